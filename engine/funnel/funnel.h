@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+/// What a stage and a funnel are, and the matching rule of SEMANTICS 4 as a kernel over one unit's events.
+///
+/// Thread: definitions are immutable once built; a matcher belongs to one thread.
+#pragma once
+
+#include "engine/filter/filter.h"
+#include "storage/base/arena.h"
+#include "storage/base/error.h"
+#include "storage/base/text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define FUNNEL_STEP_COUNT_MAX 32u
+#define STAGE_EVENT_COUNT_MAX 256u
+#define FUNNEL_WINDOW_NONE INT64_MAX
+#define FUNNEL_WINDOW_DEFAULT_US (INT64_C(7) * 24 * 3600 * 1000000)
+#define SESSION_TIMEOUT_DEFAULT_US (INT64_C(30) * 60 * 1000000)
+
+/// A named predicate over one event: any of `events` (none listed: every event), and the filter if any.
+struct stage {
+    struct text name;
+    struct text *events;
+    uint32_t event_count;
+    struct text where;   ///< source text, missing where there is none
+    int32_t priority;    ///< chooses the label only; higher wins
+    struct text group;   ///< "top", "middle", "bottom" or missing
+};
+
+enum funnel_order { FUNNEL_ORDER_LOOSE = 0, FUNNEL_ORDER_STRICT, FUNNEL_ORDER_ANY };
+enum funnel_unit { FUNNEL_UNIT_USER = 0, FUNNEL_UNIT_SESSION, FUNNEL_UNIT_ATTRIBUTES };
+enum funnel_attempts {
+    FUNNEL_ATTEMPTS_BEST = 0,
+    FUNNEL_ATTEMPTS_FIRST,
+    FUNNEL_ATTEMPTS_LAST,
+    FUNNEL_ATTEMPTS_ALL
+};
+enum funnel_ties { FUNNEL_TIES_ANY = 0, FUNNEL_TIES_STRICT };
+
+/// A funnel as defined. Everything a definition hash covers. Memory: the arena it was built in.
+struct funnel {
+    struct text name;
+    struct stage *steps; ///< resolved stages (a step may be an inline stage)
+    uint32_t step_count;
+    int64_t window_us;   ///< FUNNEL_WINDOW_NONE for none
+    bool window_session; ///< all in one session
+    enum funnel_order order;
+    enum funnel_unit unit;
+    enum funnel_attempts attempts;
+    enum funnel_ties ties;
+    struct text live_slice; ///< attribute whose entry value slices the live view; may be missing
+};
+
+/// All stages and funnels of a configuration.
+struct definitions {
+    struct stage *stages;
+    uint32_t stage_count;
+    struct funnel *funnels;
+    uint32_t funnel_count;
+};
+
+const struct stage *definitions_stage(const struct definitions *definitions, struct text name);
+const struct funnel *definitions_funnel(const struct definitions *definitions, struct text name);
+/// The nearest known stage or funnel name, or missing; for "did you mean".
+struct text definitions_nearest_stage(const struct definitions *definitions, struct text name);
+struct text definitions_nearest_funnel(const struct definitions *definitions, struct text name);
+
+/// Refuses what SEMANTICS 3 and 4 call illegal or impossible, and (CORONG_UNSUPPORTED) what this version
+/// does not answer yet: order strict/any, unit attributes, attempts last/all.
+CORONG_MUST_CHECK enum corong_status funnel_check(const struct funnel *funnel,
+                                                  struct corong_error *error);
+/// One line that names everything the definition says; equal definitions give equal lines. Hashed for
+/// provenance and the result digest.
+void funnel_describe(const struct funnel *funnel, struct text_buffer *out);
+
+/// Parses a duration: 500us 20ms 90s 30m 12h 7d 2w, or a sum such as 1h30m; "none" is not a duration.
+CORONG_MUST_CHECK enum corong_status duration_parse(struct text text, int64_t *duration_us_out,
+                                                    struct corong_error *error);
+/// The shortest exact form: "7d", "1h30m", "250ms".
+void duration_format(int64_t duration_us, struct text_buffer *out);
+
+/// One event as the matcher sees it: bit k of `steps` says that it may fill step k + 1.
+/// Only events with steps != 0 are given, in canonical order.
+struct match_event {
+    int64_t time_us;
+    uint32_t steps;
+    uint32_t entry_allowed; ///< 0: may not be an entry (outside the range, or where_entry fails)
+};
+
+struct match_rule {
+    uint32_t step_count;
+    int64_t window_us;
+    enum funnel_ties ties;
+    enum funnel_attempts attempts;
+};
+
+struct match_result {
+    uint32_t level;                              ///< 0: no entry
+    uint32_t events[FUNNEL_STEP_COUNT_MAX];      ///< index of the matched event per step, level entries
+};
+
+/// The reported attempt of one unit (SEMANTICS 4.4): highest level; reached at the earliest instant;
+/// latest entry; earliest feasible event of each later step; canonical order.
+/// Exact also where simultaneous events match several steps. O(events × steps) time without ties.
+void funnel_match(const struct match_rule *rule, const struct match_event *events,
+                  uint32_t event_count, struct match_result *result_out);

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Questions and answers. One query object and one result object serve the CLI, HTTP and the dashboard.
+///
+/// Thread: query_funnel() and its siblings may be called from any thread; they start their own workers.
+/// Memory: results live in the arena given; working memory is bounded by `limits`.
+#pragma once
+
+#include "engine/funnel/funnel.h"
+#include "storage/base/arena.h"
+#include "storage/base/error.h"
+#include "storage/storage.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define QUERY_SLICE_ATTRIBUTE_COUNT_MAX 8u
+#define QUERY_TOP_DEFAULT 20u
+#define QUERY_TIME_NONE INT64_MIN
+
+struct query_limits {
+    uint32_t thread_count;       ///< 0: one per core
+    uint64_t memory_limit_bytes; ///< 0: 1 GiB
+    int64_t deadline_us;         ///< monotonic clock; 0: none
+    atomic_bool *cancelled;      ///< set by the caller to stop; may be NULL
+};
+
+/// Half-open range of entries (funnels), events (stages) or session starts (sessions).
+struct query_range {
+    int64_t from_us; ///< QUERY_TIME_NONE: from the first event
+    int64_t to_us;   ///< QUERY_TIME_NONE: to the end
+};
+
+/// A funnel question. Borrowed during the call.
+struct query_funnel {
+    struct funnel funnel;
+    struct query_range range;
+    struct text where;                 ///< hides events from the steps; may be missing
+    struct text by[QUERY_SLICE_ATTRIBUTE_COUNT_MAX];
+    uint32_t by_count;
+    uint32_t top;                      ///< slices listed; 0 means QUERY_TOP_DEFAULT
+    int64_t as_of_us;                  ///< QUERY_TIME_NONE: the data's own
+    int64_t session_timeout_us;        ///< 0 means 30 minutes
+    struct query_limits limits;
+};
+
+/// Exact distribution of integer durations.
+struct query_durations {
+    uint64_t count;
+    double mean_us;
+    double percentiles_us[5]; ///< 10, 50, 90, 95, 99 by linear interpolation; in that order
+    int64_t min_us;
+    int64_t max_us;
+};
+#define QUERY_PERCENTILE_COUNT 5
+
+struct query_money {
+    struct text currency;    ///< missing: the events name none
+    int64_t revenue;         ///< 1/10000 of the unit
+    uint64_t orders;         ///< matched events with an amount
+};
+
+struct query_step {
+    struct text name;
+    uint64_t reached;
+    uint64_t dropped;        ///< reported attempt ends here; 0 for the last step
+    uint64_t open;           ///< of dropped: may still convert
+    uint64_t lost;           ///< of dropped: cannot
+    struct query_durations from_previous; ///< over attempts that made this step; empty for step 1
+    struct query_durations from_entry;
+    struct query_money *money;            ///< one per currency, by currency text
+    uint32_t money_count;
+};
+
+/// One slice, the total, or `(other)`.
+struct query_slice {
+    struct text *values;     ///< by_count values; missing is shown as (none). NULL for total and other
+    uint64_t won;
+    uint64_t open;
+    uint64_t lost;
+    struct query_step *steps; ///< step_count
+};
+
+/// Units whose matched step-k event lies in a day (UTC).
+struct query_day {
+    int64_t day_start_us;
+    uint64_t *reached;       ///< step_count
+};
+
+/// What every answer says about where it comes from.
+struct query_provenance {
+    char definition_hash[33]; ///< hex
+    char result_digest[33];   ///< hex; covers definition and result, never positions
+    char store_digest[33];
+    uint64_t store_sequence;
+    int64_t as_of_us;
+    uint64_t after_as_of;     ///< events later than as_of, not part of the answer
+    uint64_t rows_stored;
+    uint64_t events_read;     ///< rows decoded
+    uint64_t events_matched;  ///< rows that match some step
+    uint64_t users_read;
+    uint64_t users_skipped;   ///< answered by name mask or zone map alone
+    uint64_t bytes_read;      ///< compressed
+    uint64_t type_mismatches;
+    double seconds_total;     ///< wall; not part of the digest, nor are the four above
+    double seconds_read;      ///< summed over threads: reading and decoding
+    double seconds_match;     ///< summed over threads: predicates and matching
+    uint32_t thread_count;
+    uint32_t source_count;
+    bool complete;
+};
+
+struct query_funnel_result {
+    struct query_slice total;
+    struct query_slice *slices; ///< top N by reached[1], ties by value
+    uint32_t slice_count;
+    bool has_other;
+    struct query_slice other;   ///< exact rest
+    uint64_t other_slice_count; ///< how many values are in it
+    struct query_day *days;     ///< throughput per day, ascending
+    uint32_t day_count;
+    struct query_provenance provenance;
+};
+
+CORONG_MUST_CHECK enum corong_status query_funnel_run(struct store_snapshot *snapshot,
+                                                      const struct query_funnel *query,
+                                                      struct arena *arena,
+                                                      struct query_funnel_result *result_out,
+                                                      struct corong_error *error);
+
+/// Raw events per stage and bucket, independent of any funnel.
+struct query_stages {
+    const struct stage *stages; ///< none: one per event name, by count
+    uint32_t stage_count;
+    struct query_range range;
+    struct text where;
+    int64_t bucket_us;          ///< day by default (0)
+    int64_t as_of_us;
+    struct query_limits limits;
+};
+struct query_stage_row {
+    struct text name;
+    uint64_t events;
+    uint64_t users;
+    uint64_t *bucket_events;    ///< bucket_count
+};
+struct query_stages_result {
+    struct query_stage_row *rows;
+    uint32_t row_count;
+    int64_t bucket_us;
+    int64_t first_bucket_us;
+    uint32_t bucket_count;
+    struct query_provenance provenance;
+};
+CORONG_MUST_CHECK enum corong_status query_stages_run(struct store_snapshot *snapshot,
+                                                      const struct query_stages *query,
+                                                      struct arena *arena,
+                                                      struct query_stages_result *result_out,
+                                                      struct corong_error *error);
+
+/// Sessions whose start lies in the range.
+struct query_sessions {
+    struct query_range range;
+    int64_t session_timeout_us; ///< 0 means 30 minutes; at most 24 h
+    struct text by;             ///< attribute of the session's first event; may be missing
+    uint32_t top;
+    int64_t as_of_us;
+    struct query_limits limits;
+};
+struct query_session_row {
+    struct text value;          ///< missing for the total and for (none)
+    uint64_t sessions;
+    uint64_t users;
+    uint64_t events;
+    uint64_t bounces;           ///< sessions with exactly one event
+    uint64_t live;              ///< sessions that may still go on at as_of
+    struct query_durations length;
+};
+struct query_sessions_result {
+    struct query_session_row total;
+    struct query_session_row *rows;
+    uint32_t row_count;
+    bool has_other;
+    struct query_session_row other;
+    struct query_provenance provenance;
+};
+CORONG_MUST_CHECK enum corong_status query_sessions_run(struct store_snapshot *snapshot,
+                                                        const struct query_sessions *query,
+                                                        struct arena *arena,
+                                                        struct query_sessions_result *result_out,
+                                                        struct corong_error *error);
+
+/// Users' levels, for tests, `corong-cases` and lists: calls `visit` for each user with level > 0.
+/// Serialised; `matched_us` has `level` entries.
+CORONG_MUST_CHECK enum corong_status
+query_funnel_users(struct store_snapshot *snapshot, const struct query_funnel *query,
+                   void (*visit)(void *context, uint8_t user_namespace, struct text user_id,
+                                 uint32_t level, const int64_t *matched_us, bool open),
+                   void *context, struct corong_error *error);

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Messages to events, by a declared mapping. One decoder serves JSON, CSV/TSV and access logs; batches
+/// and session-nested events are unrolled.
+///
+/// Thread: a mapping is immutable once built and may be shared; a decoder belongs to one ingest thread.
+/// Memory: no allocation per event once buffers have grown.
+#pragma once
+
+#include "engine/event/event.h"
+#include "ingest/reject.h"
+#include "storage/base/arena.h"
+#include "storage/base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <yaml.h>
+
+#define DECODE_MESSAGE_SIZE_MAX (16u << 20) ///< default limit of one line or record
+#define JSON_DEPTH_MAX 128u                 ///< nesting; deeper is REJECT_TOO_DEEP
+
+enum mapping_format { MAPPING_JSON = 0, MAPPING_CSV, MAPPING_TSV, MAPPING_COMBINED };
+
+struct mapping;
+
+/// Names of the built-in mappings ("segment", "otto", "combined", ...), NULL-terminated.
+const char *const *mapping_preset_names(void);
+/// The YAML text of a preset, or NULL.
+const char *mapping_preset_text(struct text name);
+
+/// Builds a mapping from a YAML node (the value of `mapping:`). `file_name` is for error messages, which
+/// name line, column and the nearest valid word. Memory: `arena`.
+CORONG_MUST_CHECK enum corong_status mapping_parse(struct mapping **mapping_out,
+                                                   struct arena *arena, yaml_document_t *document,
+                                                   yaml_node_t *node, const char *file_name,
+                                                   struct corong_error *error);
+/// The same from a preset's name.
+CORONG_MUST_CHECK enum corong_status mapping_from_preset(struct mapping **mapping_out,
+                                                         struct arena *arena, struct text name,
+                                                         struct corong_error *error);
+enum mapping_format mapping_format(const struct mapping *mapping);
+/// Adds the mapping's attributes to the store's schema and remembers their indices. Once, before decoders.
+CORONG_MUST_CHECK enum corong_status mapping_bind(struct mapping *mapping, struct store *store,
+                                                  struct corong_error *error);
+/// The mapping as YAML with every default filled in, for --print-config.
+void mapping_describe(const struct mapping *mapping, struct text_buffer *out);
+
+struct decoder;
+struct decoder *decoder_create(const struct mapping *mapping, const struct schema *schema);
+void decoder_destroy(struct decoder *decoder);
+
+/// Where decoded events go. `event` and all its texts are valid during the call only.
+struct decode_sink {
+    void *context;
+    void (*event)(void *context, const struct event *event);
+    /// A bad event inside a good message (unrolled arrays): the others still count.
+    void (*reject_event)(void *context, uint32_t event_index, enum reject_reason reason,
+                         const char *detail);
+};
+
+/// What became of one message.
+struct decode_outcome {
+    enum reject_reason reason; ///< REJECT_NONE: the message was good (its events may not all be)
+    bool blank;                ///< header, comment, empty line: no message
+    uint32_t event_count;      ///< events found in it, good and bad
+    char detail[96];           ///< what and where, when rejected
+};
+
+/// Gives a CSV/TSV decoder the header of a new file; decode_message() then takes the first line of
+/// the file as header. JSON and combined logs ignore it.
+void decoder_begin_file(struct decoder *decoder);
+
+/// Decodes one message (a line without its line end, or a Kafka value). Nothing is pushed for a message
+/// that is rejected as a whole.
+void decode_message(struct decoder *decoder, struct text message, const struct decode_sink *sink,
+                    struct decode_outcome *outcome_out);
+
+/// After a resume in the middle of a CSV file: gives the header line again.
+void decoder_set_header(struct decoder *decoder, struct text header_line);

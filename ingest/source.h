@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+/// What anything that delivers messages must do: a recorded file, standard input, a Kafka partition.
+/// A source is a sequence of messages, each with a position; it can start at a committed position and
+/// prove (by an anchor) that it is still the same sequence.
+///
+/// Thread: a source belongs to one ingest thread.
+#pragma once
+
+#include "storage/base/error.h"
+#include "storage/base/hash.h"
+#include "storage/base/text.h"
+#include "storage/storage.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum source_poll {
+    SOURCE_MESSAGE, ///< one message was delivered
+    SOURCE_IDLE,    ///< nothing now; poll again (a stream)
+    SOURCE_END,     ///< nothing ever again (a file's end)
+    SOURCE_FAILED,  ///< see `error`
+};
+
+/// One message. Borrowed until the next poll.
+struct source_message {
+    struct text bytes;
+    uint32_t partition_index; ///< which of the source's partitions
+    int64_t offset;           ///< where it begins
+    int64_t next_offset;      ///< what is committed once it is stored
+    bool starts_file;         ///< the first message of a file (a CSV header may be here)
+    bool truncated;           ///< input ended inside it (no line end at the end of a cut file)
+    bool too_long;            ///< longer than the limit; `bytes` holds its start
+};
+
+struct source;
+struct source_operations {
+    enum source_poll (*poll)(struct source *source, struct source_message *message_out,
+                             struct corong_error *error);
+    /// Partitions known now. A file has one.
+    uint32_t (*partition_count)(struct source *source);
+    /// Fills id, name, next_offset, anchor and epoch (not the counters) as of the last message delivered.
+    void (*position)(struct source *source, uint32_t partition_index,
+                     struct store_position *position_out);
+    /// Bytes consumed and in all, for progress; total 0 where unknown.
+    void (*progress)(struct source *source, uint64_t *done_out, uint64_t *total_out);
+    /// The store has committed these positions (advisory; Kafka's own offset commit). May be NULL.
+    void (*committed)(struct source *source, const struct store_position *positions,
+                      uint32_t position_count);
+    /// First line of the file for formats that need a header after a resume; missing otherwise.
+    struct text (*header)(struct source *source);
+    void (*close)(struct source *source);
+};
+
+/// Embedded first in every source.
+struct source {
+    const struct source_operations *operations;
+};

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Every system call that touches the store, through one table that tests can replace: a test makes
+/// the n-th call fail, tear, or be the last before a power cut.
+///
+/// Thread: the table is set before any thread starts; the calls are as thread-safe as the system's.
+#pragma once
+
+#include "storage/base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/// The replaceable calls. They behave like the system calls they are named after: -1 and errno.
+/// `context` is the table's own.
+struct file_calls {
+    void *context;
+    int (*open)(void *context, const char *path, int flags, unsigned mode);
+    int (*close)(void *context, int descriptor);
+    int64_t (*write)(void *context, int descriptor, const void *bytes, size_t size);
+    int64_t (*pread)(void *context, int descriptor, void *bytes, size_t size, int64_t offset);
+    int (*fsync)(void *context, int descriptor);
+    int (*fdatasync)(void *context, int descriptor);
+    int (*ftruncate)(void *context, int descriptor, int64_t size);
+    int (*rename)(void *context, const char *from, const char *to);
+    int (*unlink)(void *context, const char *path);
+    int (*mkdir)(void *context, const char *path, unsigned mode);
+    int (*file_size)(void *context, int descriptor, int64_t *size_out);
+    /// Calls `visit` with each name but "." and "..".
+    int (*list)(void *context, const char *path, void (*visit)(void *user, const char *name),
+                void *user);
+    /// flock(LOCK_EX | LOCK_NB).
+    int (*lock)(void *context, int descriptor);
+};
+
+/// The table of real system calls.
+const struct file_calls *file_calls_system(void);
+/// Replaces the table (NULL: back to the system's). Tests only, before any file is open.
+void file_calls_replace(const struct file_calls *calls);
+
+/// Opens an existing file for reading.
+CORONG_MUST_CHECK enum corong_status file_open_read(const char *path, int *descriptor_out,
+                                                    struct corong_error *error);
+/// Creates a file that must not exist (O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC).
+CORONG_MUST_CHECK enum corong_status file_create(const char *path, int *descriptor_out,
+                                                 struct corong_error *error);
+/// Opens or creates for appending.
+CORONG_MUST_CHECK enum corong_status file_open_append(const char *path, int *descriptor_out,
+                                                      struct corong_error *error);
+/// Writes all bytes; loops on short writes and EINTR.
+CORONG_MUST_CHECK enum corong_status file_write_all(int descriptor, const void *bytes, size_t size,
+                                                    struct corong_error *error);
+/// Reads exactly `size` bytes at `offset`; fewer is CORONG_CORRUPT ("file is shorter").
+CORONG_MUST_CHECK enum corong_status file_read_at(int descriptor, void *bytes, size_t size,
+                                                  int64_t offset, struct corong_error *error);
+CORONG_MUST_CHECK enum corong_status file_size(int descriptor, int64_t *size_out,
+                                               struct corong_error *error);
+CORONG_MUST_CHECK enum corong_status file_truncate(int descriptor, int64_t size,
+                                                   struct corong_error *error);
+/// fsync. A failure ABORTS the process: after a failed fsync the page cache may show what the disk
+/// does not hold, and a second fsync would lie.
+void file_sync(int descriptor, const char *path);
+/// fdatasync, with the same rule.
+void file_sync_data(int descriptor, const char *path);
+/// fsync of a directory, so that the names in it survive a power cut; same rule.
+void file_sync_directory(const char *path);
+CORONG_MUST_CHECK enum corong_status file_close(int descriptor, const char *path,
+                                                struct corong_error *error);
+CORONG_MUST_CHECK enum corong_status file_rename(const char *from, const char *to,
+                                                 struct corong_error *error);
+/// A file that is already gone is no error.
+CORONG_MUST_CHECK enum corong_status file_remove(const char *path, struct corong_error *error);
+/// An existing directory is no error.
+CORONG_MUST_CHECK enum corong_status file_make_directory(const char *path,
+                                                         struct corong_error *error);
+CORONG_MUST_CHECK enum corong_status
+file_list(const char *path, void (*visit)(void *user, const char *name), void *user,
+          struct corong_error *error);
+/// Takes an exclusive lock or fails with CORONG_BUSY.
+CORONG_MUST_CHECK enum corong_status file_lock(int descriptor, const char *path,
+                                               struct corong_error *error);
+/// Writes a small file whole: tmp, fsync, rename, fsync(directory).
+CORONG_MUST_CHECK enum corong_status file_replace(const char *directory, const char *name,
+                                                  const void *bytes, size_t size,
+                                                  struct corong_error *error);
+/// Reads a whole file into memory_allocate()d bytes; larger than `size_max` is CORONG_INVALID.
+CORONG_MUST_CHECK enum corong_status file_read_whole(const char *path, size_t size_max,
+                                                     char **bytes_out, size_t *size_out,
+                                                     struct corong_error *error);

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+# Each file of tests/unit is one Criterion executable; tests/stress, tests/crash and tests/model hold
+# plain programs (they also run under TSan, where Criterion cannot); tests/fuzz holds libFuzzer targets.
+
+file(GLOB_RECURSE support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/*.c)
+if(support_sources)
+  add_library(corong_test_support STATIC ${support_sources})
+else()
+  add_library(corong_test_support INTERFACE)
+endif()
+if(TARGET corong_tools)
+  set(test_libraries corong_tools)
+else()
+  set(test_libraries corong_ingest)
+endif()
+if(support_sources)
+  target_link_libraries(corong_test_support PUBLIC ${test_libraries})
+else()
+  target_link_libraries(corong_test_support INTERFACE ${test_libraries})
+endif()
+
+# A leak does not fail a Criterion test by itself, so the words of a sanitizer do.
+set(sanitizer_words "LeakSanitizer|runtime error|AddressSanitizer|ThreadSanitizer")
+
+function(corong_test_executable source)
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(${name} ${source})
+  target_link_libraries(${name} PRIVATE corong_test_support ${ARGN})
+  if(CORONG_LTO)
+    target_link_options(${name} PRIVATE -fno-lto)
+  endif()
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES FAIL_REGULAR_EXPRESSION "${sanitizer_words}" TIMEOUT 300)
+endfunction()
+
+if(NOT CORONG_SANITIZE MATCHES "thread" AND NOT CORONG_FUZZ)
+  pkg_check_modules(CRITERION REQUIRED IMPORTED_TARGET criterion)
+  file(GLOB_RECURSE unit_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/*_test.c)
+  foreach(source ${unit_sources})
+    corong_test_executable(${source} PkgConfig::CRITERION)
+  endforeach()
+endif()
+
+if(NOT CORONG_FUZZ)
+  file(GLOB program_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/stress/*_stress.c
+       ${CMAKE_SOURCE_DIR}/tests/crash/*_test.c ${CMAKE_SOURCE_DIR}/tests/model/*_test.c)
+  foreach(source ${program_sources})
+    corong_test_executable(${source})
+  endforeach()
+endif()
+
+if(CORONG_FUZZ)
+  file(GLOB fuzz_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/*_fuzz.c
+       ${CMAKE_SOURCE_DIR}/tests/fuzz/*_fuzz.cpp)
+  foreach(source ${fuzz_sources})
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(${name} ${source})
+    target_link_libraries(${name} PRIVATE corong_test_support)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    if(source MATCHES "simdjson")
+      pkg_check_modules(SIMDJSON REQUIRED IMPORTED_TARGET simdjson)
+      target_link_libraries(${name} PRIVATE PkgConfig::SIMDJSON)
+    endif()
+  endforeach()
+endif()
