@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The one YAML file: mapping, stages, funnels, store, limits. Unknown keys are errors with a suggestion
-/// and a line number; nothing below tools/ reads configuration.
+/// The one YAML file: mapping, stages, funnels, store, limits. Unknown keys are errors with a
+/// suggestion and a line number; nothing below tools/ reads configuration.
 ///
 /// ```yaml
 /// store: ./shop.store
@@ -10,7 +10,8 @@
 /// stages:
 ///   visit: { events: [page_view, view], where: "page like '/%'", priority: 1, group: top }
 /// funnels:
-///   checkout: { steps: [visit, cart, { event: order, where: "revenue > 0" }], window: 7d, live: country }
+///   checkout: { steps: [visit, cart, { event: order, where: "revenue > 0" }], window: 7d, live:
+///   country }
 /// ```
 /// Thread: main.
 #pragma once
@@ -21,16 +22,17 @@
 #include "storage/base/error.h"
 
 struct config {
-    struct text path;                ///< missing: no file was read
-    struct text store;               ///< missing unless set
-    struct mapping *mapping;         ///< NULL unless set
-    struct definitions definitions;  ///< includes the stage pack visit, click, order unless redefined
+    struct text path;        ///< missing: no file was read
+    struct text store;       ///< missing unless set
+    struct mapping *mapping; ///< NULL unless set
+    struct definitions
+        definitions; ///< includes the stage pack visit, click, order unless redefined
     int64_t session_timeout_us;
     uint64_t memory_limit_bytes;
     uint32_t shard_count;
     uint32_t pump_count;
     int64_t commit_interval_us;
-    const char **kafka_properties;   ///< "name=value", NULL-terminated
+    const char **kafka_properties; ///< "name=value", NULL-terminated
 };
 
 /// Defaults and the stage pack only.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Results drawn for people (tables with bars), and as JSON and CSV for programs. One place for the CLI
-/// and, later, HTTP. Event content is hostile: control bytes are escaped in tables, and CSV cells that a
-/// spreadsheet would run as a formula get a leading apostrophe.
-/// Thread: any; writes to a text_buffer.
+/// Results drawn for people (tables with bars), and as JSON and CSV for programs. One place for the
+/// CLI and, later, HTTP. Event content is hostile: control bytes are escaped in tables, and CSV
+/// cells that a spreadsheet would run as a formula get a leading apostrophe. Thread: any; writes to
+/// a text_buffer.
 #pragma once
 
 #include "engine/query/query.h"
@@ -13,8 +13,8 @@ enum report_format { REPORT_TABLE = 0, REPORT_JSON, REPORT_CSV };
 
 struct report_style {
     enum report_format format;
-    bool colour;      ///< only on a terminal
-    uint32_t width;   ///< columns of the terminal
+    bool colour;    ///< only on a terminal
+    uint32_t width; ///< columns of the terminal
 };
 
 void report_funnel(const struct query_funnel *query, const struct query_funnel_result *result,
@@ -25,8 +25,7 @@ void report_sessions(const struct query_sessions *query, const struct query_sess
                      const struct report_style *style, struct text_buffer *out);
 /// The books of a replay and its samples of rejects.
 void report_books(const struct ingest_books *books, const struct reject_sample *samples,
-                  uint32_t sample_count, const struct report_style *style,
-                  struct text_buffer *out);
+                  uint32_t sample_count, const struct report_style *style, struct text_buffer *out);
 /// Funnels filling while a replay runs: a fixed number of lines, redrawn in place by the caller.
 void report_live(const struct engine_live_view *view, const struct report_style *style,
                  struct text_buffer *out);
