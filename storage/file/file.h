@@ -31,6 +31,9 @@ struct file_calls {
                 void *user);
     /// flock(LOCK_EX | LOCK_NB).
     int (*lock)(void *context, int descriptor);
+    /// A read-only view of the first `size` bytes (mmap, shared), or NULL and errno.
+    void *(*map)(void *context, int descriptor, size_t size);
+    int (*unmap)(void *context, void *address, size_t size);
 };
 
 /// The table of real system calls.
@@ -38,10 +41,11 @@ const struct file_calls *file_calls_system(void);
 /// Replaces the table (NULL: back to the system's). Tests only, before any file is open.
 void file_calls_replace(const struct file_calls *calls);
 
-/// Opens an existing file for reading.
+/// Opens an existing file for reading. A missing file is CORONG_NOT_FOUND with saved_errno ENOENT.
 CORONG_MUST_CHECK enum corong_status file_open_read(const char *path, int *descriptor_out,
                                                     struct corong_error *error);
-/// Creates a file that must not exist (O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC).
+/// Creates a file that must not exist (O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC), so that what was
+/// written can be read back through the same descriptor.
 CORONG_MUST_CHECK enum corong_status file_create(const char *path, int *descriptor_out,
                                                  struct corong_error *error);
 /// Opens or creates for appending.
@@ -64,6 +68,13 @@ void file_sync(int descriptor, const char *path);
 void file_sync_data(int descriptor, const char *path);
 /// fsync of a directory, so that the names in it survive a power cut; same rule.
 void file_sync_directory(const char *path);
+/// Maps the first `size` bytes for reading; `size` 0 gives NULL and is no error. The descriptor may
+/// be closed afterwards. Give it back with file_unmap(). The file must not shrink while it is
+/// mapped.
+CORONG_MUST_CHECK enum corong_status file_map(int descriptor, size_t size, const void **bytes_out,
+                                              struct corong_error *error);
+/// NULL-safe.
+void file_unmap(const void *bytes, size_t size);
 CORONG_MUST_CHECK enum corong_status file_close(int descriptor, const char *path,
                                                 struct corong_error *error);
 CORONG_MUST_CHECK enum corong_status file_rename(const char *from, const char *to,
@@ -73,9 +84,9 @@ CORONG_MUST_CHECK enum corong_status file_remove(const char *path, struct corong
 /// An existing directory is no error.
 CORONG_MUST_CHECK enum corong_status file_make_directory(const char *path,
                                                          struct corong_error *error);
-CORONG_MUST_CHECK enum corong_status
-file_list(const char *path, void (*visit)(void *user, const char *name), void *user,
-          struct corong_error *error);
+CORONG_MUST_CHECK enum corong_status file_list(const char *path,
+                                               void (*visit)(void *user, const char *name),
+                                               void *user, struct corong_error *error);
 /// Takes an exclusive lock or fails with CORONG_BUSY.
 CORONG_MUST_CHECK enum corong_status file_lock(int descriptor, const char *path,
                                                struct corong_error *error);
