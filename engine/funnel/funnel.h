@@ -85,7 +85,9 @@ void duration_format(int64_t duration_us, struct text_buffer *out);
 struct match_event {
     int64_t time_us;
     uint32_t steps;
-    uint32_t entry_allowed; ///< 0: may not be an entry (outside the range, or where_entry fails)
+    bool entry_allowed; ///< false: may not be an entry (outside the range, or where_entry fails)
+    bool ordered;       ///< strictly after the event before although their times are equal: a larger
+                        ///< sequence number. Such events are not simultaneous, for either `ties`.
 };
 
 struct match_rule {
