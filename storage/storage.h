@@ -126,6 +126,17 @@ const struct store_position *store_snapshot_positions(const struct store_snapsho
 struct store_totals store_snapshot_totals(const struct store_snapshot *snapshot);
 uint64_t store_snapshot_sequence(const struct store_snapshot *snapshot);
 
+/// How many dead-letter files are kept: the newest; each begins when the one before reached 64 MiB.
+#define STORE_DEAD_LETTER_FILE_COUNT_MAX 4
+/// dead/<number>.dlq of the store; bytes behind `size_bytes` were never committed.
+struct store_dead_letter_file {
+    uint64_t number;
+    uint64_t size_bytes;
+};
+/// Fills at most STORE_DEAD_LETTER_FILE_COUNT_MAX entries, oldest first; returns how many.
+uint32_t store_snapshot_dead_letters(const struct store_snapshot *snapshot,
+                                     struct store_dead_letter_file *files_out);
+
 /// Merges the segments so that one sorted run per period is left, dropping duplicates, and commits the
 /// exchange. Memory bounded by row groups, not by data. `progress` (may be NULL) is called with rows done
 /// and rows in all. Checks sum(in) - duplicates = out before the commit.

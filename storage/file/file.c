@@ -53,7 +53,7 @@ enum corong_status file_open_read(const char *path, int *descriptor_out, struct 
 
 enum corong_status file_create(const char *path, int *descriptor_out, struct corong_error *error)
 {
-    *descriptor_out = open_uninterrupted(path, O_CREAT | O_EXCL | O_RDWR);
+    *descriptor_out = open_uninterrupted(path, O_CREAT | O_EXCL | O_APPEND | O_RDWR);
     return *descriptor_out >= 0 ? CORONG_OK : error_set_errno(error, "cannot create '%s'", path);
 }
 
@@ -192,6 +192,16 @@ enum corong_status file_close(int descriptor, const char *path, struct corong_er
         return error_set_errno(error, "cannot close '%s'", path);
     }
     return CORONG_OK;
+}
+
+void file_close_quietly(int descriptor)
+{
+    (void)calls()->close(calls()->context, descriptor);
+}
+
+void file_remove_quietly(const char *path)
+{
+    (void)calls()->unlink(calls()->context, path);
 }
 
 enum corong_status file_rename(const char *from, const char *to, struct corong_error *error)

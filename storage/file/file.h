@@ -77,6 +77,10 @@ CORONG_MUST_CHECK enum corong_status file_map(int descriptor, size_t size, const
 void file_unmap(const void *bytes, size_t size);
 CORONG_MUST_CHECK enum corong_status file_close(int descriptor, const char *path,
                                                 struct corong_error *error);
+/// For a descriptor whose content was only read, is synced already, or is given up.
+void file_close_quietly(int descriptor);
+/// For a file that is of no more use; where it stays, the next open of the store removes it.
+void file_remove_quietly(const char *path);
 CORONG_MUST_CHECK enum corong_status file_rename(const char *from, const char *to,
                                                  struct corong_error *error);
 /// A file that is already gone is no error.
