@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/engine.h"
+
+#include "engine/engine_state.h"
+#include "storage/base/clock.h"
+#include "storage/base/invariant.h"
+#include "storage/base/memory.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BATCH_COUNT 4u
+#define BATCH_CAPACITY_MIN (16u << 10)
+#define BATCH_CAPACITY_MAX (256u << 10)
+#define TAIL_BUDGET_MIN (UINT64_C(2) << 20)
+
+// How the memory limit is divided: eighths for rings and tails, the rest for live users.
+#define RING_EIGHTHS 1u
+#define TAIL_EIGHTHS 4u
+
+static uint32_t shard_count_of(const struct engine_options *options)
+{
+    if (options->shard_count != 0) {
+        return options->shard_count;
+    }
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (cores < 1) {
+        return 1;
+    }
+    return cores > (long)ENGINE_SHARD_COUNT_MAX ? ENGINE_SHARD_COUNT_MAX : (uint32_t)cores;
+}
+
+static enum corong_status check_options(const struct engine_options *options,
+                                        struct corong_error *error)
+{
+    if (options->shard_count > ENGINE_SHARD_COUNT_MAX) {
+        return error_set(error, CORONG_INVALID, "%" PRIu32 " shards are too many, at most %u",
+                         options->shard_count, ENGINE_SHARD_COUNT_MAX);
+    }
+    if (options->producer_count == 0 || options->producer_count > ENGINE_PRODUCER_COUNT_MAX) {
+        return error_set(error, CORONG_INVALID,
+                         "%" PRIu32 " ingest threads are not possible, 1 to %u are",
+                         options->producer_count, ENGINE_PRODUCER_COUNT_MAX);
+    }
+    return CORONG_OK;
+}
+
+static enum corong_status plan_rings(struct engine *engine, struct corong_error *error)
+{
+    const struct engine_options *options = &engine->options;
+    uint64_t channel_count = (uint64_t)options->producer_count * options->shard_count;
+    uint64_t needed = channel_count * BATCH_COUNT * BATCH_CAPACITY_MIN * 8 / RING_EIGHTHS;
+    uint64_t for_tails = options->shard_count * TAIL_BUDGET_MIN * 8 / TAIL_EIGHTHS;
+    needed = needed > for_tails ? needed : for_tails;
+    if (options->memory_limit_bytes < needed) {
+        return error_set(
+            error, CORONG_NO_MEMORY,
+            "a memory limit of %" PRIu64 " bytes is too small for %" PRIu32
+            " ingest threads and %" PRIu32 " shards, at least %" PRIu64 " bytes are needed",
+            options->memory_limit_bytes, options->producer_count, options->shard_count, needed);
+    }
+    uint64_t capacity =
+        options->memory_limit_bytes / 8 * RING_EIGHTHS / (channel_count * BATCH_COUNT);
+    capacity = capacity > BATCH_CAPACITY_MAX ? BATCH_CAPACITY_MAX : capacity & ~UINT64_C(15);
+    struct route_options route = {
+        .producer_count = options->producer_count,
+        .shard_count = options->shard_count,
+        .batch_capacity = (uint32_t)capacity,
+        .batch_count = BATCH_COUNT,
+        .secret = store_secret(options->store),
+        .format = &engine->format,
+    };
+    route_init(&engine->route, &route);
+    return CORONG_OK;
+}
+
+static void create_shards(struct engine *engine)
+{
+    const struct engine_options *options = &engine->options;
+    engine->shards = memory_allocate_zeroed(options->shard_count, sizeof(struct shard *));
+    for (uint32_t i = 0; i < options->shard_count; i++) {
+        struct shard_options shard = {
+            .index = i,
+            .route = &engine->route,
+            .tail =
+                {
+                    .format = &engine->format,
+                    .secret = store_secret(options->store),
+                    .directory = store_segment_directory(options->store),
+                    .period_us = store_period_us(options->store),
+                    .zstd_level = options->zstd_level == 0 ? 1 : options->zstd_level,
+                    .budget_bytes =
+                        options->memory_limit_bytes / 8 * TAIL_EIGHTHS / options->shard_count,
+                },
+            .owner = engine_commit_owner(engine),
+        };
+        engine->shards[i] = shard_create(&shard);
+    }
+}
+
+static void start_threads(struct engine *engine)
+{
+    uint32_t count = engine->options.shard_count;
+    engine->shard_threads = memory_allocate_zeroed(count, sizeof(pthread_t));
+    for (uint32_t i = 0; i < count; i++) {
+        int failed = pthread_create(&engine->shard_threads[i], NULL, shard_run, engine->shards[i]);
+        ASSERT(failed == 0);
+    }
+    int failed = pthread_create(&engine->committer_thread, NULL, engine_commit_run, engine);
+    ASSERT(failed == 0);
+}
+
+static void init_lock(struct engine *engine)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&engine->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&engine->lock, NULL);
+}
+
+enum corong_status engine_open(struct engine **engine_out, const struct engine_options *options,
+                               struct corong_error *error)
+{
+    TRY(check_options(options, error));
+    struct engine *engine = memory_allocate_aligned(128, sizeof(*engine));
+    memset(engine, 0, sizeof(*engine));
+    engine->options = *options;
+    engine->options.shard_count = shard_count_of(options);
+    event_format_init(&engine->format, options->schema);
+    enum corong_status status = plan_rings(engine, error);
+    if (status != CORONG_OK) {
+        memory_free(engine);
+        return status;
+    }
+    init_lock(engine);
+    atomic_init(&engine->failed, false);
+    engine->producers =
+        memory_allocate_zeroed(options->producer_count, sizeof(struct engine_producer));
+    create_shards(engine);
+    start_threads(engine);
+    *engine_out = engine;
+    return CORONG_OK;
+}
+
+struct engine_producer *engine_producer_open(struct engine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    ASSERT(engine->opened_count < engine->options.producer_count);
+    struct engine_producer *producer = &engine->producers[engine->opened_count];
+    producer->engine = engine;
+    producer->index = engine->opened_count++;
+    producer->state = PRODUCER_OPEN;
+    producer->done_epoch = engine->begun_epoch;
+    bool barrier_is_open = engine->begun_epoch != engine->completed_epoch;
+    pthread_mutex_unlock(&engine->lock);
+    if (barrier_is_open) {
+        // Its events belong to the next barrier: no shard may take one before it has sealed this
+        // one.
+        route_mark(&engine->route, producer->index, producer->done_epoch);
+    }
+    return producer;
+}
+
+void engine_push(struct engine_producer *producer, const struct event *event)
+{
+    route_push(&producer->engine->route, producer->index, event);
+}
+
+bool engine_barrier_wanted(struct engine_producer *producer)
+{
+    struct route *route = &producer->engine->route;
+    if (__builtin_expect(route_called(route, producer->index), 0)) {
+        if (route_epoch(route) > producer->done_epoch) {
+            producer->barrier_wanted = true;
+        } else {
+            route_flush(route, producer->index);
+        }
+    }
+    return producer->barrier_wanted;
+}
+
+void engine_barrier(struct engine_producer *producer, const struct engine_cut *cut)
+{
+    struct engine *engine = producer->engine;
+    pthread_mutex_lock(&engine->lock);
+    ASSERT(producer->state == PRODUCER_OPEN);
+    uint64_t epoch = engine->begun_epoch;
+    bool wanted = epoch > producer->done_epoch;
+    if (wanted) {
+        engine_cut_save(producer, epoch, cut);
+        producer->done_epoch = epoch;
+    } else {
+        engine_cut_keep_letters(producer, cut->dead_letters);
+    }
+    pthread_mutex_unlock(&engine->lock);
+    producer->barrier_wanted = false;
+    if (wanted) {
+        route_mark(&engine->route, producer->index, epoch);
+    } else {
+        route_flush(&engine->route, producer->index);
+    }
+}
+
+void engine_producer_close(struct engine_producer *producer, const struct engine_cut *cut)
+{
+    struct engine *engine = producer->engine;
+    pthread_mutex_lock(&engine->lock);
+    ASSERT(producer->state == PRODUCER_OPEN);
+    bool answers = engine->begun_epoch > producer->done_epoch;
+    engine_cut_save(producer, engine->begun_epoch + (answers ? 0 : 1), cut);
+    pthread_mutex_unlock(&engine->lock);
+    // Before the state: a barrier that begins in between still waits for this producer's last word.
+    route_close(&engine->route, producer->index);
+    pthread_mutex_lock(&engine->lock);
+    producer->state = PRODUCER_CLOSED;
+    engine->closed_count++;
+    pthread_cond_broadcast(&engine->changed);
+    pthread_mutex_unlock(&engine->lock);
+}
+
+void engine_request_commit(struct engine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    engine->commit_requested = true;
+    pthread_cond_broadcast(&engine->changed);
+    pthread_mutex_unlock(&engine->lock);
+}
+
+bool engine_failed(const struct engine *engine)
+{
+    // Acquire, pairs with the release in engine_commit_fail().
+    return atomic_load_explicit(&engine->failed, memory_order_acquire);
+}
+
+static void join_threads(struct engine *engine)
+{
+    if (engine->joined) {
+        return;
+    }
+    pthread_join(engine->committer_thread, NULL);
+    route_stop(&engine->route);
+    for (uint32_t i = 0; i < engine->options.shard_count; i++) {
+        pthread_join(engine->shard_threads[i], NULL);
+    }
+    engine->joined = true;
+}
+
+enum corong_status engine_drain(struct engine *engine, struct corong_error *error)
+{
+    pthread_mutex_lock(&engine->lock);
+    engine->draining = true;
+    engine->draining_since_us = clock_monotonic_us();
+    while (!engine->finished) {
+        pthread_cond_wait(&engine->changed, &engine->lock);
+    }
+    pthread_mutex_unlock(&engine->lock);
+    join_threads(engine);
+    if (engine->error.status != CORONG_OK && error != NULL) {
+        *error = engine->error;
+    }
+    return engine->error.status;
+}
+
+void engine_close(struct engine *engine)
+{
+    if (engine == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&engine->lock);
+    engine->stopping = true;
+    pthread_cond_broadcast(&engine->changed);
+    pthread_mutex_unlock(&engine->lock);
+    join_threads(engine);
+    for (uint32_t i = 0; i < engine->options.shard_count; i++) {
+        shard_destroy(engine->shards[i]);
+    }
+    route_deinit(&engine->route);
+    for (uint32_t i = 0; i < engine->options.producer_count; i++) {
+        engine_cut_release(&engine->producers[i].cuts[0]);
+        engine_cut_release(&engine->producers[i].cuts[1]);
+        text_buffer_deinit(&engine->producers[i].dead_letters);
+    }
+    memory_free(engine->sealed.metas);
+    memory_free(engine->shards);
+    memory_free(engine->shard_threads);
+    memory_free(engine->producers);
+    pthread_cond_destroy(&engine->changed);
+    pthread_mutex_destroy(&engine->lock);
+    memory_free(engine);
+}
+
+static uint64_t ring_memory(const struct engine *engine)
+{
+    return route_memory(&engine->route.options);
+}
+
+void engine_live_read(struct engine *engine, struct arena *arena, struct engine_live_view *view_out)
+{
+    (void)arena;
+    *view_out = (struct engine_live_view){.events = route_event_count(&engine->route),
+                                          .memory_bytes = ring_memory(engine)};
+    for (uint32_t i = 0; i < engine->options.shard_count; i++) {
+        const struct shard_counters *counters = shard_counters(engine->shards[i]);
+        view_out->users += shard_counters_get(&counters->users);
+        view_out->users_evicted += shard_counters_get(&counters->users_evicted);
+        view_out->pending += shard_counters_get(&counters->pending);
+        view_out->sessions += shard_counters_get(&counters->sessions);
+        view_out->live_state_bytes += shard_counters_get(&counters->live_state_bytes);
+        view_out->memory_bytes += shard_counters_get(&counters->memory_bytes);
+    }
+    pthread_mutex_lock(&engine->lock);
+    view_out->commits = engine->commit_count;
+    view_out->rows_committed = engine->rows_committed;
+    pthread_mutex_unlock(&engine->lock);
+}

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/engine_state.h"
+
+#include "storage/base/clock.h"
+#include "storage/base/invariant.h"
+#include "storage/base/memory.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#define COMMIT_INTERVAL_DEFAULT_US (5 * MICROSECONDS_PER_SECOND)
+// Partial batches are handed over this often, so that a slow stream is seen live.
+#define CALL_INTERVAL_US (200 * INT64_C(1000))
+// With no events at all, positions (of rejected messages, say) are still committed now and then.
+#define IDLE_INTERVAL_COUNT 12
+// After this long in a drain a full disk is an error and no longer something to wait for.
+#define DRAIN_PATIENCE_US (10 * MICROSECONDS_PER_SECOND)
+#define RETRY_PAUSE_US MICROSECONDS_PER_SECOND
+
+enum wait_end { WAIT_STOP, WAIT_COMMIT, WAIT_FINAL };
+
+// The committer's own memory between two rounds.
+struct committer {
+    struct engine *engine;
+    int64_t last_commit_us;
+    int64_t last_call_us;
+    uint64_t events_at_commit;
+    uint64_t events_at_call;
+};
+
+// Everything that one epoch changes.
+struct round {
+    struct tail_output output;
+    struct store_position *positions; // that moved
+    uint32_t position_count;
+    uint64_t stored_count; // by the counters of the positions
+    bool has_positions;    // any at all were given
+    struct text_buffer dead_letters;
+};
+
+void engine_commit_fail(struct engine *engine, const struct corong_error *error)
+{
+    pthread_mutex_lock(&engine->lock);
+    if (engine->error.status == CORONG_OK) {
+        engine->error = *error;
+    }
+    // Release, pairs with the acquire in engine_failed(): the error is there before.
+    atomic_store_explicit(&engine->failed, true, memory_order_release);
+    pthread_cond_broadcast(&engine->changed);
+    pthread_mutex_unlock(&engine->lock);
+}
+
+static void shard_sealed(void *context, uint32_t shard_index, struct tail_output *output)
+{
+    (void)shard_index;
+    struct engine *engine = context;
+    pthread_mutex_lock(&engine->lock);
+    struct tail_output *all = &engine->sealed;
+    uint32_t count = all->meta_count + output->meta_count;
+    all->metas = memory_resize_array(all->metas, count, sizeof(struct segment_meta));
+    if (output->meta_count > 0) {
+        memcpy(all->metas + all->meta_count, output->metas,
+               output->meta_count * sizeof(struct segment_meta));
+    }
+    all->meta_count = count;
+    all->event_count += output->event_count;
+    all->row_count += output->row_count;
+    all->duplicate_count += output->duplicate_count;
+    engine->sealed_count++;
+    pthread_cond_broadcast(&engine->changed);
+    pthread_mutex_unlock(&engine->lock);
+    memory_free(output->metas);
+}
+
+static void shard_wants_commit(void *context)
+{
+    engine_request_commit(context);
+}
+
+static void shard_failed(void *context, const struct corong_error *error)
+{
+    engine_commit_fail(context, error);
+}
+
+static bool shard_has_failed(void *context)
+{
+    return engine_failed(context);
+}
+
+static bool gives_up(void *context)
+{
+    struct engine *engine = context;
+    pthread_mutex_lock(&engine->lock);
+    bool patience_over =
+        engine->draining && clock_monotonic_us() - engine->draining_since_us > DRAIN_PATIENCE_US;
+    bool result = engine->stopping || patience_over;
+    pthread_mutex_unlock(&engine->lock);
+    return result || engine_failed(engine);
+}
+
+struct shard_owner engine_commit_owner(struct engine *engine)
+{
+    return (struct shard_owner){engine,       shard_sealed,     shard_wants_commit,
+                                shard_failed, shard_has_failed, gives_up};
+}
+
+// Waits on the condition until `until_us`. Under the lock.
+static void wait_until(struct engine *engine, int64_t until_us)
+{
+    struct timespec until = {until_us / MICROSECONDS_PER_SECOND,
+                             until_us % MICROSECONDS_PER_SECOND * 1000};
+    pthread_cond_timedwait(&engine->changed, &engine->lock, &until);
+}
+
+static int64_t interval_us(const struct engine *engine)
+{
+    int64_t interval = engine->options.commit_interval_us;
+    return interval > 0 ? interval : COMMIT_INTERVAL_DEFAULT_US;
+}
+
+static bool interval_is_over(const struct committer *committer, int64_t now_us)
+{
+    const struct engine *engine = committer->engine;
+    int64_t passed_us = now_us - committer->last_commit_us;
+    if (passed_us < interval_us(engine) || engine->opened_count == engine->closed_count) {
+        return false;
+    }
+    return route_event_count(&engine->route) != committer->events_at_commit ||
+           passed_us >= IDLE_INTERVAL_COUNT * interval_us(engine);
+}
+
+// Asks producers for their partial batches where events came since the last time.
+static void call_producers(struct committer *committer, int64_t now_us)
+{
+    uint64_t events = route_event_count(&committer->engine->route);
+    if (events != committer->events_at_call) {
+        route_call(&committer->engine->route);
+    }
+    committer->events_at_call = events;
+    committer->last_call_us = now_us;
+}
+
+// Under the lock.
+static enum wait_end wait_for_reason(struct committer *committer)
+{
+    struct engine *engine = committer->engine;
+    for (;;) {
+        if (engine->stopping || engine_failed(engine)) {
+            return WAIT_STOP;
+        }
+        if (engine->closed_count == engine->options.producer_count) {
+            return WAIT_FINAL;
+        }
+        int64_t now_us = clock_monotonic_us();
+        if (engine->commit_requested || interval_is_over(committer, now_us)) {
+            return WAIT_COMMIT;
+        }
+        if (now_us - committer->last_call_us >= CALL_INTERVAL_US) {
+            call_producers(committer, now_us);
+        }
+        int64_t next_us = committer->last_call_us + CALL_INTERVAL_US;
+        int64_t due_us = committer->last_commit_us + interval_us(engine);
+        wait_until(engine, due_us > now_us && due_us < next_us ? due_us : next_us);
+    }
+}
+
+static bool position_moved(const struct store_position *known, const struct store_position *now)
+{
+    return known == NULL || known->next_offset != now->next_offset ||
+           known->anchor_offset != now->anchor_offset || known->anchor_hash != now->anchor_hash ||
+           known->epoch != now->epoch ||
+           memcmp(&known->counters, &now->counters, sizeof(now->counters)) != 0;
+}
+
+static void take_cut(struct committer *committer, struct round *round,
+                     struct engine_saved_cut *saved)
+{
+    const struct store *store = committer->engine->options.store;
+    uint32_t room = round->position_count + saved->position_count;
+    round->positions = memory_resize_array(round->positions, room, sizeof(struct store_position));
+    for (uint32_t i = 0; i < saved->position_count; i++) {
+        const struct store_position *known = store_position_find(store, saved->positions[i].id);
+        round->has_positions = true;
+        round->stored_count +=
+            saved->positions[i].counters.stored - (known == NULL ? 0 : known->counters.stored);
+        if (position_moved(known, &saved->positions[i])) {
+            round->positions[round->position_count++] = saved->positions[i];
+        }
+    }
+    text_buffer_append(&round->dead_letters, saved->dead_letters.bytes, saved->dead_letters.size);
+}
+
+// The names of the positions stay with the saved cuts until the round is over.
+static void visit_cuts(struct committer *committer, struct round *round)
+{
+    struct engine *engine = committer->engine;
+    for (uint32_t i = 0; i < engine->options.producer_count; i++) {
+        // In the order of their epochs: a close may follow the barrier of the same round.
+        for (uint32_t slot = 0; slot < 2; slot++) {
+            struct engine_saved_cut *saved = &engine->producers[i].cuts[slot];
+            if (!saved->valid || saved->epoch > engine->begun_epoch) {
+                continue;
+            }
+            if (round != NULL) {
+                take_cut(committer, round, saved);
+            } else {
+                engine_cut_release(saved);
+            }
+        }
+    }
+}
+
+// Begins an epoch and waits until every shard has sealed it. Under the lock. False: stopping or
+// failed.
+static bool run_epoch(struct committer *committer, struct round *round)
+{
+    struct engine *engine = committer->engine;
+    uint64_t participants = 0;
+    for (uint32_t i = 0; i < engine->options.producer_count; i++) {
+        if (engine->producers[i].state == PRODUCER_OPEN) {
+            participants |= UINT64_C(1) << i;
+        }
+    }
+    engine->commit_requested = false;
+    engine->sealed_count = 0;
+    committer->events_at_commit = route_event_count(&engine->route);
+    engine->begun_epoch++;
+    route_begin_epoch(&engine->route, engine->begun_epoch, participants);
+    while (engine->sealed_count < engine->options.shard_count && !engine->stopping &&
+           !engine_failed(engine)) {
+        pthread_cond_wait(&engine->changed, &engine->lock);
+    }
+    if (engine->sealed_count < engine->options.shard_count || engine_failed(engine)) {
+        return false;
+    }
+    engine->completed_epoch = engine->begun_epoch;
+    round->output = engine->sealed;
+    engine->sealed = (struct tail_output){0};
+    return true;
+}
+
+// G4 as an online check: what the shards wrote is what the sources say was stored.
+static enum corong_status check_books(const struct round *round, struct corong_error *error)
+{
+    const struct tail_output *output = &round->output;
+    if (output->row_count + output->duplicate_count != output->event_count) {
+        return error_set(error, CORONG_CORRUPT,
+                         "the books do not balance: %" PRIu64 " events went into segments, %" PRIu64
+                         " rows and %" PRIu64 " duplicates came out",
+                         output->event_count, output->row_count, output->duplicate_count);
+    }
+    if (round->has_positions && round->stored_count != output->event_count) {
+        return error_set(error, CORONG_CORRUPT,
+                         "the books do not balance: sources count %" PRIu64
+                         " events as stored, segments received %" PRIu64,
+                         round->stored_count, output->event_count);
+    }
+    return CORONG_OK;
+}
+
+static bool pause_before_retry(struct engine *engine)
+{
+    int64_t until_us = clock_monotonic_us() + RETRY_PAUSE_US;
+    while (clock_monotonic_us() < until_us) {
+        if (gives_up(engine)) {
+            return false;
+        }
+        clock_sleep_us(RETRY_PAUSE_US / 20);
+    }
+    return true;
+}
+
+static enum corong_status commit_round(struct committer *committer, struct round *round,
+                                       struct corong_error *error)
+{
+    struct engine *engine = committer->engine;
+    TRY(check_books(round, error));
+    struct store_commit commit = {
+        .added = round->output.metas,
+        .added_count = round->output.meta_count,
+        .positions = round->positions,
+        .position_count = round->position_count,
+        .duplicates = round->output.duplicate_count,
+        .dead_letters = {round->dead_letters.bytes, round->dead_letters.size},
+    };
+    if (commit.added_count == 0 && commit.position_count == 0 && commit.dead_letters.size == 0) {
+        return CORONG_OK;
+    }
+    enum corong_status status = store_commit(engine->options.store, &commit, error);
+    while (status != CORONG_OK && shard_error_passes(error) && pause_before_retry(engine)) {
+        status = store_commit(engine->options.store, &commit, error);
+    }
+    if (status == CORONG_OK) {
+        pthread_mutex_lock(&engine->lock);
+        engine->commit_count++;
+        engine->rows_committed += round->output.row_count;
+        pthread_mutex_unlock(&engine->lock);
+    }
+    return status;
+}
+
+// One epoch from the call to the manifest. Under the lock, which is released while anything is
+// written.
+static bool commit_once(struct committer *committer)
+{
+    struct engine *engine = committer->engine;
+    struct round round = {0};
+    bool sealed = run_epoch(committer, &round);
+    if (sealed) {
+        visit_cuts(committer, &round);
+        pthread_mutex_unlock(&engine->lock);
+        struct corong_error error = {0};
+        sealed = commit_round(committer, &round, &error) == CORONG_OK;
+        if (!sealed) {
+            engine_commit_fail(engine, &error);
+        }
+        pthread_mutex_lock(&engine->lock);
+        visit_cuts(committer, NULL);
+    }
+    memory_free(round.output.metas);
+    memory_free(round.positions);
+    text_buffer_deinit(&round.dead_letters);
+    committer->last_commit_us = clock_monotonic_us();
+    return sealed;
+}
+
+void *engine_commit_run(void *argument)
+{
+    struct engine *engine = argument;
+    int64_t now_us = clock_monotonic_us();
+    struct committer committer = {engine, now_us, now_us, 0, 0};
+    pthread_mutex_lock(&engine->lock);
+    for (;;) {
+        enum wait_end end = wait_for_reason(&committer);
+        if (end == WAIT_STOP || !commit_once(&committer) || end == WAIT_FINAL) {
+            break;
+        }
+    }
+    engine->finished = true;
+    pthread_cond_broadcast(&engine->changed);
+    pthread_mutex_unlock(&engine->lock);
+    return NULL;
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Private to engine.c and engine_commit.c: what the engine is made of.
+#pragma once
+
+#include "engine/engine.h"
+#include "engine/route/route.h"
+#include "engine/shard/shard.h"
+#include "storage/base/arena.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/// What a producer said at a barrier; owned copies.
+struct engine_saved_cut {
+    bool valid;
+    uint64_t epoch; ///< the barrier that commits it
+    struct arena arena;
+    struct store_position *positions;
+    uint32_t position_count;
+    struct text_buffer dead_letters;
+};
+
+enum producer_state { PRODUCER_UNOPENED = 0, PRODUCER_OPEN, PRODUCER_CLOSED };
+
+struct engine_producer {
+    struct engine *engine;
+    uint32_t index;
+    bool barrier_wanted;       ///< the producer thread's own
+    uint64_t done_epoch;       ///< written under the lock by its thread, which may read it without
+    enum producer_state state; ///< under the lock, as all below
+    /// One for the barrier under way, one for a close that comes before it is committed.
+    struct engine_saved_cut cuts[2];
+    struct text_buffer dead_letters; ///< of barriers that nobody wanted
+};
+
+struct engine {
+    struct engine_options options;
+    struct event_format format;
+    struct route route;
+    struct shard **shards;
+    pthread_t *shard_threads;
+    pthread_t committer_thread;
+    bool joined;
+    struct engine_producer *producers;
+    atomic_bool failed; ///< never reset
+
+    pthread_mutex_t lock;   ///< of everything below; never held while anything is written
+    pthread_cond_t changed; ///< to the committer, and to engine_drain()
+    uint32_t opened_count;
+    uint32_t closed_count;
+    uint64_t begun_epoch;
+    uint64_t completed_epoch;  ///< every shard has sealed it
+    uint32_t sealed_count;     ///< shards that have sealed begun_epoch
+    struct tail_output sealed; ///< of all shards at begun_epoch
+    bool commit_requested;
+    bool stopping; ///< engine_close() without a drain
+    bool draining;
+    int64_t draining_since_us;
+    bool finished; ///< the committer has done its last commit, or failed
+    uint64_t commit_count;
+    uint64_t rows_committed;
+    struct corong_error error; ///< the first one
+};
+
+/// The committer's thread. engine_commit.c.
+void *engine_commit_run(void *engine);
+/// Callbacks of the shards. engine_commit.c.
+struct shard_owner engine_commit_owner(struct engine *engine);
+/// Keeps the first error and makes everybody stop. Any thread.
+void engine_commit_fail(struct engine *engine, const struct corong_error *error);
+/// Copies a cut. Under the lock. engine_cut.c.
+void engine_cut_save(struct engine_producer *producer, uint64_t epoch,
+                     const struct engine_cut *cut);
+/// Keeps the dead letters of a barrier that nobody wanted.
+void engine_cut_keep_letters(struct engine_producer *producer, struct text dead_letters);
+void engine_cut_release(struct engine_saved_cut *saved);

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/shard/shard.h"
+
+#include "storage/base/clock.h"
+#include "storage/base/invariant.h"
+#include "storage/base/memory.h"
+
+#include <errno.h>
+
+#define REST_TIMEOUT_US (100 * INT64_C(1000))
+#define RETRY_PAUSE_US MICROSECONDS_PER_SECOND
+#define RETRY_SLICE_US (50 * INT64_C(1000))
+
+struct shard {
+    struct shard_options options;
+    struct tail *tail;
+    struct tail_output output; // of flushes since the last report
+    uint64_t sealed_epoch;
+    uint64_t *marker_epochs; // by producer: the last marker
+    bool *closed;            // by producer
+    bool asked_for_commit;   // since the last barrier
+    bool discarding;         // after a failure
+    struct parker_patience patience;
+    struct shard_counters counters;
+};
+
+struct shard *shard_create(const struct shard_options *options)
+{
+    struct shard *shard = memory_allocate_aligned(128, sizeof(*shard));
+    *shard = (struct shard){.options = *options};
+    uint32_t producer_count = options->route->options.producer_count;
+    shard->tail = tail_create(&options->tail);
+    shard->marker_epochs = memory_allocate_zeroed(producer_count, sizeof(uint64_t));
+    shard->closed = memory_allocate_zeroed(producer_count, sizeof(bool));
+    return shard;
+}
+
+void shard_destroy(struct shard *shard)
+{
+    if (shard == NULL) {
+        return;
+    }
+    tail_destroy(shard->tail);
+    memory_free(shard->output.metas);
+    memory_free(shard->marker_epochs);
+    memory_free(shard->closed);
+    memory_free(shard);
+}
+
+const struct shard_counters *shard_counters(const struct shard *shard)
+{
+    return &shard->counters;
+}
+
+bool shard_error_passes(const struct corong_error *error)
+{
+    if (error->retriable) {
+        return true;
+    }
+    int number = error->status == CORONG_IO ? error->saved_errno : 0;
+    return number == ENOSPC || number == EDQUOT || number == EMFILE || number == ENFILE ||
+           number == EAGAIN || number == ENOMEM;
+}
+
+static void fail(struct shard *shard, const struct corong_error *error)
+{
+    shard->options.owner.failed(shard->options.owner.context, error);
+    shard->discarding = true;
+    tail_discard(shard->tail);
+}
+
+// False when the pause was cut short because the engine stops or gives up.
+static bool pause_before_retry(struct shard *shard)
+{
+    for (int64_t passed_us = 0; passed_us < RETRY_PAUSE_US; passed_us += RETRY_SLICE_US) {
+        if (route_stopped(shard->options.route) ||
+            shard->options.owner.gives_up(shard->options.owner.context)) {
+            return false;
+        }
+        clock_sleep_us(RETRY_SLICE_US);
+    }
+    return true;
+}
+
+// Writes the tail out. A full disk is waited for: the rings fill up meanwhile and hold the
+// producers.
+static void flush(struct shard *shard)
+{
+    struct corong_error error = {0};
+    while (tail_flush(shard->tail, &shard->output, &error) != CORONG_OK) {
+        if (!shard_error_passes(&error) || !pause_before_retry(shard)) {
+            fail(shard, &error);
+            return;
+        }
+    }
+}
+
+static void consume(struct shard *shard, const struct event_batch *batch)
+{
+    if (shard->discarding) {
+        return;
+    }
+    if (!tail_has_room(shard->tail, batch)) {
+        flush(shard);
+    }
+    if (shard->discarding) {
+        return;
+    }
+    tail_append(shard->tail, batch);
+    uint64_t memory = tail_memory(shard->tail);
+    shard_counters_set(&shard->counters.memory_bytes, memory);
+    if (!shard->asked_for_commit && memory > shard->options.tail.budget_bytes / 4 * 3) {
+        shard->asked_for_commit = true;
+        shard->options.owner.wants_commit(shard->options.owner.context);
+    }
+}
+
+static bool is_held(const struct shard *shard, uint32_t producer)
+{
+    // After a failure nobody is held: there is nothing left to align, and producers must get
+    // through.
+    return shard->closed[producer] ||
+           (shard->marker_epochs[producer] > shard->sealed_epoch && !shard->discarding);
+}
+
+static bool pop_one(struct shard *shard, uint32_t producer)
+{
+    struct route *route = shard->options.route;
+    struct route_item item = route_pop(route, producer, shard->options.index);
+    switch (item.kind) {
+    case ROUTE_NOTHING:
+        return false;
+    case ROUTE_BATCH:
+        consume(shard, item.batch);
+        route_return(route, producer, shard->options.index, item.batch);
+        break;
+    case ROUTE_MARKER:
+        ASSERT(item.epoch >= shard->marker_epochs[producer]);
+        shard->marker_epochs[producer] = item.epoch;
+        break;
+    case ROUTE_CLOSE:
+        shard->closed[producer] = true;
+        break;
+    }
+    return true;
+}
+
+// One item of each producer that may be popped, so that none starves.
+static bool pop_round(struct shard *shard)
+{
+    bool progressed = false;
+    for (uint32_t i = 0; i < shard->options.route->options.producer_count; i++) {
+        if (!is_held(shard, i)) {
+            progressed |= pop_one(shard, i);
+        }
+    }
+    return progressed;
+}
+
+static bool barrier_reached(const struct shard *shard, uint64_t epoch)
+{
+    uint64_t participants = shard->options.route->participants;
+    for (uint32_t i = 0; i < shard->options.route->options.producer_count; i++) {
+        bool takes_part = (participants >> i & 1) != 0;
+        if (takes_part && !shard->closed[i] && shard->marker_epochs[i] < epoch) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool seal_if_reached(struct shard *shard)
+{
+    uint64_t epoch = route_epoch(shard->options.route);
+    if (epoch == shard->sealed_epoch || !barrier_reached(shard, epoch)) {
+        return false;
+    }
+    ASSERT(epoch == shard->sealed_epoch + 1);
+    if (!shard->discarding) {
+        flush(shard);
+    }
+    shard_counters_set(&shard->counters.memory_bytes, tail_memory(shard->tail));
+    shard->sealed_epoch = epoch;
+    shard->asked_for_commit = false;
+    struct tail_output output = shard->output;
+    shard->output = (struct tail_output){0};
+    // The committer may begin the next epoch as soon as it knows, so nothing of this one is read
+    // after.
+    shard->options.owner.sealed(shard->options.owner.context, shard->options.index, &output);
+    return true;
+}
+
+static bool something_to_do(struct shard *shard)
+{
+    struct route *route = shard->options.route;
+    if (route_stopped(route)) {
+        return true;
+    }
+    uint64_t epoch = route_epoch(route);
+    if (epoch != shard->sealed_epoch && barrier_reached(shard, epoch)) {
+        return true;
+    }
+    for (uint32_t i = 0; i < route->options.producer_count; i++) {
+        if (!is_held(shard, i) && !route_empty(route, i, shard->options.index)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void rest(struct shard *shard)
+{
+    struct parker *parker = &shard->options.route->shard_parkers[shard->options.index];
+    if (!parker_pause(&shard->patience)) {
+        return;
+    }
+    parker_prepare(parker);
+    if (something_to_do(shard)) {
+        parker_cancel(parker);
+        return;
+    }
+    parker_sleep(parker, REST_TIMEOUT_US);
+}
+
+void *shard_run(void *argument)
+{
+    struct shard *shard = argument;
+    while (!route_stopped(shard->options.route)) {
+        shard->discarding |= shard->options.owner.has_failed(shard->options.owner.context);
+        bool progressed = pop_round(shard);
+        progressed |= seal_if_reached(shard);
+        if (progressed) {
+            shard->patience = (struct parker_patience){0};
+        } else {
+            rest(shard);
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/shard/symbol_table.h"
+
+#include "storage/base/invariant.h"
+#include "storage/base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+#define XXH_INLINE_ALL // short keys are hashed in a few nanoseconds only when inlined
+#include <xxhash.h>
+
+#define SLOT_COUNT_MIN 64u
+#define SLOT_COUNT_KEPT 4096u
+#define INLINE_SIZE 16u
+
+struct symbol_slot {
+    uint64_t hash;
+    uint32_t size;
+    uint32_t code_plus_one; // 0: empty
+    char head[INLINE_SIZE]; // the first bytes, zero-padded; the whole string where size <= 16
+};
+
+static void allocate_slots(struct symbol_table *table, uint32_t slot_count)
+{
+    table->slots = memory_allocate_aligned(32, slot_count * sizeof(struct symbol_slot));
+    memset(table->slots, 0, slot_count * sizeof(struct symbol_slot));
+    table->slot_count = slot_count;
+}
+
+void symbol_table_init(struct symbol_table *table, const struct hash_secret *secret)
+{
+    *table = (struct symbol_table){.secret = secret};
+    allocate_slots(table, SLOT_COUNT_MIN);
+}
+
+void symbol_table_deinit(struct symbol_table *table)
+{
+    memory_free(table->slots);
+    memory_free(table->entries);
+    memory_free(table->bytes);
+    *table = (struct symbol_table){0};
+}
+
+void symbol_table_reset(struct symbol_table *table)
+{
+    // A burst of distinct strings must not hold its memory for ever; a usual table keeps its own.
+    if (table->slot_count > SLOT_COUNT_KEPT && table->count < table->slot_count / 8) {
+        const struct hash_secret *secret = table->secret;
+        symbol_table_deinit(table);
+        symbol_table_init(table, secret);
+        return;
+    }
+    memset(table->slots, 0, table->slot_count * sizeof(struct symbol_slot));
+    table->count = 0;
+    table->size = 0;
+}
+
+static void grow_slots(struct symbol_table *table)
+{
+    struct symbol_slot *old = table->slots;
+    uint32_t old_count = table->slot_count;
+    allocate_slots(table, old_count * 2);
+    uint32_t mask = table->slot_count - 1;
+    for (uint32_t i = 0; i < old_count; i++) {
+        if (old[i].code_plus_one == 0) {
+            continue;
+        }
+        uint32_t at = (uint32_t)old[i].hash & mask;
+        while (table->slots[at].code_plus_one != 0) {
+            at = (at + 1) & mask;
+        }
+        table->slots[at] = old[i];
+    }
+    memory_free(old);
+}
+
+static void append_entry(struct symbol_table *table, struct text text)
+{
+    if (table->count == table->entry_capacity) {
+        table->entry_capacity = table->entry_capacity == 0 ? 64 : table->entry_capacity * 2;
+        table->entries =
+            memory_resize_array(table->entries, table->entry_capacity, sizeof(struct symbol_entry));
+    }
+    // The first string allocates even when it is empty: NULL bytes would mean missing.
+    if (table->bytes == NULL || table->size + text.size > table->capacity) {
+        uint64_t doubled = table->capacity == 0 ? 1024 : table->capacity * 2;
+        uint64_t wanted = table->size + text.size;
+        table->capacity = doubled > wanted ? doubled : wanted;
+        table->bytes = memory_resize(table->bytes, table->capacity);
+    }
+    if (text.size > 0) {
+        memcpy(table->bytes + table->size, text.bytes, text.size);
+    }
+    table->entries[table->count++] = (struct symbol_entry){table->size, (uint32_t)text.size};
+    table->size += text.size;
+}
+
+static bool slot_holds(const struct symbol_table *table, const struct symbol_slot *slot,
+                       const struct symbol_slot *key, struct text text)
+{
+    if (slot->hash != key->hash || slot->size != key->size ||
+        memcmp(slot->head, key->head, INLINE_SIZE) != 0) {
+        return false;
+    }
+    return key->size <= INLINE_SIZE ||
+           memcmp(table->bytes + table->entries[slot->code_plus_one - 1].offset, text.bytes,
+                  text.size) == 0;
+}
+
+static uint32_t resolve_one(struct symbol_table *table, struct text text, uint64_t hash)
+{
+    struct symbol_slot key = {.hash = hash, .size = (uint32_t)text.size};
+    memcpy(key.head, text.bytes, text.size < INLINE_SIZE ? text.size : INLINE_SIZE);
+    uint32_t mask = table->slot_count - 1;
+    uint32_t at = (uint32_t)hash & mask;
+    while (table->slots[at].code_plus_one != 0) {
+        if (slot_holds(table, &table->slots[at], &key, text)) {
+            return table->slots[at].code_plus_one - 1;
+        }
+        at = (at + 1) & mask;
+    }
+    append_entry(table, text);
+    key.code_plus_one = table->count;
+    table->slots[at] = key;
+    uint32_t code = table->count - 1;
+    if (table->count > table->slot_count / 2) {
+        grow_slots(table);
+    }
+    return code;
+}
+
+void symbol_table_resolve(struct symbol_table *table, const struct text *texts, uint32_t count,
+                          uint32_t *codes_out)
+{
+    uint64_t hashes[SYMBOL_BATCH_COUNT_MAX];
+    DCHECK(count <= SYMBOL_BATCH_COUNT_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        if (texts[i].bytes != NULL) {
+            hashes[i] = XXH3_64bits_withSecret(texts[i].bytes, texts[i].size, table->secret->bytes,
+                                               HASH_SECRET_SIZE);
+            __builtin_prefetch(&table->slots[(uint32_t)hashes[i] & (table->slot_count - 1)]);
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        codes_out[i] =
+            texts[i].bytes == NULL ? COLUMN_CODE_MISSING : resolve_one(table, texts[i], hashes[i]);
+    }
+}
+
+// The first eight bytes as a number that orders like them, so that most comparisons need no memory.
+struct ranked {
+    uint64_t head;
+    uint32_t code;
+};
+
+static uint64_t sortable_head(struct text text)
+{
+    unsigned char head[8] = {0};
+    memcpy(head, text.bytes, text.size < 8 ? text.size : 8);
+    uint64_t number;
+    memcpy(&number, head, 8);
+    return __builtin_bswap64(number);
+}
+
+static int compare_ranked(const void *left_pointer, const void *right_pointer, void *context)
+{
+    const struct ranked *left = left_pointer;
+    const struct ranked *right = right_pointer;
+    if (left->head != right->head) {
+        return left->head < right->head ? -1 : 1;
+    }
+    return text_compare(symbol_table_text(context, left->code),
+                        symbol_table_text(context, right->code));
+}
+
+void symbol_table_rank(const struct symbol_table *table, uint32_t *order_out, uint32_t *ranks_out)
+{
+    struct ranked *sorted = memory_allocate(table->count * sizeof(*sorted));
+    for (uint32_t code = 0; code < table->count; code++) {
+        sorted[code] = (struct ranked){sortable_head(symbol_table_text(table, code)), code};
+    }
+    qsort_r(sorted, table->count, sizeof(*sorted), compare_ranked, (void *)(uintptr_t)table);
+    for (uint32_t rank = 0; rank < table->count; rank++) {
+        order_out[rank] = sorted[rank].code;
+        ranks_out[sorted[rank].code] = rank;
+    }
+    memory_free(sorted);
+}
+
+uint64_t symbol_table_memory(const struct symbol_table *table)
+{
+    return (uint64_t)table->slot_count * sizeof(struct symbol_slot) +
+           (uint64_t)table->entry_capacity * sizeof(struct symbol_entry) + table->capacity;
+}

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/shard/tail.h"
+
+#include "storage/base/invariant.h"
+#include "storage/base/memory.h"
+
+#include <string.h>
+
+#define ROW_CAPACITY_MIN 4096u
+#define ROW_CAPACITY_DOUBLED (1u << 18)
+#define ROW_CAPACITY_MAX (1u << 30)
+#define CHUNK SYMBOL_BATCH_COUNT_MAX
+// What a flush needs beside the columns: the ordered rows and the merge buffer of the largest user.
+#define FLUSH_ROW_BYTES (2 * sizeof(struct tail_ordered))
+
+static size_t value_size(const struct tail *tail, uint32_t column)
+{
+    return tail->options.format->is_string[column] ? sizeof(uint32_t) : sizeof(int64_t);
+}
+
+static void *column_resize(void *memory, size_t size, uint32_t capacity)
+{
+    return memory_resize_array(memory, capacity, size);
+}
+
+// Makes a column whose rows so far are all missing.
+static void add_column(struct tail *tail, uint32_t column)
+{
+    struct column_values *values = &tail->columns[column];
+    tail->row_bytes += value_size(tail, column);
+    if (tail->options.format->is_string[column]) {
+        values->codes = column_resize(NULL, sizeof(uint32_t), tail->row_capacity);
+        memset(values->codes, 0xff, tail->row_count * sizeof(uint32_t));
+        return;
+    }
+    bool number = tail->schema->columns[column].type == COLUMN_NUMBER;
+    int64_t missing = number ? (int64_t)COLUMN_NUMBER_MISSING_BITS : COLUMN_INTEGER_MISSING;
+    values->integers = column_resize(NULL, sizeof(int64_t), tail->row_capacity);
+    for (uint32_t row = 0; row < tail->row_count; row++) {
+        values->integers[row] = missing;
+    }
+}
+
+struct tail *tail_create(const struct tail_options *options)
+{
+    struct tail *tail = memory_allocate_zeroed(1, sizeof(*tail));
+    tail->options = *options;
+    tail->schema = options->format->schema;
+    canonical_order_init(&tail->canonical, tail->schema);
+    user_table_init(&tail->user_table);
+    for (uint32_t i = 0; i < options->format->string_count; i++) {
+        symbol_table_init(&tail->symbols[options->format->string_columns[i]], options->secret);
+    }
+    tail->row_bytes = sizeof(uint32_t) + sizeof(uint8_t);
+    tail->row_capacity = ROW_CAPACITY_MIN;
+    tail->users = column_resize(NULL, sizeof(uint32_t), tail->row_capacity);
+    tail->future = column_resize(NULL, sizeof(uint8_t), tail->row_capacity);
+    // These are never all missing: absent sequence numbers are 0.
+    add_column(tail, COLUMN_TIME);
+    add_column(tail, COLUMN_NAME);
+    add_column(tail, COLUMN_SEQUENCE);
+    return tail;
+}
+
+void tail_destroy(struct tail *tail)
+{
+    if (tail == NULL) {
+        return;
+    }
+    tail_sort_release(tail);
+    for (uint32_t i = 0; i < tail->schema->column_count; i++) {
+        memory_free(tail->columns[i].codes);
+        memory_free(tail->columns[i].integers);
+        if (tail->options.format->is_string[i]) {
+            symbol_table_deinit(&tail->symbols[i]);
+        }
+    }
+    user_table_deinit(&tail->user_table);
+    memory_free(tail->users);
+    memory_free(tail->future);
+    memory_free(tail);
+}
+
+static uint32_t next_capacity(const struct tail *tail, uint32_t wanted)
+{
+    uint32_t capacity = tail->row_capacity;
+    while (capacity < wanted) {
+        capacity = capacity < ROW_CAPACITY_DOUBLED ? capacity * 2 : capacity + capacity / 2;
+    }
+    return capacity;
+}
+
+static uint64_t table_memory(const struct tail *tail)
+{
+    uint64_t sum = user_table_memory(&tail->user_table);
+    const struct event_format *format = tail->options.format;
+    for (uint32_t i = 0; i < format->string_count; i++) {
+        sum += symbol_table_memory(&tail->symbols[format->string_columns[i]]);
+    }
+    return sum;
+}
+
+uint64_t tail_memory(const struct tail *tail)
+{
+    return tail->row_capacity * (tail->row_bytes + FLUSH_ROW_BYTES) + table_memory(tail);
+}
+
+static bool strings_are_many(const struct tail *tail)
+{
+    const struct event_format *format = tail->options.format;
+    for (uint32_t i = 0; i < format->string_count; i++) {
+        if (tail->symbols[format->string_columns[i]].size > SYMBOL_BYTES_MAX) {
+            return true;
+        }
+    }
+    return tail->user_table.id_size > SYMBOL_BYTES_MAX;
+}
+
+bool tail_has_room(const struct tail *tail, const struct event_batch *batch)
+{
+    if (tail->row_count == 0) {
+        return true;
+    }
+    uint32_t wanted = tail->row_count + batch->row_count;
+    if (wanted > ROW_CAPACITY_MAX || strings_are_many(tail)) {
+        return false;
+    }
+    uint64_t rows = (uint64_t)next_capacity(tail, wanted) * (tail->row_bytes + FLUSH_ROW_BYTES);
+    return rows + table_memory(tail) + batch->capacity <= tail->options.budget_bytes;
+}
+
+static void grow_rows(struct tail *tail, uint32_t wanted)
+{
+    tail->row_capacity = next_capacity(tail, wanted);
+    uint32_t capacity = tail->row_capacity;
+    tail->users = column_resize(tail->users, sizeof(uint32_t), capacity);
+    tail->future = column_resize(tail->future, sizeof(uint8_t), capacity);
+    for (uint32_t i = 0; i < tail->schema->column_count; i++) {
+        struct column_values *values = &tail->columns[i];
+        if (values->codes != NULL) {
+            values->codes = column_resize(values->codes, sizeof(uint32_t), capacity);
+        } else if (values->integers != NULL) {
+            values->integers = column_resize(values->integers, sizeof(int64_t), capacity);
+        }
+    }
+}
+
+// Some rows of a batch; columns are filled one after the other, each with its own table at hand.
+struct chunk {
+    const struct event_batch *batch;
+    uint32_t first;
+    uint32_t count;
+};
+
+static const struct event_row *chunk_row(const struct tail *tail, const struct chunk *chunk,
+                                         uint32_t index)
+{
+    return event_batch_row(chunk->batch, tail->options.format, chunk->first + index);
+}
+
+static void append_users(struct tail *tail, const struct chunk *chunk)
+{
+    for (uint32_t i = 0; i < chunk->count; i++) {
+        user_table_prefetch(&tail->user_table, chunk_row(tail, chunk, i)->user_key);
+    }
+    for (uint32_t i = 0; i < chunk->count; i++) {
+        const struct event_row *row = chunk_row(tail, chunk, i);
+        uint32_t user =
+            user_table_resolve(&tail->user_table, row->user_key, (uint8_t)row->user_namespace,
+                               event_batch_text(chunk->batch, row->user_id));
+        tail->user_table.entries[user].row_count++;
+        tail->users[tail->row_count + i] = user;
+        tail->future[tail->row_count + i] = row->future != 0;
+        tail->columns[COLUMN_TIME].integers[tail->row_count + i] = row->time_us;
+    }
+}
+
+static void append_strings(struct tail *tail, const struct chunk *chunk, uint32_t column)
+{
+    struct text texts[CHUNK];
+    bool present = tail->columns[column].codes != NULL;
+    for (uint32_t i = 0; i < chunk->count; i++) {
+        texts[i] = event_batch_text(chunk->batch, chunk_row(tail, chunk, i)->values[column].string);
+        present |= texts[i].bytes != NULL;
+    }
+    if (!present) {
+        return;
+    }
+    if (tail->columns[column].codes == NULL) {
+        add_column(tail, column);
+    }
+    symbol_table_resolve(&tail->symbols[column], texts, chunk->count,
+                         tail->columns[column].codes + tail->row_count);
+}
+
+static void append_integers(struct tail *tail, const struct chunk *chunk, uint32_t column)
+{
+    bool number = tail->schema->columns[column].type == COLUMN_NUMBER;
+    int64_t missing = number ? (int64_t)COLUMN_NUMBER_MISSING_BITS : COLUMN_INTEGER_MISSING;
+    int64_t integers[CHUNK];
+    bool present = tail->columns[column].integers != NULL;
+    for (uint32_t i = 0; i < chunk->count; i++) {
+        integers[i] = chunk_row(tail, chunk, i)->values[column].integer;
+        present |= integers[i] != missing;
+    }
+    if (!present) {
+        return;
+    }
+    if (tail->columns[column].integers == NULL) {
+        add_column(tail, column);
+    }
+    memcpy(tail->columns[column].integers + tail->row_count, integers,
+           chunk->count * sizeof(int64_t));
+}
+
+static void append_chunk(struct tail *tail, const struct chunk *chunk)
+{
+    append_users(tail, chunk);
+    for (uint32_t column = COLUMN_NAME; column < tail->schema->column_count; column++) {
+        if (tail->options.format->is_string[column]) {
+            append_strings(tail, chunk, column);
+        } else {
+            append_integers(tail, chunk, column);
+        }
+    }
+    tail->row_count += chunk->count;
+}
+
+void tail_append(struct tail *tail, const struct event_batch *batch)
+{
+    ASSERT(!tail->flush.active);
+    if (tail->row_count + batch->row_count > tail->row_capacity) {
+        grow_rows(tail, tail->row_count + batch->row_count);
+    }
+    for (uint32_t first = 0; first < batch->row_count; first += CHUNK) {
+        uint32_t left = batch->row_count - first;
+        struct chunk chunk = {batch, first, left < CHUNK ? left : CHUNK};
+        append_chunk(tail, &chunk);
+    }
+}
+
+// Columns that hardly anybody fills are dropped again, so that a rare attribute does not cost
+// memory in every later tail.
+static void forget_columns(struct tail *tail)
+{
+    for (uint32_t i = COLUMN_ID_HASH; i < tail->schema->column_count; i++) {
+        struct column_values *values = &tail->columns[i];
+        if (values->codes == NULL && values->integers == NULL) {
+            continue;
+        }
+        memory_free(values->codes);
+        memory_free(values->integers);
+        *values = (struct column_values){NULL, NULL};
+        tail->row_bytes -= value_size(tail, i);
+    }
+}
+
+void tail_discard(struct tail *tail)
+{
+    tail_sort_release(tail);
+    user_table_reset(&tail->user_table);
+    for (uint32_t i = 0; i < tail->options.format->string_count; i++) {
+        symbol_table_reset(&tail->symbols[tail->options.format->string_columns[i]]);
+    }
+    forget_columns(tail);
+    tail->row_count = 0;
+}
+
+static void output_add(struct tail_output *output, const struct segment_meta *meta)
+{
+    if (output->meta_count == output->meta_capacity) {
+        output->meta_capacity = output->meta_capacity == 0 ? 4 : output->meta_capacity * 2;
+        output->metas =
+            memory_resize_array(output->metas, output->meta_capacity, sizeof(struct segment_meta));
+    }
+    output->metas[output->meta_count++] = *meta;
+    output->row_count += meta->row_count;
+}
+
+enum corong_status tail_flush(struct tail *tail, struct tail_output *output,
+                              struct corong_error *error)
+{
+    if (tail->row_count == 0) {
+        return CORONG_OK;
+    }
+    if (!tail->flush.active) {
+        tail_sort(tail);
+    }
+    while (tail->flush.period_done < tail->flush.period_count) {
+        struct segment_meta meta;
+        TRY(tail_write_period(tail, &meta, error));
+        output_add(output, &meta);
+        tail->flush.period_done++;
+    }
+    output->event_count += tail->row_count;
+    output->duplicate_count += tail->flush.duplicate_count;
+    tail_discard(tail);
+    return CORONG_OK;
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The rows of one shard since its last flush: columns that grow at the end, strings as codes of
+/// tables that live until the flush. A flush sorts the rows, drops duplicates, and writes one
+/// segment for each period that occurs.
+///
+/// Thread: the shard's. Memory: bounded by the caller, who asks tail_has_room() and flushes.
+#pragma once
+
+#include "engine/event/event_batch.h"
+#include "engine/shard/symbol_table.h"
+#include "engine/shard/user_table.h"
+#include "storage/base/error.h"
+#include "storage/column/canonical_row.h"
+#include "storage/column/column.h"
+#include "storage/segment/segment.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct tail_options {
+    const struct event_format *format;
+    const struct hash_secret *secret;
+    const char *directory; ///< of the segments
+    int64_t period_us;
+    int zstd_level;
+    uint64_t budget_bytes;
+};
+
+/// What flushes made since the last report to the committer.
+struct tail_output {
+    struct segment_meta *metas;
+    uint32_t meta_count;
+    uint32_t meta_capacity;
+    uint64_t event_count; ///< events that went in
+    uint64_t row_count;   ///< rows that came out
+    uint64_t duplicate_count;
+};
+
+/// A row on its way through the sort: what most comparisons need, without touching a column.
+struct tail_ordered {
+    int64_t time_us;
+    uint32_t row;
+    uint32_t user_rank;
+};
+
+/// A flush under way; kept when writing fails, so that a retry goes on where it stopped.
+struct tail_flush {
+    bool active;
+    uint32_t *user_order; ///< user by rank
+    struct tail_ordered *rows;
+    uint32_t row_count; ///< without duplicates
+    uint32_t duplicate_count;
+    int64_t *periods;      ///< ascending
+    uint32_t *period_ends; ///< rows[period_ends[i - 1]..period_ends[i]) lie in periods[i]
+    uint32_t period_count;
+    uint32_t period_done;
+    uint32_t *symbol_orders[SCHEMA_COLUMN_COUNT_MAX]; ///< code by rank, of string columns
+};
+
+struct tail {
+    struct tail_options options;
+    const struct schema *schema;
+    struct canonical_order canonical;
+    uint32_t row_count;
+    uint32_t row_capacity;
+    uint64_t row_bytes; ///< per row, of the columns that exist
+    uint32_t *users;    ///< number in user_table
+    uint8_t *future;
+    /// By schema column; NULL until the first value that is not missing. Time is COLUMN_TIME.
+    struct column_values columns[SCHEMA_COLUMN_COUNT_MAX];
+    struct symbol_table symbols[SCHEMA_COLUMN_COUNT_MAX]; ///< of string columns
+    struct user_table user_table;
+    struct tail_flush flush;
+};
+
+struct tail *tail_create(const struct tail_options *options);
+void tail_destroy(struct tail *tail);
+/// False where this batch would take the tail beyond its budget: flush first. Always true when
+/// empty.
+bool tail_has_room(const struct tail *tail, const struct event_batch *batch);
+/// Copies the rows of a batch.
+void tail_append(struct tail *tail, const struct event_batch *batch);
+/// Bytes held.
+uint64_t tail_memory(const struct tail *tail);
+/// Sorts and writes everything and adds what came out to `output`. After an error the tail is
+/// unchanged except for what was written already, and the call may be repeated.
+CORONG_MUST_CHECK enum corong_status tail_flush(struct tail *tail, struct tail_output *output,
+                                                struct corong_error *error);
+/// Forgets all rows. Used when the engine has failed.
+void tail_discard(struct tail *tail);
+
+/// Fills tail->flush: ranks strings and users, sorts, drops duplicates, splits by period.
+/// tail_sort.c.
+void tail_sort(struct tail *tail);
+/// Frees what tail_sort() made.
+void tail_sort_release(struct tail *tail);
+/// Writes the next period's segment. tail_write.c.
+CORONG_MUST_CHECK enum corong_status
+tail_write_period(struct tail *tail, struct segment_meta *meta_out, struct corong_error *error);

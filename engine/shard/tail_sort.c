@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/shard/tail.h"
+
+#include "storage/base/invariant.h"
+#include "storage/base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define INSERTION_COUNT_MAX 24u
+
+typedef int (*compare_rows)(const struct tail *tail, const struct tail_ordered *left,
+                            const struct tail_ordered *right);
+
+static int64_t integer_at(const struct tail *tail, enum system_column column, uint32_t row)
+{
+    const int64_t *integers = tail->columns[column].integers;
+    return integers == NULL ? COLUMN_INTEGER_MISSING : integers[row];
+}
+
+static int compare_integers(int64_t left, int64_t right)
+{
+    return left < right ? -1 : left > right;
+}
+
+static int compare_times(const struct tail *tail, const struct tail_ordered *left,
+                         const struct tail_ordered *right)
+{
+    (void)tail;
+    return compare_integers(left->time_us, right->time_us);
+}
+
+static int compare_column(const struct tail *tail, enum system_column column,
+                          const struct tail_ordered *left, const struct tail_ordered *right)
+{
+    return compare_integers(integer_at(tail, column, left->row),
+                            integer_at(tail, column, right->row));
+}
+
+static int compare_canonical(const struct tail *tail, const struct tail_ordered *left,
+                             const struct tail_ordered *right)
+{
+    return canonical_row_compare(&tail->canonical, tail->schema, tail->columns, left->row,
+                                 tail->columns, right->row);
+}
+
+// The canonical order of rows of one user and one time.
+static int compare_tied(const struct tail *tail, const struct tail_ordered *left,
+                        const struct tail_ordered *right)
+{
+    int order = compare_column(tail, COLUMN_SEQUENCE, left, right);
+    if (order == 0) {
+        order = compare_column(tail, COLUMN_ID_HASH, left, right);
+    }
+    return order != 0 ? order : compare_canonical(tail, left, right);
+}
+
+// Copies of one event side by side, the one that stays first.
+static int compare_copies(const struct tail *tail, const struct tail_ordered *left,
+                          const struct tail_ordered *right)
+{
+    int order = compare_column(tail, COLUMN_ID_HASH, left, right);
+    if (order == 0) {
+        order = compare_canonical(tail, left, right);
+    }
+    return order != 0 ? order : compare_column(tail, COLUMN_SEQUENCE, left, right);
+}
+
+static void insertion_sort(const struct tail *tail, struct tail_ordered *rows, uint32_t count,
+                           compare_rows compare)
+{
+    for (uint32_t i = 1; i < count; i++) {
+        struct tail_ordered moved = rows[i];
+        uint32_t at = i;
+        while (at > 0 && compare(tail, &rows[at - 1], &moved) > 0) {
+            rows[at] = rows[at - 1];
+            at--;
+        }
+        rows[at] = moved;
+    }
+}
+
+static void merge_halves(const struct tail *tail, struct tail_ordered *rows, uint32_t middle,
+                         uint32_t count, struct tail_ordered *buffer, compare_rows compare)
+{
+    memcpy(buffer, rows, middle * sizeof(*rows));
+    uint32_t left = 0;
+    uint32_t right = middle;
+    uint32_t out = 0;
+    while (left < middle && right < count) {
+        rows[out++] =
+            compare(tail, &buffer[left], &rows[right]) <= 0 ? buffer[left++] : rows[right++];
+    }
+    memcpy(rows + out, buffer + left, (middle - left) * sizeof(*rows));
+}
+
+// Stable; `buffer` has room for half of the rows.
+static void merge_sort(const struct tail *tail, struct tail_ordered *rows, uint32_t count,
+                       struct tail_ordered *buffer, compare_rows compare)
+{
+    if (count <= INSERTION_COUNT_MAX) {
+        insertion_sort(tail, rows, count, compare);
+        return;
+    }
+    uint32_t middle = count / 2;
+    merge_sort(tail, rows, middle, buffer, compare);
+    merge_sort(tail, rows + middle, count - middle, buffer, compare);
+    // Data usually comes nearly in order: two halves in order need no merge.
+    if (compare(tail, &rows[middle - 1], &rows[middle]) > 0) {
+        merge_halves(tail, rows, middle, count, buffer, compare);
+    }
+}
+
+static bool same_copy(const struct tail *tail, const struct tail_ordered *left,
+                      const struct tail_ordered *right)
+{
+    int64_t id_hash = integer_at(tail, COLUMN_ID_HASH, left->row);
+    return id_hash != COLUMN_INTEGER_MISSING &&
+           id_hash == integer_at(tail, COLUMN_ID_HASH, right->row);
+}
+
+// Rows of one user and one time: keeps one row per event id and puts the rest into canonical order.
+// Returns how many rows are left.
+static uint32_t settle_tie(const struct tail *tail, struct tail_ordered *rows, uint32_t count,
+                           struct tail_ordered *buffer)
+{
+    uint32_t kept = count;
+    if (tail->columns[COLUMN_ID_HASH].integers != NULL) {
+        merge_sort(tail, rows, count, buffer, compare_copies);
+        kept = 1;
+        for (uint32_t i = 1; i < count; i++) {
+            if (!same_copy(tail, &rows[kept - 1], &rows[i])) {
+                rows[kept++] = rows[i];
+            }
+        }
+    }
+    merge_sort(tail, rows, kept, buffer, compare_tied);
+    return kept;
+}
+
+static bool in_time_order(const struct tail_ordered *rows, uint32_t count)
+{
+    for (uint32_t i = 1; i < count; i++) {
+        if (rows[i - 1].time_us > rows[i].time_us) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Sorts one user's rows and moves them to `out`, which lies at or before them. Returns how many.
+static uint32_t sort_user(const struct tail *tail, struct tail_ordered *rows, uint32_t count,
+                          struct tail_ordered *buffer, struct tail_ordered *out)
+{
+    if (!in_time_order(rows, count)) {
+        merge_sort(tail, rows, count, buffer, compare_times);
+    }
+    uint32_t out_count = 0;
+    for (uint32_t first = 0; first < count;) {
+        uint32_t end = first + 1;
+        while (end < count && rows[end].time_us == rows[first].time_us) {
+            end++;
+        }
+        uint32_t kept = end - first == 1 ? 1 : settle_tie(tail, rows + first, end - first, buffer);
+        memmove(out + out_count, rows + first, kept * sizeof(*rows));
+        out_count += kept;
+        first = end;
+    }
+    return out_count;
+}
+
+// Codes become ranks, so that they compare like their strings.
+static void rank_symbols(struct tail *tail)
+{
+    for (uint32_t i = 0; i < tail->options.format->string_count; i++) {
+        uint32_t column = tail->options.format->string_columns[i];
+        uint32_t *codes = tail->columns[column].codes;
+        if (codes == NULL) {
+            continue;
+        }
+        const struct symbol_table *table = &tail->symbols[column];
+        uint32_t *order = memory_allocate(table->count * sizeof(uint32_t));
+        uint32_t *ranks = memory_allocate(table->count * sizeof(uint32_t));
+        symbol_table_rank(table, order, ranks);
+        for (uint32_t row = 0; row < tail->row_count; row++) {
+            if (codes[row] != COLUMN_CODE_MISSING) {
+                codes[row] = ranks[codes[row]];
+            }
+        }
+        memory_free(ranks);
+        tail->flush.symbol_orders[column] = order;
+    }
+}
+
+// Scatters the rows to their users, in key order; within a user they stay in order of arrival.
+static uint32_t scatter_rows(struct tail *tail, uint32_t *starts)
+{
+    const struct user_table *users = &tail->user_table;
+    uint32_t *ranks = memory_allocate(users->count * sizeof(uint32_t));
+    tail->flush.user_order = memory_allocate(users->count * sizeof(uint32_t));
+    user_table_rank(users, tail->flush.user_order, ranks);
+    uint32_t largest = 0;
+    starts[0] = 0;
+    for (uint32_t rank = 0; rank < users->count; rank++) {
+        uint32_t count = users->entries[tail->flush.user_order[rank]].row_count;
+        largest = count > largest ? count : largest;
+        starts[rank + 1] = starts[rank] + count;
+    }
+    uint32_t *next = memory_allocate(users->count * sizeof(uint32_t));
+    memcpy(next, starts, users->count * sizeof(uint32_t));
+    for (uint32_t row = 0; row < tail->row_count; row++) {
+        uint32_t rank = ranks[tail->users[row]];
+        tail->flush.rows[next[rank]++] =
+            (struct tail_ordered){tail->columns[COLUMN_TIME].integers[row], row, rank};
+    }
+    memory_free(next);
+    memory_free(ranks);
+    return largest;
+}
+
+static void sort_rows(struct tail *tail)
+{
+    struct tail_flush *flush = &tail->flush;
+    uint32_t user_count = tail->user_table.count;
+    flush->rows = memory_allocate(tail->row_count * sizeof(struct tail_ordered));
+    uint32_t *starts = memory_allocate((user_count + (size_t)1) * sizeof(uint32_t));
+    uint32_t largest = scatter_rows(tail, starts);
+    struct tail_ordered *buffer = memory_allocate((largest / 2 + 1) * sizeof(*buffer));
+    uint32_t out = 0;
+    for (uint32_t rank = 0; rank < user_count; rank++) {
+        out += sort_user(tail, flush->rows + starts[rank], starts[rank + 1] - starts[rank], buffer,
+                         flush->rows + out);
+    }
+    flush->row_count = out;
+    flush->duplicate_count = tail->row_count - out;
+    memory_free(buffer);
+    memory_free(starts);
+}
+
+static int64_t period_of(const struct tail *tail, int64_t time_us)
+{
+    int64_t length = tail->options.period_us;
+    int64_t period = time_us / length;
+    return period - (time_us % length < 0);
+}
+
+static int compare_periods(const void *left, const void *right)
+{
+    return compare_integers(*(const int64_t *)left, *(const int64_t *)right);
+}
+
+// The distinct periods, ascending.
+static void find_periods(struct tail *tail)
+{
+    struct tail_flush *flush = &tail->flush;
+    int64_t length = tail->options.period_us;
+    int64_t *periods = memory_allocate(flush->row_count * sizeof(int64_t));
+    uint32_t count = 0;
+    int64_t start_us = 1;
+    int64_t end_us = 0; // empty: the first row finds its period
+    for (uint32_t i = 0; i < flush->row_count; i++) {
+        int64_t time_us = flush->rows[i].time_us;
+        if (time_us < start_us || time_us >= end_us) {
+            periods[count] = period_of(tail, time_us);
+            start_us = periods[count] * length;
+            end_us = start_us + length;
+            count++;
+        }
+    }
+    qsort(periods, count, sizeof(int64_t), compare_periods);
+    uint32_t distinct = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (distinct == 0 || periods[distinct - 1] != periods[i]) {
+            periods[distinct++] = periods[i];
+        }
+    }
+    flush->periods = periods;
+    flush->period_count = distinct;
+    flush->period_ends = memory_allocate_zeroed(distinct, sizeof(uint32_t));
+}
+
+static uint32_t find_period(const struct tail_flush *flush, int64_t period)
+{
+    uint32_t low = 0;
+    uint32_t high = flush->period_count - 1;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (flush->periods[middle] < period) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+// Brings the rows of each period together; stable, so each part stays sorted.
+static void split_by_period(struct tail *tail)
+{
+    struct tail_flush *flush = &tail->flush;
+    find_periods(tail);
+    if (flush->period_count == 1) {
+        flush->period_ends[0] = flush->row_count;
+        return;
+    }
+    uint32_t *part = memory_allocate(flush->row_count * sizeof(uint32_t));
+    uint32_t *next = memory_allocate_zeroed(flush->period_count, sizeof(uint32_t));
+    for (uint32_t i = 0; i < flush->row_count; i++) {
+        part[i] = find_period(flush, period_of(tail, flush->rows[i].time_us));
+        flush->period_ends[part[i]]++;
+    }
+    for (uint32_t i = 1; i < flush->period_count; i++) {
+        next[i] = flush->period_ends[i - 1];
+        flush->period_ends[i] += flush->period_ends[i - 1];
+    }
+    struct tail_ordered *parted = memory_allocate(flush->row_count * sizeof(*parted));
+    for (uint32_t i = 0; i < flush->row_count; i++) {
+        parted[next[part[i]]++] = flush->rows[i];
+    }
+    memory_free(flush->rows);
+    flush->rows = parted;
+    memory_free(part);
+    memory_free(next);
+}
+
+void tail_sort(struct tail *tail)
+{
+    ASSERT(!tail->flush.active && tail->row_count > 0);
+    tail->flush.active = true;
+    rank_symbols(tail);
+    sort_rows(tail);
+    split_by_period(tail);
+}
+
+void tail_sort_release(struct tail *tail)
+{
+    struct tail_flush *flush = &tail->flush;
+    memory_free(flush->user_order);
+    memory_free(flush->rows);
+    memory_free(flush->periods);
+    memory_free(flush->period_ends);
+    for (uint32_t i = 0; i < tail->schema->column_count; i++) {
+        memory_free(flush->symbol_orders[i]);
+    }
+    *flush = (struct tail_flush){0};
+}

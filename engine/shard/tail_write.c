@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/shard/tail.h"
+
+#include "storage/base/invariant.h"
+#include "storage/base/memory.h"
+
+#include <string.h>
+
+#define GROUP_BYTES_MAX (UINT64_C(16) << 20)
+#define GROUP_ROW_COUNT_MIN 4096u
+
+static const uint32_t no_offset = 0; // of a dictionary without entries
+
+// One segment being written: some of the sorted rows, in groups.
+struct period_write {
+    struct tail *tail;
+    const struct tail_ordered *rows;
+    uint32_t row_count;
+    struct dictionary dictionaries[SCHEMA_COLUMN_COUNT_MAX];
+    uint32_t *renumber[SCHEMA_COLUMN_COUNT_MAX]; // rank to code; NULL: every entry is used
+    union canonical_value *values;               // one row, for the digest
+    struct text_buffer canonical;
+    struct text_buffer scratch;
+    struct hash128 digest;
+    int64_t as_of_us;
+    uint32_t group_capacity;
+    struct row_group group;
+    struct text_buffer ids;
+};
+
+// Entries that no row of this segment has must not be in its dictionary.
+static uint32_t renumber_used(struct period_write *write, uint32_t column)
+{
+    const uint32_t *codes = write->tail->columns[column].codes;
+    uint32_t entry_count = write->tail->symbols[column].count;
+    uint32_t *renumber = memory_allocate_zeroed(entry_count, sizeof(uint32_t));
+    for (uint32_t i = 0; i < write->row_count; i++) {
+        uint32_t rank = codes[write->rows[i].row];
+        if (rank != COLUMN_CODE_MISSING) {
+            renumber[rank] = 1;
+        }
+    }
+    uint32_t count = 0;
+    for (uint32_t rank = 0; rank < entry_count; rank++) {
+        renumber[rank] = renumber[rank] == 0 ? COLUMN_CODE_MISSING : count++;
+    }
+    write->renumber[column] = renumber;
+    return count;
+}
+
+static void build_dictionary(struct period_write *write, uint32_t column)
+{
+    struct tail *tail = write->tail;
+    const struct symbol_table *table = &tail->symbols[column];
+    const uint32_t *order = tail->flush.symbol_orders[column];
+    bool all_used = write->row_count == tail->row_count;
+    uint32_t count = all_used ? table->count : renumber_used(write, column);
+    uint32_t *offsets = memory_allocate((count + (size_t)1) * sizeof(uint32_t));
+    char *bytes = memory_allocate(table->size);
+    uint32_t code = 0;
+    offsets[0] = 0;
+    for (uint32_t rank = 0; rank < table->count; rank++) {
+        if (!all_used && write->renumber[column][rank] == COLUMN_CODE_MISSING) {
+            continue;
+        }
+        struct text text = symbol_table_text(table, order[rank]);
+        memcpy(bytes + offsets[code], text.bytes, text.size);
+        offsets[code + 1] = offsets[code] + (uint32_t)text.size;
+        code++;
+    }
+    write->dictionaries[column] = (struct dictionary){count, offsets, bytes};
+}
+
+static uint32_t group_capacity(const struct tail *tail, uint32_t row_count)
+{
+    uint64_t fitting = GROUP_BYTES_MAX / tail->row_bytes;
+    uint64_t capacity = fitting < SEGMENT_GROUP_ROW_COUNT ? fitting : SEGMENT_GROUP_ROW_COUNT;
+    capacity = capacity < GROUP_ROW_COUNT_MIN ? GROUP_ROW_COUNT_MIN : capacity;
+    return capacity < row_count ? (uint32_t)capacity : row_count;
+}
+
+static void allocate_group(struct period_write *write)
+{
+    struct tail *tail = write->tail;
+    uint32_t capacity = group_capacity(tail, write->row_count);
+    struct row_group *group = &write->group;
+    write->group_capacity = capacity;
+    group->user_keys = memory_allocate(capacity * sizeof(struct hash128));
+    group->user_row_counts = memory_allocate(capacity * sizeof(uint32_t));
+    group->user_flags = memory_allocate(capacity);
+    group->user_name_masks = NULL;
+    group->id_offsets = memory_allocate((capacity + (size_t)1) * sizeof(uint32_t));
+    group->columns =
+        memory_allocate_zeroed(tail->schema->column_count, sizeof(struct column_values));
+    for (uint32_t i = 0; i < tail->schema->column_count; i++) {
+        if (tail->columns[i].codes != NULL) {
+            group->columns[i].codes = memory_allocate(capacity * sizeof(uint32_t));
+        } else if (tail->columns[i].integers != NULL) {
+            group->columns[i].integers = memory_allocate(capacity * sizeof(int64_t));
+        }
+    }
+}
+
+static void begin_values(struct period_write *write)
+{
+    const struct schema *schema = write->tail->schema;
+    write->values = memory_allocate_zeroed(schema->column_count, sizeof(union canonical_value));
+    for (uint32_t i = 0; i < schema->column_count; i++) {
+        if (schema->columns[i].type == COLUMN_STRING) {
+            write->values[i].string = TEXT_MISSING;
+        } else {
+            write->values[i].integer = schema->columns[i].type == COLUMN_NUMBER
+                                           ? (int64_t)COLUMN_NUMBER_MISSING_BITS
+                                           : COLUMN_INTEGER_MISSING;
+        }
+    }
+}
+
+static void write_init(struct period_write *write, struct tail *tail)
+{
+    const struct tail_flush *flush = &tail->flush;
+    uint32_t first = flush->period_done == 0 ? 0 : flush->period_ends[flush->period_done - 1];
+    *write = (struct period_write){
+        .tail = tail,
+        .rows = flush->rows + first,
+        .row_count = flush->period_ends[flush->period_done] - first,
+        .as_of_us = INT64_MIN,
+    };
+    for (uint32_t i = 0; i < tail->schema->column_count; i++) {
+        write->dictionaries[i] = (struct dictionary){0, &no_offset, ""};
+        if (tail->columns[i].codes != NULL) {
+            build_dictionary(write, i);
+        }
+    }
+    allocate_group(write);
+    begin_values(write);
+}
+
+static void write_deinit(struct period_write *write)
+{
+    struct row_group *group = &write->group;
+    for (uint32_t i = 0; i < write->tail->schema->column_count; i++) {
+        if (write->tail->columns[i].codes != NULL) {
+            memory_free((void *)(uintptr_t)write->dictionaries[i].offsets);
+            memory_free((void *)(uintptr_t)write->dictionaries[i].bytes);
+        }
+        memory_free(write->renumber[i]);
+        memory_free(group->columns[i].codes);
+        memory_free(group->columns[i].integers);
+    }
+    memory_free(group->columns);
+    memory_free(group->user_keys);
+    memory_free(group->user_row_counts);
+    memory_free(group->user_flags);
+    memory_free(group->id_offsets);
+    memory_free(write->values);
+    text_buffer_deinit(&write->canonical);
+    text_buffer_deinit(&write->scratch);
+    text_buffer_deinit(&write->ids);
+}
+
+static void gather_column(struct period_write *write, uint32_t column, uint32_t first,
+                          uint32_t count)
+{
+    const struct column_values *from = &write->tail->columns[column];
+    struct column_values *to = &write->group.columns[column];
+    const uint32_t *renumber = write->renumber[column];
+    const struct tail_ordered *rows = write->rows + first;
+    if (to->integers != NULL) {
+        for (uint32_t i = 0; i < count; i++) {
+            to->integers[i] = from->integers[rows[i].row];
+        }
+        return;
+    }
+    for (uint32_t i = 0; to->codes != NULL && i < count; i++) {
+        uint32_t rank = from->codes[rows[i].row];
+        to->codes[i] = renumber == NULL || rank == COLUMN_CODE_MISSING ? rank : renumber[rank];
+    }
+}
+
+static void gather_users(struct period_write *write, uint32_t first, uint32_t count)
+{
+    const struct user_table *table = &write->tail->user_table;
+    struct row_group *group = &write->group;
+    text_buffer_reset(&write->ids);
+    group->user_count = 0;
+    group->id_offsets[0] = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t rank = write->rows[first + i].user_rank;
+        if (i > 0 && rank == write->rows[first + i - 1].user_rank) {
+            group->user_row_counts[group->user_count - 1]++;
+            continue;
+        }
+        uint32_t user = write->tail->flush.user_order[rank];
+        group->user_keys[group->user_count] = table->entries[user].key;
+        group->user_row_counts[group->user_count] = 1;
+        group->user_flags[group->user_count] = table->entries[user].user_namespace;
+        text_buffer_append_text(&write->ids, user_table_id(table, user));
+        group->id_offsets[++group->user_count] = (uint32_t)write->ids.size;
+    }
+    group->id_bytes = write->ids.bytes;
+}
+
+static int64_t integer_of(const struct period_write *write, enum system_column column, uint32_t i)
+{
+    const int64_t *integers = write->group.columns[column].integers;
+    return integers == NULL ? COLUMN_INTEGER_MISSING : integers[i];
+}
+
+static struct hash128 digest_row(struct period_write *write, uint32_t i, uint32_t user)
+{
+    const struct tail *tail = write->tail;
+    const struct row_group *group = &write->group;
+    for (uint32_t column = 0; column < tail->schema->column_count; column++) {
+        if (group->columns[column].codes != NULL) {
+            write->values[column].string =
+                dictionary_text(&write->dictionaries[column], group->columns[column].codes[i]);
+        } else if (group->columns[column].integers != NULL) {
+            write->values[column].integer = group->columns[column].integers[i];
+        }
+    }
+    text_buffer_reset(&write->canonical);
+    canonical_row_append(&tail->canonical, tail->schema, write->values, &write->canonical);
+    const struct user_entry *entry = &tail->user_table.entries[user];
+    return canonical_row_digest(
+        entry->user_namespace, user_table_id(&tail->user_table, user),
+        integer_of(write, COLUMN_TIME, i), integer_of(write, COLUMN_SEQUENCE, i),
+        integer_of(write, COLUMN_ID_HASH, i),
+        (struct text){write->canonical.bytes, write->canonical.size}, &write->scratch);
+}
+
+static void digest_rows(struct period_write *write, uint32_t first, uint32_t count)
+{
+    const struct tail *tail = write->tail;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct tail_ordered *ordered = &write->rows[first + i];
+        uint32_t user = tail->flush.user_order[ordered->user_rank];
+        write->digest = hash128_add(write->digest, digest_row(write, i, user));
+        int64_t received_us = integer_of(write, COLUMN_RECEIVED, i);
+        int64_t known_us = received_us == COLUMN_INTEGER_MISSING || ordered->time_us < received_us
+                               ? ordered->time_us
+                               : received_us;
+        if (!tail->future[ordered->row] && known_us > write->as_of_us) {
+            write->as_of_us = known_us;
+        }
+    }
+}
+
+// Where the group that begins at `first` ends: between users where that costs little, so that few
+// users are split over two groups.
+static uint32_t group_end(const struct period_write *write, uint32_t first)
+{
+    uint32_t end = first + write->group_capacity;
+    if (end >= write->row_count) {
+        return write->row_count;
+    }
+    uint32_t cut = end;
+    uint32_t lowest = end - write->group_capacity / 16;
+    while (cut > lowest && write->rows[cut].user_rank == write->rows[cut - 1].user_rank) {
+        cut--;
+    }
+    return cut > lowest ? cut : end;
+}
+
+static enum corong_status append_groups(struct period_write *write, struct segment_writer *writer,
+                                        struct corong_error *error)
+{
+    for (uint32_t first = 0; first < write->row_count;) {
+        uint32_t end = group_end(write, first);
+        uint32_t count = end - first;
+        write->group.row_count = count;
+        for (uint32_t column = 0; column < write->tail->schema->column_count; column++) {
+            gather_column(write, column, first, count);
+        }
+        gather_users(write, first, count);
+        digest_rows(write, first, count);
+        TRY(segment_writer_append(writer, &write->group, error));
+        first = end;
+    }
+    return CORONG_OK;
+}
+
+static enum corong_status write_segment(struct period_write *write, struct segment_meta *meta_out,
+                                        struct corong_error *error)
+{
+    const struct tail *tail = write->tail;
+    struct segment_writer_options options = {
+        .directory = tail->options.directory,
+        .schema = tail->schema,
+        .dictionaries = write->dictionaries,
+        .period = tail->flush.periods[tail->flush.period_done],
+        .zstd_level = tail->options.zstd_level,
+    };
+    hash_random_bytes(options.uuid, sizeof(options.uuid));
+    struct segment_writer *writer;
+    TRY(segment_writer_create(&writer, &options, error));
+    enum corong_status status = append_groups(write, writer, error);
+    if (status == CORONG_OK) {
+        status = segment_writer_seal(writer, write->digest, write->as_of_us, meta_out, error);
+    }
+    segment_writer_destroy(writer);
+    return status;
+}
+
+enum corong_status tail_write_period(struct tail *tail, struct segment_meta *meta_out,
+                                     struct corong_error *error)
+{
+    struct period_write write;
+    write_init(&write, tail);
+    enum corong_status status = write_segment(&write, meta_out, error);
+    write_deinit(&write);
+    ASSERT(status != CORONG_OK || meta_out->row_count == write.row_count);
+    return status;
+}
