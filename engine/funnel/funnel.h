@@ -107,3 +107,15 @@ struct match_result {
 /// Exact also where simultaneous events match several steps. O(events × steps) time without ties.
 void funnel_match(const struct match_rule *rule, const struct match_event *events,
                   uint32_t event_count, struct match_result *result_out);
+
+/// The same attempt without its events. Times are 0 where level is 0.
+struct match_summary {
+    uint32_t level;
+    int64_t entry_us;     ///< time of the event that fills step 1
+    int64_t completed_us; ///< time of the event that fills step `level`
+};
+
+/// The first half of funnel_match(): level, entry and completion of the reported attempt. One forward
+/// pass that stops where the last step is reached; no allocation.
+void funnel_match_level(const struct match_rule *rule, const struct match_event *events,
+                        uint32_t event_count, struct match_summary *summary_out);

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/funnel/funnel.h"
+
+#include "engine/event/event.h"
+#include "storage/base/memory.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/// Enumerator names in the order of their values; NULL-terminated.
+static const char *const FUNNEL_ORDER_NAMES[] = {"loose", "strict", "any", NULL};
+static const char *const FUNNEL_UNIT_NAMES[] = {"user", "session", "attributes", NULL};
+static const char *const FUNNEL_ATTEMPTS_NAMES[] = {"best", "first", "last", "all", NULL};
+static const char *const FUNNEL_TIES_NAMES[] = {"any", "strict", NULL};
+
+#define FUNNEL_SHOWN(text) (int)((text).size < 64 ? (text).size : 64), (text).bytes
+
+static struct text funnel_shown_name(const struct funnel *funnel)
+{
+    return funnel->name.bytes == NULL ? TEXT_LITERAL("(unnamed)") : funnel->name;
+}
+
+/// One choice out of `names`; those from `unsupported_from` on are for a later version.
+static enum corong_status funnel_check_choice(const char *what, uint32_t value,
+                                              const char *const *names, uint32_t unsupported_from,
+                                              struct corong_error *error)
+{
+    uint32_t count = 0;
+    while (names[count] != NULL) {
+        count++;
+    }
+    if (value >= count) {
+        return error_set(error, CORONG_INVALID, "%s has no value number %u", what, value);
+    }
+    if (value >= unsupported_from) {
+        return error_set(error, CORONG_UNSUPPORTED,
+                         "%s: %s is not answered by this version (use %s)", what, names[value],
+                         names[0]);
+    }
+    return CORONG_OK;
+}
+
+static enum corong_status funnel_check_stage(const struct stage *stage, struct corong_error *error)
+{
+    if (stage->name.size == 0) {
+        return error_set(error, CORONG_INVALID, "has no name");
+    }
+    if (stage->event_count > STAGE_EVENT_COUNT_MAX) {
+        return error_set(error, CORONG_INVALID, "lists %u events (at most %u)", stage->event_count,
+                         STAGE_EVENT_COUNT_MAX);
+    }
+    for (uint32_t index = 0; index < stage->event_count; index++) {
+        struct text event = stage->events[index];
+        if (event.bytes == NULL) {
+            return error_set(error, CORONG_INVALID, "event %u has no name", index + 1);
+        }
+        if (event.size > EVENT_NAME_SIZE_MAX) {
+            return error_set(error, CORONG_INVALID,
+                             "event %u has a name of %zu bytes (at most %u, so it never matches)",
+                             index + 1, event.size, EVENT_NAME_SIZE_MAX);
+        }
+    }
+    return CORONG_OK;
+}
+
+static enum corong_status funnel_check_steps(const struct funnel *funnel,
+                                             struct corong_error *error)
+{
+    if (funnel->step_count < 1 || funnel->step_count > FUNNEL_STEP_COUNT_MAX) {
+        return error_set(error, CORONG_INVALID, "%u steps (1 to %u are allowed)",
+                         funnel->step_count, FUNNEL_STEP_COUNT_MAX);
+    }
+    for (uint32_t step = 0; step < funnel->step_count; step++) {
+        TRY_IN(funnel_check_stage(&funnel->steps[step], error), error, "step %u", step + 1);
+    }
+    return CORONG_OK;
+}
+
+static enum corong_status funnel_check_window(const struct funnel *funnel,
+                                              struct corong_error *error)
+{
+    if (funnel->window_us < 0) {
+        return error_set(error, CORONG_INVALID,
+                         "window of %" PRId64 " us is negative (0 means simultaneous)",
+                         funnel->window_us);
+    }
+    return CORONG_OK;
+}
+
+static enum corong_status funnel_check_all(const struct funnel *funnel, struct corong_error *error)
+{
+    TRY(funnel_check_steps(funnel, error));
+    TRY(funnel_check_window(funnel, error));
+    TRY(funnel_check_choice("order", funnel->order, FUNNEL_ORDER_NAMES, FUNNEL_ORDER_STRICT,
+                            error));
+    TRY(funnel_check_choice("unit", funnel->unit, FUNNEL_UNIT_NAMES, FUNNEL_UNIT_ATTRIBUTES,
+                            error));
+    TRY(funnel_check_choice("attempts", funnel->attempts, FUNNEL_ATTEMPTS_NAMES,
+                            FUNNEL_ATTEMPTS_LAST, error));
+    return funnel_check_choice("ties", funnel->ties, FUNNEL_TIES_NAMES, UINT32_MAX, error);
+}
+
+enum corong_status funnel_check(const struct funnel *funnel, struct corong_error *error)
+{
+    struct text name = funnel_shown_name(funnel);
+    TRY_IN(funnel_check_all(funnel, error), error, "funnel '%.*s'", FUNNEL_SHOWN(name));
+    return CORONG_OK;
+}
+
+/// In double quotes, with the bytes that would end the quote or the line escaped.
+static void funnel_append_quoted(struct text_buffer *out, struct text text)
+{
+    text_buffer_append_string(out, "\"");
+    for (size_t index = 0; index < text.size; index++) {
+        unsigned char byte = (unsigned char)text.bytes[index];
+        if (byte < 0x20 || byte == 0x7f || byte == '"' || byte == '\\') {
+            text_buffer_printf(out, "\\x%02x", byte);
+        } else {
+            text_buffer_append(out, &text.bytes[index], 1);
+        }
+    }
+    text_buffer_append_string(out, "\"");
+}
+
+static int funnel_compare_texts(const void *left, const void *right)
+{
+    return text_compare(*(const struct text *)left, *(const struct text *)right);
+}
+
+/// The events of a stage are a set: sorted, each once.
+static void funnel_describe_events(const struct stage *stage, struct text_buffer *out)
+{
+    if (stage->event_count == 0) {
+        text_buffer_append_string(out, " events=*");
+        return;
+    }
+    struct text *sorted = memory_resize_array(NULL, stage->event_count, sizeof(*sorted));
+    memcpy(sorted, stage->events, stage->event_count * sizeof(*sorted));
+    qsort(sorted, stage->event_count, sizeof(*sorted), funnel_compare_texts);
+    text_buffer_append_string(out, " events=[");
+    for (uint32_t index = 0; index < stage->event_count; index++) {
+        if (index > 0 && text_equal(sorted[index], sorted[index - 1])) {
+            continue;
+        }
+        text_buffer_append_string(out, index > 0 ? "," : "");
+        funnel_append_quoted(out, sorted[index]);
+    }
+    text_buffer_append_string(out, "]");
+    memory_free(sorted);
+}
+
+static void funnel_describe_stage(const struct stage *stage, struct text_buffer *out)
+{
+    text_buffer_append_string(out, "{");
+    funnel_append_quoted(out, stage->name);
+    funnel_describe_events(stage, out);
+    if (stage->where.bytes != NULL) {
+        struct text_buffer canonical = {0};
+        filter_canonicalize(stage->where, &canonical);
+        text_buffer_append_string(out, " where=");
+        funnel_append_quoted(out, (struct text){canonical.bytes, canonical.size});
+        text_buffer_deinit(&canonical);
+    }
+    text_buffer_printf(out, " priority=%" PRId32, stage->priority);
+    if (stage->group.bytes != NULL) {
+        text_buffer_append_string(out, " group=");
+        funnel_append_quoted(out, stage->group);
+    }
+    text_buffer_append_string(out, "}");
+}
+
+void funnel_describe(const struct funnel *funnel, struct text_buffer *out)
+{
+    text_buffer_append_string(out, "funnel ");
+    funnel_append_quoted(out, funnel->name);
+    text_buffer_append_string(out, " steps=[");
+    for (uint32_t step = 0; step < funnel->step_count; step++) {
+        text_buffer_append_string(out, step > 0 ? "," : "");
+        funnel_describe_stage(&funnel->steps[step], out);
+    }
+    text_buffer_append_string(out, "] window=");
+    if (funnel->window_session) {
+        text_buffer_append_string(out, "session+");
+    }
+    duration_format(funnel->window_us, out);
+    text_buffer_printf(out, " order=%s unit=%s attempts=%s ties=%s",
+                       FUNNEL_ORDER_NAMES[funnel->order], FUNNEL_UNIT_NAMES[funnel->unit],
+                       FUNNEL_ATTEMPTS_NAMES[funnel->attempts], FUNNEL_TIES_NAMES[funnel->ties]);
+    if (funnel->live_slice.bytes != NULL) {
+        text_buffer_append_string(out, " live=");
+        funnel_append_quoted(out, funnel->live_slice);
+    }
+}
