@@ -41,6 +41,10 @@ enum mapping_format mapping_format(const struct mapping *mapping);
 /// Adds the mapping's attributes to the store's schema and remembers their indices. Once, before decoders.
 CORONG_MUST_CHECK enum corong_status mapping_bind(struct mapping *mapping, struct store *store,
                                                   struct corong_error *error);
+/// The same for a schema that no store holds: benches, previews, tests. Memory of the schema: `arena`.
+CORONG_MUST_CHECK enum corong_status mapping_bind_schema(struct mapping *mapping,
+                                                         struct schema *schema, struct arena *arena,
+                                                         struct corong_error *error);
 /// The mapping as YAML with every default filled in, for --print-config.
 void mapping_describe(const struct mapping *mapping, struct text_buffer *out);
 
@@ -64,6 +68,14 @@ struct decode_outcome {
     uint32_t event_count;      ///< events found in it, good and bad
     char detail[96];           ///< what and where, when rejected
 };
+
+/// What was bent, not refused, since the decoder was made: shown beside the books.
+struct decode_notes {
+    uint64_t mistyped;       ///< values of another type than mapped; they count as missing
+    uint64_t time_floored;   ///< times with digits finer than a microsecond
+    uint64_t amount_rounded; ///< amounts with digits beyond 1/10000
+};
+const struct decode_notes *decoder_notes(const struct decoder *decoder);
 
 /// Gives a CSV/TSV decoder the header of a new file; decode_message() then takes the first line of
 /// the file as header. JSON and combined logs ignore it.

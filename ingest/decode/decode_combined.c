@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ingest/decode/decoder.h"
+
+#include "ingest/decode/utf8_check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/// The places of one line.
+struct log_line {
+    struct text places[COMBINED_FIELD_COUNT];
+};
+
+static const char *find(const char *at, const char *end, char byte)
+{
+    return at < end ? memchr(at, byte, (size_t)(end - at)) : NULL;
+}
+
+static struct text between(const char *begin, const char *end)
+{
+    return (struct text){begin, (size_t)(end - begin)};
+}
+
+/// `at` is behind the opening quote. Returns the closing one; a backslash protects what follows.
+static const char *find_quote(const char *at, const char *end)
+{
+    for (; at < end && *at != '"'; at++) {
+        at += *at == '\\' && at + 1 < end;
+    }
+    return at < end ? at : NULL;
+}
+
+/// "GET /path?query HTTP/1.1". Anything else ("-", TLS bytes on a plain port) leaves its parts
+/// missing.
+static void split_request(struct log_line *line, struct text request)
+{
+    const char *end = request.bytes + request.size;
+    const char *space = find(request.bytes, end, ' ');
+    if (space == NULL || space == request.bytes || space + 1 == end) {
+        return;
+    }
+    const char *target = space + 1;
+    const char *last = find(target, end, ' ');
+    const char *target_end = last == NULL ? end : last;
+    const char *question = find(target, target_end, '?');
+    line->places[COMBINED_METHOD] = between(request.bytes, space);
+    line->places[COMBINED_PATH] = between(target, question == NULL ? target_end : question);
+    if (question != NULL) {
+        line->places[COMBINED_QUERY] = between(question + 1, target_end);
+    }
+    if (last != NULL && last + 1 < end) {
+        line->places[COMBINED_PROTOCOL] = between(last + 1, end);
+    }
+}
+
+/// `ip ident authuser [time] `. Returns what follows, or NULL. A user name may hold spaces.
+static const char *split_client(struct log_line *line, const char *at, const char *end)
+{
+    const char *ip_end = find(at, end, ' ');
+    const char *ident_end = ip_end == NULL ? NULL : find(ip_end + 1, end, ' ');
+    if (ident_end == NULL || ip_end == at) {
+        return NULL;
+    }
+    const char *user = ident_end + 1;
+    const char *bracket = find(user, end, '[');
+    while (bracket != NULL && bracket[-1] != ' ') {
+        bracket = find(bracket + 1, end, '[');
+    }
+    const char *close = bracket == NULL ? NULL : find(bracket, end, ']');
+    if (close == NULL || bracket - 1 <= user) {
+        return NULL;
+    }
+    line->places[COMBINED_IP] = between(at, ip_end);
+    line->places[COMBINED_IDENT] = between(ip_end + 1, ident_end);
+    line->places[COMBINED_AUTHUSER] = between(user, bracket - 1);
+    line->places[COMBINED_TIME] = between(bracket + 1, close);
+    return close + 1;
+}
+
+/// ` "text"`. Returns what follows, or NULL.
+static const char *split_quoted(const char *at, const char *end, struct text *text_out)
+{
+    if (end - at < 3 || at[0] != ' ' || at[1] != '"') {
+        return NULL;
+    }
+    const char *close = find_quote(at + 2, end);
+    if (close == NULL) {
+        return NULL;
+    }
+    *text_out = between(at + 2, close);
+    return close + 1;
+}
+
+/// ` word`. Returns what follows, or NULL.
+static const char *split_word(const char *at, const char *end, struct text *text_out)
+{
+    if (at == end || *at != ' ') {
+        return NULL;
+    }
+    const char *stop = find(at + 1, end, ' ');
+    *text_out = between(at + 1, stop == NULL ? end : stop);
+    return text_out->size == 0 ? NULL : at + 1 + text_out->size;
+}
+
+/// Common format, combined format, or combined with further fields, which are ignored.
+static bool split_line(struct log_line *line, struct text text)
+{
+    const char *end = text.bytes + text.size;
+    const char *at = split_client(line, text.bytes, end);
+    struct text request = TEXT_MISSING;
+    at = at == NULL ? NULL : split_quoted(at, end, &request);
+    at = at == NULL ? NULL : split_word(at, end, &line->places[COMBINED_STATUS]);
+    at = at == NULL ? NULL : split_word(at, end, &line->places[COMBINED_BYTES]);
+    if (at == NULL) {
+        return false;
+    }
+    split_request(line, request);
+    if (at == end) {
+        return true;
+    }
+    at = split_quoted(at, end, &line->places[COMBINED_REFERRER]);
+    at = at == NULL ? NULL : split_quoted(at, end, &line->places[COMBINED_AGENT]);
+    return at != NULL && (at == end || *at == ' ');
+}
+
+static void store_places(struct decoder *decoder, const struct log_line *line)
+{
+    const uint16_t *fields = decoder->mapping->combined_fields;
+    for (uint32_t place = 0; place < COMBINED_FIELD_COUNT; place++) {
+        if (fields[place] == FIELD_NONE) {
+            continue;
+        }
+        struct text text = line->places[place];
+        bool missing = text.bytes == NULL || text_equal(text, TEXT_LITERAL("-"));
+        decoder->fields[fields[place]] =
+            (struct decode_field){.bytes = text.bytes,
+                                  .size = (uint32_t)text.size,
+                                  .kind = missing ? FIELD_MISSING : FIELD_STRING};
+    }
+}
+
+void decode_combined(struct decoder *decoder, struct text text, const struct decode_sink *sink,
+                     struct decode_outcome *outcome)
+{
+    if (text.bytes[0] == '#') {
+        outcome->blank = true;
+        return;
+    }
+    const char *fault = utf8_check(text);
+    if (fault != NULL) {
+        decode_detail(decoder, "not UTF-8",
+                      (struct text){fault, (size_t)(text.bytes + text.size - fault)});
+        decode_reject(decoder, REJECT_NOT_UTF8, outcome);
+        return;
+    }
+    struct log_line line = {0};
+    if (!split_line(&line, text)) {
+        decode_detail(decoder, "line", text);
+        decode_reject(decoder, REJECT_NOT_LOG_LINE, outcome);
+        return;
+    }
+    store_places(decoder, &line);
+    decode_single(decoder, sink, outcome);
+}

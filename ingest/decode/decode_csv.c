@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ingest/decode/decoder.h"
+
+#include "ingest/decode/utf8_check.h"
+#include "storage/base/memory.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CSV_COLUMN_COUNT_MAX 65535u
+
+/// Walks the fields of one line.
+struct csv_reader {
+    const char *at; ///< NULL behind the last field
+    const char *end;
+    char separator;
+    bool quoting;
+};
+
+static struct csv_reader csv_reader_over(const struct decoder *decoder, struct text line)
+{
+    bool tabs = decoder->mapping->format == MAPPING_TSV;
+    return (struct csv_reader){line.bytes, line.bytes + line.size, tabs ? '\t' : ',', !tabs};
+}
+
+/// The text between quotes; a doubled quote is one. REJECT_TRUNCATED where the line ends first.
+static enum reject_reason read_quoted(struct csv_reader *reader, struct decode_field *field)
+{
+    const char *begin = reader->at + 1;
+    const char *at = begin;
+    *field = (struct decode_field){.bytes = begin, .kind = FIELD_STRING};
+    for (;;) {
+        at = at < reader->end ? memchr(at, '"', (size_t)(reader->end - at)) : NULL;
+        if (at == NULL) {
+            return REJECT_TRUNCATED;
+        }
+        if (at + 1 == reader->end || at[1] != '"') {
+            break;
+        }
+        field->escape = FIELD_ESCAPED_CSV;
+        at += 2;
+    }
+    field->size = (uint32_t)(at - begin);
+    at++;
+    if (at < reader->end && *at != reader->separator) {
+        return REJECT_COLUMN_COUNT;
+    }
+    reader->at = at < reader->end ? at + 1 : NULL;
+    return REJECT_NONE;
+}
+
+/// The next field. An empty one without quotes is missing, an empty one with quotes is empty.
+static enum reject_reason read_field(struct csv_reader *reader, struct decode_field *field)
+{
+    if (reader->quoting && reader->at < reader->end && *reader->at == '"') {
+        return read_quoted(reader, field);
+    }
+    const char *begin = reader->at;
+    const char *stop = begin < reader->end
+                           ? memchr(begin, reader->separator, (size_t)(reader->end - begin))
+                           : NULL;
+    const char *last = stop == NULL ? reader->end : stop;
+    field->bytes = begin;
+    field->size = (uint32_t)(last - begin);
+    field->kind = begin == last ? FIELD_MISSING : FIELD_STRING;
+    field->escape = FIELD_PLAIN;
+    reader->at = stop == NULL ? NULL : stop + 1;
+    return REJECT_NONE;
+}
+
+static uint16_t field_of_column(const struct mapping *mapping, struct text name)
+{
+    for (uint16_t field = 0; field < mapping->field_count; field++) {
+        if (text_equal(mapping->column_names[field], name)) {
+            return field;
+        }
+    }
+    return FIELD_NONE;
+}
+
+static void columns_append(struct decoder *decoder, uint16_t field)
+{
+    if (decoder->column_count == decoder->column_capacity) {
+        decoder->column_capacity =
+            decoder->column_capacity == 0 ? 32 : decoder->column_capacity * 2;
+        decoder->columns = memory_resize_array(decoder->columns, decoder->column_capacity,
+                                               sizeof(*decoder->columns));
+    }
+    decoder->columns[decoder->column_count++] = field;
+}
+
+bool decode_csv_header(struct decoder *decoder, struct text line)
+{
+    struct csv_reader reader = csv_reader_over(decoder, line);
+    decoder->column_count = 0;
+    decoder->scratch_used = 0;
+    decoder->message_size = line.size;
+    while (reader.at != NULL) {
+        struct decode_field field;
+        if (decoder->column_count == CSV_COLUMN_COUNT_MAX ||
+            read_field(&reader, &field) != REJECT_NONE) {
+            decode_detail(decoder, "header", line);
+            return false;
+        }
+        struct text name = decode_field_text(decoder, &field);
+        columns_append(decoder, field_of_column(decoder->mapping, name));
+    }
+    return true;
+}
+
+static enum reject_reason read_row(struct decoder *decoder, struct text line)
+{
+    struct csv_reader reader = csv_reader_over(decoder, line);
+    uint32_t column = 0;
+    for (; reader.at != NULL; column++) {
+        struct decode_field field;
+        enum reject_reason reason = read_field(&reader, &field);
+        if (reason != REJECT_NONE) {
+            snprintf(decoder->detail, sizeof(decoder->detail), "field %u: %s", column + 1,
+                     reason == REJECT_TRUNCATED ? "a quote is not closed on this line"
+                                                : "text behind the closing quote");
+            return reason;
+        }
+        if (column < decoder->column_count && decoder->columns[column] != FIELD_NONE) {
+            decoder->fields[decoder->columns[column]] = field;
+        }
+    }
+    if (column != decoder->column_count) {
+        snprintf(decoder->detail, sizeof(decoder->detail), "%u fields, the header has %u", column,
+                 decoder->column_count);
+        return REJECT_COLUMN_COUNT;
+    }
+    return REJECT_NONE;
+}
+
+void decode_csv(struct decoder *decoder, struct text text, const struct decode_sink *sink,
+                struct decode_outcome *outcome)
+{
+    const char *fault = utf8_check(text);
+    if (fault != NULL) {
+        decode_detail(decoder, "not UTF-8",
+                      (struct text){fault, (size_t)(text.bytes + text.size - fault)});
+        decode_reject(decoder, REJECT_NOT_UTF8, outcome);
+        return;
+    }
+    if (decoder->header_wanted) {
+        decoder->header_wanted = false;
+        outcome->blank = decode_csv_header(decoder, text);
+        if (!outcome->blank) {
+            decode_reject(decoder, REJECT_COLUMN_COUNT, outcome);
+        }
+        return;
+    }
+    for (uint16_t field = 0; field < decoder->mapping->field_count; field++) {
+        decoder->fields[field] = (struct decode_field){0};
+    }
+    enum reject_reason reason = read_row(decoder, text);
+    if (reason != REJECT_NONE) {
+        decode_reject(decoder, reason, outcome);
+        return;
+    }
+    decode_single(decoder, sink, outcome);
+}

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ingest/decode/decoder.h"
+
+#include "ingest/decode/amount_parse.h"
+#include "ingest/decode/decimal.h"
+#include "storage/base/hash.h"
+#include "storage/base/invariant.h"
+#include "storage/base/memory.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define KIND(kind) (1u << (kind))
+#define KINDS_TEXT (KIND(FIELD_STRING) | KIND(FIELD_NUMBER))
+#define KINDS_SCALAR (KINDS_TEXT | KIND(FIELD_TRUE) | KIND(FIELD_FALSE))
+
+void decode_detail(struct decoder *decoder, const char *what, struct text found)
+{
+    size_t used = (size_t)snprintf(decoder->detail, sizeof(decoder->detail), "%s: '", what);
+    for (size_t index = 0; index < found.size && used < sizeof(decoder->detail) - 8; index++) {
+        unsigned char byte = (unsigned char)found.bytes[index];
+        bool printable = byte >= 0x20 && byte < 0x7f;
+        used += (size_t)snprintf(decoder->detail + used, sizeof(decoder->detail) - used,
+                                 printable ? "%c" : "\\x%02x", byte);
+    }
+    snprintf(decoder->detail + used, sizeof(decoder->detail) - used, "'");
+}
+
+static size_t unescape_csv(struct text text, char *to)
+{
+    size_t size = 0;
+    for (size_t index = 0; index < text.size; index++) {
+        to[size++] = text.bytes[index];
+        index += text.bytes[index] == '"'; // the second of a doubled quote
+    }
+    return size;
+}
+
+/// Room for every text of the message: fields are disjoint slices and each is unescaped once, so
+/// texts given out before never move.
+static char *scratch_take(struct decoder *decoder, size_t size)
+{
+    if (decoder->scratch_used == 0 && decoder->scratch_capacity < decoder->message_size) {
+        memory_free(decoder->scratch);
+        decoder->scratch_capacity = decoder->message_size;
+        decoder->scratch = memory_allocate(decoder->scratch_capacity);
+    }
+    ASSERT(size <= decoder->scratch_capacity - decoder->scratch_used);
+    return decoder->scratch + decoder->scratch_used;
+}
+
+struct text decode_field_text(struct decoder *decoder, struct decode_field *field)
+{
+    struct text text = {field->bytes, field->size};
+    if (__builtin_expect(field->escape == FIELD_PLAIN, 1)) {
+        return text;
+    }
+    char *to = scratch_take(decoder, text.size);
+    size_t size = field->escape == FIELD_ESCAPED_JSON ? json_string_unescape(text, to)
+                                                      : unescape_csv(text, to);
+    decoder->scratch_used += size;
+    field->bytes = to;
+    field->size = (uint32_t)size;
+    field->escape = FIELD_PLAIN;
+    return (struct text){to, size};
+}
+
+/// The first path with a value of one of `kinds` (empty texts only where asked for), or NULL.
+static inline struct decode_field *pick(struct decoder *decoder,
+                                        const struct mapping_source *source, unsigned kinds,
+                                        bool empty_counts)
+{
+    bool other = false;
+    for (uint32_t index = 0; index < source->path_count; index++) {
+        struct decode_field *field = &decoder->fields[source->fields[index]];
+        if (field->kind == FIELD_MISSING) {
+            continue;
+        }
+        if ((kinds >> field->kind & 1) == 0) {
+            other = true;
+        } else if (field->size > 0 || empty_counts) {
+            return field;
+        }
+    }
+    decoder->notes.mistyped += other;
+    return NULL;
+}
+
+static struct text pick_text(struct decoder *decoder, const struct mapping_source *source)
+{
+    if (source->kind == FROM_CONSTANT) {
+        return source->constant;
+    }
+    struct decode_field *field = pick(decoder, source, KINDS_TEXT, false);
+    return field == NULL ? TEXT_MISSING : decode_field_text(decoder, field);
+}
+
+static bool joined_append(struct decoder *decoder, size_t *size, char byte)
+{
+    decoder->joined[*size] = byte;
+    return ++*size <= EVENT_ID_SIZE_MAX;
+}
+
+/// Parts separated by "|", with "|" and "\" in them escaped: different parts never give one id.
+/// Missing only where every part is; longer than an id may be where it does not fit.
+static struct text join_text(struct decoder *decoder, const struct mapping_source *source)
+{
+    size_t size = 0;
+    bool any = false;
+    bool fits = true;
+    for (uint32_t index = 0; index < source->path_count && fits; index++) {
+        struct decode_field *field = &decoder->fields[source->fields[index]];
+        fits = index == 0 || joined_append(decoder, &size, '|');
+        if ((KINDS_TEXT >> field->kind & 1) == 0) {
+            continue;
+        }
+        struct text part = decode_field_text(decoder, field);
+        any |= part.size > 0;
+        for (size_t at = 0; at < part.size && fits; at++) {
+            if (part.bytes[at] == '|' || part.bytes[at] == '\\') {
+                fits = joined_append(decoder, &size, '\\');
+            }
+            fits = fits && joined_append(decoder, &size, part.bytes[at]);
+        }
+    }
+    return any ? (struct text){decoder->joined, size} : TEXT_MISSING;
+}
+
+static enum reject_reason decode_user(struct decoder *decoder)
+{
+    const struct mapping *mapping = decoder->mapping;
+    const struct mapping_source *sources[] = {&mapping->user, &mapping->anonymous};
+    for (uint8_t index = 0; index < 2; index++) {
+        struct text id = sources[index]->kind == FROM_JOIN ? join_text(decoder, sources[index])
+                                                           : pick_text(decoder, sources[index]);
+        if (id.size > EVENT_ID_SIZE_MAX) {
+            decode_detail(decoder, "user", id);
+            return REJECT_USER_TOO_LONG;
+        }
+        if (id.size > 0) {
+            decoder->event.user_id = id;
+            decoder->event.user_namespace =
+                index == 0 ? USER_NAMESPACE_KNOWN : USER_NAMESPACE_ANONYMOUS;
+            return REJECT_NONE;
+        }
+    }
+    const struct mapping_source *named = mapping->user.path_count > 0 ? sources[0] : sources[1];
+    decode_detail(decoder, "nothing at path", named->paths[0].text);
+    return REJECT_USER_MISSING;
+}
+
+static enum reject_reason decode_name(struct decoder *decoder)
+{
+    struct text name = pick_text(decoder, &decoder->mapping->name);
+    if (name.size == 0) {
+        decode_detail(decoder, "nothing at path", decoder->mapping->name.paths[0].text);
+        return REJECT_NAME_MISSING;
+    }
+    if (name.size > EVENT_NAME_SIZE_MAX) {
+        decode_detail(decoder, "name", name);
+        return REJECT_NAME_TOO_LONG;
+    }
+    decoder->values[COLUMN_NAME].string = mapping_rename(decoder->mapping, name);
+    return REJECT_NONE;
+}
+
+static enum reject_reason decode_time(struct decoder *decoder)
+{
+    struct text text = pick_text(decoder, &decoder->mapping->time);
+    if (text.size == 0) {
+        decode_detail(decoder, "nothing at path", decoder->mapping->time.paths[0].text);
+        return REJECT_TIME_MISSING;
+    }
+    bool floored;
+    enum reject_reason reason =
+        timestamp_parse(&decoder->mapping->time_rule, text, &decoder->event.time_us, &floored);
+    decoder->notes.time_floored += floored;
+    if (reason != REJECT_NONE) {
+        decode_detail(decoder, "time", text);
+    }
+    return reason;
+}
+
+/// A receive time that cannot be read counts as missing: the event itself is sound.
+static void decode_received(struct decoder *decoder)
+{
+    const struct mapping *mapping = decoder->mapping;
+    struct event *event = &decoder->event;
+    int64_t received = COLUMN_INTEGER_MISSING;
+    event->future = event->time_us > mapping->max_time_us;
+    if (mapping->received.kind != FROM_NOWHERE) {
+        struct text text = pick_text(decoder, &mapping->received);
+        bool floored;
+        if (text.size > 0 &&
+            timestamp_parse(&mapping->received_rule, text, &received, &floored) != REJECT_NONE) {
+            received = COLUMN_INTEGER_MISSING;
+            decoder->notes.mistyped++;
+        }
+        event->future |=
+            received != COLUMN_INTEGER_MISSING && event->time_us - received > EVENT_FUTURE_SLACK_US;
+    }
+    decoder->values[COLUMN_RECEIVED].integer = received;
+}
+
+/// An integer written as a number or text: exact, or missing and counted.
+static int64_t parse_integer(struct decoder *decoder, struct text text)
+{
+    struct decimal decimal;
+    int64_t value;
+    bool rounded;
+    if (decimal_parse(text, &decimal) &&
+        decimal_scale(&decimal, 0, DECIMAL_FLOOR, &value, &rounded) && !rounded) {
+        return value;
+    }
+    decoder->notes.mistyped++;
+    return COLUMN_INTEGER_MISSING;
+}
+
+static void decode_sequence_and_id(struct decoder *decoder)
+{
+    const struct mapping *mapping = decoder->mapping;
+    struct text text = pick_text(decoder, &mapping->sequence);
+    int64_t sequence = text.size == 0 ? 0 : parse_integer(decoder, text);
+    decoder->values[COLUMN_SEQUENCE].integer = sequence == COLUMN_INTEGER_MISSING ? 0 : sequence;
+    text = pick_text(decoder, &mapping->event_id);
+    decoder->values[COLUMN_ID_HASH].integer =
+        text.size == 0 ? COLUMN_INTEGER_MISSING : (int64_t)hash_event_id(text);
+}
+
+static enum reject_reason decode_revenue(struct decoder *decoder)
+{
+    const struct mapping *mapping = decoder->mapping;
+    decoder->values[COLUMN_AMOUNT].integer = COLUMN_INTEGER_MISSING;
+    decoder->values[COLUMN_CURRENCY].string = TEXT_MISSING;
+    if (mapping->amount.kind == FROM_NOWHERE) {
+        return REJECT_NONE;
+    }
+    struct decode_field *field = pick(decoder, &mapping->amount, KINDS_TEXT, false);
+    if (field == NULL) {
+        return REJECT_NONE;
+    }
+    struct text text = decode_field_text(decoder, field);
+    bool rounded = false;
+    if (!amount_parse(text, &decoder->values[COLUMN_AMOUNT].integer, &rounded)) {
+        decode_detail(decoder, "amount", text);
+        return REJECT_AMOUNT_FORMAT;
+    }
+    decoder->notes.amount_rounded += rounded;
+    struct text currency = pick_text(decoder, &mapping->currency);
+    if (currency.size > EVENT_VALUE_SIZE_MAX) {
+        decode_detail(decoder, "currency", currency);
+        return REJECT_VALUE_TOO_LONG;
+    }
+    decoder->values[COLUMN_CURRENCY].string = currency;
+    return REJECT_NONE;
+}
+
+/// A double, correctly rounded: short numbers from exact integers and powers of ten, others by
+/// strtod.
+static int64_t parse_number(struct decoder *decoder, struct text text)
+{
+    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    struct decimal decimal;
+    double value = NAN;
+    if (decimal_parse(text, &decimal)) {
+        if (decimal.digits <= (UINT64_C(1) << 53) && abs(decimal.exponent) <= 22) {
+            value = (double)(uint64_t)decimal.digits;
+            value = decimal.exponent < 0 ? value / powers[-decimal.exponent]
+                                         : value * powers[decimal.exponent];
+            value = decimal.negative ? -value : value;
+        } else {
+            char copy[DECIMAL_SIZE_MAX + 1];
+            while (*text.bytes == ' ') {
+                text.bytes++;
+                text.size--;
+            }
+            memcpy(copy, text.bytes, text.size);
+            copy[text.size] = '\0';
+            value = strtod_l(copy, NULL, decoder->locale);
+        }
+    }
+    if (!isfinite(value)) {
+        decoder->notes.mistyped++;
+        return (int64_t)COLUMN_NUMBER_MISSING_BITS;
+    }
+    value = value == 0 ? 0 : value;
+    int64_t bits;
+    memcpy(&bits, &value, sizeof(bits));
+    return bits;
+}
+
+static int64_t parse_boolean(struct decoder *decoder, const struct decode_field *field,
+                             struct text text)
+{
+    bool yes = field->kind == FIELD_TRUE || text_equal(text, TEXT_LITERAL("1")) ||
+               (text.size == 4 && strncasecmp(text.bytes, "true", 4) == 0);
+    bool no = field->kind == FIELD_FALSE || text_equal(text, TEXT_LITERAL("0")) ||
+              (text.size == 5 && strncasecmp(text.bytes, "false", 5) == 0);
+    if (!yes && !no) {
+        decoder->notes.mistyped++;
+        return COLUMN_INTEGER_MISSING;
+    }
+    return yes;
+}
+
+static bool decode_string_attribute(struct decoder *decoder,
+                                    const struct mapping_attribute *attribute)
+{
+    struct decode_field *field = pick(decoder, &attribute->source, KINDS_TEXT, true);
+    struct text text = field == NULL ? TEXT_MISSING : decode_field_text(decoder, field);
+    decoder->values[attribute->column].string = text;
+    return text.size <= EVENT_VALUE_SIZE_MAX;
+}
+
+static void decode_typed_attribute(struct decoder *decoder,
+                                   const struct mapping_attribute *attribute)
+{
+    unsigned kinds = attribute->type == COLUMN_BOOLEAN ? KINDS_SCALAR : KINDS_TEXT;
+    struct decode_field *field = pick(decoder, &attribute->source, kinds, false);
+    int64_t value = attribute->type == COLUMN_NUMBER ? (int64_t)COLUMN_NUMBER_MISSING_BITS
+                                                     : COLUMN_INTEGER_MISSING;
+    if (field != NULL) {
+        struct text text = decode_field_text(decoder, field);
+        value = attribute->type == COLUMN_INTEGER  ? parse_integer(decoder, text)
+                : attribute->type == COLUMN_NUMBER ? parse_number(decoder, text)
+                                                   : parse_boolean(decoder, field, text);
+    }
+    decoder->values[attribute->column].integer = value;
+}
+
+static enum reject_reason decode_attributes(struct decoder *decoder)
+{
+    const struct mapping *mapping = decoder->mapping;
+    for (uint32_t index = 0; index < mapping->attribute_count; index++) {
+        const struct mapping_attribute *attribute = &mapping->attributes[index];
+        if (attribute->type != COLUMN_STRING) {
+            decode_typed_attribute(decoder, attribute);
+        } else if (!decode_string_attribute(decoder, attribute)) {
+            decode_detail(decoder, "too long", attribute->name);
+            return REJECT_VALUE_TOO_LONG;
+        }
+    }
+    return REJECT_NONE;
+}
+
+bool decode_skipped(const struct decoder *decoder)
+{
+    const struct mapping_source *source = &decoder->mapping->skip_where_missing;
+    for (uint32_t index = 0; index < source->path_count; index++) {
+        if (decoder->fields[source->fields[index]].kind != FIELD_MISSING) {
+            return false;
+        }
+    }
+    return source->path_count > 0;
+}
+
+enum reject_reason decode_event(struct decoder *decoder)
+{
+    enum reject_reason reason = decode_user(decoder);
+    reason = reason == REJECT_NONE ? decode_name(decoder) : reason;
+    reason = reason == REJECT_NONE ? decode_time(decoder) : reason;
+    reason = reason == REJECT_NONE ? decode_revenue(decoder) : reason;
+    reason = reason == REJECT_NONE ? decode_attributes(decoder) : reason;
+    if (reason == REJECT_NONE) {
+        decode_received(decoder);
+        decode_sequence_and_id(decoder);
+    }
+    return reason;
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ingest/decode/decoder.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void reject_scan(struct decoder *decoder, enum reject_reason reason, struct text text,
+                        struct decode_outcome *outcome)
+{
+    size_t at = decoder->capture.fault_at;
+    char what[32];
+    snprintf(what, sizeof(what), "byte %zu", at);
+    size_t left = text.size - at;
+    decode_detail(decoder, what, (struct text){text.bytes + at, left > 16 ? 16 : left});
+    decode_reject(decoder, reason, outcome);
+}
+
+static void fields_clear(struct decoder *decoder, uint32_t first, uint32_t last)
+{
+    for (uint32_t field = first; field < last; field++) {
+        decoder->fields[field] = (struct decode_field){0};
+    }
+}
+
+/// Applies one element's tape entries to the fields. Returns the index behind them.
+static size_t load_element(struct decoder *decoder, const char *begin, size_t index)
+{
+    const struct json_capture *capture = &decoder->capture;
+    for (; index < capture->tape_count; index++) {
+        const struct json_tape_entry *entry = &capture->tape[index];
+        if (entry->operation == JSON_TAPE_ELEMENT) {
+            break;
+        }
+        if (entry->operation == JSON_TAPE_CLEAR) {
+            fields_clear(decoder, entry->first, entry->size);
+        } else {
+            decoder->fields[entry->first] = (struct decode_field){
+                begin + entry->offset, entry->size, entry->value & 15, entry->value >> 4};
+        }
+    }
+    return index;
+}
+
+static enum reject_reason element_event(struct decoder *decoder, uint8_t kind)
+{
+    if (kind != FIELD_OBJECT) {
+        snprintf(decoder->detail, sizeof(decoder->detail), "the element is no object");
+        return REJECT_NOT_OBJECT;
+    }
+    return decode_event(decoder);
+}
+
+static void decode_elements(struct decoder *decoder, struct text text,
+                            const struct decode_sink *sink, struct decode_outcome *outcome)
+{
+    const struct json_plan *plan = &decoder->mapping->plan;
+    const struct json_node *element = &plan->nodes[plan->unroll_node];
+    uint32_t skipped = 0;
+    size_t index = 0;
+    for (uint32_t number = 0; number < decoder->capture.element_count; number++) {
+        uint8_t kind = decoder->capture.tape[index].value & 15;
+        fields_clear(decoder, element->field_begin, element->field_end);
+        index = load_element(decoder, text.bytes, index + 1);
+        if (decode_skipped(decoder)) {
+            skipped++;
+            continue;
+        }
+        enum reject_reason reason = element_event(decoder, kind);
+        if (reason == REJECT_NONE) {
+            sink->event(sink->context, &decoder->event);
+        } else {
+            sink->reject_event(sink->context, number, reason, decoder->detail);
+        }
+    }
+    outcome->event_count = decoder->capture.element_count - skipped;
+}
+
+void decode_json(struct decoder *decoder, struct text text, const struct decode_sink *sink,
+                 struct decode_outcome *outcome)
+{
+    const struct json_plan *plan = &decoder->mapping->plan;
+    enum reject_reason reason = json_scan(plan, text, &decoder->capture);
+    if (reason != REJECT_NONE) {
+        reject_scan(decoder, reason, text, outcome);
+        return;
+    }
+    if (decoder->capture.document_kind != FIELD_OBJECT) {
+        decode_detail(decoder, "found", (struct text){text.bytes, text.size > 16 ? 16 : text.size});
+        decode_reject(decoder, REJECT_NOT_OBJECT, outcome);
+        return;
+    }
+    if (plan->unroll_field == FIELD_NONE) {
+        decode_single(decoder, sink, outcome);
+        return;
+    }
+    if (decoder->fields[plan->unroll_field].kind == FIELD_ARRAY) {
+        decode_elements(decoder, text, sink, outcome);
+        return;
+    }
+    decode_detail(decoder, "no array at path", decoder->mapping->unroll.text);
+    decode_reject(decoder, REJECT_UNROLL_MISSING, outcome);
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+/// What the decoders of all formats share. Private to ingest/decode/.
+/// Thread: a decoder belongs to one ingest thread.
+#pragma once
+
+#include "ingest/decode/decode.h"
+#include "ingest/decode/json_scan.h"
+#include "ingest/decode/mapping.h"
+
+#include <locale.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct decoder {
+    const struct mapping *mapping;
+    struct json_capture capture;
+    struct decode_field *fields; ///< of the message (and element) in hand: capture.fields
+    char *scratch;               ///< unescaped texts of the message in hand
+    size_t scratch_used;
+    size_t scratch_capacity;
+    size_t message_size;
+    struct event event;
+    union canonical_value *values;
+    uint32_t value_count;
+    struct decode_notes notes;
+    char detail[96];
+    char joined[EVENT_ID_SIZE_MAX + 2];
+    locale_t locale; ///< "C": a decimal point is a point
+    // CSV and TSV.
+    bool file_begins;   ///< the next line may start with a byte-order mark
+    bool header_wanted; ///< the next line is the header
+    uint16_t *columns;  ///< header place -> field or FIELD_NONE
+    uint32_t column_count;
+    uint32_t column_capacity;
+};
+
+/// Makes an event of the fields in hand: fills decoder->event and returns REJECT_NONE, or the
+/// reason with decoder->detail.
+enum reject_reason decode_event(struct decoder *decoder);
+/// The first bytes of what was wrong, made printable, into decoder->detail: "time: 'yesterday'".
+void decode_detail(struct decoder *decoder, const char *what, struct text found);
+/// A string's text, unescaped once per message. Missing fields give a missing text.
+struct text decode_field_text(struct decoder *decoder, struct decode_field *field);
+/// Whether the mapping's skip_where_missing finds nothing.
+bool decode_skipped(const struct decoder *decoder);
+
+/// The three families. `text` is not empty. They fill `outcome` and push events.
+void decode_json(struct decoder *decoder, struct text text, const struct decode_sink *sink,
+                 struct decode_outcome *outcome);
+void decode_csv(struct decoder *decoder, struct text text, const struct decode_sink *sink,
+                struct decode_outcome *outcome);
+void decode_combined(struct decoder *decoder, struct text text, const struct decode_sink *sink,
+                     struct decode_outcome *outcome);
+/// Learns a header. False (with decoder->detail) where the line is no header.
+bool decode_csv_header(struct decoder *decoder, struct text line);
+/// One event of a message that holds one: pushes it, or rejects the message.
+void decode_single(struct decoder *decoder, const struct decode_sink *sink,
+                   struct decode_outcome *outcome);
+/// Rejects the message in hand with decoder->detail.
+void decode_reject(const struct decoder *decoder, enum reject_reason reason,
+                   struct decode_outcome *outcome);

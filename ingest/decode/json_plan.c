@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ingest/decode/json_plan.h"
+
+#include "storage/base/invariant.h"
+
+#include <string.h>
+
+/// While building, children are a linked list; they are packed into arrays at the end.
+struct draft_node {
+    struct text key;
+    struct draft_node *first_child;
+    struct draft_node *next;
+    uint32_t child_count;
+    struct draft_node *element;
+    bool wanted;
+    bool in_element;
+    uint16_t field;
+    uint16_t index;
+};
+
+struct plan_builder {
+    struct arena *arena;
+    struct json_node *nodes;
+    uint32_t node_count;
+    uint16_t field_count;
+};
+
+static struct draft_node *draft_node_create(struct arena *arena, struct text key, bool in_element)
+{
+    struct draft_node *node = arena_allocate_zeroed(arena, 1, sizeof(*node));
+    node->key = key;
+    node->in_element = in_element;
+    node->field = FIELD_NONE;
+    return node;
+}
+
+static struct draft_node *draft_child(struct plan_builder *builder, struct draft_node *node,
+                                      struct text key)
+{
+    struct draft_node **link = &node->first_child;
+    for (; *link != NULL; link = &(*link)->next) {
+        if (text_equal((*link)->key, key)) {
+            return *link;
+        }
+    }
+    *link = draft_node_create(builder->arena, key, node->in_element);
+    node->child_count++;
+    builder->node_count++;
+    return *link;
+}
+
+static struct draft_node *draft_walk(struct plan_builder *builder, struct draft_node *node,
+                                     const struct json_path *path)
+{
+    for (uint32_t index = 0; index < path->key_count; index++) {
+        node = draft_child(builder, node, path->keys[index]);
+    }
+    return node;
+}
+
+static uint64_t key_prefix(struct text key)
+{
+    uint64_t prefix = 0;
+    memcpy(&prefix, key.bytes, key.size < 8 ? key.size : 8);
+    return prefix;
+}
+
+static void plan_pack(struct plan_builder *builder, struct draft_node *draft, uint32_t *next_index)
+{
+    struct json_node *node = &builder->nodes[draft->index];
+    struct json_key *keys =
+        arena_allocate_zeroed(builder->arena, draft->child_count, sizeof(*keys));
+    if (draft->wanted) {
+        draft->field = builder->field_count++;
+    }
+    *node = (struct json_node){.keys = keys,
+                               .key_count = (uint16_t)draft->child_count,
+                               .field = draft->field,
+                               .field_begin = builder->field_count,
+                               .element_node = JSON_NODE_NONE,
+                               .in_element = draft->in_element};
+    uint32_t count = 0;
+    for (struct draft_node *child = draft->first_child; child != NULL; child = child->next) {
+        child->index = (uint16_t)(*next_index)++;
+        keys[count++] = (struct json_key){key_prefix(child->key), child->key.bytes,
+                                          (uint32_t)child->key.size, child->index};
+        node->size_mask |= UINT64_C(1) << (child->key.size & 63);
+        plan_pack(builder, child, next_index);
+    }
+    node->field_end = builder->field_count;
+    if (draft->element != NULL) {
+        // Fields of elements come after all others: clearing what is below the array's parents must
+        // not touch them, they live on the tape.
+        draft->element->index = (uint16_t)(*next_index)++;
+        node->element_node = draft->element->index;
+    }
+}
+
+void json_plan_build(struct json_plan *plan, struct arena *arena, struct json_path *paths,
+                     uint32_t path_count, const struct json_path *unroll)
+{
+    struct plan_builder builder = {.arena = arena, .node_count = 1};
+    struct draft_node *root = draft_node_create(arena, TEXT_LITERAL(""), false);
+    struct draft_node *element = draft_node_create(arena, TEXT_LITERAL(""), true);
+    struct draft_node **ends =
+        arena_allocate_zeroed(arena, path_count + 1, sizeof(struct draft_node *));
+    for (uint32_t index = 0; index < path_count; index++) {
+        ends[index] = draft_walk(&builder, paths[index].in_element ? element : root, &paths[index]);
+        ends[index]->wanted = true;
+    }
+    struct draft_node *array = NULL;
+    if (unroll != NULL) {
+        array = draft_walk(&builder, root, unroll);
+        array->wanted = true;
+        array->element = element;
+        builder.node_count++;
+    }
+    ASSERT(builder.node_count < JSON_NODE_NONE);
+    builder.nodes = arena_allocate_zeroed(arena, builder.node_count, sizeof(*builder.nodes));
+    uint32_t next_index = 1;
+    plan_pack(&builder, root, &next_index);
+    if (array != NULL) {
+        plan_pack(&builder, element, &next_index);
+    }
+    for (uint32_t index = 0; index < path_count; index++) {
+        paths[index].field = ends[index]->field;
+    }
+    *plan = (struct json_plan){builder.nodes, builder.node_count, builder.field_count,
+                               array == NULL ? FIELD_NONE : array->field,
+                               array == NULL ? JSON_NODE_NONE : element->index};
+}

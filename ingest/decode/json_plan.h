@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The paths of a mapping as a trie: while a document is scanned once, its keys are compared with
+/// the children of the node in hand, and everything outside the trie is only validated.
+///
+/// Thread: immutable once built.
+#pragma once
+
+#include "ingest/decode/decode_field.h"
+#include "storage/base/arena.h"
+
+#include <stdint.h>
+
+#define JSON_NODE_NONE UINT16_MAX
+#define JSON_KEY_SIZE_MAX 128u ///< bytes of one key of a mapped path
+
+/// A key of one node. Keys of up to eight bytes are equal where prefix and size are equal.
+struct json_key {
+    uint64_t prefix; ///< the first eight bytes, zero-filled
+    const char *bytes;
+    uint32_t size;
+    uint16_t node;
+};
+
+/// `field` is where this place's own value goes; [field_begin, field_end) are the fields below it.
+struct json_node {
+    const struct json_key *keys;
+    uint64_t size_mask; ///< bit (size & 63): some key has this size
+    uint16_t key_count;
+    uint16_t field;
+    uint16_t field_begin;
+    uint16_t field_end;
+    uint16_t element_node; ///< the unrolled array is here: the node of each element
+    bool in_element;       ///< below the unrolled array: values go to the tape
+};
+
+/// Node 0 is the document.
+struct json_plan {
+    const struct json_node *nodes;
+    uint32_t node_count;
+    uint16_t field_count;
+    uint16_t unroll_field; ///< holds the kind of what stands at the unrolled path; or FIELD_NONE
+    uint16_t unroll_node;  ///< node of an element, or JSON_NODE_NONE
+};
+
+/// One path: its keys from the document (or from the element) down.
+struct json_path {
+    const struct text *keys;
+    uint32_t key_count;
+    bool in_element;
+    uint16_t field; ///< out: where its value goes
+};
+
+/// Builds the trie. Equal paths share a field. `unroll` may be NULL. Memory: `arena`.
+void json_plan_build(struct json_plan *plan, struct arena *arena, struct json_path *paths,
+                     uint32_t path_count, const struct json_path *unroll);

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+/// A mapping as the decoders use it. Private to ingest/decode/.
+///
+/// Every path has become the number of a field; the decoders of all formats fill the same array of
+/// fields and one function makes events of them. Thread: immutable after mapping_bind().
+#pragma once
+
+#include "ingest/decode/decode.h"
+#include "ingest/decode/decode_field.h"
+#include "ingest/decode/json_plan.h"
+#include "ingest/decode/timestamp_parse.h"
+#include "storage/base/arena.h"
+#include "storage/column/column.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum mapping_source_kind {
+    FROM_NOWHERE = 0,
+    FROM_PATHS, ///< the first path that has a usable value
+    FROM_CONSTANT,
+    FROM_JOIN, ///< all paths, joined
+};
+
+/// A path as written, and where, for errors.
+struct mapping_path {
+    struct text text;
+    const char *file;
+    size_t line;
+    size_t column;
+    bool in_element;
+};
+
+/// Where a value comes from.
+struct mapping_source {
+    enum mapping_source_kind kind;
+    uint32_t path_count;
+    uint16_t *fields; ///< one per path
+    struct mapping_path *paths;
+    struct text constant;
+};
+
+struct mapping_attribute {
+    struct text name;
+    struct mapping_source source;
+    enum column_type type;
+    uint32_t column; ///< in the schema, once bound
+};
+
+struct mapping_rename {
+    struct text from; ///< missing: a free slot of the table
+    struct text to;
+};
+
+/// The fields of an access-log line, in the order of `combined_field_names`.
+enum combined_field {
+    COMBINED_IP = 0,
+    COMBINED_IDENT,
+    COMBINED_AUTHUSER,
+    COMBINED_TIME,
+    COMBINED_METHOD,
+    COMBINED_PATH,
+    COMBINED_QUERY,
+    COMBINED_PROTOCOL,
+    COMBINED_STATUS,
+    COMBINED_BYTES,
+    COMBINED_REFERRER,
+    COMBINED_AGENT,
+    COMBINED_FIELD_COUNT,
+};
+extern const char *const combined_field_names[COMBINED_FIELD_COUNT + 1];
+
+#define MAPPING_NO_MAX_TIME INT64_MAX
+
+struct mapping {
+    enum mapping_format format;
+    struct text preset;
+    struct mapping_path unroll; ///< missing text: messages are events
+    struct mapping_source user;
+    struct mapping_source anonymous;
+    struct mapping_source time;
+    struct timestamp_rule time_rule;
+    struct mapping_source received;
+    struct timestamp_rule received_rule;
+    int64_t max_time_us; ///< MAPPING_NO_MAX_TIME where there is none
+    struct mapping_source sequence;
+    struct mapping_source name;
+    struct mapping_source event_id;
+    struct mapping_source amount;
+    struct mapping_source currency;
+    struct mapping_source skip_where_missing;
+    struct mapping_attribute *attributes;
+    uint32_t attribute_count;
+    struct mapping_rename *renames; ///< as written; then the table over them
+    uint32_t rename_count;
+    struct mapping_rename *rename_table;
+    uint32_t rename_mask;
+    bool bound;
+
+    // Compiled from the paths.
+    uint16_t field_count;
+    struct json_plan plan;                          ///< JSON
+    struct text *column_names;                      ///< CSV, TSV: field -> header name
+    uint16_t combined_fields[COMBINED_FIELD_COUNT]; ///< combined: place -> field or FIELD_NONE
+};
+
+/// The name an event gets in the store. Returns `name` itself where it has no other.
+struct text mapping_rename(const struct mapping *mapping, struct text name);
+
+/// Calls `visit` for each source that may have paths, in a fixed order.
+void mapping_each_source(struct mapping *mapping,
+                         void (*visit)(void *context, struct mapping_source *source),
+                         void *context);
+
+/// Turns paths into fields. Errors name the place of the bad path.
+CORONG_MUST_CHECK enum corong_status mapping_compile(struct mapping *mapping, struct arena *arena,
+                                                     struct corong_error *error);

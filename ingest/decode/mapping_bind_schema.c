@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ingest/decode/mapping.h"
+
+#include "storage/base/invariant.h"
+
+enum corong_status mapping_bind_schema(struct mapping *mapping, struct schema *schema,
+                                       struct arena *arena, struct corong_error *error)
+{
+    ASSERT(!mapping->bound);
+    for (uint32_t index = 0; index < mapping->attribute_count; index++) {
+        struct mapping_attribute *attribute = &mapping->attributes[index];
+        TRY_IN(
+            schema_add(schema, arena, attribute->name, attribute->type, &attribute->column, error),
+            error, "mapping: attribute '%.*s'", (int)attribute->name.size, attribute->name.bytes);
+    }
+    mapping->bound = true;
+    return CORONG_OK;
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ingest/decode/mapping.h"
+
+#include "storage/base/hash.h"
+
+#include <string.h>
+
+#define PATH_KEY_COUNT_MAX 32u
+
+/// All paths of a mapping, in visiting order.
+struct path_list {
+    struct arena *arena;
+    struct mapping_source **sources;
+    uint32_t source_count;
+    uint32_t path_count;
+};
+
+static enum corong_status path_error(const struct mapping_path *path, const char *reason,
+                                     struct corong_error *error)
+{
+    return error_set(error, CORONG_INVALID, "%s:%zu:%zu: path '%.*s': %s", path->file, path->line,
+                     path->column, (int)path->text.size, path->text.bytes, reason);
+}
+
+static void count_source(void *context, struct mapping_source *source)
+{
+    struct path_list *list = context;
+    list->source_count++;
+    list->path_count += source->path_count;
+}
+
+static void collect_source(void *context, struct mapping_source *source)
+{
+    struct path_list *list = context;
+    source->fields = arena_allocate_zeroed(list->arena, source->path_count + 1, sizeof(uint16_t));
+    list->sources[list->source_count++] = source;
+}
+
+/// Adds the bytes between two dots, with "\." read as a dot.
+static struct text path_key(struct arena *arena, const char *begin, const char *end)
+{
+    char *bytes = arena_allocate(arena, (size_t)(end - begin) + 1);
+    size_t size = 0;
+    for (const char *at = begin; at < end; at++) {
+        at += *at == '\\' && at + 1 < end;
+        bytes[size++] = *at;
+    }
+    bytes[size] = '\0';
+    return (struct text){bytes, size};
+}
+
+static enum corong_status path_split(const struct mapping_path *path, struct text text,
+                                     struct arena *arena, struct json_path *out,
+                                     struct corong_error *error)
+{
+    struct text *keys = arena_allocate(arena, PATH_KEY_COUNT_MAX * sizeof(*keys));
+    out->keys = keys;
+    out->key_count = 0;
+    const char *end = text.bytes + text.size;
+    const char *begin = text.bytes;
+    for (const char *at = begin;; at++) {
+        if (at < end && *at == '\\' && at + 1 < end) {
+            at++;
+            continue;
+        }
+        if (at < end && (*at == '[' || *at == ']')) {
+            return path_error(
+                path, "elements of an array can be mapped only below the 'unroll' path", error);
+        }
+        if (at < end && *at != '.') {
+            continue;
+        }
+        struct text key = path_key(arena, begin, at);
+        if (key.size == 0 || key.size > JSON_KEY_SIZE_MAX) {
+            return path_error(path, "each key has 1 to 128 bytes", error);
+        }
+        if (out->key_count == PATH_KEY_COUNT_MAX) {
+            return path_error(path, "more than 32 keys", error);
+        }
+        keys[out->key_count++] = key;
+        if (at == end) {
+            return CORONG_OK;
+        }
+        begin = at + 1;
+    }
+}
+
+/// "events[].ts" below `unroll: events` is "ts" of an element.
+static bool strip_element_prefix(const struct mapping *mapping, struct text *text)
+{
+    struct text unroll = mapping->unroll.text;
+    if (unroll.bytes == NULL || text->size < unroll.size + 3 ||
+        memcmp(text->bytes, unroll.bytes, unroll.size) != 0 ||
+        memcmp(text->bytes + unroll.size, "[].", 3) != 0) {
+        return false;
+    }
+    *text = (struct text){text->bytes + unroll.size + 3, text->size - unroll.size - 3};
+    return true;
+}
+
+static enum corong_status compile_json(struct mapping *mapping, struct path_list *list,
+                                       struct corong_error *error)
+{
+    struct json_path *paths =
+        arena_allocate_zeroed(list->arena, list->path_count + 1, sizeof(*paths));
+    uint32_t count = 0;
+    for (uint32_t index = 0; index < list->source_count; index++) {
+        struct mapping_source *source = list->sources[index];
+        for (uint32_t path = 0; path < source->path_count; path++, count++) {
+            struct text text = source->paths[path].text;
+            paths[count].in_element = strip_element_prefix(mapping, &text);
+            source->paths[path].in_element = paths[count].in_element;
+            TRY(path_split(&source->paths[path], text, list->arena, &paths[count], error));
+        }
+    }
+    struct json_path unroll = {0};
+    bool unrolled = mapping->unroll.text.bytes != NULL;
+    if (unrolled) {
+        TRY(path_split(&mapping->unroll, mapping->unroll.text, list->arena, &unroll, error));
+    }
+    json_plan_build(&mapping->plan, list->arena, paths, count, unrolled ? &unroll : NULL);
+    mapping->field_count = mapping->plan.field_count;
+    count = 0;
+    for (uint32_t index = 0; index < list->source_count; index++) {
+        for (uint32_t path = 0; path < list->sources[index]->path_count; path++) {
+            list->sources[index]->fields[path] = paths[count++].field;
+        }
+    }
+    return CORONG_OK;
+}
+
+static uint16_t named_field(struct mapping *mapping, struct text name)
+{
+    for (uint16_t field = 0; field < mapping->field_count; field++) {
+        if (text_equal(mapping->column_names[field], name)) {
+            return field;
+        }
+    }
+    mapping->column_names[mapping->field_count] = name;
+    return mapping->field_count++;
+}
+
+static enum corong_status combined_error(const struct mapping_path *path,
+                                         struct corong_error *error)
+{
+    return error_set(
+        error, CORONG_INVALID,
+        "%s:%zu:%zu: path '%.*s': an access log has ip, ident, authuser, time, method, "
+        "path, query, protocol, status, bytes, referrer and agent",
+        path->file, path->line, path->column, (int)path->text.size, path->text.bytes);
+}
+
+static enum corong_status compile_combined_path(struct mapping *mapping,
+                                                const struct mapping_path *path, uint16_t field,
+                                                struct corong_error *error)
+{
+    for (uint32_t place = 0; place < COMBINED_FIELD_COUNT; place++) {
+        if (text_equal(path->text, text_from(combined_field_names[place]))) {
+            mapping->combined_fields[place] = field;
+            return CORONG_OK;
+        }
+    }
+    return combined_error(path, error);
+}
+
+/// Names of header columns, or of the fields of an access log.
+static enum corong_status compile_named(struct mapping *mapping, struct path_list *list,
+                                        struct corong_error *error)
+{
+    if (mapping->unroll.text.bytes != NULL) {
+        return path_error(&mapping->unroll, "'unroll' needs format json", error);
+    }
+    mapping->column_names =
+        arena_allocate_zeroed(list->arena, list->path_count + 1, sizeof(struct text));
+    memset(mapping->combined_fields, 0xff, sizeof(mapping->combined_fields));
+    for (uint32_t index = 0; index < list->source_count; index++) {
+        struct mapping_source *source = list->sources[index];
+        for (uint32_t path = 0; path < source->path_count; path++) {
+            source->fields[path] = named_field(mapping, source->paths[path].text);
+            if (mapping->format == MAPPING_COMBINED) {
+                TRY(compile_combined_path(mapping, &source->paths[path], source->fields[path],
+                                          error));
+            }
+        }
+    }
+    return CORONG_OK;
+}
+
+static void compile_renames(struct mapping *mapping, struct arena *arena)
+{
+    uint32_t slots = 4;
+    while (slots < mapping->rename_count * 2) {
+        slots *= 2;
+    }
+    mapping->rename_mask = slots - 1;
+    mapping->rename_table = arena_allocate_zeroed(arena, slots, sizeof(*mapping->rename_table));
+    for (uint32_t index = 0; index < mapping->rename_count; index++) {
+        struct text from = mapping->renames[index].from;
+        uint32_t slot = (uint32_t)hash_bytes64(from.bytes, from.size) & mapping->rename_mask;
+        while (mapping->rename_table[slot].from.bytes != NULL) {
+            slot = (slot + 1) & mapping->rename_mask;
+        }
+        mapping->rename_table[slot] = mapping->renames[index];
+    }
+}
+
+enum corong_status mapping_compile(struct mapping *mapping, struct arena *arena,
+                                   struct corong_error *error)
+{
+    struct path_list list = {.arena = arena};
+    mapping_each_source(mapping, count_source, &list);
+    if (list.path_count > FIELD_COUNT_MAX) {
+        return error_set(error, CORONG_INVALID, "mapping: %u paths, at most %u are allowed",
+                         list.path_count, FIELD_COUNT_MAX);
+    }
+    list.sources = arena_allocate(arena, list.source_count * sizeof(struct mapping_source *));
+    list.source_count = 0;
+    mapping_each_source(mapping, collect_source, &list);
+    compile_renames(mapping, arena);
+    if (mapping->format == MAPPING_JSON) {
+        return compile_json(mapping, &list, error);
+    }
+    return compile_named(mapping, &list, error);
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ingest/decode/mapping.h"
+
+/// A YAML word in single quotes: any text, one escape.
+static void append_quoted(struct text_buffer *out, struct text text)
+{
+    text_buffer_append_string(out, "'");
+    for (size_t index = 0; index < text.size; index++) {
+        if (text.bytes[index] == '\'') {
+            text_buffer_append_string(out, "'");
+        }
+        text_buffer_append(out, text.bytes + index, 1);
+    }
+    text_buffer_append_string(out, "'");
+}
+
+static void append_paths(struct text_buffer *out, const struct mapping_source *source)
+{
+    if (source->path_count == 1 && source->kind == FROM_PATHS) {
+        append_quoted(out, source->paths[0].text);
+        return;
+    }
+    for (uint32_t index = 0; index < source->path_count; index++) {
+        text_buffer_append_string(out, index == 0 ? "[" : ", ");
+        append_quoted(out, source->paths[index].text);
+    }
+    text_buffer_append_string(out, "]");
+}
+
+static void append_source(struct text_buffer *out, const struct mapping_source *source)
+{
+    switch (source->kind) {
+    case FROM_NOWHERE:
+        text_buffer_append_string(out, "~");
+        break;
+    case FROM_PATHS:
+        append_paths(out, source);
+        break;
+    case FROM_CONSTANT:
+        text_buffer_append_string(out, "{ const: ");
+        append_quoted(out, source->constant);
+        text_buffer_append_string(out, " }");
+        break;
+    case FROM_JOIN:
+        text_buffer_append_string(out, "{ join: ");
+        append_paths(out, source);
+        text_buffer_append_string(out, " }");
+        break;
+    }
+}
+
+static void append_key(struct text_buffer *out, const char *key,
+                       const struct mapping_source *source)
+{
+    text_buffer_printf(out, "%s: ", key);
+    append_source(out, source);
+    text_buffer_append_string(out, "\n");
+}
+
+static void append_time(struct text_buffer *out, const char *key,
+                        const struct mapping_source *source, const struct timestamp_rule *rule)
+{
+    static const char *const units[] = {"auto", "s", "ms", "us", "ns", "iso"};
+    if (source->kind == FROM_NOWHERE) {
+        append_key(out, key, source);
+        return;
+    }
+    text_buffer_printf(out, "%s: { path: ", key);
+    append_source(out, source);
+    text_buffer_printf(out, ", unit: %s, zone: ", units[rule->unit]);
+    append_quoted(out, rule->zone.name);
+    text_buffer_append_string(out, " }\n");
+}
+
+static void append_attributes(struct text_buffer *out, const struct mapping *mapping)
+{
+    text_buffer_append_string(out,
+                              mapping->attribute_count == 0 ? "attributes: {}\n" : "attributes:\n");
+    for (uint32_t index = 0; index < mapping->attribute_count; index++) {
+        const struct mapping_attribute *attribute = &mapping->attributes[index];
+        text_buffer_append_string(out, "  ");
+        append_quoted(out, attribute->name);
+        text_buffer_append_string(out, ": { path: ");
+        append_source(out, &attribute->source);
+        text_buffer_printf(out, ", type: %s }\n", column_type_name(attribute->type));
+    }
+}
+
+static void append_names(struct text_buffer *out, const struct mapping *mapping)
+{
+    text_buffer_append_string(out, mapping->rename_count == 0 ? "names: {}\n" : "names:\n");
+    for (uint32_t index = 0; index < mapping->rename_count; index++) {
+        text_buffer_append_string(out, "  ");
+        append_quoted(out, mapping->renames[index].from);
+        text_buffer_append_string(out, ": ");
+        append_quoted(out, mapping->renames[index].to);
+        text_buffer_append_string(out, "\n");
+    }
+}
+
+void mapping_describe(const struct mapping *mapping, struct text_buffer *out)
+{
+    static const char *const formats[] = {"json", "csv", "tsv", "combined"};
+    text_buffer_printf(out, "format: %s\n", formats[mapping->format]);
+    text_buffer_append_string(out, "unroll: ");
+    if (mapping->unroll.text.bytes == NULL) {
+        text_buffer_append_string(out, "~");
+    } else {
+        append_quoted(out, mapping->unroll.text);
+    }
+    text_buffer_append_string(out, "\n");
+    append_key(out, "user", &mapping->user);
+    append_key(out, "anonymous", &mapping->anonymous);
+    append_time(out, "time", &mapping->time, &mapping->time_rule);
+    append_time(out, "received", &mapping->received, &mapping->received_rule);
+    if (mapping->max_time_us == MAPPING_NO_MAX_TIME) {
+        text_buffer_append_string(out, "max_time: ~\n");
+    } else {
+        text_buffer_append_string(out, "max_time: ");
+        text_buffer_append_string(out, "'");
+        // A decimal number of seconds is read back exactly.
+        text_buffer_printf(out, "%lld.%06lld'\n", (long long)(mapping->max_time_us / 1000000),
+                           (long long)(mapping->max_time_us % 1000000));
+    }
+    append_key(out, "sequence", &mapping->sequence);
+    append_key(out, "name", &mapping->name);
+    append_names(out, mapping);
+    append_key(out, "event_id", &mapping->event_id);
+    text_buffer_append_string(out, "revenue: { amount: ");
+    append_source(out, &mapping->amount);
+    text_buffer_append_string(out, ", currency: ");
+    append_source(out, &mapping->currency);
+    text_buffer_append_string(out, " }\n");
+    append_attributes(out, mapping);
+    append_key(out, "skip_where_missing", &mapping->skip_where_missing);
+}
