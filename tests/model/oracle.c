@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/model/oracle.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DAY (INT64_C(24) * 3600 * 1000000)
+
+static int compare_integers(int64_t left, int64_t right)
+{
+    return left < right ? -1 : left > right;
+}
+
+// Canonical order: time, sequence, id hash (missing first), then the columns by name ("attribute
+// a", "attribute b", "event", "price", "revenue"); a present value comes before a missing one.
+static int compare_optional(int64_t left, int64_t right, int64_t missing)
+{
+    if (left == right) {
+        return 0;
+    }
+    if (left == missing || right == missing) {
+        return left == missing ? 1 : -1;
+    }
+    return compare_integers(left, right);
+}
+
+// An instant is a (time, sequence): events equal in both are simultaneous.
+static int compare_instants(const struct oracle_event *left, const struct oracle_event *right)
+{
+    int order = compare_integers(left->time, right->time);
+    return order != 0 ? order : compare_integers(left->sequence, right->sequence);
+}
+
+static int compare_events(const void *left_raw, const void *right_raw)
+{
+    const struct oracle_event *left = left_raw;
+    const struct oracle_event *right = right_raw;
+    int order = compare_instants(left, right);
+    order = order != 0 ? order : compare_integers(left->id, right->id);
+    for (int index = 0; index < ORACLE_ATTRIBUTE_COUNT && order == 0; index++) {
+        order = compare_optional(left->attributes[index], right->attributes[index], -1);
+    }
+    order = order != 0 ? order : compare_integers(left->name, right->name);
+    order = order != 0 ? order : compare_optional(left->price, right->price, ORACLE_NONE);
+    return order != 0 ? order : compare_optional(left->amount, right->amount, ORACLE_NONE);
+}
+
+int oracle_sort(struct oracle_event *events, int count)
+{
+    qsort(events, (size_t)count, sizeof(*events), compare_events);
+    int kept = 0;
+    for (int index = 0; index < count; index++) {
+        bool copy = false;
+        for (int before = 0; before < kept; before++) {
+            copy |= events[index].id != ORACLE_NONE && events[before].id == events[index].id &&
+                    events[before].time == events[index].time;
+        }
+        if (!copy) {
+            events[kept++] = events[index];
+        }
+    }
+    return kept;
+}
+
+bool oracle_holds(const struct oracle_condition *condition, const struct oracle_event *event)
+{
+    if (condition->names != 0 && (condition->names >> event->name & 1) == 0) {
+        return false;
+    }
+    if (condition->price_min != ORACLE_NONE &&
+        (event->price == ORACLE_NONE || event->price < condition->price_min)) {
+        return false;
+    }
+    return condition->attribute_not == -1 ||
+           (event->attributes[0] != -1 && event->attributes[0] != condition->attribute_not);
+}
+
+// The first event of the gap-free run that holds events[index].
+static int run_start(const struct oracle_event *events, int index, int64_t timeout)
+{
+    while (index > 0 && events[index].time - events[index - 1].time <= timeout) {
+        index--;
+    }
+    return index;
+}
+
+static int64_t last_midnight(int64_t time)
+{
+    int64_t day = time / DAY - (time % DAY < 0);
+    return day * DAY;
+}
+
+// Whether a midnight in (before, after] splits a run that began at `start_time`.
+static bool midnight_splits(int64_t start_time, int64_t before, int64_t after)
+{
+    int64_t midnight = last_midnight(after);
+    return midnight > before && start_time <= midnight - DAY;
+}
+
+int oracle_session_end(const struct oracle_event *events, int count, int start, int64_t timeout)
+{
+    int64_t run_time = events[run_start(events, start, timeout)].time;
+    for (int index = start + 1; index < count; index++) {
+        int64_t before = events[index - 1].time;
+        if (events[index].time - before > timeout ||
+            midnight_splits(run_time, before, events[index].time)) {
+            return index;
+        }
+    }
+    return count;
+}
+
+struct search {
+    const struct oracle_question *question;
+    const struct oracle_event *events;
+    int begin;
+    int end;
+    const struct oracle_event *only_entry; ///< entries at this instant only; NULL: any
+    struct oracle_attempt best;
+    int chosen[ORACLE_STEP_MAX];
+};
+
+static bool visible(const struct search *search, int index)
+{
+    const struct oracle_question *question = search->question;
+    return !question->has_where || oracle_holds(&question->where, &search->events[index]);
+}
+
+static bool may_enter(const struct search *search, int index)
+{
+    const struct oracle_question *question = search->question;
+    int64_t time = search->events[index].time;
+    return visible(search, index) && oracle_holds(&question->steps[0], &search->events[index]) &&
+           (question->from == ORACLE_NONE || time >= question->from) &&
+           (question->to == ORACLE_NONE || time < question->to) &&
+           (search->only_entry == NULL ||
+            compare_instants(&search->events[index], search->only_entry) == 0);
+}
+
+// SEMANTICS 4.4: level; earliest instant of reaching it; latest entry; earliest later steps;
+// canonical order.
+static bool better(const struct search *search, int level)
+{
+    const struct oracle_event *events = search->events;
+    const struct oracle_attempt *best = &search->best;
+    const int *chosen = search->chosen;
+    if (level != best->level) {
+        return level > best->level;
+    }
+    int order = compare_instants(&events[chosen[level - 1]], &events[best->events[level - 1]]);
+    order = order != 0 ? order : compare_instants(&events[best->events[0]], &events[chosen[0]]);
+    for (int step = 1; step < level && order == 0; step++) {
+        order = compare_instants(&events[chosen[step]], &events[best->events[step]]);
+    }
+    for (int step = 0; step < level && order == 0; step++) {
+        order = compare_integers(chosen[step], best->events[step]);
+    }
+    return order < 0;
+}
+
+static bool fits(const struct search *search, int step, int index)
+{
+    const struct oracle_question *question = search->question;
+    const struct oracle_event *events = search->events;
+    for (int used = 0; used < step; used++) {
+        if (search->chosen[used] == index) {
+            return false;
+        }
+    }
+    if (step == 0) {
+        return may_enter(search, index);
+    }
+    int later = compare_instants(&events[index], &events[search->chosen[step - 1]]);
+    int64_t since_entry = events[index].time - events[search->chosen[0]].time;
+    return visible(search, index) && oracle_holds(&question->steps[step], &events[index]) &&
+           later >= (question->ties_strict ? 1 : 0) &&
+           (question->window == ORACLE_NONE || since_entry <= question->window);
+}
+
+static void enumerate(struct search *search, int step)
+{
+    if (step > 0 && better(search, step)) {
+        search->best.level = step;
+        memcpy(search->best.events, search->chosen, sizeof(search->chosen));
+    }
+    if (step == search->question->step_count) {
+        return;
+    }
+    for (int index = search->begin; index < search->end; index++) {
+        if (fits(search, step, index)) {
+            search->chosen[step] = index;
+            enumerate(search, step + 1);
+        }
+    }
+}
+
+static bool session_may_go_on(const struct search *search, int count, int64_t as_of)
+{
+    int64_t timeout = search->question->session_timeout;
+    int64_t last = search->events[search->end - 1].time;
+    int64_t run_time = search->events[run_start(search->events, search->end - 1, timeout)].time;
+    return search->end == count && as_of - last <= timeout &&
+           !midnight_splits(run_time, last, as_of);
+}
+
+static bool may_still_win(const struct search *search, int count, int64_t as_of)
+{
+    const struct oracle_question *question = search->question;
+    if (question->by_session && !session_may_go_on(search, count, as_of)) {
+        return false;
+    }
+    for (int index = search->begin; index < search->end; index++) {
+        bool in_window = question->window == ORACLE_NONE ||
+                         as_of <= search->events[index].time + question->window;
+        if (may_enter(search, index) && in_window) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void oracle_attempt(const struct oracle_question *question, const struct oracle_event *events,
+                    int count, int begin, int end, int64_t as_of,
+                    struct oracle_attempt *attempt_out)
+{
+    struct search search = {
+        .question = question,
+        .events = events,
+        .begin = begin,
+        .end = end,
+        .only_entry = NULL,
+    };
+    for (int index = begin; question->first_attempt && index < end; index++) {
+        if (may_enter(&search, index)) {
+            search.only_entry = &events[index];
+            break;
+        }
+    }
+    enumerate(&search, 0);
+    *attempt_out = search.best;
+    attempt_out->open = search.best.level > 0 && search.best.level < question->step_count &&
+                        may_still_win(&search, count, as_of);
+}
