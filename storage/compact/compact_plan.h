@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+/// What to merge: the segments of one period whose key ranges overlap, as few runs as they form.
+/// Thread: values.
+#pragma once
+
+#include "storage/segment/segment.h"
+
+#include <stdint.h>
+
+/// Runs merged at once at most: each holds one decoded row group.
+#define COMPACT_FAN_IN_MAX 16u
+
+/// Segments with disjoint, ascending key ranges; together they read like one sorted file.
+struct compact_run {
+    struct segment_meta *segments;
+    uint32_t count;
+    uint64_t row_count;
+};
+
+/// At most COMPACT_FAN_IN_MAX runs of one period to be merged into one. Memory: its own.
+struct compact_plan {
+    struct compact_run *runs;
+    uint32_t run_count;
+    uint64_t row_count;
+};
+
+/// Finds the next merge, the earliest period first: a set of segments of one period that overlap,
+/// through others or directly. Where they form more runs than can be merged at once, the smallest
+/// ones. Returns false where every period is one sorted run.
+bool compact_plan_next(const struct segment_meta *segments, uint32_t count,
+                       struct compact_plan *plan_out);
+void compact_plan_deinit(struct compact_plan *plan);
+/// How many rows a full compaction has to write, estimated: the rows of all overlapping sets.
+uint64_t compact_plan_rows(const struct segment_meta *segments, uint32_t count);
