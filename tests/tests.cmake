@@ -2,7 +2,8 @@
 # Each file of tests/unit is one Criterion executable; tests/stress, tests/crash and tests/model hold
 # plain programs (they also run under TSan, where Criterion cannot); tests/fuzz holds libFuzzer targets.
 
-file(GLOB_RECURSE support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/*.c)
+file(GLOB_RECURSE support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/*.c
+     ${CMAKE_SOURCE_DIR}/tests/model/oracle*.c ${CMAKE_SOURCE_DIR}/tests/model/model_*.c)
 if(support_sources)
   add_library(corong_test_support STATIC ${support_sources})
 else()
@@ -62,4 +63,11 @@ if(CORONG_FUZZ)
       target_link_libraries(${name} PRIVATE PkgConfig::SIMDJSON)
     endif()
   endforeach()
+endif()
+
+# corong-cases answers test vectors; tests/cases/run.py compares.
+file(GLOB case_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/cases/*.c)
+if(case_sources AND NOT CORONG_FUZZ)
+  add_executable(corong-cases ${case_sources})
+  target_link_libraries(corong-cases PRIVATE ${test_libraries} PkgConfig::JANSSON)
 endif()
