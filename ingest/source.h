@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/// What anything that delivers messages must do: a recorded file, standard input, a Kafka partition.
-/// A source is a sequence of messages, each with a position; it can start at a committed position and
-/// prove (by an anchor) that it is still the same sequence.
+/// What anything that delivers messages must do: a recorded file, standard input, a Kafka
+/// partition. A source is a sequence of messages, each with a position; it can start at a committed
+/// position and prove (by an anchor) that it is still the same sequence.
 ///
 /// Thread: a source belongs to one ingest thread.
 #pragma once
@@ -21,12 +21,16 @@ enum source_poll {
     SOURCE_FAILED,  ///< see `error`
 };
 
+/// `only_event` of a message all of whose events are wanted.
+#define SOURCE_EVERY_EVENT UINT32_MAX
+
 /// One message. Borrowed until the next poll.
 struct source_message {
     struct text bytes;
     uint32_t partition_index; ///< which of the source's partitions
     int64_t offset;           ///< where it begins
     int64_t next_offset;      ///< what is committed once it is stored
+    uint32_t only_event;      ///< of a dead letter: the one event rejected then; SOURCE_EVERY_EVENT
     bool starts_file;         ///< the first message of a file (a CSV header may be here)
     bool truncated;           ///< input ended inside it (no line end at the end of a cut file)
     bool too_long;            ///< longer than the limit; `bytes` holds its start
@@ -38,7 +42,8 @@ struct source_operations {
                              struct corong_error *error);
     /// Partitions known now. A file has one.
     uint32_t (*partition_count)(struct source *source);
-    /// Fills id, name, next_offset, anchor and epoch (not the counters) as of the last message delivered.
+    /// Fills id, name, next_offset, anchor and epoch (not the counters) as of the last message
+    /// delivered.
     void (*position)(struct source *source, uint32_t partition_index,
                      struct store_position *position_out);
     /// Bytes consumed and in all, for progress; total 0 where unknown.
