@@ -1,0 +1,453 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ingest/ingest.h"
+
+#include "ingest/kafka/kafka.h"
+#include "ingest/pump.h"
+#include "ingest/replay/replay.h"
+#include "storage/base/clock.h"
+#include "storage/base/invariant.h"
+#include "storage/base/memory.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#define MEMORY_LIMIT_DEFAULT (UINT64_C(1) << 30)
+#define NOTE_COUNT_MAX 1000u ///< per pump; the books count the rest
+#define SAMPLE_COUNT_MAX (REJECT_REASON_COUNT * REJECT_SAMPLE_COUNT)
+
+/// One ingest thread and what it brings home.
+struct worker {
+    struct ingest *ingest;
+    pthread_t thread;
+    struct pump pump;
+    struct pump_progress *progress;
+    struct corong_error error; ///< the first
+    uint64_t files_skipped;
+    uint64_t files_resumed;
+    char **notes;
+    uint32_t note_count;
+};
+
+struct ingest {
+    struct store *store;
+    const struct mapping *mapping;
+    struct engine *engine;
+    struct replay_plan *plan; ///< files, or
+    struct source *kafka;     ///< a consumer
+    struct store_position *kafka_starts;
+    struct pump_queue chains;
+    struct pump_stop stop;
+    struct pump_progress *progress; ///< one per worker
+    struct worker *workers;
+    uint32_t worker_count;
+    int64_t start_us;
+    uint64_t duplicates_before;
+    struct store_counters run;
+    struct store_counters all;
+    struct reject_sample *samples;
+    uint32_t sample_count;
+};
+
+#define COUNTER_COUNT (sizeof(struct store_counters) / sizeof(uint64_t))
+_Static_assert(sizeof(struct store_counters) % sizeof(uint64_t) == 0, "nothing but counters");
+
+static void counters_add(struct store_counters *sum, const struct store_counters *more)
+{
+    uint64_t *to = (uint64_t *)sum;
+    const uint64_t *from = (const uint64_t *)more;
+    for (size_t index = 0; index < COUNTER_COUNT; index++) {
+        to[index] += from[index];
+    }
+}
+
+bool ingest_books_balance(const struct store_counters *counters)
+{
+    uint64_t rejected = 0;
+    for (uint32_t reason = 0; reason < STORE_REJECT_REASON_COUNT_MAX; reason++) {
+        rejected += counters->rejected[reason];
+    }
+    // What is left of the messages was decoded: it has no counter of its own, but cannot be
+    // negative.
+    return counters->blank + counters->messages_rejected <= counters->messages &&
+           counters->events == counters->stored + counters->events_rejected + counters->late &&
+           rejected == counters->messages_rejected + counters->events_rejected &&
+           counters->future <= counters->stored;
+}
+
+/// Takes the sentence over.
+static void add_note(struct worker *worker, char *sentence)
+{
+    if (worker->note_count == NOTE_COUNT_MAX) {
+        memory_free(sentence);
+        return;
+    }
+    if (worker->notes == NULL) {
+        worker->notes = memory_allocate_zeroed(NOTE_COUNT_MAX, sizeof(*worker->notes));
+    }
+    worker->notes[worker->note_count++] = sentence;
+}
+
+static void note(struct worker *worker, const char *path, const char *what)
+{
+    struct text_buffer sentence = {0};
+    text_buffer_printf(&sentence, "'%s' %s", path, what);
+    add_note(worker, sentence.bytes);
+}
+
+/// The first failure is what the run returns; every one is noted.
+static void fail(struct worker *worker, const struct corong_error *error)
+{
+    if (worker->error.status == CORONG_OK) {
+        worker->error = *error;
+    }
+    add_note(worker, memory_copy_string(error->message, strlen(error->message)));
+}
+
+static void note_file(struct worker *worker, const struct replay_file *file, bool resumed,
+                      bool read_any)
+{
+    if (resumed && !read_any) {
+        worker->files_skipped++;
+        note(worker, file->path, "is already in the store: skipped");
+    } else if (resumed) {
+        worker->files_resumed++;
+        note(worker, file->path, "was partly in the store: continued");
+    }
+}
+
+/// Reads one file from `position` and moves it to where the file ended. False: no further file.
+static bool read_file(struct worker *worker, struct replay_file *file,
+                      struct store_position *position)
+{
+    struct ingest *ingest = worker->ingest;
+    struct corong_error error = {0};
+    struct source *source;
+    if (replay_open(&source, ingest->plan, file, position, &error) != CORONG_OK) {
+        fail(worker, &error);
+        return true;
+    }
+    bool resumed = position->next_offset > 0;
+    uint64_t messages_before = worker->pump.run.messages;
+    struct store_position last = {0};
+    enum corong_status status = pump_read(&worker->pump, source, position, &last, &error);
+    source->operations->close(source);
+    *position = last;
+    bool stopped = pump_stop_asked(&ingest->stop) || engine_failed(ingest->engine);
+    if (status != CORONG_OK) {
+        fail(worker, &error);
+    } else if (!stopped) {
+        note_file(worker, file, resumed, worker->pump.run.messages != messages_before);
+    }
+    return !stopped;
+}
+
+static void read_chains(struct worker *worker)
+{
+    struct replay_plan *plan = worker->ingest->plan;
+    for (;;) {
+        uint32_t chain = pump_queue_take(&worker->ingest->chains);
+        if (chain >= plan->chain_count || pump_stop_asked(&worker->ingest->stop)) {
+            return;
+        }
+        struct store_position position = plan->files[plan->chains[chain]].start;
+        for (uint32_t index = plan->chains[chain]; index != REPLAY_NONE;
+             index = plan->files[index].next) {
+            if (!read_file(worker, &plan->files[index], &position)) {
+                return;
+            }
+        }
+    }
+}
+
+/// Files whose whole content the plan already found in the store.
+static void pass_stored_files(struct worker *worker)
+{
+    const struct replay_plan *plan = worker->ingest->plan;
+    for (uint32_t index = 0; index < plan->file_count; index++) {
+        if (plan->files[index].stored) {
+            worker->files_skipped++;
+            note(worker, plan->files[index].path, "is already in the store: skipped");
+            pump_pass(&worker->pump, plan->files[index].size_bytes);
+        }
+    }
+}
+
+static void *work(void *argument)
+{
+    struct worker *worker = argument;
+    struct ingest *ingest = worker->ingest;
+    pump_open(&worker->pump, ingest->engine, ingest->mapping, store_schema(ingest->store),
+              worker->progress, &ingest->stop);
+    if (ingest->kafka != NULL) {
+        struct corong_error error = {0};
+        if (pump_read(&worker->pump, ingest->kafka, ingest->kafka_starts, NULL, &error) !=
+            CORONG_OK) {
+            fail(worker, &error);
+        }
+    } else {
+        if (worker == ingest->workers) {
+            pass_stored_files(worker);
+        }
+        read_chains(worker);
+    }
+    pump_close(&worker->pump);
+    return NULL;
+}
+
+static uint32_t pick_pump_count(const struct ingest_options *options, uint32_t chain_count)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    uint32_t count = options->pump_count != 0 ? options->pump_count : (uint32_t)(cores / 2);
+    count = count < chain_count ? count : chain_count;
+    count = count < ENGINE_PRODUCER_COUNT_MAX ? count : ENGINE_PRODUCER_COUNT_MAX;
+    return count > 0 ? count : 1;
+}
+
+static enum corong_status open_kafka(struct ingest *ingest, const struct ingest_options *options,
+                                     struct corong_error *error)
+{
+    struct kafka_options kafka = {
+        .topics = options->kafka_topics,
+        .properties = options->kafka_properties,
+        .stop_at_end = options->kafka_stop_at_end,
+        .message_size_max = options->message_size_max,
+        .store = ingest->store,
+    };
+    TRY(kafka_open(&ingest->kafka, &kafka, error));
+    uint32_t count = ingest->kafka->operations->partition_count(ingest->kafka);
+    ingest->kafka_starts = memory_allocate_zeroed(count + 1u, sizeof(*ingest->kafka_starts));
+    for (uint32_t index = 0; index < count; index++) {
+        struct store_position position = {0};
+        ingest->kafka->operations->position(ingest->kafka, index, &position);
+        const struct store_position *stored = store_position_find(ingest->store, position.id);
+        if (stored != NULL) {
+            ingest->kafka_starts[index] = *stored;
+        }
+    }
+    return CORONG_OK;
+}
+
+static enum corong_status open_files(struct ingest *ingest, const struct ingest_options *options,
+                                     uint32_t message_size_max, struct corong_error *error)
+{
+    enum mapping_format format = mapping_format(options->mapping);
+    if (options->dead_letters && (format == MAPPING_CSV || format == MAPPING_TSV)) {
+        return error_set(error, CORONG_UNSUPPORTED,
+                         "cannot feed dead letters to a CSV or TSV mapping: a letter is one line "
+                         "and has no header");
+    }
+    struct replay_options replay = {
+        .paths = options->paths,
+        .path_count = options->path_count,
+        .message_size_max = message_size_max,
+        .dead_letters = options->dead_letters,
+    };
+    return replay_plan_create(&ingest->plan, &replay, options->store, error);
+}
+
+static enum corong_status open_engine(struct ingest *ingest, const struct ingest_options *options,
+                                      struct corong_error *error)
+{
+    struct engine_options engine = {
+        .store = options->store,
+        .schema = store_schema(options->store),
+        .definitions = options->definitions,
+        .shard_count = options->shard_count,
+        .producer_count = ingest->worker_count,
+        .memory_limit_bytes =
+            options->memory_limit_bytes != 0 ? options->memory_limit_bytes : MEMORY_LIMIT_DEFAULT,
+        .commit_interval_us = options->commit_interval_us,
+        .session_timeout_us = options->session_timeout_us,
+    };
+    return engine_open(&ingest->engine, &engine, error);
+}
+
+static enum corong_status set_up(struct ingest *ingest, const struct ingest_options *options,
+                                 struct corong_error *error)
+{
+    uint32_t message_size_max =
+        options->message_size_max != 0 ? options->message_size_max : DECODE_MESSAGE_SIZE_MAX;
+    ingest->worker_count = 1;
+    if (options->kafka_topics != NULL) {
+        TRY(open_kafka(ingest, options, error));
+    } else {
+        TRY(open_files(ingest, options, message_size_max, error));
+        ingest->worker_count = pick_pump_count(options, ingest->plan->chain_count);
+    }
+    ingest->workers = memory_allocate_zeroed(ingest->worker_count, sizeof(*ingest->workers));
+    ingest->progress = memory_allocate_aligned(_Alignof(struct pump_progress),
+                                               ingest->worker_count * sizeof(*ingest->progress));
+    memset(ingest->progress, 0, ingest->worker_count * sizeof(*ingest->progress));
+    for (uint32_t index = 0; index < ingest->worker_count; index++) {
+        ingest->workers[index].ingest = ingest;
+        ingest->workers[index].progress = &ingest->progress[index];
+    }
+    ingest->duplicates_before = store_totals(options->store).duplicates;
+    return open_engine(ingest, options, error);
+}
+
+enum corong_status ingest_create(struct ingest **ingest_out, const struct ingest_options *options,
+                                 struct corong_error *error)
+{
+    ASSERT(options->store != NULL && options->mapping != NULL);
+    struct ingest *ingest = memory_allocate_zeroed(1, sizeof(*ingest));
+    ingest->store = options->store;
+    ingest->mapping = options->mapping;
+    ingest->start_us = clock_monotonic_us();
+    enum corong_status status = set_up(ingest, options, error);
+    if (status != CORONG_OK) {
+        ingest_destroy(ingest);
+        return status;
+    }
+    *ingest_out = ingest;
+    return CORONG_OK;
+}
+
+static void collect_samples(struct ingest *ingest)
+{
+    ingest->samples = memory_allocate_zeroed(SAMPLE_COUNT_MAX, sizeof(*ingest->samples));
+    for (uint32_t reason = 0; reason < REJECT_REASON_COUNT; reason++) {
+        uint32_t kept = 0;
+        for (uint32_t index = 0; index < ingest->worker_count; index++) {
+            const struct reject_log *log = &ingest->workers[index].pump.rejects;
+            for (uint32_t at = 0; at < log->sample_counts[reason] && kept < REJECT_SAMPLE_COUNT;
+                 at++, kept++) {
+                ingest->samples[ingest->sample_count++] = log->samples[reason][at];
+            }
+        }
+    }
+}
+
+/// After the threads were joined and the engine has drained.
+static void close_books(struct ingest *ingest)
+{
+    for (uint32_t index = 0; index < ingest->worker_count; index++) {
+        counters_add(&ingest->run, &ingest->workers[index].pump.run);
+    }
+    uint32_t count;
+    const struct store_position *positions = store_positions(ingest->store, &count);
+    for (uint32_t index = 0; index < count; index++) {
+        counters_add(&ingest->all, &positions[index].counters);
+    }
+    ASSERT(ingest_books_balance(&ingest->run) && ingest_books_balance(&ingest->all));
+    collect_samples(ingest);
+}
+
+/// Kafka's own record of offsets follows the store's; nothing is read back from it.
+static void tell_kafka(struct ingest *ingest)
+{
+    if (ingest->kafka == NULL || ingest->kafka->operations->committed == NULL) {
+        return;
+    }
+    uint32_t count;
+    const struct store_position *positions = store_positions(ingest->store, &count);
+    ingest->kafka->operations->committed(ingest->kafka, positions, count);
+}
+
+enum corong_status ingest_run(struct ingest *ingest, struct corong_error *error)
+{
+    ingest->start_us = clock_monotonic_us();
+    for (uint32_t index = 0; index < ingest->worker_count; index++) {
+        struct worker *worker = &ingest->workers[index];
+        ASSERT(pthread_create(&worker->thread, NULL, work, worker) == 0);
+    }
+    for (uint32_t index = 0; index < ingest->worker_count; index++) {
+        ASSERT(pthread_join(ingest->workers[index].thread, NULL) == 0);
+    }
+    enum corong_status status = engine_drain(ingest->engine, error);
+    close_books(ingest);
+    TRY(status);
+    tell_kafka(ingest);
+    for (uint32_t index = 0; index < ingest->worker_count; index++) {
+        const struct corong_error *failure = &ingest->workers[index].error;
+        if (failure->status != CORONG_OK) {
+            if (error != NULL) {
+                *error = *failure;
+            }
+            return failure->status;
+        }
+    }
+    return CORONG_OK;
+}
+
+void ingest_stop(struct ingest *ingest)
+{
+    pump_stop_ask(&ingest->stop);
+}
+
+void ingest_progress(struct ingest *ingest, struct ingest_progress *progress_out)
+{
+    struct ingest_progress sum = {0};
+    for (uint32_t index = 0; index < ingest->worker_count; index++) {
+        const struct pump_progress *progress = &ingest->progress[index];
+        sum.messages += pump_progress_get(&progress->messages);
+        sum.events += pump_progress_get(&progress->events);
+        sum.rejected += pump_progress_get(&progress->rejected);
+        sum.bytes_done += pump_progress_get(&progress->bytes_done);
+    }
+    sum.bytes_total = ingest->plan != NULL ? ingest->plan->bytes_total : 0;
+    sum.elapsed_us = clock_monotonic_us() - ingest->start_us;
+    *progress_out = sum;
+}
+
+void ingest_live(struct ingest *ingest, struct arena *arena, struct engine_live_view *view_out)
+{
+    engine_live_read(ingest->engine, arena, view_out);
+}
+
+void ingest_books(const struct ingest *ingest, struct ingest_books *books_out)
+{
+    *books_out = (struct ingest_books){
+        .run = ingest->run,
+        .all = ingest->all,
+        .duplicates_run = store_totals(ingest->store).duplicates - ingest->duplicates_before,
+        .files = ingest->plan != NULL ? ingest->plan->file_count : 0,
+    };
+    for (uint32_t index = 0; index < ingest->worker_count; index++) {
+        books_out->files_skipped += ingest->workers[index].files_skipped;
+        books_out->files_resumed += ingest->workers[index].files_resumed;
+    }
+}
+
+uint32_t ingest_samples(const struct ingest *ingest, const struct reject_sample **samples_out,
+                        uint32_t sample_max)
+{
+    *samples_out = ingest->samples;
+    return ingest->sample_count < sample_max ? ingest->sample_count : sample_max;
+}
+
+const char *ingest_note(const struct ingest *ingest, uint32_t index)
+{
+    for (uint32_t at = 0; at < ingest->worker_count; at++) {
+        if (index < ingest->workers[at].note_count) {
+            return ingest->workers[at].notes[index];
+        }
+        index -= ingest->workers[at].note_count;
+    }
+    return NULL;
+}
+
+void ingest_destroy(struct ingest *ingest)
+{
+    if (ingest == NULL) {
+        return;
+    }
+    engine_close(ingest->engine);
+    for (uint32_t index = 0; ingest->workers != NULL && index < ingest->worker_count; index++) {
+        struct worker *worker = &ingest->workers[index];
+        for (uint32_t at = 0; at < worker->note_count; at++) {
+            memory_free(worker->notes[at]);
+        }
+        memory_free(worker->notes);
+        pump_deinit(&worker->pump);
+    }
+    if (ingest->kafka != NULL) {
+        ingest->kafka->operations->close(ingest->kafka);
+    }
+    memory_free(ingest->kafka_starts);
+    replay_plan_destroy(ingest->plan);
+    memory_free(ingest->workers);
+    memory_free(ingest->progress);
+    memory_free(ingest->samples);
+    memory_free(ingest);
+}

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ingest/pump.h"
+
+#include "ingest/ingest.h"
+#include "storage/base/clock.h"
+#include "storage/base/invariant.h"
+#include "storage/base/memory.h"
+
+#define PROGRESS_INTERVAL 256u            ///< messages between two looks at a source's byte counts
+#define MOVED_COUNT_MAX 4096u             ///< finished files that may wait for one barrier
+#define DEAD_LETTERS_SIZE_MAX (16u << 20) ///< bytes of rejects that may wait for one barrier
+/// Inside one message no barrier can be served: a batch of very many bad events keeps the letters that
+/// fit here. All are counted.
+#define DEAD_LETTERS_SIZE_FULL (64u << 20)
+#define BARRIER_WAIT_US 1000
+
+void pump_open(struct pump *pump, struct engine *engine, const struct mapping *mapping,
+               const struct schema *schema, struct pump_progress *progress,
+               const struct pump_stop *stop)
+{
+    *pump = (struct pump){.engine = engine, .progress = progress, .stop = stop};
+    pump->producer = engine_producer_open(engine);
+    pump->decoder = decoder_create(mapping, schema);
+}
+
+void pump_deinit(struct pump *pump)
+{
+    if (pump->decoder != NULL) {
+        decoder_destroy(pump->decoder);
+    }
+    reject_log_deinit(&pump->rejects);
+    memory_free(pump->tracks);
+    memory_free(pump->moved);
+    *pump = (struct pump){0};
+}
+
+/// Both the source's cumulative counters and this run's take every step.
+#define COUNT(pump, field, amount)                                                                 \
+    do {                                                                                           \
+        (pump)->track->counters.field += (amount);                                                 \
+        (pump)->run.field += (amount);                                                             \
+    } while (false)
+
+static void record_reject(struct pump *pump, enum reject_reason reason, uint32_t event_index,
+                          const char *detail)
+{
+    struct text_buffer *letters = &pump->rejects.dead_letters;
+    size_t size_before = letters->size;
+    pump->run.rejected[reason]++;
+    reject_record(&pump->rejects, &pump->track->counters, reason, pump->track->name,
+                  pump->message->offset, event_index, detail, pump->message->bytes);
+    if (letters->size > DEAD_LETTERS_SIZE_FULL) {
+        letters->size = size_before;
+    }
+}
+
+/// A dead letter of one event of a batch: its neighbours were stored the first time.
+static bool event_wanted(struct pump *pump)
+{
+    uint32_t index = pump->event_index++;
+    bool wanted =
+        pump->message->only_event == SOURCE_EVERY_EVENT || pump->message->only_event == index;
+    pump->event_taken += wanted;
+    return wanted;
+}
+
+static void take_event(void *context, const struct event *event)
+{
+    struct pump *pump = context;
+    if (!event_wanted(pump)) {
+        return;
+    }
+    engine_push(pump->producer, event);
+    COUNT(pump, stored, 1);
+    COUNT(pump, future, event->future);
+}
+
+static void take_rejected_event(void *context, uint32_t event_index, enum reject_reason reason,
+                                const char *detail)
+{
+    struct pump *pump = context;
+    if (event_wanted(pump)) {
+        COUNT(pump, events_rejected, 1);
+        record_reject(pump, reason, event_index, detail);
+    }
+}
+
+static void reject_message(struct pump *pump, enum reject_reason reason, const char *detail)
+{
+    COUNT(pump, messages_rejected, 1);
+    record_reject(pump, reason, SOURCE_EVERY_EVENT, detail);
+}
+
+static void decode(struct pump *pump)
+{
+    struct decode_sink sink = {pump, take_event, take_rejected_event};
+    struct decode_outcome outcome = {0};
+    pump->event_index = 0;
+    pump->event_taken = 0;
+    decode_message(pump->decoder, pump->message->bytes, &sink, &outcome);
+    if (outcome.blank) {
+        COUNT(pump, blank, 1);
+    } else if (outcome.reason != REJECT_NONE) {
+        reject_message(pump, outcome.reason, outcome.detail);
+    } else {
+        DCHECK(pump->event_index == outcome.event_count);
+        COUNT(pump, events, pump->event_taken);
+        pump->decoded++;
+    }
+}
+
+static void publish(struct pump *pump)
+{
+    const struct store_counters *run = &pump->run;
+    pump_progress_set(&pump->progress->messages, run->messages);
+    pump_progress_set(&pump->progress->events, run->events);
+    pump_progress_set(&pump->progress->rejected, run->messages_rejected + run->events_rejected);
+}
+
+static void publish_bytes(struct pump *pump)
+{
+    uint64_t done = 0;
+    uint64_t total;
+    if (pump->source != NULL) {
+        pump->source->operations->progress(pump->source, &done, &total);
+    }
+    pump_progress_set(&pump->progress->bytes_done, pump->bytes_before + done);
+}
+
+static void take_message(struct pump *pump, const struct source_message *message)
+{
+    struct pump_track *track = &pump->tracks[message->partition_index];
+    pump->message = message;
+    pump->track = track;
+    COUNT(pump, messages, 1);
+    if (track->next_offset >= 0 && message->offset > track->next_offset) {
+        COUNT(pump, gaps, (uint64_t)(message->offset - track->next_offset));
+    }
+    if (message->too_long) {
+        reject_message(pump, REJECT_MESSAGE_TOO_LONG, "");
+    } else if (message->truncated) {
+        reject_message(pump, REJECT_TRUNCATED, "the input ends here");
+    } else {
+        decode(pump);
+    }
+    track->next_offset = message->next_offset;
+    track->moved = true;
+    publish(pump);
+    if (pump->run.messages % PROGRESS_INTERVAL == 0) {
+        publish_bytes(pump);
+    }
+}
+
+/// The list holds each source once: a copy of a file may follow it before the next barrier.
+static struct store_position *moved_slot(struct pump *pump, struct hash128 id)
+{
+    for (uint32_t index = pump->moved_count; index-- > 0;) {
+        if (hash128_equal(pump->moved[index].id, id)) {
+            return &pump->moved[index];
+        }
+    }
+    if (pump->moved_count == pump->moved_capacity) {
+        pump->moved_capacity = pump->moved_capacity == 0 ? 16 : pump->moved_capacity * 2;
+        pump->moved = memory_resize_array(pump->moved, pump->moved_capacity, sizeof(*pump->moved));
+    }
+    return &pump->moved[pump->moved_count++];
+}
+
+/// Notes where the partitions stand that moved since this was last done.
+static void gather(struct pump *pump)
+{
+    for (uint32_t index = 0; index < pump->track_count; index++) {
+        struct pump_track *track = &pump->tracks[index];
+        if (!track->moved) {
+            continue;
+        }
+        ASSERT(ingest_books_balance(&track->counters));
+        struct store_position position = {0};
+        pump->source->operations->position(pump->source, index, &position);
+        position.counters = track->counters;
+        *moved_slot(pump, position.id) = position;
+        track->moved = false;
+    }
+    ASSERT(ingest_books_balance(&pump->run));
+    ASSERT(pump->run.messages == pump->run.blank + pump->run.messages_rejected + pump->decoded);
+}
+
+static struct engine_cut cut_make(struct pump *pump)
+{
+    gather(pump);
+    return (struct engine_cut){
+        .positions = pump->moved,
+        .position_count = pump->moved_count,
+        .dead_letters = {pump->rejects.dead_letters.bytes, pump->rejects.dead_letters.size},
+    };
+}
+
+static void serve_barrier(struct pump *pump)
+{
+    struct engine_cut cut = cut_make(pump);
+    engine_barrier(pump->producer, &cut);
+    pump->moved_count = 0;
+    text_buffer_reset(&pump->rejects.dead_letters);
+}
+
+/// Input may be nothing but rejects or tiny files: what waits for a barrier is bounded by asking
+/// for one and not reading on until it comes.
+static void serve_barrier_if_due(struct pump *pump)
+{
+    while (pump->rejects.dead_letters.size >= DEAD_LETTERS_SIZE_MAX ||
+           pump->moved_count >= MOVED_COUNT_MAX) {
+        if (engine_failed(pump->engine)) {
+            return;
+        }
+        engine_request_commit(pump->engine);
+        if (engine_barrier_wanted(pump->producer)) {
+            serve_barrier(pump);
+        } else {
+            clock_sleep_us(BARRIER_WAIT_US);
+        }
+    }
+    if (engine_barrier_wanted(pump->producer)) {
+        serve_barrier(pump);
+    }
+}
+
+static void begin_source(struct pump *pump, struct source *source,
+                         const struct store_position *starts)
+{
+    pump->source = source;
+    pump->track_count = source->operations->partition_count(source);
+    pump->tracks = memory_resize_array(pump->tracks, pump->track_count + 1u, sizeof(*pump->tracks));
+    for (uint32_t index = 0; index < pump->track_count; index++) {
+        struct store_position position = {0};
+        source->operations->position(source, index, &position);
+        pump->tracks[index] = (struct pump_track){
+            .name = position.name,
+            .counters = starts[index].counters,
+            .next_offset = position.next_offset > 0 ? position.next_offset : -1,
+        };
+    }
+    decoder_begin_file(pump->decoder);
+    struct text header = source->operations->header(source);
+    bool resumes = pump->track_count == 1 && pump->tracks[0].next_offset > 0;
+    if (resumes && header.bytes != NULL) {
+        decoder_set_header(pump->decoder, header);
+    }
+}
+
+void pump_pass(struct pump *pump, uint64_t size_bytes)
+{
+    pump->bytes_before += size_bytes;
+    publish_bytes(pump);
+}
+
+static void end_source(struct pump *pump, struct store_position *last_out)
+{
+    uint64_t done;
+    uint64_t total;
+    gather(pump);
+    if (last_out != NULL) {
+        pump->source->operations->position(pump->source, 0, last_out);
+        last_out->counters = pump->tracks[0].counters;
+    }
+    pump->source->operations->progress(pump->source, &done, &total);
+    pump->source = NULL;
+    pump->track_count = 0;
+    pump_pass(pump, done);
+    serve_barrier_if_due(pump);
+}
+
+enum corong_status pump_read(struct pump *pump, struct source *source,
+                             const struct store_position *starts, struct store_position *last_out,
+                             struct corong_error *error)
+{
+    begin_source(pump, source, starts);
+    struct corong_error failure = {0};
+    struct source_message message;
+    enum source_poll result = SOURCE_IDLE;
+    while (result != SOURCE_END && result != SOURCE_FAILED && !pump_stop_asked(pump->stop)) {
+        result = source->operations->poll(source, &message, &failure);
+        if (result == SOURCE_MESSAGE) {
+            take_message(pump, &message);
+        } else {
+            publish_bytes(pump);
+        }
+        serve_barrier_if_due(pump);
+        if (engine_failed(pump->engine)) {
+            break; // its error comes out of engine_drain()
+        }
+    }
+    end_source(pump, last_out);
+    if (result == SOURCE_FAILED) {
+        if (error != NULL) {
+            *error = failure;
+        }
+        return failure.status;
+    }
+    return CORONG_OK;
+}
+
+void pump_close(struct pump *pump)
+{
+    struct engine_cut cut = cut_make(pump);
+    engine_producer_close(pump->producer, &cut);
+    pump->moved_count = 0;
+    text_buffer_reset(&pump->rejects.dead_letters);
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+/// One ingest thread's work: poll a source, decode its messages, push the events, keep the books,
+/// and answer the engine's barriers with the positions that moved.
+///
+/// Thread: a pump belongs to the thread that opened it; only its progress is read by others.
+#pragma once
+
+#include "engine/engine.h"
+#include "ingest/decode/decode.h"
+#include "ingest/pump_shared.h"
+#include "ingest/reject.h"
+#include "ingest/source.h"
+#include "storage/base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/// Where one partition of the source in hand stands.
+struct pump_track {
+    struct text name;
+    struct store_counters counters; ///< cumulative, as they are committed
+    int64_t next_offset;            ///< of the last message, or -1 before the first
+    bool moved;                     ///< since the last barrier
+};
+
+struct pump {
+    struct engine *engine;
+    struct engine_producer *producer;
+    struct decoder *decoder;
+    struct reject_log rejects;
+    struct store_counters run; ///< what this pump read
+    uint64_t decoded;          ///< messages that were neither blank nor rejected
+    struct pump_progress *progress;
+    const struct pump_stop *stop;
+    uint64_t bytes_before; ///< of the sources that ended
+
+    struct source *source;     ///< in hand
+    struct pump_track *tracks; ///< its partitions
+    uint32_t track_count;
+
+    struct pump_track *track; ///< of the message in hand
+    const struct source_message *message;
+    uint32_t event_index; ///< of the next event in it
+    uint32_t event_taken; ///< of those, how many counted
+
+    struct store_position *moved; ///< for the next barrier
+    uint32_t moved_count;
+    uint32_t moved_capacity;
+};
+
+/// Opens the thread's producer and its decoder. `progress` and `stop` outlive the pump.
+void pump_open(struct pump *pump, struct engine *engine, const struct mapping *mapping,
+               const struct schema *schema, struct pump_progress *progress,
+               const struct pump_stop *stop);
+
+/// Reads a source until it ends, fails or a stop is asked for. `starts` are the committed positions
+/// of its partitions, in their order (only the counters are used). On a failure what came before it
+/// counts. `last_out` (may be NULL) gets the position of partition 0 at the end.
+CORONG_MUST_CHECK enum corong_status pump_read(struct pump *pump, struct source *source,
+                                               const struct store_position *starts,
+                                               struct store_position *last_out,
+                                               struct corong_error *error);
+/// Counts bytes of a file that need not be read as done.
+void pump_pass(struct pump *pump, uint64_t size_bytes);
+
+/// The final barrier; nothing may be read afterwards. Books and rejects stay until pump_deinit().
+void pump_close(struct pump *pump);
+void pump_deinit(struct pump *pump);
