@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Bad input is counted by reason, sampled with its position, and kept as dead letters; it never stops
-/// or crashes anything. Thread: a `struct reject_log` belongs to one ingest thread.
+/// Bad input is counted by reason, sampled with its position, and kept as dead letters; it never
+/// stops or crashes anything. Thread: a `struct reject_log` belongs to one ingest thread.
 #pragma once
 
 #include "storage/base/text.h"
@@ -57,16 +57,17 @@ struct reject_log {
     uint32_t sample_counts[REJECT_REASON_COUNT];
 };
 
-/// Counts into `counters->rejected`, samples, and frames the message as a dead letter. Does not touch
-/// messages_rejected or events_rejected: the caller knows which of the two it is.
-void reject_record(struct reject_log *log, struct store_counters *counters, enum reject_reason reason,
-                   struct text source, int64_t offset, uint32_t event_index, const char *detail,
-                   struct text message);
+/// Counts into `counters->rejected`, samples, and frames the message as a dead letter. Does not
+/// touch messages_rejected or events_rejected: the caller knows which of the two it is.
+void reject_record(struct reject_log *log, struct store_counters *counters,
+                   enum reject_reason reason, struct text source, int64_t offset,
+                   uint32_t event_index, const char *detail, struct text message);
 void reject_log_deinit(struct reject_log *log);
 
-/// A dead-letter frame: u32 size of the rest, u16 reason, u16 source size, i64 offset, u32 event index,
-/// source, message, u64 XXH3 of all before. Reads the next frame; false at the end; CORONG_CORRUPT in
-/// `error` where the bytes are damaged (the rest is skipped). Borrowed from `frames`.
+/// A dead-letter frame: u32 size of the rest, u16 reason, u16 source size, i64 offset, u32 event
+/// index, source, message, u64 XXH3 of all before. Reads the next frame; false at the end, or with
+/// CORONG_CORRUPT in `error` (which starts as {0}) where the bytes are damaged: the rest is skipped.
+/// Borrowed from `frames`.
 struct reject_letter {
     enum reject_reason reason;
     struct text source;

@@ -71,3 +71,13 @@ if(case_sources AND NOT CORONG_FUZZ)
   add_executable(corong-cases ${case_sources})
   target_link_libraries(corong-cases PRIVATE ${test_libraries} PkgConfig::JANSSON)
 endif()
+
+# Benches are built with everything else, so that they cannot rot; nothing runs them but people.
+file(GLOB bench_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/micro/*_bench.c)
+foreach(source ${bench_sources})
+  get_filename_component(name ${source} NAME_WE)
+  if(NOT CORONG_FUZZ)
+    add_executable(${name} ${source})
+    target_link_libraries(${name} PRIVATE ${test_libraries})
+  endif()
+endforeach()

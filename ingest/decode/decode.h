@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Messages to events, by a declared mapping. One decoder serves JSON, CSV/TSV and access logs; batches
-/// and session-nested events are unrolled.
+/// Messages to events, by a declared mapping. One decoder serves JSON, CSV/TSV and access logs;
+/// batches and session-nested events are unrolled.
 ///
-/// Thread: a mapping is immutable once built and may be shared; a decoder belongs to one ingest thread.
+/// Thread: a mapping is immutable once bound and may be shared; a decoder belongs to one thread.
 /// Memory: no allocation per event once buffers have grown.
 #pragma once
 
@@ -27,8 +27,8 @@ const char *const *mapping_preset_names(void);
 /// The YAML text of a preset, or NULL.
 const char *mapping_preset_text(struct text name);
 
-/// Builds a mapping from a YAML node (the value of `mapping:`). `file_name` is for error messages, which
-/// name line, column and the nearest valid word. Memory: `arena`.
+/// Builds a mapping from a YAML node (the value of `mapping:`). `file_name` is for error messages,
+/// which name line, column and the nearest valid word. Memory: `arena`.
 CORONG_MUST_CHECK enum corong_status mapping_parse(struct mapping **mapping_out,
                                                    struct arena *arena, yaml_document_t *document,
                                                    yaml_node_t *node, const char *file_name,
@@ -38,10 +38,12 @@ CORONG_MUST_CHECK enum corong_status mapping_from_preset(struct mapping **mappin
                                                          struct arena *arena, struct text name,
                                                          struct corong_error *error);
 enum mapping_format mapping_format(const struct mapping *mapping);
-/// Adds the mapping's attributes to the store's schema and remembers their indices. Once, before decoders.
+/// Adds the mapping's attributes to the store's schema and remembers their indices. Once, before
+/// decoders.
 CORONG_MUST_CHECK enum corong_status mapping_bind(struct mapping *mapping, struct store *store,
                                                   struct corong_error *error);
-/// The same for a schema that no store holds: benches, previews, tests. Memory of the schema: `arena`.
+/// The same for a schema that no store holds: benches, previews, tests. Memory of the schema:
+/// `arena`.
 CORONG_MUST_CHECK enum corong_status mapping_bind_schema(struct mapping *mapping,
                                                          struct schema *schema, struct arena *arena,
                                                          struct corong_error *error);
@@ -81,8 +83,8 @@ const struct decode_notes *decoder_notes(const struct decoder *decoder);
 /// the file as header. JSON and combined logs ignore it.
 void decoder_begin_file(struct decoder *decoder);
 
-/// Decodes one message (a line without its line end, or a Kafka value). Nothing is pushed for a message
-/// that is rejected as a whole.
+/// Decodes one message (a line without its line end, or a Kafka value). Nothing is pushed for a
+/// message that is rejected as a whole.
 void decode_message(struct decoder *decoder, struct text message, const struct decode_sink *sink,
                     struct decode_outcome *outcome_out);
 

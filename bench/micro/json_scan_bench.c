@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Messages per second of the JSON scanner alone and of the whole decoder, on one thread, over
+/// generated messages of about 300 bytes; or over the lines of a file: json_scan_bench [PRESET
+/// FILE]. The result hash changes where the decoded events do.
+#include "ingest/decode/decode.h"
+#include "ingest/decode/json_scan.h"
+#include "ingest/decode/mapping.h"
+#include "storage/base/clock.h"
+#include "storage/base/invariant.h"
+#include "storage/base/memory.h"
+#include "storage/file/file.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MESSAGE_COUNT 20000u
+#define ROUNDS 100u
+
+struct bench {
+    struct text_buffer bytes;
+    struct text *messages;
+    uint32_t message_count;
+    uint64_t hash;
+    uint64_t event_count;
+};
+
+static void generate(struct text_buffer *out)
+{
+    static const char *const names[] = {"page_view", "product_click", "add_to_cart", "order"};
+    uint64_t state = 42;
+    for (uint32_t index = 0; index < MESSAGE_COUNT; index++) {
+        state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        uint32_t random = (uint32_t)(state >> 33);
+        text_buffer_printf(
+            out,
+            "{\"messageId\":\"%08x-%04x-4c1b-9d2e-%012x\",\"type\":\"track\",\"event\":\"%s\","
+            "\"userId\":\"user-%u\",\"timestamp\":\"2026-11-22T06:%02u:%02u.%03uZ\",\"context\":{"
+            "\"page\":{\"path\":\"/products/%u\",\"title\":\"Product %u \xe2\x80\x94 Shop\"},"
+            "\"campaign\":{\"source\":\"newsletter\"},\"locale\":\"de-DE\"},\"properties\":{"
+            "\"product_id\":\"%u\",\"price\":%u.%02u,\"currency\":\"EUR\"}}\n",
+            random, random & 0xffff, index, names[random & 3], random % 100000, random % 60,
+            (random >> 8) % 60, random % 1000, random % 5000, random % 5000, random % 5000,
+            random % 200, random % 100);
+    }
+}
+
+static void split_lines(struct bench *bench)
+{
+    const char *at = bench->bytes.bytes;
+    const char *end = at + bench->bytes.size;
+    bench->messages = memory_allocate(sizeof(struct text) * (bench->bytes.size + 1));
+    while (at < end) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        stop = stop == NULL ? end : stop;
+        bench->messages[bench->message_count++] = (struct text){at, (size_t)(stop - at)};
+        at = stop + 1;
+    }
+}
+
+static void take_event(void *context, const struct event *event)
+{
+    struct bench *bench = context;
+    bench->event_count++;
+    bench->hash += (uint64_t)event->time_us * 31 + event->user_id.size +
+                   (uint64_t)event->values[COLUMN_ID_HASH].integer;
+}
+
+static void take_reject(void *context, uint32_t event_index, enum reject_reason reason,
+                        const char *detail)
+{
+    (void)event_index;
+    (void)detail;
+    ((struct bench *)context)->hash += (uint64_t)reason;
+}
+
+static void print_rate(const char *name, const struct bench *bench, int64_t elapsed_us)
+{
+    double messages = (double)bench->message_count * ROUNDS;
+    double bytes = (double)bench->bytes.size * ROUNDS;
+    printf("%-8s %7.3f M messages/s  %8.1f MB/s  %6.1f ns/message  hash %016" PRIx64 "\n", name,
+           messages / (double)elapsed_us, bytes / (double)elapsed_us,
+           (double)elapsed_us * 1000 / messages, bench->hash);
+}
+
+static void run_scan(struct bench *bench, const struct mapping *mapping)
+{
+    struct json_capture capture;
+    json_capture_init(&capture, &mapping->plan);
+    bench->hash = 0;
+    int64_t begin = clock_monotonic_us();
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        for (uint32_t index = 0; index < bench->message_count; index++) {
+            bench->hash += json_scan(&mapping->plan, bench->messages[index], &capture);
+            bench->hash += capture.fields[0].size;
+        }
+    }
+    print_rate("scan", bench, clock_monotonic_us() - begin);
+    json_capture_deinit(&capture);
+}
+
+static void run_decode(struct bench *bench, const struct mapping *mapping,
+                       const struct schema *schema)
+{
+    struct decode_sink sink = {bench, take_event, take_reject};
+    struct decoder *decoder = decoder_create(mapping, schema);
+    bench->hash = 0;
+    int64_t begin = clock_monotonic_us();
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        decoder_begin_file(decoder);
+        for (uint32_t index = 0; index < bench->message_count; index++) {
+            struct decode_outcome outcome;
+            decode_message(decoder, bench->messages[index], &sink, &outcome);
+            bench->hash += (uint64_t)outcome.reason;
+        }
+    }
+    print_rate("decode", bench, clock_monotonic_us() - begin);
+    printf("events   %" PRIu64 " in %" PRIu32 " messages of %.0f bytes\n",
+           bench->event_count / ROUNDS, bench->message_count,
+           (double)bench->bytes.size / bench->message_count);
+    decoder_destroy(decoder);
+}
+
+int main(int argument_count, char **arguments)
+{
+    struct bench bench = {0};
+    struct arena arena = {0};
+    struct schema schema;
+    struct mapping *mapping = NULL;
+    struct corong_error error = {0};
+    if (argument_count == 3) {
+        ASSERT(file_read_whole(arguments[2], (size_t)1 << 30, &bench.bytes.bytes, &bench.bytes.size,
+                               &error) == CORONG_OK);
+    } else {
+        generate(&bench.bytes);
+    }
+    split_lines(&bench);
+    schema_init(&schema, &arena);
+    struct text preset = text_from(argument_count == 3 ? arguments[1] : "segment");
+    if (mapping_from_preset(&mapping, &arena, preset, &error) != CORONG_OK ||
+        mapping_bind_schema(mapping, &schema, &arena, &error) != CORONG_OK) {
+        fprintf(stderr, "%s\n", error.message);
+        return EXIT_FAILURE;
+    }
+    if (mapping_format(mapping) == MAPPING_JSON) {
+        run_scan(&bench, mapping);
+    }
+    run_decode(&bench, mapping, &schema);
+    memory_free(bench.messages);
+    text_buffer_deinit(&bench.bytes);
+    arena_deinit(&arena);
+    return EXIT_SUCCESS;
+}
