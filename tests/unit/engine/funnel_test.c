@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/funnel/funnel.h"
+
+#include "engine/event/event.h"
+
+#include <criterion/criterion.h>
+
+static struct text order_events[] = {TEXT_LITERAL("order"), TEXT_LITERAL("purchase")};
+static struct stage steps[FUNNEL_STEP_COUNT_MAX + 1];
+
+static struct funnel sound_funnel(void)
+{
+    for (uint32_t step = 0; step < FUNNEL_STEP_COUNT_MAX + 1; step++) {
+        steps[step] = (struct stage){.name = TEXT_LITERAL("bought"),
+                                     .events = order_events,
+                                     .event_count = 2,
+                                     .where = TEXT_MISSING};
+    }
+    return (struct funnel){.name = TEXT_LITERAL("checkout"),
+                           .steps = steps,
+                           .step_count = 3,
+                           .window_us = FUNNEL_WINDOW_DEFAULT_US};
+}
+
+static void expect_check(const struct funnel *funnel, enum corong_status status, const char *words)
+{
+    struct corong_error error = {0};
+    cr_expect_eq(funnel_check(funnel, &error), status, "%s", error.message);
+    if (status != CORONG_OK) {
+        cr_expect_not_null(strstr(error.message, "funnel 'checkout'"), "%s", error.message);
+        cr_expect_not_null(strstr(error.message, words), "%s", error.message);
+    }
+}
+
+Test(funnel_check, takes_1_to_32_steps)
+{
+    struct funnel funnel = sound_funnel();
+    expect_check(&funnel, CORONG_OK, "");
+    funnel.step_count = 1;
+    expect_check(&funnel, CORONG_OK, "");
+    funnel.step_count = FUNNEL_STEP_COUNT_MAX;
+    expect_check(&funnel, CORONG_OK, "");
+    funnel.step_count = FUNNEL_STEP_COUNT_MAX + 1;
+    expect_check(&funnel, CORONG_INVALID, "33 steps (1 to 32 are allowed)");
+    funnel.step_count = 0;
+    expect_check(&funnel, CORONG_INVALID, "0 steps");
+}
+
+Test(funnel_check, window_of_zero_is_legal_and_a_negative_one_is_not)
+{
+    struct funnel funnel = sound_funnel();
+    funnel.window_us = 0;
+    expect_check(&funnel, CORONG_OK, "");
+    funnel.window_us = FUNNEL_WINDOW_NONE;
+    expect_check(&funnel, CORONG_OK, "");
+    funnel.window_us = -1;
+    expect_check(&funnel, CORONG_INVALID, "negative");
+}
+
+Test(funnel_check, names_what_this_version_does_not_answer)
+{
+    struct funnel funnel = sound_funnel();
+    funnel.order = FUNNEL_ORDER_STRICT;
+    expect_check(&funnel, CORONG_UNSUPPORTED, "order: strict");
+    funnel.order = FUNNEL_ORDER_ANY;
+    expect_check(&funnel, CORONG_UNSUPPORTED, "order: any");
+    funnel = sound_funnel();
+    funnel.unit = FUNNEL_UNIT_SESSION;
+    expect_check(&funnel, CORONG_OK, "");
+    funnel.unit = FUNNEL_UNIT_ATTRIBUTES;
+    expect_check(&funnel, CORONG_UNSUPPORTED, "unit: attributes");
+    funnel = sound_funnel();
+    funnel.attempts = FUNNEL_ATTEMPTS_FIRST;
+    expect_check(&funnel, CORONG_OK, "");
+    funnel.attempts = FUNNEL_ATTEMPTS_LAST;
+    expect_check(&funnel, CORONG_UNSUPPORTED, "attempts: last");
+    funnel.attempts = FUNNEL_ATTEMPTS_ALL;
+    expect_check(&funnel, CORONG_UNSUPPORTED, "attempts: all");
+    funnel.attempts = (enum funnel_attempts)99;
+    expect_check(&funnel, CORONG_INVALID, "99");
+    funnel = sound_funnel();
+    funnel.ties = FUNNEL_TIES_STRICT;
+    expect_check(&funnel, CORONG_OK, "");
+}
+
+Test(funnel_check, looks_into_every_step)
+{
+    static char long_name[EVENT_NAME_SIZE_MAX + 1];
+    struct text event = {long_name, EVENT_NAME_SIZE_MAX};
+    struct funnel funnel = sound_funnel();
+    steps[2].events = &event;
+    steps[2].event_count = 1;
+    expect_check(&funnel, CORONG_OK, "");
+    event.size++;
+    expect_check(&funnel, CORONG_INVALID, "step 3: event 1 has a name of 1025 bytes");
+    event = TEXT_MISSING;
+    expect_check(&funnel, CORONG_INVALID, "step 3: event 1 has no name");
+    funnel = sound_funnel();
+    steps[1].name = TEXT_MISSING;
+    expect_check(&funnel, CORONG_INVALID, "step 2: has no name");
+}
+
+Test(funnel_check, takes_256_events_per_stage)
+{
+    static struct text many[STAGE_EVENT_COUNT_MAX + 1];
+    for (uint32_t index = 0; index <= STAGE_EVENT_COUNT_MAX; index++) {
+        many[index] = TEXT_LITERAL("a");
+    }
+    struct funnel funnel = sound_funnel();
+    steps[0].events = many;
+    steps[0].event_count = STAGE_EVENT_COUNT_MAX;
+    expect_check(&funnel, CORONG_OK, "");
+    steps[0].event_count++;
+    expect_check(&funnel, CORONG_INVALID, "step 1: lists 257 events (at most 256)");
+}
+
+static void expect_described(const struct funnel *funnel, const char *expected)
+{
+    struct text_buffer out = {0};
+    funnel_describe(funnel, &out);
+    cr_expect_str_eq(out.bytes, expected);
+    text_buffer_deinit(&out);
+}
+
+Test(funnel_describe, names_everything_on_one_line)
+{
+    struct text visits[] = {TEXT_LITERAL("view"), TEXT_LITERAL("a\"\n\\b"), TEXT_LITERAL("view")};
+    struct stage two[] = {
+        {.name = TEXT_LITERAL("visit"),
+         .events = visits,
+         .event_count = 3,
+         .group = TEXT_LITERAL("top")},
+        {.name = TEXT_LITERAL("any"), .where = TEXT_LITERAL("x  IN('a')"), .priority = -2}};
+    struct funnel funnel = {.name = TEXT_LITERAL("f"),
+                            .steps = two,
+                            .step_count = 2,
+                            .window_us = INT64_C(5400000000),
+                            .window_session = true,
+                            .unit = FUNNEL_UNIT_SESSION,
+                            .attempts = FUNNEL_ATTEMPTS_FIRST,
+                            .ties = FUNNEL_TIES_STRICT,
+                            .live_slice = TEXT_LITERAL("country")};
+    expect_described(&funnel,
+                     "funnel \"f\" steps=[{\"visit\" events=[\"a\\x22\\x0a\\x5cb\",\"view\"] "
+                     "priority=0 group=\"top\"},{\"any\" events=* where=\"x in ('a')\" "
+                     "priority=-2}] window=session+1h30m order=loose unit=session attempts=first "
+                     "ties=strict live=\"country\"");
+}
+
+Test(funnel_describe, equal_definitions_give_equal_lines)
+{
+    struct text forward[] = {TEXT_LITERAL("a"), TEXT_LITERAL("b")};
+    struct text backward[] = {TEXT_LITERAL("b"), TEXT_LITERAL("a"), TEXT_LITERAL("b")};
+    struct stage one = {.name = TEXT_LITERAL("s"),
+                        .events = forward,
+                        .event_count = 2,
+                        .where = TEXT_LITERAL("revenue>0.50 AND not(x is NULL)")};
+    struct stage other = {.name = TEXT_LITERAL("s"),
+                          .events = backward,
+                          .event_count = 3,
+                          .where = TEXT_LITERAL("\"revenue\" > 5e-1 and not (x is null)")};
+    struct funnel left = {.name = TEXT_LITERAL("f"), .steps = &one, .step_count = 1};
+    struct funnel right = {.name = TEXT_LITERAL("f"), .steps = &other, .step_count = 1};
+    struct text_buffer out = {0};
+    funnel_describe(&right, &out);
+    expect_described(&left, out.bytes);
+    text_buffer_deinit(&out);
+}
+
+Test(definitions, are_found_by_name_and_suggested_by_nearness)
+{
+    struct stage stages[] = {{.name = TEXT_LITERAL("product_view")},
+                             {.name = TEXT_LITERAL("order")}};
+    struct funnel funnels[] = {{.name = TEXT_LITERAL("checkout")}};
+    struct definitions definitions = {stages, 2, funnels, 1};
+    cr_expect_eq(definitions_stage(&definitions, TEXT_LITERAL("order")), &stages[1]);
+    cr_expect_null(definitions_stage(&definitions, TEXT_LITERAL("Order")));
+    cr_expect_null(definitions_stage(&definitions, TEXT_MISSING));
+    cr_expect_eq(definitions_funnel(&definitions, TEXT_LITERAL("checkout")), &funnels[0]);
+    cr_expect_null(definitions_funnel(&definitions, TEXT_LITERAL("order")));
+    struct text nearest = definitions_nearest_stage(&definitions, TEXT_LITERAL("prodct_view"));
+    cr_expect(text_equal(nearest, stages[0].name));
+    nearest = definitions_nearest_funnel(&definitions, TEXT_LITERAL("chekcout"));
+    cr_expect(text_equal(nearest, funnels[0].name));
+    cr_expect_null(definitions_nearest_stage(&definitions, TEXT_LITERAL("x")).bytes);
+    cr_expect_null(definitions_nearest_funnel(&definitions, TEXT_LITERAL("payment")).bytes);
+}
