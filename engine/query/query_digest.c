@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/query/query_digest.h"
+
+#include "storage/base/bytes.h"
+#include "storage/base/clock.h"
+#include "storage/base/hash.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static void hex128(struct hash128 hash, char *out)
+{
+    snprintf(out, 33, "%016" PRIx64 "%016" PRIx64, hash.high, hash.low);
+}
+
+/// Compressed bytes of the selected columns, by their share of groups.
+static uint64_t bytes_read(const struct query_plan *plan)
+{
+    struct arena arena = {0};
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < plan->segment_count; i++) {
+        const struct query_segment *segment = &plan->segments[i];
+        uint32_t groups = segment_reader_group_count(segment->reader);
+        struct segment_column_report *reports = arena_allocate(
+            &arena, (SCHEMA_COLUMN_COUNT_MAX + 8) * sizeof(struct segment_column_report));
+        uint32_t count = segment_reader_report(segment->reader, &arena, reports);
+        double share = groups == 0 ? 0 : (double)segment->group_count / (double)groups;
+        for (uint32_t c = 0; c < segment->schema->column_count && c < count; c++) {
+            if (segment_selected(&segment->scan, c) || segment_selected(&segment->look, c)) {
+                bytes += (uint64_t)((double)reports[c].size_bytes * share);
+            }
+        }
+    }
+    arena_deinit(&arena);
+    return bytes;
+}
+
+void query_digest_provenance(const struct query_plan *plan, struct store_snapshot *snapshot,
+                             const struct query_work *work,
+                             struct query_provenance *provenance_out)
+{
+    uint32_t sources;
+    (void)store_snapshot_positions(snapshot, &sources);
+    *provenance_out = (struct query_provenance){
+        .store_sequence = store_snapshot_sequence(snapshot),
+        .as_of_us = plan->as_of_us,
+        .after_as_of = work->after_as_of,
+        .rows_stored = plan->rows_stored,
+        .events_read = work->events_read,
+        .events_matched = work->events_matched,
+        .users_read = work->users_read,
+        .users_skipped = work->users_skipped + plan->users_skipped,
+        .bytes_read = bytes_read(plan),
+        .type_mismatches = plan->type_mismatches,
+        .seconds_total = (double)(clock_monotonic_us() - work->start_us) / 1e6,
+        .seconds_read = (double)work->read_us / 1e6,
+        .seconds_match = (double)work->match_us / 1e6,
+        .thread_count = work->thread_count,
+        .source_count = sources,
+        .complete = true,
+    };
+    hex128(store_snapshot_totals(snapshot).digest, provenance_out->store_digest);
+}
+
+void query_digest_seal(struct query_provenance *provenance, struct text definition,
+                       struct text result)
+{
+    struct text_buffer all = {0};
+    text_buffer_append_sized(&all, definition);
+    text_buffer_append_i64(&all, provenance->as_of_us);
+    text_buffer_append_u64(&all, provenance->after_as_of);
+    text_buffer_append_sized(&all, result);
+    hex128(hash_bytes128(definition.bytes, definition.size), provenance->definition_hash);
+    hex128(hash_bytes128(all.bytes, all.size), provenance->result_digest);
+    text_buffer_deinit(&all);
+}
+
+void query_digest_text(struct text_buffer *out, const char *name, struct text value)
+{
+    if (value.bytes == NULL) {
+        text_buffer_printf(out, "%s;", name);
+        return;
+    }
+    text_buffer_printf(out, "%s=%zu:", name, value.size);
+    text_buffer_append_text(out, value);
+    text_buffer_append_string(out, ";");
+}
+
+void query_digest_integer(struct text_buffer *out, const char *name, int64_t value)
+{
+    text_buffer_printf(out, "%s=%" PRId64 ";", name, value);
+}
+
+void query_digest_range(struct text_buffer *out, const struct query_range *range)
+{
+    query_digest_integer(out, "from", range->from_us);
+    query_digest_integer(out, "to", range->to_us);
+}
+
+void query_digest_filter(struct text_buffer *out, const struct filter *filter)
+{
+    query_digest_text(out, "where", filter == NULL ? TEXT_MISSING : filter_canonical(filter));
+}
+
+static void append_double(struct text_buffer *out, double value)
+{
+    text_buffer_append(out, &value, sizeof(value));
+}
+
+static void append_text(struct text_buffer *out, struct text text)
+{
+    text_buffer_append_u8(out, text.bytes != NULL);
+    text_buffer_append_sized(out, text);
+}
+
+void query_digest_durations(struct text_buffer *out, const struct query_durations *durations)
+{
+    text_buffer_append_u64(out, durations->count);
+    text_buffer_append_i64(out, durations->min_us);
+    text_buffer_append_i64(out, durations->max_us);
+    append_double(out, durations->mean_us);
+    for (uint32_t i = 0; i < QUERY_PERCENTILE_COUNT; i++) {
+        append_double(out, durations->percentiles_us[i]);
+    }
+}
+
+static void digest_step(struct text_buffer *out, const struct query_step *step)
+{
+    append_text(out, step->name);
+    text_buffer_append_u64(out, step->reached);
+    text_buffer_append_u64(out, step->dropped);
+    text_buffer_append_u64(out, step->open);
+    text_buffer_append_u64(out, step->lost);
+    query_digest_durations(out, &step->from_previous);
+    query_digest_durations(out, &step->from_entry);
+    text_buffer_append_u32(out, step->money_count);
+    for (uint32_t i = 0; i < step->money_count; i++) {
+        append_text(out, step->money[i].currency);
+        text_buffer_append_i64(out, step->money[i].revenue);
+        text_buffer_append_u64(out, step->money[i].orders);
+    }
+}
+
+static void digest_slice(struct text_buffer *out, const struct query_slice *slice,
+                         uint32_t step_count, uint32_t by_count)
+{
+    for (uint32_t i = 0; i < by_count && slice->values != NULL; i++) {
+        append_text(out, slice->values[i]);
+    }
+    text_buffer_append_u64(out, slice->won);
+    text_buffer_append_u64(out, slice->open);
+    text_buffer_append_u64(out, slice->lost);
+    for (uint32_t k = 0; k < step_count; k++) {
+        digest_step(out, &slice->steps[k]);
+    }
+}
+
+void query_digest_funnel(struct text_buffer *out, const struct query_funnel_result *result,
+                         uint32_t step_count, uint32_t by_count)
+{
+    digest_slice(out, &result->total, step_count, by_count);
+    text_buffer_append_u32(out, result->slice_count);
+    for (uint32_t i = 0; i < result->slice_count; i++) {
+        digest_slice(out, &result->slices[i], step_count, by_count);
+    }
+    text_buffer_append_u64(out, result->other_slice_count);
+    if (result->has_other) {
+        digest_slice(out, &result->other, step_count, by_count);
+    }
+    text_buffer_append_u32(out, result->day_count);
+    for (uint32_t i = 0; i < result->day_count; i++) {
+        text_buffer_append_i64(out, result->days[i].day_start_us);
+        for (uint32_t k = 0; k < step_count; k++) {
+            text_buffer_append_u64(out, result->days[i].reached[k]);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+/// What every answer says about itself: the hash of the question, the digest of question and answer,
+/// and where the numbers come from. The digest covers texts and integers in a fixed order, never
+/// positions, timings or counts of work, so the same events give the same digest however they are
+/// stored. Thread: values.
+#pragma once
+
+#include "engine/query/query_plan.h"
+
+#include <stdint.h>
+
+/// Work done, summed over workers.
+struct query_work {
+    uint64_t after_as_of;
+    uint64_t events_read;
+    uint64_t events_matched;
+    uint64_t users_read;
+    uint64_t users_skipped;
+    int64_t read_us;
+    int64_t match_us;
+    int64_t start_us;      ///< monotonic, when the question came
+    uint32_t thread_count;
+};
+
+/// Fills everything but the two hashes.
+void query_digest_provenance(const struct query_plan *plan, struct store_snapshot *snapshot,
+                             const struct query_work *work,
+                             struct query_provenance *provenance_out);
+/// Hashes the definition text, and it together with the result's bytes.
+void query_digest_seal(struct query_provenance *provenance, struct text definition,
+                       struct text result);
+
+/// Parts of definition texts: "name=value;". Missing texts differ from empty ones.
+void query_digest_text(struct text_buffer *out, const char *name, struct text value);
+void query_digest_integer(struct text_buffer *out, const char *name, int64_t value);
+void query_digest_range(struct text_buffer *out, const struct query_range *range);
+/// The filter in its canonical form; nothing for NULL.
+void query_digest_filter(struct text_buffer *out, const struct filter *filter);
+/// Parts of results.
+void query_digest_durations(struct text_buffer *out, const struct query_durations *durations);
+void query_digest_funnel(struct text_buffer *out, const struct query_funnel_result *result,
+                         uint32_t step_count, uint32_t by_count);

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/query/query_funnel.h"
+
+#include "engine/query/query_digest.h"
+#include "engine/query/query_outcome.h"
+#include "engine/query/query_session_rule.h"
+#include "engine/query/query_units.h"
+#include "storage/base/clock.h"
+#include "storage/base/memory.h"
+
+#define CHARGE_EVERY 1024u
+
+/// One worker and what it adds up.
+struct funnel_worker {
+    struct query_units units;
+    struct query_part part;
+    uint32_t since_charge; ///< attempts since memory was booked
+    uint64_t charged_bytes;
+};
+
+struct funnel_run {
+    const struct query_funnel *query;
+    struct query_plan plan;
+    struct query_tasks *tasks;
+    uint32_t columns[QUERY_SLICE_ATTRIBUTE_COUNT_MAX];
+    struct funnel_worker *workers;
+    uint32_t worker_count;
+};
+
+static enum corong_status check_query(const struct query_funnel *query, struct corong_error *error)
+{
+    TRY(funnel_check(&query->funnel, error));
+    if (query->by_count > QUERY_SLICE_ATTRIBUTE_COUNT_MAX) {
+        return error_set(error, CORONG_INVALID, "%u slice attributes are asked for, at most %u",
+                         query->by_count, QUERY_SLICE_ATTRIBUTE_COUNT_MAX);
+    }
+    const struct query_range *range = &query->range;
+    if (range->to_us != QUERY_TIME_NONE && range->from_us > range->to_us) {
+        return error_set(error, CORONG_INVALID, "the range ends before it begins");
+    }
+    if (query->session_timeout_us < 0 || query->session_timeout_us > MICROSECONDS_PER_DAY) {
+        return error_set(error, CORONG_INVALID, "the session timeout is not within 0 and 24 h");
+    }
+    return CORONG_OK;
+}
+
+/// Rows that can matter: entries lie in the range, completion follows within the window; where sessions
+/// count, their bounds must be seen too.
+static struct query_range rows_of(const struct query_funnel *query)
+{
+    struct query_range rows = query->range;
+    int64_t timeout_us =
+        query->session_timeout_us == 0 ? SESSION_TIMEOUT_DEFAULT_US : query->session_timeout_us;
+    bool sessions = query->funnel.unit == FUNNEL_UNIT_SESSION || query->funnel.window_session;
+    if (rows.to_us == QUERY_TIME_NONE) {
+        rows.to_us = INT64_MAX;
+    } else {
+        rows.to_us = query_time_add(
+            rows.to_us, sessions ? QUERY_SESSION_LOOK_AHEAD_US : query->funnel.window_us);
+    }
+    if (rows.from_us != QUERY_TIME_NONE && sessions) {
+        rows.from_us = query_time_add(rows.from_us, -QUERY_SESSION_LOOK_BACK_US(timeout_us));
+    }
+    return rows;
+}
+
+/// True where some row of the store has an amount.
+static bool has_money(const struct store_snapshot *snapshot)
+{
+    int64_t least;
+    int64_t largest;
+    uint32_t count = store_snapshot_segment_count(snapshot);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct segment_reader *reader = store_snapshot_segment(snapshot, i);
+        uint32_t groups = segment_reader_group_count(reader);
+        for (uint32_t g = 0; g < groups; g++) {
+            if (segment_reader_column_zone(reader, g, COLUMN_AMOUNT, &least, &largest)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+enum corong_status query_funnel_ask(struct store_snapshot *snapshot,
+                                    const struct query_funnel *query, uint32_t *columns,
+                                    struct query_ask *ask_out, struct corong_error *error)
+{
+    TRY(check_query(query, error));
+    const struct schema *schema = store_snapshot_schema(snapshot);
+    for (uint32_t i = 0; i < query->by_count; i++) {
+        TRY_IN(query_plan_attribute(schema, query->by[i], &columns[i], error), error, "by");
+    }
+    *ask_out = (struct query_ask){
+        .steps = query->funnel.steps,
+        .step_count = query->funnel.step_count,
+        .where = query->where,
+        .rows = rows_of(query),
+        .as_of_us = query->as_of_us,
+        .order = QUERY_ORDER_STEPS,
+        .every_row = query->funnel.unit == FUNNEL_UNIT_SESSION || query->funnel.window_session,
+        .money = has_money(snapshot),
+        .columns = columns,
+        .column_count = query->by_count,
+    };
+    return CORONG_OK;
+}
+
+/// Books what the worker's sums have grown by.
+static enum corong_status charge(struct funnel_worker *worker, struct corong_error *error)
+{
+    uint64_t bytes =
+        query_tally_bytes(&worker->part.tally) + query_slices_bytes(&worker->part.slices);
+    uint64_t grown = bytes - worker->charged_bytes;
+    worker->charged_bytes = bytes;
+    worker->since_charge = 0;
+    return grown == 0 ? CORONG_OK
+                      : query_tasks_charge(worker->units.tasks, grown, "slices and durations",
+                                           error);
+}
+
+/// Adds the amounts of the matched events.
+static enum corong_status add_money(struct funnel_worker *worker,
+                                    const struct query_attempt *attempt, uint32_t slice,
+                                    struct corong_error *error)
+{
+    for (uint32_t k = 0; k < attempt->level; k++) {
+        const struct row_group *rows;
+        struct query_place place = attempt->places[k];
+        TRY(query_units_look(&worker->units, place, &rows, error));
+        const int64_t *amounts = rows->columns[COLUMN_AMOUNT].integers;
+        if (amounts == NULL || amounts[place.row] == COLUMN_INTEGER_MISSING) {
+            continue;
+        }
+        struct query_money_key key = {.slice = slice, .step = k};
+        TRY(query_slices_currency(&worker->part.slices,
+                                  &worker->units.cursor.sources[place.source], rows, place.row,
+                                  &key.currency, error));
+        query_tally_money(&worker->part.tally, &key, amounts[place.row]);
+    }
+    return CORONG_OK;
+}
+
+static enum corong_status report(void *context, struct query_units *units,
+                                 const struct query_attempt *attempt, struct corong_error *error)
+{
+    struct funnel_worker *worker = context;
+    struct query_place entry = attempt->places[0];
+    uint32_t slice = 0;
+    if (worker->part.slices.count > 0) {
+        const struct row_group *rows;
+        TRY(query_units_look(units, entry, &rows, error));
+        TRY(query_slices_at(&worker->part.slices, &units->cursor.sources[entry.source], rows,
+                            entry.row, &slice, error));
+    }
+    query_tally_attempt(&worker->part.tally, slice, attempt->level, attempt->open,
+                        attempt->matched_us);
+    if (units->plan->ask.money) {
+        TRY(add_money(worker, attempt, slice, error));
+    }
+    return ++worker->since_charge < CHARGE_EVERY ? CORONG_OK : charge(worker, error);
+}
+
+static enum corong_status work_task(void *context, uint32_t worker, uint32_t index,
+                                    struct corong_error *error)
+{
+    struct funnel_run *run = context;
+    TRY(query_units_task(&run->workers[worker].units, index, error));
+    return charge(&run->workers[worker], error);
+}
+
+static void start_workers(struct funnel_run *run)
+{
+    run->worker_count = query_tasks_thread_count(run->tasks);
+    run->workers = memory_allocate_zeroed(run->worker_count, sizeof(*run->workers));
+    for (uint32_t i = 0; i < run->worker_count; i++) {
+        struct funnel_worker *worker = &run->workers[i];
+        query_units_init(&worker->units, &run->plan, run->query, run->tasks, report, worker);
+        query_slices_init(&worker->part.slices, &run->plan, run->columns, run->query->by_count);
+        query_tally_init(&worker->part.tally, &run->plan, run->query->funnel.step_count);
+    }
+}
+
+static void stop_workers(struct funnel_run *run)
+{
+    for (uint32_t i = 0; i < run->worker_count; i++) {
+        query_units_deinit(&run->workers[i].units);
+        query_slices_deinit(&run->workers[i].part.slices);
+        query_tally_deinit(&run->workers[i].part.tally);
+    }
+    memory_free(run->workers);
+}
+
+static enum corong_status fill_result(struct funnel_run *run, struct arena *arena,
+                                      struct query_funnel_result *result_out,
+                                      struct corong_error *error)
+{
+    struct query_part *parts[QUERY_THREAD_COUNT_MAX];
+    for (uint32_t i = 0; i < run->worker_count; i++) {
+        parts[i] = &run->workers[i].part;
+    }
+    struct query_outcome outcome = {.query = run->query, .tasks = run->tasks, .parts = parts,
+                                    .part_count = run->worker_count, .arena = arena};
+    return query_outcome_fill(&outcome, result_out, error);
+}
+
+static void describe(const struct funnel_run *run, struct text_buffer *out)
+{
+    const struct query_funnel *query = run->query;
+    query_digest_text(out, "question", TEXT_LITERAL("funnel"));
+    funnel_describe(&query->funnel, out);
+    query_digest_range(out, &query->range);
+    query_digest_filter(out, run->plan.where);
+    for (uint32_t i = 0; i < query->by_count; i++) {
+        query_digest_text(out, "by", query->by[i]);
+    }
+    query_digest_integer(out, "top", query->top == 0 ? QUERY_TOP_DEFAULT : query->top);
+    query_digest_integer(out, "session", run->workers[0].units.session.timeout_us);
+}
+
+static void seal(const struct funnel_run *run, struct store_snapshot *snapshot, int64_t start_us,
+                 struct query_funnel_result *result)
+{
+    struct query_work work = {.start_us = start_us, .thread_count = run->worker_count};
+    for (uint32_t i = 0; i < run->worker_count; i++) {
+        query_units_add_work(&run->workers[i].units, &work);
+    }
+    query_digest_provenance(&run->plan, snapshot, &work, &result->provenance);
+    struct text_buffer definition = {0};
+    struct text_buffer bytes = {0};
+    describe(run, &definition);
+    query_digest_funnel(&bytes, result, run->query->funnel.step_count, run->query->by_count);
+    query_digest_seal(&result->provenance, (struct text){definition.bytes, definition.size},
+                      (struct text){bytes.bytes, bytes.size});
+    text_buffer_deinit(&definition);
+    text_buffer_deinit(&bytes);
+}
+
+enum corong_status query_funnel_run(struct store_snapshot *snapshot,
+                                    const struct query_funnel *query, struct arena *arena,
+                                    struct query_funnel_result *result_out,
+                                    struct corong_error *error)
+{
+    int64_t start_us = clock_monotonic_us();
+    struct funnel_run run = {.query = query};
+    struct query_ask ask;
+    TRY(query_funnel_ask(snapshot, query, run.columns, &ask, error));
+    run.tasks = query_tasks_create(&query->limits);
+    enum corong_status status = query_plan_init(
+        &run.plan, snapshot, &ask, query_tasks_thread_count(run.tasks), error);
+    if (status == CORONG_OK) {
+        start_workers(&run);
+        status = query_tasks_run(run.tasks, run.plan.task_count, work_task, &run, error);
+        if (status == CORONG_OK) {
+            status = fill_result(&run, arena, result_out, error);
+        }
+        if (status == CORONG_OK) {
+            seal(&run, snapshot, start_us, result_out);
+        }
+        stop_workers(&run);
+        query_plan_deinit(&run.plan);
+    }
+    query_tasks_destroy(run.tasks);
+    return status;
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/query/query_gather.h"
+
+#include "storage/base/invariant.h"
+#include "storage/base/memory.h"
+
+#define ROW_BITS 20
+#define GROUP_BITS 24
+#define CAPACITY_MIN 1024u
+
+_Static_assert(SEGMENT_GROUP_ROW_COUNT_MAX <= 1u << ROW_BITS, "a row number fits its bits");
+
+void query_gather_deinit(struct query_gather *gather)
+{
+    memory_free(gather->events);
+    memory_free(gather->places);
+}
+
+void query_gather_reset(struct query_gather *gather)
+{
+    gather->count = 0;
+    gather->has_entry = false;
+}
+
+static enum corong_status grow(struct query_gather *gather, struct corong_error *error)
+{
+    uint32_t capacity = gather->capacity == 0 ? CAPACITY_MIN : gather->capacity * 2;
+    uint64_t added = (uint64_t)(capacity - gather->capacity) *
+                     (sizeof(*gather->events) + sizeof(*gather->places));
+    TRY(query_tasks_charge(gather->tasks, added, "the events of one user", error));
+    gather->events = memory_resize_array(gather->events, capacity, sizeof(*gather->events));
+    gather->places = memory_resize_array(gather->places, capacity, sizeof(*gather->places));
+    gather->capacity = capacity;
+    return CORONG_OK;
+}
+
+static uint64_t pack(const struct query_source *source, uint32_t row)
+{
+    DCHECK(source->index < 1u << (64 - ROW_BITS - GROUP_BITS) && source->group < 1u << GROUP_BITS);
+    return (uint64_t)source->index << (ROW_BITS + GROUP_BITS) |
+           (uint64_t)source->group << ROW_BITS | row;
+}
+
+struct query_place query_gather_place(const struct query_gather *gather, uint32_t event)
+{
+    uint64_t place = gather->places[event];
+    return (struct query_place){
+        .source = (uint32_t)(place >> (ROW_BITS + GROUP_BITS)),
+        .group = (uint32_t)(place >> ROW_BITS) & ((1u << GROUP_BITS) - 1),
+        .row = (uint32_t)place & ((1u << ROW_BITS) - 1),
+    };
+}
+
+/// Before the first entry only events of its own instant matter, after the last one only those within
+/// its window. True where this event is to be kept.
+static bool still_matters(struct query_gather *gather, int64_t time_us, bool entry)
+{
+    if (!gather->has_entry) {
+        if (gather->count > 0 && gather->events[gather->count - 1].time_us != time_us) {
+            gather->count = 0;
+        }
+        return true;
+    }
+    return entry || time_us <= query_time_add(gather->last_entry_us, gather->window_us);
+}
+
+enum corong_status query_gather_add(struct query_gather *gather, const struct query_source *source,
+                                    uint32_t row, uint32_t steps, struct corong_error *error)
+{
+    int64_t time_us = source->times[row];
+    bool entry = (steps & 1) != 0 && time_us >= gather->entries.from_us &&
+                 time_us < gather->entries.to_us;
+    if (!still_matters(gather, time_us, entry)) {
+        return CORONG_OK;
+    }
+    if (entry) {
+        gather->first_entry_us = gather->has_entry ? gather->first_entry_us : time_us;
+        gather->last_entry_us = time_us;
+        gather->has_entry = true;
+    }
+    if (gather->count == gather->capacity) {
+        TRY(grow(gather, error));
+    }
+    int64_t sequence = source->sequences == NULL ? 0 : source->sequences[row];
+    bool same_time = gather->count > 0 && gather->events[gather->count - 1].time_us == time_us;
+    gather->events[gather->count] = (struct match_event){
+        .time_us = time_us,
+        .steps = steps,
+        .entry_allowed = entry,
+        .ordered = same_time && sequence != gather->last_sequence,
+    };
+    gather->last_sequence = sequence;
+    gather->places[gather->count++] = pack(source, row);
+    return CORONG_OK;
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The events of one unit that match some step, as the matcher wants them: 16 bytes each, and 8 that
+/// say where the row is. What cannot matter any more is not kept.
+/// Thread: one worker.
+#pragma once
+
+#include "engine/query/query_source.h"
+
+/// Where a row is: source index, group position and row, packed.
+struct query_place {
+    uint32_t source;
+    uint32_t group;
+    uint32_t row;
+};
+
+struct query_gather {
+    struct query_tasks *tasks;
+    struct query_range entries; ///< half-open, with the ends filled in
+    int64_t window_us;
+    struct match_event *events;
+    uint64_t *places;           ///< see query_gather_place()
+    uint32_t count;
+    uint32_t capacity;
+    bool has_entry;
+    int64_t first_entry_us;
+    int64_t last_entry_us;
+    int64_t last_sequence;      ///< of the last event kept
+};
+
+void query_gather_deinit(struct query_gather *gather);
+/// Forgets the events.
+void query_gather_reset(struct query_gather *gather);
+/// Adds a row of the loaded group that may fill `steps`. Rows come in canonical order.
+CORONG_MUST_CHECK enum corong_status query_gather_add(struct query_gather *gather,
+                                                      const struct query_source *source,
+                                                      uint32_t row, uint32_t steps,
+                                                      struct corong_error *error);
+struct query_place query_gather_place(const struct query_gather *gather, uint32_t event);

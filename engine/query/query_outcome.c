@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/query/query_outcome.h"
+
+#include "engine/query/query_durations.h"
+#include "storage/base/clock.h"
+#include "storage/base/invariant.h"
+#include "storage/base/memory.h"
+
+#include <stdlib.h>
+
+#define NO_OUTPUT UINT32_MAX
+
+/// A slice of all workers together.
+struct ranked {
+    uint64_t reached;
+    struct text *values;
+    uint32_t value_count;
+    uint32_t number; ///< of its key
+};
+
+static int compare_values(struct text left, struct text right)
+{
+    if ((left.bytes == NULL) != (right.bytes == NULL)) {
+        return left.bytes == NULL ? -1 : 1;
+    }
+    return text_compare(left, right);
+}
+
+static int compare_ranked(const void *left, const void *right)
+{
+    const struct ranked *a = left;
+    const struct ranked *b = right;
+    if (a->reached != b->reached) {
+        return a->reached > b->reached ? -1 : 1;
+    }
+    int order = 0;
+    for (uint32_t i = 0; i < a->value_count && order == 0; i++) {
+        order = compare_values(a->values[i], b->values[i]);
+    }
+    return order;
+}
+
+static uint64_t slice_reached(const struct query_tally *tally, uint32_t slice)
+{
+    const uint64_t *ended = tally->ended + (size_t)slice * (tally->step_count + 1);
+    uint64_t reached = 0;
+    for (uint32_t level = 1; level <= tally->step_count; level++) {
+        reached += ended[level];
+    }
+    return reached;
+}
+
+/// All slices, as they are found.
+struct ranking {
+    struct query_table keys;
+    struct text_buffer key;
+    struct ranked *slices;
+    uint32_t capacity;
+};
+
+/// The number of a part's slice among all.
+static uint32_t number_slice(struct query_outcome *outcome, struct ranking *ranking,
+                             const struct query_slices *slices, uint32_t slice)
+{
+    text_buffer_reset(&ranking->key);
+    query_slices_key(slices, slice, &ranking->key);
+    uint32_t known = ranking->keys.count;
+    uint32_t number = query_table_number(
+        &ranking->keys, (struct text){ranking->key.bytes, ranking->key.size});
+    if (number < known) {
+        return number;
+    }
+    if (number == ranking->capacity) {
+        ranking->capacity = ranking->capacity == 0 ? 64 : ranking->capacity * 2;
+        ranking->slices =
+            memory_resize_array(ranking->slices, ranking->capacity, sizeof(*ranking->slices));
+    }
+    ranking->slices[number] = (struct ranked){
+        .values = query_slices_texts(slices, slice, &outcome->scratch),
+        .value_count = slices->count,
+        .number = number,
+    };
+    return number;
+}
+
+/// Numbers the slices of all parts; output_of_slice holds these numbers for now.
+static void number_slices(struct query_outcome *outcome, struct ranking *ranking)
+{
+    outcome->output_of_slice =
+        arena_allocate(&outcome->scratch, (size_t)outcome->part_count * sizeof(uint32_t *));
+    for (uint32_t p = 0; p < outcome->part_count; p++) {
+        const struct query_part *part = outcome->parts[p];
+        uint32_t *numbers = arena_allocate(
+            &outcome->scratch, ((size_t)part->tally.slice_count + 1) * sizeof(*numbers));
+        outcome->output_of_slice[p] = numbers;
+        for (uint32_t s = 0; s < part->tally.slice_count; s++) {
+            uint64_t reached = slice_reached(&part->tally, s);
+            numbers[s] = NO_OUTPUT;
+            if (reached > 0) {
+                numbers[s] = number_slice(outcome, ranking, &part->slices, s);
+                ranking->slices[numbers[s]].reached += reached;
+            }
+        }
+    }
+}
+
+/// Replaces the numbers by places in the answer: rank, or the last place for `(other)`.
+static void place_slices(struct query_outcome *outcome, const struct ranking *ranking,
+                         uint32_t listed)
+{
+    uint32_t count = ranking->keys.count;
+    uint32_t *outputs = memory_allocate(((size_t)count + 1) * sizeof(*outputs));
+    for (uint32_t rank = 0; rank < count; rank++) {
+        outputs[ranking->slices[rank].number] = rank < listed ? rank : listed;
+    }
+    for (uint32_t p = 0; p < outcome->part_count; p++) {
+        uint32_t *numbers = outcome->output_of_slice[p];
+        for (uint32_t s = 0; s < outcome->parts[p]->tally.slice_count; s++) {
+            numbers[s] = numbers[s] == NO_OUTPUT ? NO_OUTPUT : outputs[numbers[s]];
+        }
+    }
+    memory_free(outputs);
+}
+
+static void slice_init(const struct query_outcome *outcome, struct query_slice *slice,
+                       const struct text *values)
+{
+    const struct query_funnel *query = outcome->query;
+    *slice = (struct query_slice){0};
+    slice->steps = arena_allocate_zeroed(outcome->arena, query->funnel.step_count,
+                                         sizeof(struct query_step));
+    for (uint32_t k = 0; k < query->funnel.step_count; k++) {
+        slice->steps[k].name = arena_copy_text(outcome->arena, query->funnel.steps[k].name);
+    }
+    if (values != NULL) {
+        slice->values = arena_allocate(outcome->arena, query->by_count * sizeof(struct text));
+        for (uint32_t i = 0; i < query->by_count; i++) {
+            slice->values[i] = arena_copy_text(outcome->arena, values[i]);
+        }
+    }
+}
+
+/// Ranks the slices and makes the listed ones, `(other)` and the total, all of them empty.
+static void rank_slices(struct query_outcome *outcome, struct query_funnel_result *result)
+{
+    const struct query_funnel *query = outcome->query;
+    struct ranking ranking = {0};
+    number_slices(outcome, &ranking);
+    uint32_t count = ranking.keys.count;
+    if (count > 0) {
+        qsort(ranking.slices, count, sizeof(*ranking.slices), compare_ranked);
+    }
+    uint32_t top = query->top == 0 ? QUERY_TOP_DEFAULT : query->top;
+    uint32_t listed = query->by_count == 0 ? 0 : (count < top ? count : top);
+    place_slices(outcome, &ranking, listed);
+    outcome->output_count = listed + 1;
+    result->slice_count = listed;
+    result->slices = arena_allocate(outcome->arena, ((size_t)listed + 1) * sizeof(*result->slices));
+    for (uint32_t i = 0; i < listed; i++) {
+        slice_init(outcome, &result->slices[i], ranking.slices[i].values);
+    }
+    slice_init(outcome, &result->other, NULL);
+    slice_init(outcome, &result->total, NULL);
+    result->has_other = query->by_count > 0 && count > listed;
+    result->other_slice_count = query->by_count > 0 ? count - listed : 0;
+    memory_free(ranking.slices);
+    text_buffer_deinit(&ranking.key);
+    query_table_deinit(&ranking.keys);
+}
+
+/// Adds attempts that ended at `level`.
+static void add_ended(struct query_slice *slice, uint32_t step_count, uint32_t level,
+                      uint64_t ended, uint64_t open)
+{
+    for (uint32_t k = 0; k < level; k++) {
+        slice->steps[k].reached += ended;
+    }
+    if (level == step_count) {
+        slice->won += ended;
+        return;
+    }
+    struct query_step *last = &slice->steps[level - 1];
+    last->dropped += ended;
+    last->open += open;
+    last->lost += ended - open;
+    slice->open += open;
+    slice->lost += ended - open;
+}
+
+static void add_levels(struct query_outcome *outcome, struct query_slice **outputs,
+                       struct query_slice *total)
+{
+    for (uint32_t p = 0; p < outcome->part_count; p++) {
+        const struct query_tally *tally = &outcome->parts[p]->tally;
+        for (uint32_t s = 0; s < tally->slice_count; s++) {
+            uint32_t output = outcome->output_of_slice[p][s];
+            for (uint32_t level = 1; output != NO_OUTPUT && level <= tally->step_count; level++) {
+                size_t at = (size_t)s * (tally->step_count + 1) + level;
+                add_ended(outputs[output], tally->step_count, level, tally->ended[at],
+                          tally->open[at]);
+                add_ended(total, tally->step_count, level, tally->ended[at], tally->open[at]);
+            }
+        }
+    }
+}
+
+/// Brings the values of one step together by output; `ends[o]` is where output o's end.
+static void scatter_samples(struct query_outcome *outcome, uint32_t step, bool from_previous,
+                            int64_t *values, uint64_t *ends)
+{
+    memset(ends, 0, ((size_t)outcome->output_count + 1) * sizeof(*ends));
+    for (uint32_t p = 0; p < outcome->part_count; p++) {
+        const struct query_samples *samples = &outcome->parts[p]->tally.samples[step];
+        for (uint64_t i = 0; i < samples->count; i++) {
+            ends[outcome->output_of_slice[p][samples->slices[i]] + 1]++;
+        }
+    }
+    for (uint32_t o = 0; o < outcome->output_count; o++) {
+        ends[o + 1] += ends[o];
+    }
+    for (uint32_t p = 0; p < outcome->part_count; p++) {
+        const struct query_samples *samples = &outcome->parts[p]->tally.samples[step];
+        const int64_t *from = from_previous ? samples->from_previous_us : samples->from_entry_us;
+        for (uint64_t i = 0; i < samples->count; i++) {
+            values[ends[outcome->output_of_slice[p][samples->slices[i]]]++] = from[i];
+        }
+    }
+}
+
+static void fill_durations(struct query_outcome *outcome, struct query_slice **outputs,
+                           struct query_slice *total, uint32_t step, bool from_previous,
+                           int64_t *values)
+{
+    uint64_t *ends =
+        memory_allocate(((size_t)outcome->output_count + 1) * sizeof(*ends));
+    scatter_samples(outcome, step, from_previous, values, ends);
+    uint64_t start = 0;
+    for (uint32_t o = 0; o <= outcome->output_count; o++) {
+        bool all = o == outcome->output_count;
+        uint64_t end = all ? start : ends[o];
+        struct query_step *shown = all ? &total->steps[step] : &outputs[o]->steps[step];
+        struct query_durations durations;
+        query_durations_of(values + (all ? 0 : start), all ? end : end - start, &durations);
+        *(from_previous ? &shown->from_previous : &shown->from_entry) = durations;
+        start = end;
+    }
+    memory_free(ends);
+}
+
+static enum corong_status add_durations(struct query_outcome *outcome,
+                                        struct query_slice **outputs, struct query_slice *total,
+                                        struct corong_error *error)
+{
+    for (uint32_t step = 1; step < outcome->query->funnel.step_count; step++) {
+        uint64_t count = 0;
+        for (uint32_t p = 0; p < outcome->part_count; p++) {
+            count += outcome->parts[p]->tally.samples[step].count;
+        }
+        // Twice: sorting needs a second array.
+        TRY(query_tasks_charge(outcome->tasks, step == 1 ? count * 2 * sizeof(int64_t) : 0,
+                               "durations", error));
+        TRY(query_tasks_check(outcome->tasks, error));
+        int64_t *values = memory_allocate((count + 1) * sizeof(*values));
+        fill_durations(outcome, outputs, total, step, false, values);
+        if (step > 1) {
+            fill_durations(outcome, outputs, total, step, true, values);
+        }
+        memory_free(values);
+    }
+    for (uint32_t o = 0; outcome->query->funnel.step_count > 1 && o <= outcome->output_count; o++) {
+        struct query_slice *slice = o == outcome->output_count ? total : outputs[o];
+        slice->steps[1].from_previous = slice->steps[1].from_entry;
+    }
+    return CORONG_OK;
+}
+
+/// Days on which some step was matched.
+static void add_days(struct query_outcome *outcome, struct query_funnel_result *result)
+{
+    uint32_t steps = outcome->query->funnel.step_count;
+    const struct query_tally *first = &outcome->parts[0]->tally;
+    result->days = arena_allocate_zeroed(outcome->arena, first->day_count + 1, sizeof(*result->days));
+    for (uint32_t d = 0; d < first->day_count; d++) {
+        uint64_t *reached = arena_allocate_zeroed(outcome->arena, steps, sizeof(*reached));
+        uint64_t all = 0;
+        for (uint32_t p = 0; p < outcome->part_count; p++) {
+            for (uint32_t k = 0; k < steps; k++) {
+                uint64_t more = outcome->parts[p]->tally.days[(size_t)d * steps + k];
+                reached[k] += more;
+                all += more;
+            }
+        }
+        if (all > 0) {
+            result->days[result->day_count++] = (struct query_day){
+                (first->first_day + d) * MICROSECONDS_PER_DAY, reached};
+        }
+    }
+}
+
+enum corong_status query_outcome_fill(struct query_outcome *outcome,
+                                      struct query_funnel_result *result_out,
+                                      struct corong_error *error)
+{
+    ASSERT(outcome->part_count > 0);
+    *result_out = (struct query_funnel_result){0};
+    rank_slices(outcome, result_out);
+    struct query_slice **outputs =
+        arena_allocate(&outcome->scratch, outcome->output_count * sizeof(struct query_slice *));
+    for (uint32_t i = 0; i < result_out->slice_count; i++) {
+        outputs[i] = &result_out->slices[i];
+    }
+    outputs[result_out->slice_count] = &result_out->other;
+    add_levels(outcome, outputs, &result_out->total);
+    enum corong_status status = add_durations(outcome, outputs, &result_out->total, error);
+    if (status == CORONG_OK) {
+        status = query_outcome_money(outcome, outputs, &result_out->total, error);
+    }
+    add_days(outcome, result_out);
+    arena_deinit(&outcome->scratch);
+    return status;
+}

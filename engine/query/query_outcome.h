@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Brings the workers' tallies together: slices are matched by their values, ranked, and everything is
+/// summed into the listed ones, `(other)` and the total. Thread: the caller's, after the workers.
+#pragma once
+
+#include "engine/query/query_slices.h"
+#include "engine/query/query_tally.h"
+#include "engine/query/query_tasks.h"
+
+/// One worker's part.
+struct query_part {
+    struct query_slices slices;
+    struct query_tally tally;
+};
+
+struct query_outcome {
+    const struct query_funnel *query;
+    struct query_tasks *tasks;
+    struct query_part **parts;
+    uint32_t part_count;
+    struct arena *arena;        ///< where the result lives
+    struct arena scratch;
+    uint32_t **output_of_slice; ///< by part and slice: where it is shown; UINT32_MAX where empty
+    uint32_t output_count;      ///< listed slices, and one more for `(other)`
+};
+
+/// Fills all of `result_out` but the provenance.
+CORONG_MUST_CHECK enum corong_status query_outcome_fill(struct query_outcome *outcome,
+                                                        struct query_funnel_result *result_out,
+                                                        struct corong_error *error);
+/// Money of all parts (query_money.c); `outputs` has output_count slices, `total` is one more.
+CORONG_MUST_CHECK enum corong_status query_outcome_money(struct query_outcome *outcome,
+                                                         struct query_slice **outputs,
+                                                         struct query_slice *total,
+                                                         struct corong_error *error);

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/query/query_plan.h"
+
+#include "storage/base/invariant.h"
+#include "storage/base/memory.h"
+
+#include <stdlib.h>
+
+#define TASKS_PER_THREAD 8u
+
+int64_t query_plan_as_of(const struct store_snapshot *snapshot, int64_t asked_us)
+{
+    if (asked_us != QUERY_TIME_NONE) {
+        return asked_us;
+    }
+    int64_t as_of_us = QUERY_TIME_NONE;
+    uint32_t count = store_snapshot_segment_count(snapshot);
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t own = segment_reader_meta(store_snapshot_segment(snapshot, i))->as_of_us;
+        as_of_us = own > as_of_us ? own : as_of_us;
+    }
+    return as_of_us;
+}
+
+enum corong_status query_plan_attribute(const struct schema *schema, struct text name,
+                                        uint32_t *column_out, struct corong_error *error)
+{
+    int32_t found = schema_find(schema, name);
+    if (found >= 0) {
+        *column_out = (uint32_t)found;
+        return CORONG_OK;
+    }
+    struct text nearest = schema_nearest(schema, name);
+    if (nearest.bytes == NULL) {
+        return error_set(error, CORONG_INVALID, "unknown attribute '%.*s'", (int)name.size,
+                         name.bytes);
+    }
+    return error_set(error, CORONG_INVALID, "unknown attribute '%.*s'; did you mean '%.*s'?",
+                     (int)name.size, name.bytes, (int)nearest.size, nearest.bytes);
+}
+
+static enum corong_status compile_filters(struct query_plan *plan, struct corong_error *error)
+{
+    const struct query_ask *ask = &plan->ask;
+    if (ask->where.bytes != NULL) {
+        TRY_IN(filter_compile(&plan->where, &plan->arena, ask->where, plan->schema, error), error,
+               "where");
+        plan->type_mismatches += filter_type_mismatches(plan->where);
+    }
+    for (uint32_t k = 0; k < ask->step_count; k++) {
+        const struct stage *step = &ask->steps[k];
+        if (step->where.bytes == NULL) {
+            continue;
+        }
+        TRY_IN(filter_compile(&plan->step_where[k], &plan->arena, step->where, plan->schema, error),
+               error, "step '%.*s'", (int)step->name.size,
+               step->name.bytes == NULL ? "" : step->name.bytes);
+        plan->type_mismatches += filter_type_mismatches(plan->step_where[k]);
+        plan->filtered = true;
+    }
+    plan->filtered = plan->filtered || plan->where != NULL;
+    return CORONG_OK;
+}
+
+/// Binds a filter to the dictionaries of one segment and selects the columns that it reads.
+static enum corong_status prepare_filter(struct query_plan *plan, struct query_segment *segment,
+                                         const struct filter *filter,
+                                         struct filter_segment **prepared_out,
+                                         struct corong_error *error)
+{
+    const struct dictionary **dictionaries = arena_allocate_zeroed(
+        &plan->arena, plan->schema->column_count, sizeof(const struct dictionary *));
+    const uint32_t *columns;
+    uint32_t count = filter_columns(filter, &columns);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t column = columns[i];
+        if (column >= segment->schema->column_count) {
+            continue;
+        }
+        segment_select(&segment->scan, column);
+        if (segment->schema->columns[column].type == COLUMN_STRING) {
+            TRY(segment_reader_dictionary(segment->reader, column, &dictionaries[column], error));
+        }
+    }
+    *prepared_out = filter_prepare(filter, &plan->arena, dictionaries);
+    return CORONG_OK;
+}
+
+static enum corong_status prepare_filters(struct query_plan *plan, struct query_segment *segment,
+                                          struct corong_error *error)
+{
+    if (plan->where != NULL) {
+        TRY(prepare_filter(plan, segment, plan->where, &segment->where, error));
+    }
+    for (uint32_t k = 0; k < plan->ask.step_count; k++) {
+        if (plan->step_where[k] != NULL) {
+            TRY(prepare_filter(plan, segment, plan->step_where[k], &segment->step_where[k],
+                               error));
+        }
+    }
+    return CORONG_OK;
+}
+
+static void add_name(struct query_segment *segment, uint32_t code, uint32_t step)
+{
+    segment->steps_of_name[code] |= UINT32_C(1) << step;
+    segment->name_bits[step] |= UINT64_C(1) << segment_reader_name_bit(segment->reader, code);
+}
+
+/// Fills the table of candidate steps by name code.
+static void prepare_names(struct query_plan *plan, struct query_segment *segment)
+{
+    segment->steps_of_name =
+        arena_allocate_zeroed(&plan->arena, (size_t)segment->names->count + 1, sizeof(uint32_t));
+    for (uint32_t k = 0; k < plan->ask.step_count; k++) {
+        const struct stage *step = &plan->ask.steps[k];
+        for (uint32_t i = 0; i < step->event_count; i++) {
+            uint32_t code = dictionary_find(segment->names, step->events[i]);
+            if (code != COLUMN_CODE_MISSING) {
+                add_name(segment, code, k);
+            }
+        }
+        for (uint32_t code = 0; step->event_count == 0 && code < segment->names->count; code++) {
+            add_name(segment, code, k);
+        }
+    }
+}
+
+static void select_columns(struct query_plan *plan, struct query_segment *segment)
+{
+    segment_select(&segment->scan, COLUMN_TIME);
+    segment->scan.ids = plan->ask.ids;
+    if (plan->ask.step_count > 0) {
+        segment_select(&segment->scan, COLUMN_NAME);
+    }
+    for (uint32_t i = 0; i < plan->ask.column_count; i++) {
+        if (plan->ask.columns[i] < segment->schema->column_count) {
+            segment_select(&segment->look, plan->ask.columns[i]);
+        }
+    }
+    if (plan->ask.money) {
+        segment_select(&segment->look, COLUMN_AMOUNT);
+        segment_select(&segment->look, COLUMN_CURRENCY);
+    }
+}
+
+/// Without a name that can fill a step a segment says nothing, unless its copies displace others.
+static bool names_matter(const struct query_plan *plan, const struct query_segment *segment)
+{
+    uint32_t steps = 0;
+    for (uint32_t code = 0; code < segment->names->count; code++) {
+        steps |= segment->steps_of_name[code];
+    }
+    return steps != 0 || plan->ask.every_row || (segment->has_ids && plan->duplicates);
+}
+
+/// Rows after as-of are counted, so their groups are read whatever the range.
+static bool zone_matters(const struct query_plan *plan, const struct segment_group_zone *zone,
+                         bool names)
+{
+    const struct query_range *rows = &plan->ask.rows;
+    return zone->time_max_us > plan->as_of_us ||
+           (names && zone->time_max_us >= rows->from_us && zone->time_min_us <= rows->to_us);
+}
+
+static void select_groups(struct query_plan *plan, struct query_segment *segment)
+{
+    uint32_t count = segment_reader_group_count(segment->reader);
+    segment->groups = arena_allocate(&plan->arena, (size_t)count * sizeof(uint32_t));
+    bool names = names_matter(plan, segment);
+    for (uint32_t i = 0; i < count; i++) {
+        struct segment_group_zone zone;
+        segment_reader_zone(segment->reader, i, &zone);
+        if (zone_matters(plan, &zone, names)) {
+            segment->groups[segment->group_count++] = i;
+        } else {
+            plan->users_skipped += zone.user_count;
+        }
+    }
+}
+
+/// Looks at the zone maps of sequence and id: are they worth reading at all?
+static void survey_keys(struct query_plan *plan, struct query_segment *segment, int64_t *sequence)
+{
+    uint32_t count = segment_reader_group_count(segment->reader);
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t least;
+        int64_t largest;
+        if (segment_reader_column_zone(segment->reader, i, COLUMN_ID_HASH, &least, &largest)) {
+            segment->has_ids = true;
+        }
+        if (segment_reader_column_zone(segment->reader, i, COLUMN_SEQUENCE, &least, &largest)) {
+            *sequence = *sequence == COLUMN_INTEGER_MISSING ? least : *sequence;
+            plan->sequences = plan->sequences || least != largest || least != *sequence;
+        }
+    }
+}
+
+static void survey_segments(struct query_plan *plan, struct store_snapshot *snapshot)
+{
+    int64_t sequence = COLUMN_INTEGER_MISSING;
+    uint32_t with_ids = 0;
+    plan->time_min_us = INT64_MAX;
+    plan->time_max_us = INT64_MIN;
+    for (uint32_t i = 0; i < plan->segment_count; i++) {
+        struct query_segment *segment = &plan->segments[i];
+        segment->reader = store_snapshot_segment(snapshot, i);
+        segment->schema = segment_reader_schema(segment->reader);
+        const struct segment_meta *meta = segment_reader_meta(segment->reader);
+        plan->rows_stored += meta->row_count;
+        plan->time_min_us = meta->time_min_us < plan->time_min_us ? meta->time_min_us
+                                                                  : plan->time_min_us;
+        plan->time_max_us = meta->time_max_us > plan->time_max_us ? meta->time_max_us
+                                                                  : plan->time_max_us;
+        survey_keys(plan, segment, &sequence);
+        with_ids += segment->has_ids;
+    }
+    plan->duplicates = with_ids > 1;
+}
+
+static enum corong_status prepare_segment(struct query_plan *plan, struct query_segment *segment,
+                                          struct corong_error *error)
+{
+    TRY(segment_reader_dictionary(segment->reader, COLUMN_NAME, &segment->names, error));
+    prepare_names(plan, segment);
+    select_columns(plan, segment);
+    if (plan->sequences) {
+        segment_select(&segment->scan, COLUMN_SEQUENCE);
+    }
+    TRY(prepare_filters(plan, segment, error));
+    select_groups(plan, segment);
+    return CORONG_OK;
+}
+
+/// Where a group begins, for cutting the key space into even shares.
+struct group_start {
+    struct hash128 key;
+    uint64_t row_count;
+};
+
+static int compare_starts(const void *left, const void *right)
+{
+    const struct group_start *a = left;
+    const struct group_start *b = right;
+    return hash128_compare(a->key, b->key);
+}
+
+static uint64_t collect_starts(const struct query_plan *plan, struct group_start *starts)
+{
+    uint64_t rows = 0;
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < plan->segment_count; i++) {
+        const struct query_segment *segment = &plan->segments[i];
+        for (uint32_t g = 0; g < segment->group_count; g++) {
+            struct segment_group_zone zone;
+            segment_reader_zone(segment->reader, segment->groups[g], &zone);
+            starts[at++] = (struct group_start){zone.key_min, zone.row_count};
+            rows += zone.row_count;
+        }
+    }
+    return rows;
+}
+
+/// Cuts the keys at starts of groups, so that most groups belong to one task only.
+static void cut_tasks(struct query_plan *plan, uint32_t thread_count)
+{
+    uint32_t group_count = 0;
+    for (uint32_t i = 0; i < plan->segment_count; i++) {
+        group_count += plan->segments[i].group_count;
+    }
+    uint32_t wanted = thread_count == 1 ? 1 : thread_count * TASKS_PER_THREAD;
+    plan->bounds = arena_allocate_zeroed(&plan->arena, (size_t)wanted + 1, sizeof(struct hash128));
+    plan->task_count = group_count == 0 ? 0 : 1;
+    struct group_start *starts = memory_allocate(((size_t)group_count + 1) * sizeof(*starts));
+    uint64_t share = collect_starts(plan, starts) / wanted + 1;
+    qsort(starts, group_count, sizeof(*starts), compare_starts);
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < group_count && plan->task_count < wanted; i++) {
+        struct hash128 last = plan->bounds[plan->task_count - 1];
+        if (rows >= share * plan->task_count && hash128_compare(starts[i].key, last) > 0) {
+            plan->bounds[plan->task_count++] = starts[i].key;
+        }
+        rows += starts[i].row_count;
+    }
+    memory_free(starts);
+}
+
+static enum corong_status plan_build(struct query_plan *plan, struct store_snapshot *snapshot,
+                                     uint32_t thread_count, struct corong_error *error)
+{
+    TRY(compile_filters(plan, error));
+    plan->segments = arena_allocate_zeroed(&plan->arena, plan->segment_count + 1,
+                                           sizeof(struct query_segment));
+    survey_segments(plan, snapshot);
+    for (uint32_t i = 0; i < plan->segment_count; i++) {
+        TRY_IN(prepare_segment(plan, &plan->segments[i], error), error, "segment %u", i);
+    }
+    cut_tasks(plan, thread_count);
+    return CORONG_OK;
+}
+
+enum corong_status query_plan_init(struct query_plan *plan, struct store_snapshot *snapshot,
+                                   const struct query_ask *ask, uint32_t thread_count,
+                                   struct corong_error *error)
+{
+    ASSERT(ask->step_count <= FUNNEL_STEP_COUNT_MAX && thread_count > 0);
+    *plan = (struct query_plan){
+        .ask = *ask,
+        .schema = store_snapshot_schema(snapshot),
+        .segment_count = store_snapshot_segment_count(snapshot),
+        .as_of_us = query_plan_as_of(snapshot, ask->as_of_us),
+    };
+    canonical_order_init(&plan->canonical, plan->schema);
+    enum corong_status status = plan_build(plan, snapshot, thread_count, error);
+    if (status != CORONG_OK) {
+        query_plan_deinit(plan);
+    }
+    return status;
+}
+
+void query_plan_deinit(struct query_plan *plan)
+{
+    filter_destroy(plan->where);
+    for (uint32_t k = 0; k < FUNNEL_STEP_COUNT_MAX; k++) {
+        filter_destroy(plan->step_where[k]);
+    }
+    arena_deinit(&plan->arena);
+    *plan = (struct query_plan){0};
+}

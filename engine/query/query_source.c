@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/query/query_source.h"
+
+#include "storage/base/bytes.h"
+#include "storage/base/clock.h"
+#include "storage/base/invariant.h"
+#include "storage/base/memory.h"
+
+#include <string.h>
+
+#define NO_GROUP UINT32_MAX
+
+void query_source_init(struct query_source *source, const struct query_plan *plan, uint32_t index,
+                       struct query_tasks *tasks, struct query_reading *reading)
+{
+    *source = (struct query_source){.plan = plan, .segment = &plan->segments[index],
+                                    .tasks = tasks, .reading = reading, .index = index};
+    source->scratch = segment_scratch_create();
+    source->columns =
+        memory_allocate_zeroed(plan->schema->column_count, sizeof(*source->columns));
+    source->looks[0].group = NO_GROUP;
+    source->looks[1].group = NO_GROUP;
+    source->full.group = NO_GROUP;
+}
+
+static void look_deinit(struct query_look *look)
+{
+    if (look->scratch != NULL) {
+        segment_scratch_destroy(look->scratch);
+    }
+}
+
+void query_source_deinit(struct query_source *source)
+{
+    segment_scratch_destroy(source->scratch);
+    look_deinit(&source->looks[0]);
+    look_deinit(&source->looks[1]);
+    look_deinit(&source->full);
+    memory_free(source->columns);
+    memory_free(source->steps);
+    memory_free(source->entries);
+    memory_free(source->later);
+    memory_free(source->matches);
+    arena_deinit(&source->filter_scratch);
+}
+
+static void reserve_rows(struct query_source *source, uint32_t row_count)
+{
+    if (row_count <= source->row_capacity) {
+        return;
+    }
+    size_t words = (size_t)row_count / 64 + 2;
+    source->row_capacity = row_count;
+    source->entries = memory_resize_array(source->entries, words, sizeof(uint64_t));
+    source->later = memory_resize_array(source->later, words, sizeof(uint64_t));
+    // Eight more bytes: the bitmaps are built from whole words of flags.
+    source->matches = memory_resize_array(source->matches, (size_t)row_count + 64, 1);
+    if (source->plan->filtered) {
+        source->steps = memory_resize_array(source->steps, row_count, sizeof(uint32_t));
+    }
+}
+
+/// Lets a filter clear `bits` in the steps of rows that have some of them.
+static void apply_filter(struct query_source *source, const struct filter_segment *filter,
+                         uint32_t bits)
+{
+    uint32_t count = source->rows.row_count;
+    uint32_t candidates = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        source->matches[i] = (source->steps[i] & bits) != 0;
+        candidates |= source->matches[i];
+    }
+    if (candidates == 0) {
+        return;
+    }
+    arena_reset(&source->filter_scratch);
+    filter_evaluate(filter, source->columns, count, &source->filter_scratch, source->matches);
+    for (uint32_t i = 0; i < count; i++) {
+        source->steps[i] &= source->matches[i] ? UINT32_MAX : ~bits;
+    }
+}
+
+static void fill_steps(struct query_source *source)
+{
+    const uint32_t *names = source->rows.columns[COLUMN_NAME].codes;
+    const struct query_segment *segment = source->segment;
+    for (uint32_t i = 0; i < source->rows.row_count; i++) {
+        source->steps[i] = segment->steps_of_name[names[i]];
+    }
+    if (segment->where != NULL) {
+        apply_filter(source, segment->where, UINT32_MAX);
+    }
+    for (uint32_t k = 0; k < source->plan->ask.step_count; k++) {
+        if (segment->step_where[k] != NULL) {
+            apply_filter(source, segment->step_where[k], UINT32_C(1) << k);
+        }
+    }
+}
+
+/// Bit 0: may fill step 1; bit 1: may fill a later step.
+static inline uint8_t kind_of(uint32_t steps)
+{
+    return (uint8_t)((steps & 1) | (uint32_t)(steps > 1) << 1);
+}
+
+static void fill_kinds(struct query_source *source)
+{
+    const uint32_t *names = source->rows.columns[COLUMN_NAME].codes;
+    const uint32_t *table = source->segment->steps_of_name;
+    uint32_t count = source->rows.row_count;
+    if (source->plan->filtered) {
+        for (uint32_t i = 0; i < count; i++) {
+            source->matches[i] = kind_of(source->steps[i]);
+        }
+    } else {
+        for (uint32_t i = 0; i < count; i++) {
+            source->matches[i] = kind_of(table[names[i]]);
+        }
+    }
+    memset(source->matches + count, 0, 64);
+}
+
+/// The lowest bits of eight bytes, side by side.
+static inline uint64_t gather_bits(uint64_t bytes)
+{
+    return (bytes & UINT64_C(0x0101010101010101)) * UINT64_C(0x0102040810204080) >> 56;
+}
+
+static void fill_bitmaps(struct query_source *source)
+{
+    uint32_t words = source->rows.row_count / 64 + 1;
+    for (uint32_t w = 0; w < words; w++) {
+        const uint8_t *kinds = source->matches + (size_t)w * 64;
+        uint64_t entries = 0;
+        uint64_t later = 0;
+        for (unsigned i = 0; i < 8; i++) {
+            uint64_t bytes = bytes_load_u64(kinds + (size_t)i * 8);
+            entries |= gather_bits(bytes) << (i * 8);
+            later |= gather_bits(bytes >> 1) << (i * 8);
+        }
+        source->entries[w] = entries;
+        source->later[w] = later;
+    }
+}
+
+static void prepare_rows(struct query_source *source)
+{
+    struct row_group *rows = &source->rows;
+    uint32_t own = source->segment->schema->column_count;
+    reserve_rows(source, rows->row_count);
+    memcpy(source->columns, rows->columns, own * sizeof(*source->columns));
+    source->times = rows->columns[COLUMN_TIME].integers;
+    source->sequences = source->plan->sequences ? rows->columns[COLUMN_SEQUENCE].integers : NULL;
+    if (source->plan->ask.step_count == 0) {
+        return;
+    }
+    if (source->plan->filtered) {
+        fill_steps(source);
+    }
+    fill_kinds(source);
+    fill_bitmaps(source);
+}
+
+/// Decodes the group at `source->group` and stands before its first user.
+static enum corong_status load_group(struct query_source *source, struct corong_error *error)
+{
+    TRY(query_tasks_check(source->tasks, error));
+    const struct query_segment *segment = source->segment;
+    int64_t start_us = clock_monotonic_us();
+    TRY(segment_reader_read(segment->reader, segment->groups[source->group], &segment->scan,
+                            source->scratch, &source->rows, error));
+    source->reading->read_us += clock_monotonic_us() - start_us;
+    prepare_rows(source);
+    source->user = 0;
+    source->row = 0;
+    source->row_end = 0;
+    return CORONG_OK;
+}
+
+/// Takes the user at `source->user`, or is done.
+static void stand_at_user(struct query_source *source)
+{
+    source->key = source->rows.user_keys[source->user];
+    source->row = source->row_end;
+    source->row_end += source->rows.user_row_counts[source->user];
+    source->done = source->has_end && hash128_compare(source->key, source->end) >= 0;
+    if (!source->done) {
+        source->reading->rows += source->row_end - source->row;
+    }
+}
+
+static struct segment_group_zone zone_at(const struct query_source *source, uint32_t group)
+{
+    struct segment_group_zone zone;
+    segment_reader_zone(source->segment->reader, source->segment->groups[group], &zone);
+    return zone;
+}
+
+/// Loads the group at `source->group` and stands at its first user; done where there is none.
+static enum corong_status enter_group(struct query_source *source, struct corong_error *error)
+{
+    if (source->group >= source->segment->group_count ||
+        (source->has_end &&
+         hash128_compare(zone_at(source, source->group).key_min, source->end) >= 0)) {
+        source->done = true;
+        return CORONG_OK;
+    }
+    TRY(load_group(source, error));
+    stand_at_user(source);
+    return CORONG_OK;
+}
+
+/// First group whose largest key is `from` or more.
+static uint32_t find_group(const struct query_source *source, struct hash128 from)
+{
+    uint32_t low = 0;
+    uint32_t high = source->segment->group_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (hash128_compare(zone_at(source, middle).key_max, from) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+enum corong_status query_source_seek(struct query_source *source, struct hash128 from,
+                                     const struct hash128 *end, struct corong_error *error)
+{
+    source->done = false;
+    source->has_end = end != NULL;
+    source->end = end == NULL ? (struct hash128){0} : *end;
+    source->group = find_group(source, from);
+    if (source->group >= source->segment->group_count ||
+        (source->has_end &&
+         hash128_compare(zone_at(source, source->group).key_min, source->end) >= 0)) {
+        source->done = true;
+        return CORONG_OK;
+    }
+    TRY(load_group(source, error));
+    while (hash128_compare(source->rows.user_keys[source->user], from) < 0) {
+        source->row_end += source->rows.user_row_counts[source->user];
+        source->user++;
+    }
+    stand_at_user(source);
+    return CORONG_OK;
+}
+
+enum corong_status query_source_next(struct query_source *source, struct corong_error *error)
+{
+    DCHECK(!source->done);
+    if (++source->user < source->rows.user_count) {
+        stand_at_user(source);
+        return CORONG_OK;
+    }
+    source->group++;
+    return enter_group(source, error);
+}
+
+bool query_source_continues(const struct query_source *source)
+{
+    return source->user + 1 == source->rows.user_count &&
+           source->group + 1 < source->segment->group_count &&
+           hash128_equal(zone_at(source, source->group + 1).key_min, source->key);
+}
+
+enum corong_status query_source_skip(struct query_source *source, struct corong_error *error)
+{
+    struct hash128 key = source->key;
+    if (source->user + 1 == source->rows.user_count) {
+        uint32_t next = source->group + 1;
+        while (next < source->segment->group_count &&
+               hash128_equal(zone_at(source, next).key_max, key)) {
+            next++;
+        }
+        source->group = next;
+        TRY(enter_group(source, error));
+    } else {
+        TRY(query_source_next(source, error));
+    }
+    if (!source->done && hash128_equal(source->key, key)) {
+        return query_source_next(source, error);
+    }
+    return CORONG_OK;
+}
+
+uint32_t query_source_possible(const struct query_source *source)
+{
+    uint64_t mask = source->rows.user_name_masks[source->user];
+    const uint64_t *bits = source->segment->name_bits;
+    uint32_t possible = 0;
+    for (uint32_t k = 0; k < source->plan->ask.step_count; k++) {
+        possible |= (uint32_t)((mask & bits[k]) != 0) << k;
+    }
+    return possible;
+}
+
+static enum corong_status look_load(struct query_source *source, struct query_look *look,
+                                    const struct segment_selection *selection, uint32_t group,
+                                    struct corong_error *error)
+{
+    if (look->scratch == NULL) {
+        look->scratch = segment_scratch_create();
+    }
+    int64_t start_us = clock_monotonic_us();
+    look->group = NO_GROUP;
+    TRY(segment_reader_read(source->segment->reader, source->segment->groups[group], selection,
+                            look->scratch, &look->rows, error));
+    look->group = group;
+    source->reading->read_us += clock_monotonic_us() - start_us;
+    return CORONG_OK;
+}
+
+enum corong_status query_source_look(struct query_source *source, uint32_t group,
+                                     const struct row_group **rows_out, struct corong_error *error)
+{
+    for (uint32_t i = 0; i < 2; i++) {
+        if (source->looks[i].group == group) {
+            *rows_out = &source->looks[i].rows;
+            return CORONG_OK;
+        }
+    }
+    struct query_look *look = &source->looks[source->look_turn];
+    source->look_turn ^= 1;
+    TRY(look_load(source, look, &source->segment->look, group, error));
+    *rows_out = &look->rows;
+    return CORONG_OK;
+}
+
+enum corong_status query_source_full(struct query_source *source, const struct row_group **rows_out,
+                                     struct corong_error *error)
+{
+    if (source->full.group != source->group) {
+        struct segment_selection all = {0};
+        for (uint32_t i = 0; i < source->segment->schema->column_count; i++) {
+            segment_select(&all, i);
+        }
+        TRY(look_load(source, &source->full, &all, source->group, error));
+    }
+    *rows_out = &source->full.rows;
+    return CORONG_OK;
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+/// One worker's view of one segment: row groups decoded one after the other, with the steps that each
+/// row may fill, standing at one user at a time.
+/// Thread: one worker.
+#pragma once
+
+#include "engine/query/query_plan.h"
+#include "engine/query/query_tasks.h"
+
+/// What a worker reads, for provenance.
+struct query_reading {
+    uint64_t rows;       ///< of users that the task owns
+    int64_t read_us;     ///< reading and decoding
+    int64_t match_us;    ///< all else
+};
+
+/// Some columns of some group, decoded apart from the scan. `group` is UINT32_MAX while empty.
+struct query_look {
+    struct segment_scratch *scratch;
+    uint32_t group;      ///< position in query_segment.groups
+    struct row_group rows;
+};
+
+struct query_source {
+    const struct query_plan *plan;
+    const struct query_segment *segment;
+    struct query_tasks *tasks;
+    struct query_reading *reading;
+    uint32_t index;              ///< of the segment
+    struct hash128 end;          ///< first key that is not the task's
+    bool has_end;
+    bool done;                   ///< no user left
+
+    uint32_t group;              ///< position in query_segment.groups of the loaded group
+    struct segment_scratch *scratch;
+    struct row_group rows;
+    const int64_t *times;
+    const int64_t *sequences;    ///< NULL where they never differ
+    struct column_values *columns; ///< of the plan's schema, for filters
+    uint32_t *steps;             ///< by row; filled only where filters exist
+    uint64_t *entries;           ///< bitmap: rows that may fill step 1
+    uint64_t *later;             ///< bitmap: rows that may fill a later step
+    uint8_t *matches;            ///< scratch of filters
+    uint32_t row_capacity;
+    struct arena filter_scratch;
+
+    uint32_t user;               ///< index in the group
+    struct hash128 key;
+    uint32_t row;                ///< next row of this user ...
+    uint32_t row_end;            ///< ... and the end of its rows in this group
+
+    struct query_look looks[2];  ///< the group before stays, for users that cross groups
+    uint32_t look_turn;
+    struct query_look full;      ///< all columns, for the order of simultaneous rows
+};
+
+void query_source_init(struct query_source *source, const struct query_plan *plan, uint32_t index,
+                       struct query_tasks *tasks, struct query_reading *reading);
+void query_source_deinit(struct query_source *source);
+/// Goes to the first user with a key of `from` or more; `end` (NULL: none) ends the task.
+CORONG_MUST_CHECK enum corong_status query_source_seek(struct query_source *source,
+                                                       struct hash128 from,
+                                                       const struct hash128 *end,
+                                                       struct corong_error *error);
+/// The next user, or the same user's rows in the next group, or done.
+CORONG_MUST_CHECK enum corong_status query_source_next(struct query_source *source,
+                                                       struct corong_error *error);
+/// Leaves the present user, groups that hold no other user are not decoded.
+CORONG_MUST_CHECK enum corong_status query_source_skip(struct query_source *source,
+                                                       struct corong_error *error);
+/// True where the present user's rows go on in the next group.
+bool query_source_continues(const struct query_source *source);
+/// Steps that the present user's rows in this group can fill at most, by name masks.
+uint32_t query_source_possible(const struct query_source *source);
+/// The looked-up columns of a group, by its position. Valid until the next but one call.
+CORONG_MUST_CHECK enum corong_status query_source_look(struct query_source *source, uint32_t group,
+                                                       const struct row_group **rows_out,
+                                                       struct corong_error *error);
+/// All columns of the loaded group. Valid until the next call.
+CORONG_MUST_CHECK enum corong_status query_source_full(struct query_source *source,
+                                                       const struct row_group **rows_out,
+                                                       struct corong_error *error);
+
+/// Steps that a row of the loaded group may fill.
+static inline uint32_t query_source_steps(const struct query_source *source, uint32_t row)
+{
+    if (source->plan->filtered) {
+        return source->steps[row];
+    }
+    return source->segment->steps_of_name[source->rows.columns[COLUMN_NAME].codes[row]];
+}

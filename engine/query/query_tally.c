@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/query/query_tally.h"
+
+#include "storage/base/clock.h"
+#include "storage/base/invariant.h"
+#include "storage/base/memory.h"
+
+static int64_t day_of(int64_t time_us)
+{
+    int64_t day = time_us / MICROSECONDS_PER_DAY;
+    return day - (time_us % MICROSECONDS_PER_DAY < 0);
+}
+
+void query_tally_init(struct query_tally *tally, const struct query_plan *plan,
+                      uint32_t step_count)
+{
+    *tally = (struct query_tally){.step_count = step_count};
+    if (plan->time_max_us >= plan->time_min_us) {
+        tally->first_day = day_of(plan->time_min_us);
+        tally->day_count = (uint32_t)(day_of(plan->time_max_us) - tally->first_day + 1);
+    }
+    tally->days =
+        memory_allocate_zeroed((size_t)tally->day_count * step_count + 1, sizeof(uint64_t));
+}
+
+void query_tally_deinit(struct query_tally *tally)
+{
+    for (uint32_t k = 0; k < tally->step_count; k++) {
+        memory_free(tally->samples[k].slices);
+        memory_free(tally->samples[k].from_entry_us);
+        memory_free(tally->samples[k].from_previous_us);
+    }
+    memory_free(tally->ended);
+    memory_free(tally->open);
+    memory_free(tally->money);
+    memory_free(tally->days);
+    query_table_deinit(&tally->money_keys);
+}
+
+static void reserve_slice(struct query_tally *tally, uint32_t slice)
+{
+    if (slice >= tally->slice_capacity) {
+        uint32_t width = tally->step_count + 1;
+        uint32_t capacity = slice < 8 ? 16 : slice * 2;
+        size_t old_size = (size_t)tally->slice_capacity * width;
+        size_t grown = (size_t)capacity * width - old_size;
+        tally->ended =
+            memory_resize_array(tally->ended, (size_t)capacity * width, sizeof(uint64_t));
+        tally->open = memory_resize_array(tally->open, (size_t)capacity * width, sizeof(uint64_t));
+        memset(tally->ended + old_size, 0, grown * sizeof(uint64_t));
+        memset(tally->open + old_size, 0, grown * sizeof(uint64_t));
+        tally->slice_capacity = capacity;
+    }
+    tally->slice_count = slice >= tally->slice_count ? slice + 1 : tally->slice_count;
+}
+
+static void reserve_sample(struct query_samples *samples, bool previous)
+{
+    if (samples->count < samples->capacity) {
+        return;
+    }
+    size_t capacity = samples->capacity == 0 ? 1024 : samples->capacity * 2;
+    samples->slices = memory_resize_array(samples->slices, capacity, sizeof(uint32_t));
+    samples->from_entry_us =
+        memory_resize_array(samples->from_entry_us, capacity, sizeof(int64_t));
+    if (previous) {
+        samples->from_previous_us =
+            memory_resize_array(samples->from_previous_us, capacity, sizeof(int64_t));
+    }
+    samples->capacity = capacity;
+}
+
+static void add_sample(struct query_tally *tally, uint32_t slice, uint32_t step,
+                       const int64_t *matched_us)
+{
+    struct query_samples *samples = &tally->samples[step];
+    reserve_sample(samples, step > 1);
+    samples->slices[samples->count] = slice;
+    samples->from_entry_us[samples->count] = matched_us[step] - matched_us[0];
+    if (step > 1) {
+        samples->from_previous_us[samples->count] = matched_us[step] - matched_us[step - 1];
+    }
+    samples->count++;
+}
+
+void query_tally_attempt(struct query_tally *tally, uint32_t slice, uint32_t level, bool open,
+                         const int64_t *matched_us)
+{
+    DCHECK(level > 0 && level <= tally->step_count);
+    reserve_slice(tally, slice);
+    size_t at = (size_t)slice * (tally->step_count + 1) + level;
+    tally->ended[at]++;
+    tally->open[at] += open;
+    for (uint32_t k = 0; k < level; k++) {
+        int64_t day = day_of(matched_us[k]) - tally->first_day;
+        DCHECK(day >= 0 && day < tally->day_count);
+        tally->days[(size_t)day * tally->step_count + k]++;
+        if (k > 0) {
+            add_sample(tally, slice, k, matched_us);
+        }
+    }
+}
+
+void query_tally_money(struct query_tally *tally, const struct query_money_key *key,
+                       int64_t amount)
+{
+    uint32_t number = query_table_number(&tally->money_keys,
+                                         (struct text){(const char *)key, sizeof(*key)});
+    if (number >= tally->money_capacity) {
+        uint32_t capacity = tally->money_capacity == 0 ? 64 : tally->money_capacity * 2;
+        tally->money = memory_resize_array(tally->money, capacity, sizeof(*tally->money));
+        memset(tally->money + tally->money_capacity, 0,
+               (size_t)(capacity - tally->money_capacity) * sizeof(*tally->money));
+        tally->money_capacity = capacity;
+    }
+    tally->money[number].revenue += amount;
+    tally->money[number].orders++;
+}
+
+uint64_t query_tally_bytes(const struct query_tally *tally)
+{
+    uint64_t bytes =
+        (uint64_t)tally->slice_capacity * (tally->step_count + 1) * 2 * sizeof(uint64_t) +
+        (uint64_t)tally->day_count * tally->step_count * sizeof(uint64_t) +
+        query_table_bytes(&tally->money_keys) +
+        (uint64_t)tally->money_capacity * sizeof(*tally->money);
+    for (uint32_t k = 1; k < tally->step_count; k++) {
+        bytes += tally->samples[k].capacity *
+                 (sizeof(uint32_t) + sizeof(int64_t) * (k > 1 ? 2 : 1));
+    }
+    return bytes;
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Sums of one worker over reported attempts: levels and open attempts per slice, durations per step,
+/// money per slice, step and currency, throughput per day. All integers: the order of additions and
+/// the number of workers cannot be seen in a result.
+/// Thread: one worker, then the caller.
+#pragma once
+
+#include "engine/query/query_plan.h"
+#include "engine/query/query_table.h"
+
+/// Durations of the attempts that made one step, with their slices.
+struct query_samples {
+    uint32_t *slices;
+    int64_t *from_entry_us;
+    int64_t *from_previous_us; ///< NULL for step 2, where it equals from_entry_us
+    uint64_t count;
+    uint64_t capacity;
+};
+
+struct query_money_key {
+    uint32_t slice;
+    uint32_t step;
+    uint32_t currency; ///< value number
+};
+
+struct query_money_sum {
+    __int128 revenue;
+    uint64_t orders;
+};
+
+struct query_tally {
+    uint32_t step_count;
+    uint32_t slice_count;
+    uint32_t slice_capacity;
+    uint64_t *ended;           ///< by slice and level, (step_count + 1) each
+    uint64_t *open;            ///< likewise
+    struct query_samples samples[FUNNEL_STEP_COUNT_MAX]; ///< from step 2 on
+    struct query_table money_keys;
+    struct query_money_sum *money;
+    uint32_t money_capacity;
+    int64_t first_day;
+    uint32_t day_count;
+    uint64_t *days;            ///< by day and step
+    uint64_t charged_bytes;
+};
+
+/// Days from that of `plan->time_min_us` to that of `plan->time_max_us`.
+void query_tally_init(struct query_tally *tally, const struct query_plan *plan,
+                      uint32_t step_count);
+void query_tally_deinit(struct query_tally *tally);
+/// Counts one attempt that matched `level` steps at these times.
+void query_tally_attempt(struct query_tally *tally, uint32_t slice, uint32_t level, bool open,
+                         const int64_t *matched_us);
+void query_tally_money(struct query_tally *tally, const struct query_money_key *key,
+                       int64_t amount);
+uint64_t query_tally_bytes(const struct query_tally *tally);

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/query/query_units.h"
+
+#include "storage/base/clock.h"
+#include "storage/base/invariant.h"
+
+void query_units_init(struct query_units *units, const struct query_plan *plan,
+                      const struct query_funnel *query, struct query_tasks *tasks,
+                      query_report_function *report, void *context)
+{
+    const struct funnel *funnel = &query->funnel;
+    *units = (struct query_units){
+        .plan = plan, .funnel = funnel, .tasks = tasks, .report = report, .context = context};
+    units->rule = (struct match_rule){.step_count = funnel->step_count,
+                                      .window_us = funnel->window_us,
+                                      .ties = funnel->ties,
+                                      .attempts = funnel->attempts};
+    units->per_session = funnel->unit == FUNNEL_UNIT_SESSION;
+    units->in_sessions = units->per_session || funnel->window_session;
+    units->rows_after = plan->time_max_us > plan->as_of_us;
+    units->gather.tasks = tasks;
+    units->gather.window_us = funnel->window_us;
+    units->gather.entries = query->range;
+    if (query->range.to_us == QUERY_TIME_NONE) {
+        units->gather.entries.to_us = INT64_MAX;
+    }
+    units->session.timeout_us =
+        query->session_timeout_us == 0 ? SESSION_TIMEOUT_DEFAULT_US : query->session_timeout_us;
+    query_cursor_init(&units->cursor, plan, tasks, &units->reading);
+}
+
+void query_units_deinit(struct query_units *units)
+{
+    query_cursor_deinit(&units->cursor);
+    query_gather_deinit(&units->gather);
+}
+
+enum corong_status query_units_look(struct query_units *units, struct query_place place,
+                                    const struct row_group **rows_out, struct corong_error *error)
+{
+    return query_source_look(&units->cursor.sources[place.source], place.group, rows_out, error);
+}
+
+/// SEMANTICS 5: not won, and events at or after as-of could still make it won through a stored entry.
+static bool may_convert(const struct query_units *units, bool last_session)
+{
+    const struct query_gather *gather = &units->gather;
+    int64_t as_of_us = units->plan->as_of_us;
+    int64_t entry_us = units->rule.attempts == FUNNEL_ATTEMPTS_FIRST ? gather->first_entry_us
+                                                                     : gather->last_entry_us;
+    if (as_of_us > query_time_add(entry_us, units->rule.window_us)) {
+        return false;
+    }
+    return !units->in_sessions ||
+           (last_session && query_session_joins(&units->session, as_of_us));
+}
+
+/// Matches what was gathered.
+static void match(struct query_units *units, bool last_session, struct query_attempt *attempt)
+{
+    struct query_gather *gather = &units->gather;
+    struct match_result result = {0};
+    if (gather->has_entry) {
+        funnel_match(&units->rule, gather->events, gather->count, &result);
+    }
+    attempt->level = result.level;
+    attempt->open = result.level > 0 && result.level < units->rule.step_count &&
+                    may_convert(units, last_session);
+    for (uint32_t k = 0; k < result.level; k++) {
+        attempt->matched_us[k] = gather->events[result.events[k]].time_us;
+        attempt->places[k] = query_gather_place(gather, result.events[k]);
+    }
+}
+
+/// Ends a session: a unit of its own, or a candidate for the user's reported attempt. Sessions come in
+/// order of time, so the first of the best ones is the one that reached its level earliest.
+static enum corong_status end_session(struct query_units *units, bool last,
+                                      struct corong_error *error)
+{
+    if (!units->gather.has_entry) {
+        query_gather_reset(&units->gather);
+        return CORONG_OK;
+    }
+    struct query_attempt attempt;
+    match(units, last, &attempt);
+    query_gather_reset(&units->gather);
+    if (units->per_session) {
+        return attempt.level == 0 ? CORONG_OK
+                                  : units->report(units->context, units, &attempt, error);
+    }
+    bool open = attempt.open;
+    bool first_only = units->rule.attempts == FUNNEL_ATTEMPTS_FIRST;
+    if (units->attempt.level == 0 || (!first_only && attempt.level > units->attempt.level)) {
+        units->attempt = attempt;
+    } else if (!first_only) {
+        units->attempt.open = open && units->attempt.level < units->rule.step_count;
+    }
+    return CORONG_OK;
+}
+
+/// Counts the rows after as-of at the end of a run and returns where they begin.
+static uint32_t cut_as_of(struct query_units *units, const struct query_source *source,
+                          uint32_t begin, uint32_t end)
+{
+    while (end > begin && source->times[end - 1] > units->plan->as_of_us) {
+        units->after_as_of++;
+        end--;
+    }
+    return end;
+}
+
+static uint64_t step_bits(const struct query_source *source, uint32_t word, uint32_t begin,
+                          uint32_t end)
+{
+    uint64_t bits = source->entries[word] | source->later[word];
+    uint32_t first = word * 64;
+    bits &= begin > first ? UINT64_MAX << (begin - first) : UINT64_MAX;
+    return end - first < 64 ? bits & ((UINT64_C(1) << (end - first)) - 1) : bits;
+}
+
+/// Run of a user whose sessions do not matter: only rows with a step are visited.
+static enum corong_status run_steps(void *context, struct query_source *source, uint32_t begin,
+                                    uint32_t end, struct corong_error *error)
+{
+    struct query_units *units = context;
+    const struct query_range *rows = &units->plan->ask.rows;
+    end = cut_as_of(units, source, begin, end);
+    for (uint32_t word = begin / 64; word * 64 < end; word++) {
+        for (uint64_t bits = step_bits(source, word, begin, end); bits != 0; bits &= bits - 1) {
+            uint32_t row = word * 64 + (uint32_t)__builtin_ctzll(bits);
+            int64_t time_us = source->times[row];
+            if (time_us < rows->from_us || time_us > rows->to_us) {
+                continue;
+            }
+            units->events_matched++;
+            TRY(query_gather_add(&units->gather, source, row, query_source_steps(source, row),
+                                 error));
+        }
+    }
+    return CORONG_OK;
+}
+
+/// Run of a user whose sessions matter: every row moves the session on.
+static enum corong_status run_sessions(void *context, struct query_source *source, uint32_t begin,
+                                       uint32_t end, struct corong_error *error)
+{
+    struct query_units *units = context;
+    end = cut_as_of(units, source, begin, end);
+    for (uint32_t row = begin; row < end; row++) {
+        struct query_session_rule ended = units->session;
+        if (query_session_step(&units->session, source->times[row]) && ended.any) {
+            TRY(end_session(units, false, error));
+        }
+        uint32_t steps = query_source_steps(source, row);
+        if (steps != 0) {
+            units->events_matched++;
+            TRY(query_gather_add(&units->gather, source, row, steps, error));
+        }
+    }
+    return CORONG_OK;
+}
+
+static enum corong_status user_by_steps(struct query_units *units, struct corong_error *error)
+{
+    query_gather_reset(&units->gather);
+    TRY(query_cursor_rows(&units->cursor, run_steps, units, error));
+    if (!units->gather.has_entry) {
+        return CORONG_OK;
+    }
+    struct query_attempt attempt;
+    match(units, true, &attempt);
+    return attempt.level == 0 ? CORONG_OK
+                              : units->report(units->context, units, &attempt, error);
+}
+
+static enum corong_status user_by_sessions(struct query_units *units, struct corong_error *error)
+{
+    query_gather_reset(&units->gather);
+    units->session.any = false;
+    units->attempt.level = 0;
+    TRY(query_cursor_rows(&units->cursor, run_sessions, units, error));
+    TRY(end_session(units, true, error));
+    if (units->per_session || units->attempt.level == 0) {
+        return CORONG_OK;
+    }
+    return units->report(units->context, units, &units->attempt, error);
+}
+
+enum corong_status query_units_task(struct query_units *units, uint32_t task,
+                                    struct corong_error *error)
+{
+    int64_t start_us = clock_monotonic_us();
+    int64_t read_before_us = units->reading.read_us;
+    TRY(query_cursor_seek(&units->cursor, task, error));
+    while (query_cursor_next(&units->cursor)) {
+        units->users_read++;
+        if ((units->cursor.possible & 1) == 0 && !units->rows_after) {
+            units->users_skipped++;
+            TRY(query_cursor_skip(&units->cursor, error));
+            continue;
+        }
+        TRY(units->in_sessions ? user_by_sessions(units, error) : user_by_steps(units, error));
+    }
+    units->reading.match_us +=
+        clock_monotonic_us() - start_us - (units->reading.read_us - read_before_us);
+    return CORONG_OK;
+}
+
+void query_units_add_work(const struct query_units *units, struct query_work *work)
+{
+    work->after_as_of += units->after_as_of;
+    work->events_read += units->reading.rows;
+    work->events_matched += units->events_matched;
+    work->users_read += units->users_read;
+    work->users_skipped += units->users_skipped;
+    work->read_us += units->reading.read_us;
+    work->match_us += units->reading.match_us;
+}
