@@ -46,7 +46,7 @@ static size_t collect_rows(struct query_outcome *outcome, struct money_row *rows
             struct query_money_key key;
             memcpy(&key, part->tally.money_keys.keys[i].bytes, sizeof(key));
             struct money_row row = {
-                .output = outcome->output_of_slice[p][key.slice],
+                .output = outcome->rank.output_of_slice[p][key.slice],
                 .step = key.step,
                 .currency = query_slices_text(&part->slices, key.currency, outcome->arena),
                 .revenue = part->tally.money[i].revenue,

@@ -6,39 +6,7 @@
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 
-#include <stdlib.h>
-
-#define NO_OUTPUT UINT32_MAX
-
-/// A slice of all workers together.
-struct ranked {
-    uint64_t reached;
-    struct text *values;
-    uint32_t value_count;
-    uint32_t number; ///< of its key
-};
-
-static int compare_values(struct text left, struct text right)
-{
-    if ((left.bytes == NULL) != (right.bytes == NULL)) {
-        return left.bytes == NULL ? -1 : 1;
-    }
-    return text_compare(left, right);
-}
-
-static int compare_ranked(const void *left, const void *right)
-{
-    const struct ranked *a = left;
-    const struct ranked *b = right;
-    if (a->reached != b->reached) {
-        return a->reached > b->reached ? -1 : 1;
-    }
-    int order = 0;
-    for (uint32_t i = 0; i < a->value_count && order == 0; i++) {
-        order = compare_values(a->values[i], b->values[i]);
-    }
-    return order;
-}
+#include <string.h>
 
 static uint64_t slice_reached(const struct query_tally *tally, uint32_t slice)
 {
@@ -50,76 +18,22 @@ static uint64_t slice_reached(const struct query_tally *tally, uint32_t slice)
     return reached;
 }
 
-/// All slices, as they are found.
-struct ranking {
-    struct query_table keys;
-    struct text_buffer key;
-    struct ranked *slices;
-    uint32_t capacity;
-};
-
-/// The number of a part's slice among all.
-static uint32_t number_slice(struct query_outcome *outcome, struct ranking *ranking,
-                             const struct query_slices *slices, uint32_t slice)
+/// Ranks the slices of all parts by the attempts that have an entry.
+static void rank_parts(struct query_outcome *outcome, uint32_t top)
 {
-    text_buffer_reset(&ranking->key);
-    query_slices_key(slices, slice, &ranking->key);
-    uint32_t known = ranking->keys.count;
-    uint32_t number = query_table_number(
-        &ranking->keys, (struct text){ranking->key.bytes, ranking->key.size});
-    if (number < known) {
-        return number;
-    }
-    if (number == ranking->capacity) {
-        ranking->capacity = ranking->capacity == 0 ? 64 : ranking->capacity * 2;
-        ranking->slices =
-            memory_resize_array(ranking->slices, ranking->capacity, sizeof(*ranking->slices));
-    }
-    ranking->slices[number] = (struct ranked){
-        .values = query_slices_texts(slices, slice, &outcome->scratch),
-        .value_count = slices->count,
-        .number = number,
-    };
-    return number;
-}
-
-/// Numbers the slices of all parts; output_of_slice holds these numbers for now.
-static void number_slices(struct query_outcome *outcome, struct ranking *ranking)
-{
-    outcome->output_of_slice =
-        arena_allocate(&outcome->scratch, (size_t)outcome->part_count * sizeof(uint32_t *));
+    struct query_rank_part *parts =
+        arena_allocate(&outcome->scratch, outcome->part_count * sizeof(*parts));
     for (uint32_t p = 0; p < outcome->part_count; p++) {
         const struct query_part *part = outcome->parts[p];
-        uint32_t *numbers = arena_allocate(
-            &outcome->scratch, ((size_t)part->tally.slice_count + 1) * sizeof(*numbers));
-        outcome->output_of_slice[p] = numbers;
-        for (uint32_t s = 0; s < part->tally.slice_count; s++) {
-            uint64_t reached = slice_reached(&part->tally, s);
-            numbers[s] = NO_OUTPUT;
-            if (reached > 0) {
-                numbers[s] = number_slice(outcome, ranking, &part->slices, s);
-                ranking->slices[numbers[s]].reached += reached;
-            }
+        uint32_t count = part->tally.slice_count;
+        uint64_t *counts =
+            arena_allocate(&outcome->scratch, ((size_t)count + 1) * sizeof(*counts));
+        for (uint32_t s = 0; s < count; s++) {
+            counts[s] = slice_reached(&part->tally, s);
         }
+        parts[p] = (struct query_rank_part){&part->slices, count, counts};
     }
-}
-
-/// Replaces the numbers by places in the answer: rank, or the last place for `(other)`.
-static void place_slices(struct query_outcome *outcome, const struct ranking *ranking,
-                         uint32_t listed)
-{
-    uint32_t count = ranking->keys.count;
-    uint32_t *outputs = memory_allocate(((size_t)count + 1) * sizeof(*outputs));
-    for (uint32_t rank = 0; rank < count; rank++) {
-        outputs[ranking->slices[rank].number] = rank < listed ? rank : listed;
-    }
-    for (uint32_t p = 0; p < outcome->part_count; p++) {
-        uint32_t *numbers = outcome->output_of_slice[p];
-        for (uint32_t s = 0; s < outcome->parts[p]->tally.slice_count; s++) {
-            numbers[s] = numbers[s] == NO_OUTPUT ? NO_OUTPUT : outputs[numbers[s]];
-        }
-    }
-    memory_free(outputs);
+    query_rank_slices(&outcome->rank, parts, outcome->part_count, top, &outcome->scratch);
 }
 
 static void slice_init(const struct query_outcome *outcome, struct query_slice *slice,
@@ -140,32 +54,24 @@ static void slice_init(const struct query_outcome *outcome, struct query_slice *
     }
 }
 
-/// Ranks the slices and makes the listed ones, `(other)` and the total, all of them empty.
-static void rank_slices(struct query_outcome *outcome, struct query_funnel_result *result)
+/// Makes the listed slices, `(other)` and the total, all of them empty.
+static void make_slices(struct query_outcome *outcome, struct query_funnel_result *result)
 {
     const struct query_funnel *query = outcome->query;
-    struct ranking ranking = {0};
-    number_slices(outcome, &ranking);
-    uint32_t count = ranking.keys.count;
-    if (count > 0) {
-        qsort(ranking.slices, count, sizeof(*ranking.slices), compare_ranked);
-    }
     uint32_t top = query->top == 0 ? QUERY_TOP_DEFAULT : query->top;
-    uint32_t listed = query->by_count == 0 ? 0 : (count < top ? count : top);
-    place_slices(outcome, &ranking, listed);
-    outcome->output_count = listed + 1;
-    result->slice_count = listed;
-    result->slices = arena_allocate(outcome->arena, ((size_t)listed + 1) * sizeof(*result->slices));
-    for (uint32_t i = 0; i < listed; i++) {
-        slice_init(outcome, &result->slices[i], ranking.slices[i].values);
+    rank_parts(outcome, query->by_count == 0 ? 0 : top);
+    const struct query_rank *rank = &outcome->rank;
+    outcome->output_count = rank->listed + 1;
+    result->slice_count = rank->listed;
+    result->slices =
+        arena_allocate(outcome->arena, ((size_t)rank->listed + 1) * sizeof(*result->slices));
+    for (uint32_t i = 0; i < rank->listed; i++) {
+        slice_init(outcome, &result->slices[i], rank->values[i]);
     }
     slice_init(outcome, &result->other, NULL);
     slice_init(outcome, &result->total, NULL);
-    result->has_other = query->by_count > 0 && count > listed;
-    result->other_slice_count = query->by_count > 0 ? count - listed : 0;
-    memory_free(ranking.slices);
-    text_buffer_deinit(&ranking.key);
-    query_table_deinit(&ranking.keys);
+    result->has_other = query->by_count > 0 && rank->slice_count > rank->listed;
+    result->other_slice_count = query->by_count > 0 ? rank->slice_count - rank->listed : 0;
 }
 
 /// Adds attempts that ended at `level`.
@@ -193,8 +99,8 @@ static void add_levels(struct query_outcome *outcome, struct query_slice **outpu
     for (uint32_t p = 0; p < outcome->part_count; p++) {
         const struct query_tally *tally = &outcome->parts[p]->tally;
         for (uint32_t s = 0; s < tally->slice_count; s++) {
-            uint32_t output = outcome->output_of_slice[p][s];
-            for (uint32_t level = 1; output != NO_OUTPUT && level <= tally->step_count; level++) {
+            uint32_t output = outcome->rank.output_of_slice[p][s];
+            for (uint32_t level = 1; output != QUERY_RANK_NONE && level <= tally->step_count; level++) {
                 size_t at = (size_t)s * (tally->step_count + 1) + level;
                 add_ended(outputs[output], tally->step_count, level, tally->ended[at],
                           tally->open[at]);
@@ -212,7 +118,7 @@ static void scatter_samples(struct query_outcome *outcome, uint32_t step, bool f
     for (uint32_t p = 0; p < outcome->part_count; p++) {
         const struct query_samples *samples = &outcome->parts[p]->tally.samples[step];
         for (uint64_t i = 0; i < samples->count; i++) {
-            ends[outcome->output_of_slice[p][samples->slices[i]] + 1]++;
+            ends[outcome->rank.output_of_slice[p][samples->slices[i]] + 1]++;
         }
     }
     for (uint32_t o = 0; o < outcome->output_count; o++) {
@@ -222,7 +128,7 @@ static void scatter_samples(struct query_outcome *outcome, uint32_t step, bool f
         const struct query_samples *samples = &outcome->parts[p]->tally.samples[step];
         const int64_t *from = from_previous ? samples->from_previous_us : samples->from_entry_us;
         for (uint64_t i = 0; i < samples->count; i++) {
-            values[ends[outcome->output_of_slice[p][samples->slices[i]]]++] = from[i];
+            values[ends[outcome->rank.output_of_slice[p][samples->slices[i]]]++] = from[i];
         }
     }
 }
@@ -303,7 +209,7 @@ enum corong_status query_outcome_fill(struct query_outcome *outcome,
 {
     ASSERT(outcome->part_count > 0);
     *result_out = (struct query_funnel_result){0};
-    rank_slices(outcome, result_out);
+    make_slices(outcome, result_out);
     struct query_slice **outputs =
         arena_allocate(&outcome->scratch, outcome->output_count * sizeof(struct query_slice *));
     for (uint32_t i = 0; i < result_out->slice_count; i++) {

@@ -3,6 +3,7 @@
 /// summed into the listed ones, `(other)` and the total. Thread: the caller's, after the workers.
 #pragma once
 
+#include "engine/query/query_rank.h"
 #include "engine/query/query_slices.h"
 #include "engine/query/query_tally.h"
 #include "engine/query/query_tasks.h"
@@ -20,7 +21,7 @@ struct query_outcome {
     uint32_t part_count;
     struct arena *arena;        ///< where the result lives
     struct arena scratch;
-    uint32_t **output_of_slice; ///< by part and slice: where it is shown; UINT32_MAX where empty
+    struct query_rank rank;
     uint32_t output_count;      ///< listed slices, and one more for `(other)`
 };
 

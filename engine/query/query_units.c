@@ -33,6 +33,7 @@ void query_units_deinit(struct query_units *units)
 {
     query_cursor_deinit(&units->cursor);
     query_gather_deinit(&units->gather);
+    text_buffer_deinit(&units->user_id);
 }
 
 enum corong_status query_units_look(struct query_units *units, struct query_place place,
@@ -186,6 +187,18 @@ static enum corong_status user_by_sessions(struct query_units *units, struct cor
     return units->report(units->context, units, &units->attempt, error);
 }
 
+/// Keeps the user's id: its row group may be gone when its attempt is known.
+static void keep_id(struct query_units *units)
+{
+    const struct query_source *source = &units->cursor.sources[units->cursor.parts[0]];
+    const struct row_group *rows = &source->rows;
+    uint32_t start = rows->id_offsets[source->user];
+    text_buffer_reset(&units->user_id);
+    text_buffer_append(&units->user_id, rows->id_bytes + start,
+                       rows->id_offsets[source->user + 1] - start);
+    units->user_namespace = rows->user_flags[source->user] & USER_NAMESPACE_MASK;
+}
+
 enum corong_status query_units_task(struct query_units *units, uint32_t task,
                                     struct corong_error *error)
 {
@@ -198,6 +211,9 @@ enum corong_status query_units_task(struct query_units *units, uint32_t task,
             units->users_skipped++;
             TRY(query_cursor_skip(&units->cursor, error));
             continue;
+        }
+        if (units->plan->ask.ids) {
+            keep_id(units);
         }
         TRY(units->in_sessions ? user_by_sessions(units, error) : user_by_steps(units, error));
     }

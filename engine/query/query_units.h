@@ -37,6 +37,8 @@ struct query_units {
     struct query_reading reading;
     struct query_gather gather;
     struct query_session_rule session;
+    struct text_buffer user_id;    ///< of the present user, where the plan asks for ids
+    uint8_t user_namespace;
     struct query_attempt attempt;  ///< best session of the user, where sessions are not units
     uint64_t users_read;
     uint64_t users_skipped;
