@@ -15,9 +15,10 @@
 #define BATCH_CAPACITY_MAX (256u << 10)
 #define TAIL_BUDGET_MIN (UINT64_C(2) << 20)
 
-// How the memory limit is divided: eighths for rings and tails, the rest for live users.
+// How the memory limit is divided: in eighths, for rings, tails and live users.
 #define RING_EIGHTHS 1u
 #define TAIL_EIGHTHS 4u
+#define LIVE_EIGHTHS 3u
 
 static uint32_t shard_count_of(const struct engine_options *options)
 {
@@ -52,7 +53,9 @@ static enum corong_status plan_rings(struct engine *engine, struct corong_error 
     uint64_t channel_count = (uint64_t)options->producer_count * options->shard_count;
     uint64_t needed = channel_count * BATCH_COUNT * BATCH_CAPACITY_MIN * 8 / RING_EIGHTHS;
     uint64_t for_tails = options->shard_count * TAIL_BUDGET_MIN * 8 / TAIL_EIGHTHS;
+    uint64_t for_live = options->shard_count * live_budget_min(&engine->plan) * 8 / LIVE_EIGHTHS;
     needed = needed > for_tails ? needed : for_tails;
+    needed = needed > for_live ? needed : for_live;
     if (options->memory_limit_bytes < needed) {
         return error_set(
             error, CORONG_NO_MEMORY,
@@ -75,27 +78,49 @@ static enum corong_status plan_rings(struct engine *engine, struct corong_error 
     return CORONG_OK;
 }
 
-static void create_shards(struct engine *engine)
+static enum corong_status plan_memory(struct engine *engine, struct corong_error *error)
 {
     const struct engine_options *options = &engine->options;
-    engine->shards = memory_allocate_zeroed(options->shard_count, sizeof(struct shard *));
-    for (uint32_t i = 0; i < options->shard_count; i++) {
-        struct shard_options shard = {
-            .index = i,
-            .route = &engine->route,
-            .tail =
-                {
-                    .format = &engine->format,
-                    .secret = store_secret(options->store),
-                    .directory = store_segment_directory(options->store),
-                    .period_us = store_period_us(options->store),
-                    .zstd_level = options->zstd_level == 0 ? 1 : options->zstd_level,
-                    .budget_bytes =
-                        options->memory_limit_bytes / 8 * TAIL_EIGHTHS / options->shard_count,
-                },
-            .owner = engine_commit_owner(engine),
-        };
-        engine->shards[i] = shard_create(&shard);
+    TRY(live_plan_init(&engine->plan, options->definitions, options->schema, error));
+    enum corong_status status = plan_rings(engine, error);
+    if (status != CORONG_OK) {
+        live_plan_deinit(&engine->plan);
+    }
+    return status;
+}
+
+static struct shard_options plan_shard(struct engine *engine, uint32_t index)
+{
+    const struct engine_options *options = &engine->options;
+    const struct hash_secret *secret = store_secret(options->store);
+    uint64_t eighth = options->memory_limit_bytes / 8 / options->shard_count;
+    return (struct shard_options){
+        .index = index,
+        .route = &engine->route,
+        .tail = {.format = &engine->format,
+                 .secret = secret,
+                 .directory = store_segment_directory(options->store),
+                 .period_us = store_period_us(options->store),
+                 .zstd_level = options->zstd_level == 0 ? 1 : options->zstd_level,
+                 .budget_bytes = eighth * TAIL_EIGHTHS},
+        .live = {.plan = &engine->plan,
+                 .format = &engine->format,
+                 .secret = secret,
+                 .budget_bytes = eighth * LIVE_EIGHTHS,
+                 .session_timeout_us = options->session_timeout_us > 0
+                                           ? options->session_timeout_us
+                                           : SESSION_TIMEOUT_DEFAULT_US},
+        .owner = engine_commit_owner(engine),
+    };
+}
+
+static void create_shards(struct engine *engine)
+{
+    uint32_t count = engine->options.shard_count;
+    engine->shards = memory_allocate_zeroed(count, sizeof(struct shard *));
+    for (uint32_t i = 0; i < count; i++) {
+        struct shard_options options = plan_shard(engine, i);
+        engine->shards[i] = shard_create(&options);
     }
 }
 
@@ -130,7 +155,7 @@ enum corong_status engine_open(struct engine **engine_out, const struct engine_o
     engine->options = *options;
     engine->options.shard_count = shard_count_of(options);
     event_format_init(&engine->format, options->schema);
-    enum corong_status status = plan_rings(engine, error);
+    enum corong_status status = plan_memory(engine, error);
     if (status != CORONG_OK) {
         memory_free(engine);
         return status;
@@ -278,6 +303,7 @@ void engine_close(struct engine *engine)
         shard_destroy(engine->shards[i]);
     }
     route_deinit(&engine->route);
+    live_plan_deinit(&engine->plan);
     for (uint32_t i = 0; i < engine->options.producer_count; i++) {
         engine_cut_release(&engine->producers[i].cuts[0]);
         engine_cut_release(&engine->producers[i].cuts[1]);
@@ -290,29 +316,4 @@ void engine_close(struct engine *engine)
     pthread_cond_destroy(&engine->changed);
     pthread_mutex_destroy(&engine->lock);
     memory_free(engine);
-}
-
-static uint64_t ring_memory(const struct engine *engine)
-{
-    return route_memory(&engine->route.options);
-}
-
-void engine_live_read(struct engine *engine, struct arena *arena, struct engine_live_view *view_out)
-{
-    (void)arena;
-    *view_out = (struct engine_live_view){.events = route_event_count(&engine->route),
-                                          .memory_bytes = ring_memory(engine)};
-    for (uint32_t i = 0; i < engine->options.shard_count; i++) {
-        const struct shard_counters *counters = shard_counters(engine->shards[i]);
-        view_out->users += shard_counters_get(&counters->users);
-        view_out->users_evicted += shard_counters_get(&counters->users_evicted);
-        view_out->pending += shard_counters_get(&counters->pending);
-        view_out->sessions += shard_counters_get(&counters->sessions);
-        view_out->live_state_bytes += shard_counters_get(&counters->live_state_bytes);
-        view_out->memory_bytes += shard_counters_get(&counters->memory_bytes);
-    }
-    pthread_mutex_lock(&engine->lock);
-    view_out->commits = engine->commit_count;
-    view_out->rows_committed = engine->rows_committed;
-    pthread_mutex_unlock(&engine->lock);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/engine.h"
+#include "engine/live/live.h"
 #include "engine/route/route.h"
 #include "engine/shard/shard.h"
 #include "storage/base/arena.h"
@@ -38,6 +39,7 @@ struct engine_producer {
 struct engine {
     struct engine_options options;
     struct event_format format;
+    struct live_plan plan;
     struct route route;
     struct shard **shards;
     pthread_t *shard_threads;

@@ -14,6 +14,7 @@
 struct shard {
     struct shard_options options;
     struct tail *tail;
+    struct live *live;
     struct tail_output output; // of flushes since the last report
     uint64_t sealed_epoch;
     uint64_t *marker_epochs; // by producer: the last marker
@@ -30,6 +31,7 @@ struct shard *shard_create(const struct shard_options *options)
     *shard = (struct shard){.options = *options};
     uint32_t producer_count = options->route->options.producer_count;
     shard->tail = tail_create(&options->tail);
+    shard->live = live_create(&options->live);
     shard->marker_epochs = memory_allocate_zeroed(producer_count, sizeof(uint64_t));
     shard->closed = memory_allocate_zeroed(producer_count, sizeof(bool));
     return shard;
@@ -41,6 +43,7 @@ void shard_destroy(struct shard *shard)
         return;
     }
     tail_destroy(shard->tail);
+    live_destroy(shard->live);
     memory_free(shard->output.metas);
     memory_free(shard->marker_epochs);
     memory_free(shard->closed);
@@ -50,6 +53,11 @@ void shard_destroy(struct shard *shard)
 const struct shard_counters *shard_counters(const struct shard *shard)
 {
     return &shard->counters;
+}
+
+const struct live_counts *shard_live_counts(const struct shard *shard, uint32_t index)
+{
+    return live_counts(shard->live, index);
 }
 
 bool shard_error_passes(const struct corong_error *error)
@@ -87,12 +95,27 @@ static bool pause_before_retry(struct shard *shard)
 static void flush(struct shard *shard)
 {
     struct corong_error error = {0};
+    struct live_rows rows = {shard->tail, tail_canonical};
+    live_before_flush(shard->live, &rows);
     while (tail_flush(shard->tail, &shard->output, &error) != CORONG_OK) {
         if (!shard_error_passes(&error) || !pause_before_retry(shard)) {
             fail(shard, &error);
             return;
         }
     }
+}
+
+// Brings the figures that others may read up to date.
+static void publish(struct shard *shard, uint64_t tail_bytes)
+{
+    struct live_figures figures = live_figures(shard->live);
+    struct shard_counters *counters = &shard->counters;
+    shard_counters_set(&counters->users, figures.users);
+    shard_counters_set(&counters->users_evicted, figures.users_evicted);
+    shard_counters_set(&counters->pending, figures.pending);
+    shard_counters_set(&counters->sessions, figures.sessions);
+    shard_counters_set(&counters->live_state_bytes, figures.state_bytes);
+    shard_counters_set(&counters->memory_bytes, figures.memory_bytes + tail_bytes);
 }
 
 static void consume(struct shard *shard, const struct event_batch *batch)
@@ -106,9 +129,12 @@ static void consume(struct shard *shard, const struct event_batch *batch)
     if (shard->discarding) {
         return;
     }
+    struct live_batch taken = {
+        batch, shard->tail->row_count, shard->tail->columns, {shard->tail, tail_canonical}};
     tail_append(shard->tail, batch);
+    live_take(shard->live, &taken);
     uint64_t memory = tail_memory(shard->tail);
-    shard_counters_set(&shard->counters.memory_bytes, memory);
+    publish(shard, memory);
     if (!shard->asked_for_commit && memory > shard->options.tail.budget_bytes / 4 * 3) {
         shard->asked_for_commit = true;
         shard->options.owner.wants_commit(shard->options.owner.context);
@@ -179,7 +205,7 @@ static bool seal_if_reached(struct shard *shard)
     if (!shard->discarding) {
         flush(shard);
     }
-    shard_counters_set(&shard->counters.memory_bytes, tail_memory(shard->tail));
+    publish(shard, tail_memory(shard->tail));
     shard->sealed_epoch = epoch;
     shard->asked_for_commit = false;
     struct tail_output output = shard->output;

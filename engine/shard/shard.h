@@ -7,6 +7,7 @@
 /// goes on.
 #pragma once
 
+#include "engine/live/live.h"
 #include "engine/route/route.h"
 #include "engine/shard/shard_counters.h"
 #include "engine/shard/tail.h"
@@ -34,6 +35,7 @@ struct shard_options {
     uint32_t index;
     struct route *route;
     struct tail_options tail;
+    struct live_options live;
     struct shard_owner owner;
 };
 
@@ -46,6 +48,8 @@ void *shard_run(void *shard);
 void shard_destroy(struct shard *shard);
 /// Any thread.
 const struct shard_counters *shard_counters(const struct shard *shard);
+/// Counts of the followed funnels. Any thread.
+const struct live_counts *shard_live_counts(const struct shard *shard, uint32_t index);
 
 /// True for errors that may pass by themselves: a full disk, a lack of descriptors.
 bool shard_error_passes(const struct corong_error *error);

@@ -23,6 +23,12 @@ static void *column_resize(void *memory, size_t size, uint32_t capacity)
     return memory_resize_array(memory, capacity, size);
 }
 
+static int64_t missing_integer(const struct tail *tail, uint32_t column)
+{
+    return tail->schema->columns[column].type == COLUMN_NUMBER ? (int64_t)COLUMN_NUMBER_MISSING_BITS
+                                                               : COLUMN_INTEGER_MISSING;
+}
+
 // Makes a column whose rows so far are all missing.
 static void add_column(struct tail *tail, uint32_t column)
 {
@@ -33,8 +39,7 @@ static void add_column(struct tail *tail, uint32_t column)
         memset(values->codes, 0xff, tail->row_count * sizeof(uint32_t));
         return;
     }
-    bool number = tail->schema->columns[column].type == COLUMN_NUMBER;
-    int64_t missing = number ? (int64_t)COLUMN_NUMBER_MISSING_BITS : COLUMN_INTEGER_MISSING;
+    int64_t missing = missing_integer(tail, column);
     values->integers = column_resize(NULL, sizeof(int64_t), tail->row_capacity);
     for (uint32_t row = 0; row < tail->row_count; row++) {
         values->integers[row] = missing;
@@ -51,6 +56,8 @@ struct tail *tail_create(const struct tail_options *options)
     for (uint32_t i = 0; i < options->format->string_count; i++) {
         symbol_table_init(&tail->symbols[options->format->string_columns[i]], options->secret);
     }
+    tail->values =
+        memory_allocate_zeroed(tail->schema->column_count, sizeof(union canonical_value));
     tail->row_bytes = sizeof(uint32_t) + sizeof(uint8_t);
     tail->row_capacity = ROW_CAPACITY_MIN;
     tail->users = column_resize(NULL, sizeof(uint32_t), tail->row_capacity);
@@ -78,6 +85,7 @@ void tail_destroy(struct tail *tail)
     user_table_deinit(&tail->user_table);
     memory_free(tail->users);
     memory_free(tail->future);
+    memory_free(tail->values);
     memory_free(tail);
 }
 
@@ -195,8 +203,7 @@ static void append_strings(struct tail *tail, const struct chunk *chunk, uint32_
 
 static void append_integers(struct tail *tail, const struct chunk *chunk, uint32_t column)
 {
-    bool number = tail->schema->columns[column].type == COLUMN_NUMBER;
-    int64_t missing = number ? (int64_t)COLUMN_NUMBER_MISSING_BITS : COLUMN_INTEGER_MISSING;
+    int64_t missing = missing_integer(tail, column);
     int64_t integers[CHUNK];
     bool present = tail->columns[column].integers != NULL;
     for (uint32_t i = 0; i < chunk->count; i++) {
@@ -237,6 +244,23 @@ void tail_append(struct tail *tail, const struct event_batch *batch)
         struct chunk chunk = {batch, first, left < CHUNK ? left : CHUNK};
         append_chunk(tail, &chunk);
     }
+}
+
+void tail_canonical(void *context, uint32_t row, struct text_buffer *out)
+{
+    struct tail *tail = context;
+    ASSERT(!tail->flush.active && row < tail->row_count);
+    for (uint32_t i = 0; i < tail->schema->column_count; i++) {
+        const struct column_values *column = &tail->columns[i];
+        if (tail->options.format->is_string[i]) {
+            uint32_t code = column->codes == NULL ? COLUMN_CODE_MISSING : column->codes[row];
+            tail->values[i].string = symbol_table_text(&tail->symbols[i], code);
+        } else {
+            tail->values[i].integer =
+                column->integers == NULL ? missing_integer(tail, i) : column->integers[row];
+        }
+    }
+    canonical_row_append(&tail->canonical, tail->schema, tail->values, out);
 }
 
 // Columns that hardly anybody fills are dropped again, so that a rare attribute does not cost

@@ -71,6 +71,7 @@ struct tail {
     struct symbol_table symbols[SCHEMA_COLUMN_COUNT_MAX]; ///< of string columns
     struct user_table user_table;
     struct tail_flush flush;
+    union canonical_value *values; ///< of one row, for tail_canonical()
 };
 
 struct tail *tail_create(const struct tail_options *options);
@@ -80,6 +81,8 @@ void tail_destroy(struct tail *tail);
 bool tail_has_room(const struct tail *tail, const struct event_batch *batch);
 /// Copies the rows of a batch.
 void tail_append(struct tail *tail, const struct event_batch *batch);
+/// Appends the canonical bytes of a row that is not flushed yet. `tail` is a struct tail.
+void tail_canonical(void *tail, uint32_t row, struct text_buffer *out);
 /// Bytes held.
 uint64_t tail_memory(const struct tail *tail);
 /// Sorts and writes everything and adds what came out to `output`. After an error the tail is

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/live/live_plan.h"
+
+static bool can_follow(const struct funnel *funnel)
+{
+    return funnel->order == FUNNEL_ORDER_LOOSE && funnel->unit == FUNNEL_UNIT_USER &&
+           !funnel->window_session && funnel->step_count > 0 &&
+           funnel->step_count <= FUNNEL_STEP_COUNT_MAX &&
+           (funnel->attempts == FUNNEL_ATTEMPTS_BEST || funnel->attempts == FUNNEL_ATTEMPTS_FIRST);
+}
+
+static enum corong_status follow(struct live_plan *plan, const struct funnel *funnel,
+                                 struct corong_error *error)
+{
+    struct live_followed *followed = &plan->followed[plan->followed_count++];
+    bool sliced = funnel->live_slice.bytes != NULL;
+    *followed = (struct live_followed){
+        .funnel = funnel,
+        .rule = {funnel->step_count, funnel->window_us, funnel->ties,
+                 funnel->attempts == FUNNEL_ATTEMPTS_FIRST, sliced},
+        .slice_column = sliced ? schema_find(plan->schema, funnel->live_slice) : -1,
+        .filters = arena_allocate_zeroed(&plan->arena, funnel->step_count, sizeof(struct filter *)),
+    };
+    if (sliced && followed->slice_column < 0) {
+        return error_set(error, CORONG_INVALID, "live attribute '%.*s' does not exist",
+                         (int)funnel->live_slice.size, funnel->live_slice.bytes);
+    }
+    for (uint32_t i = 0; i < funnel->step_count; i++) {
+        if (funnel->steps[i].where.bytes != NULL) {
+            TRY_IN(filter_compile(&followed->filters[i], &plan->arena, funnel->steps[i].where,
+                                  plan->schema, error),
+                   error, "step %u", (unsigned)i + 1);
+            followed->filter_steps |= UINT32_C(1) << i;
+        }
+    }
+    return CORONG_OK;
+}
+
+enum corong_status live_plan_init(struct live_plan *plan, const struct definitions *definitions,
+                                  const struct schema *schema, struct corong_error *error)
+{
+    *plan = (struct live_plan){.schema = schema};
+    uint32_t funnel_count = definitions == NULL ? 0 : definitions->funnel_count;
+    plan->followed =
+        arena_allocate_zeroed(&plan->arena, funnel_count, sizeof(struct live_followed));
+    for (uint32_t i = 0; i < funnel_count; i++) {
+        const struct funnel *funnel = &definitions->funnels[i];
+        enum corong_status status = can_follow(funnel) ? follow(plan, funnel, error) : CORONG_OK;
+        if (status != CORONG_OK) {
+            error_prepend(error, "funnel '%.*s'", (int)funnel->name.size, funnel->name.bytes);
+            live_plan_deinit(plan);
+            return status;
+        }
+    }
+    return CORONG_OK;
+}
+
+void live_plan_deinit(struct live_plan *plan)
+{
+    for (uint32_t i = 0; i < plan->followed_count; i++) {
+        for (uint32_t step = 0; step < plan->followed[i].rule.step_count; step++) {
+            filter_destroy(plan->followed[i].filters[step]);
+        }
+    }
+    arena_deinit(&plan->arena);
+    *plan = (struct live_plan){0};
+}
+
+static bool stage_has_name(const struct stage *stage, struct text name)
+{
+    for (uint32_t i = 0; i < stage->event_count; i++) {
+        if (text_equal(stage->events[i], name)) {
+            return true;
+        }
+    }
+    return stage->event_count == 0;
+}
+
+uint32_t live_plan_name_steps(const struct live_followed *followed, struct text name)
+{
+    uint32_t steps = 0;
+    for (uint32_t i = 0; i < followed->rule.step_count; i++) {
+        if (stage_has_name(&followed->funnel->steps[i], name)) {
+            steps |= UINT32_C(1) << i;
+        }
+    }
+    return steps;
+}
+
+uint32_t live_plan_filter_steps(const struct live_followed *followed, uint32_t steps,
+                                const union canonical_value *values, int64_t time_us)
+{
+    for (uint32_t left = steps & followed->filter_steps; left != 0; left &= left - 1) {
+        uint32_t step = (uint32_t)__builtin_ctz(left);
+        if (!filter_matches_event(followed->filters[step], values, time_us)) {
+            steps &= ~(UINT32_C(1) << step);
+        }
+    }
+    return steps;
+}
