@@ -9,9 +9,11 @@
 /// mapping: { preset: segment }          # or the keys of ingest/decode/README.md
 /// stages:
 ///   visit: { events: [page_view, view], where: "page like '/%'", priority: 1, group: top }
+///   cart: add_to_cart                 # short for { events: [add_to_cart] }
 /// funnels:
 ///   checkout: { steps: [visit, cart, { event: order, where: "revenue > 0" }], window: 7d, live:
 ///   country }
+/// kafka: { bootstrap.servers: "localhost:9092" }
 /// ```
 /// Thread: main.
 #pragma once
@@ -20,6 +22,22 @@
 #include "ingest/decode/decode.h"
 #include "storage/base/arena.h"
 #include "storage/base/error.h"
+
+#define CONFIG_ORIGIN_DEFAULT 0u
+#define CONFIG_ORIGIN_FLAG UINT32_MAX
+
+/// Values whose origin is remembered: a line of the file, or one of the two above.
+enum config_value {
+    CONFIG_STORE = 0,
+    CONFIG_SESSION_TIMEOUT,
+    CONFIG_MEMORY,
+    CONFIG_SHARDS,
+    CONFIG_PARALLEL,
+    CONFIG_COMMIT_INTERVAL,
+    CONFIG_MAPPING,
+    CONFIG_KAFKA,
+    CONFIG_VALUE_COUNT,
+};
 
 struct config {
     struct text path;        ///< missing: no file was read
@@ -33,6 +51,9 @@ struct config {
     uint32_t pump_count;
     int64_t commit_interval_us;
     const char **kafka_properties; ///< "name=value", NULL-terminated
+    uint32_t origins[CONFIG_VALUE_COUNT];
+    uint32_t *stage_origins;  ///< one per stage
+    uint32_t *funnel_origins; ///< one per funnel
 };
 
 /// Defaults and the stage pack only.
@@ -40,7 +61,14 @@ void config_init(struct config *config, struct arena *arena);
 /// Reads a file over the defaults.
 CORONG_MUST_CHECK enum corong_status config_load(struct config *config, struct arena *arena,
                                                  const char *path, struct corong_error *error);
-/// Turns a `--step` word into a stage: a stage's name, an event's name, or "NAME: where EXPR".
+/// Reads only a mapping: the value of `mapping:` in the file, or the whole file where it has no
+/// such key.
+CORONG_MUST_CHECK enum corong_status config_load_mapping(struct mapping **mapping_out,
+                                                         struct arena *arena, const char *path,
+                                                         struct corong_error *error);
+/// Turns a `--step` word into a stage: a stage's name; an event's name; either with a condition, as
+/// in "order where revenue > 0"; or "NAME: where EXPR", any event that satisfies EXPR, shown as
+/// NAME.
 CORONG_MUST_CHECK enum corong_status config_step(const struct config *config, struct arena *arena,
                                                  struct text word, struct stage *stage_out,
                                                  struct corong_error *error);
@@ -49,3 +77,16 @@ void config_print(const struct config *config, struct text_buffer *out);
 /// "64MiB", "1GiB", "500kB" or plain bytes.
 CORONG_MUST_CHECK enum corong_status size_parse(struct text text, uint64_t *size_bytes_out,
                                                 struct corong_error *error);
+
+/// The words of the funnel YAML for its enums.
+const char *words_order(enum funnel_order order);
+const char *words_unit(enum funnel_unit unit);
+const char *words_attempts(enum funnel_attempts attempts);
+const char *words_ties(enum funnel_ties ties);
+/// "7d", "session" or "none".
+void words_window(const struct funnel *funnel, struct text_buffer *out);
+/// The reverse of words_window(). CORONG_INVALID names what is allowed.
+CORONG_MUST_CHECK enum corong_status words_window_parse(struct text text, struct funnel *funnel,
+                                                        struct corong_error *error);
+/// The nearest of `words` (NULL-terminated) if it is near enough to be meant, or NULL.
+const char *words_nearest(struct text word, const char *const *words);

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/config/config_funnel.h"
+
+#include "tools/config/config_stage.h"
+
+/// A key that SEMANTICS knows, and the one value of it that this version answers (NULL: none).
+struct later_key {
+    const char *name;
+    const char *accepted;
+};
+
+static const struct later_key FUNNEL_LATER[] = {
+    {"entry", "closed"},    {"where", NULL},   {"where_entry", NULL},    {"where_user", NULL},
+    {"range", "entry"},     {"scope", "all"},  {"repeat", "break"},      {"anchor", NULL},
+    {"tie_tolerance", "0"}, {"dialect", NULL}, {"attribution", "entry"}, {NULL, NULL},
+};
+static const struct later_key STEP_LATER[] = {
+    {"optional", "false"}, {"max_gap", NULL}, {"min_gap", NULL}, {NULL, NULL}};
+
+static enum corong_status refuse_later(const struct yaml_place *place, struct arena *arena,
+                                       const struct later_key *keys)
+{
+    for (uint32_t index = 0; keys[index].name != NULL; index++) {
+        struct yaml_place value = yaml_walk_key(place, arena, keys[index].name);
+        if (value.node == NULL) {
+            continue;
+        }
+        const char *accepted = keys[index].accepted;
+        struct text text;
+        if (accepted != NULL && yaml_walk_is_scalar(&value)) {
+            TRY(yaml_walk_text(&value, &text));
+            if (text_equal(text, text_from(accepted))) {
+                continue;
+            }
+        }
+        return yaml_walk_fail(&value, CORONG_UNSUPPORTED,
+                              "'%s' is not supported by this version%s%s", keys[index].name,
+                              accepted == NULL ? "" : " except as ",
+                              accepted == NULL ? "" : accepted);
+    }
+    return CORONG_OK;
+}
+
+static enum corong_status find_stage(const struct config *config, const struct yaml_place *place,
+                                     struct stage *stage_out)
+{
+    struct text name;
+    TRY(yaml_walk_text(place, &name));
+    const struct stage *stage = definitions_stage(&config->definitions, name);
+    if (stage != NULL) {
+        *stage_out = *stage;
+        return CORONG_OK;
+    }
+    struct text nearest = definitions_nearest_stage(&config->definitions, name);
+    if (nearest.bytes != NULL) {
+        return yaml_walk_fail(place, CORONG_INVALID, "unknown stage '%.*s'; did you mean '%.*s'?",
+                              (int)name.size, name.bytes, (int)nearest.size, nearest.bytes);
+    }
+    return yaml_walk_fail(place, CORONG_INVALID,
+                          "unknown stage '%.*s'; define it under 'stages', or write "
+                          "{ event: '%.*s' } for an event of that name",
+                          (int)name.size, name.bytes, (int)name.size, name.bytes);
+}
+
+static enum corong_status load_inline(const struct config *config, struct arena *arena,
+                                      const struct yaml_place *place, struct stage *stage)
+{
+    struct yaml_place name = yaml_walk_key(place, arena, "stage");
+    struct yaml_place event = yaml_walk_key(place, arena, "event");
+    struct yaml_place where = yaml_walk_key(place, arena, "where");
+    if (name.node != NULL && event.node != NULL) {
+        return yaml_walk_fail(&event, CORONG_INVALID,
+                              "'stage' is given too; one of them is enough");
+    }
+    if (name.node == NULL && event.node == NULL) {
+        // Any event whatever its name, as long as the filter accepts it.
+        return where.node != NULL ? yaml_walk_text(&where, &stage->name)
+                                  : yaml_walk_fail(place, CORONG_INVALID,
+                                                   "a step needs 'stage', 'event' or 'where'");
+    }
+    if (name.node != NULL) {
+        return find_stage(config, &name, stage);
+    }
+    TRY(yaml_walk_texts(&event, arena, STAGE_EVENT_COUNT_MAX, &stage->events, &stage->event_count));
+    stage->name = stage->events[0];
+    return CORONG_OK;
+}
+
+static enum corong_status load_step(const struct config *config, struct arena *arena,
+                                    const struct yaml_place *place, struct stage *stage)
+{
+    static const char *const KEYS[] = {"stage",    "event",   "where",   "name",
+                                       "optional", "max_gap", "min_gap", NULL};
+    if (!yaml_walk_is_mapping(place)) {
+        return find_stage(config, place, stage);
+    }
+    TRY(yaml_walk_check_keys(place, KEYS));
+    TRY(refuse_later(place, arena, STEP_LATER));
+    TRY(load_inline(config, arena, place, stage));
+    struct yaml_place where = yaml_walk_key(place, arena, "where");
+    struct yaml_place name = yaml_walk_key(place, arena, "name");
+    struct text text;
+    if (where.node != NULL) {
+        TRY(yaml_walk_text(&where, &text));
+        stage->where = config_stage_both(arena, stage->where, arena_copy_text(arena, text));
+    }
+    if (name.node != NULL) {
+        TRY(yaml_walk_text(&name, &stage->name));
+    }
+    stage->name = arena_copy_text(arena, stage->name);
+    return CORONG_OK;
+}
+
+static enum corong_status load_steps(const struct config *config, struct arena *arena,
+                                     const struct yaml_place *funnel_place, struct funnel *funnel)
+{
+    struct yaml_place place = yaml_walk_key(funnel_place, arena, "steps");
+    uint32_t count = yaml_walk_count(&place);
+    if (place.node == NULL) {
+        return yaml_walk_fail(funnel_place, CORONG_INVALID, "'steps' is missing");
+    }
+    if (!yaml_walk_is_sequence(&place) || count == 0 || count > FUNNEL_STEP_COUNT_MAX) {
+        return yaml_walk_fail(&place, CORONG_INVALID,
+                              "a list of 1 to %u steps is expected, found %u",
+                              FUNNEL_STEP_COUNT_MAX, count);
+    }
+    funnel->steps = arena_allocate_zeroed(arena, count, sizeof(funnel->steps[0]));
+    funnel->step_count = count;
+    for (uint32_t index = 0; index < count; index++) {
+        struct yaml_place step = yaml_walk_item(&place, arena, index);
+        TRY(load_step(config, arena, &step, &funnel->steps[index]));
+    }
+    return CORONG_OK;
+}
+
+static enum corong_status load_window(const struct yaml_place *place, struct funnel *funnel)
+{
+    struct text text;
+    struct corong_error inner;
+    if (place->node == NULL) {
+        return CORONG_OK;
+    }
+    TRY(yaml_walk_text(place, &text));
+    return words_window_parse(text, funnel, &inner) == CORONG_OK
+               ? CORONG_OK
+               : yaml_walk_fail(place, CORONG_INVALID, "%s", inner.message);
+}
+
+static enum corong_status load_word(const struct yaml_place *place, struct arena *arena,
+                                    const char *key, const char *const *words, uint32_t *index_out)
+{
+    struct yaml_place value = yaml_walk_key(place, arena, key);
+    return value.node == NULL ? CORONG_OK : yaml_walk_word(&value, words, index_out);
+}
+
+static enum corong_status load_rules(struct arena *arena, const struct yaml_place *place,
+                                     struct funnel *funnel)
+{
+    static const char *const ORDERS[] = {"loose", "strict", "any", NULL};
+    static const char *const UNITS[] = {"user", "session", NULL};
+    static const char *const ATTEMPTS[] = {"best", "first", "last", "all", NULL};
+    static const char *const TIES[] = {"any", "strict", NULL};
+    uint32_t order = 0;
+    uint32_t unit = 0;
+    uint32_t attempts = 0;
+    uint32_t ties = 0;
+    struct yaml_place window = yaml_walk_key(place, arena, "window");
+    struct yaml_place unit_place = yaml_walk_key(place, arena, "unit");
+    TRY(load_window(&window, funnel));
+    TRY(load_word(place, arena, "order", ORDERS, &order));
+    TRY(load_word(place, arena, "attempts", ATTEMPTS, &attempts));
+    TRY(load_word(place, arena, "ties", TIES, &ties));
+    if (yaml_walk_is_sequence(&unit_place)) {
+        unit = FUNNEL_UNIT_ATTRIBUTES;
+    } else {
+        TRY(load_word(place, arena, "unit", UNITS, &unit));
+    }
+    funnel->order = (enum funnel_order)order;
+    funnel->unit = (enum funnel_unit)unit;
+    funnel->attempts = (enum funnel_attempts)attempts;
+    funnel->ties = (enum funnel_ties)ties;
+    return CORONG_OK;
+}
+
+static enum corong_status load_rest(struct arena *arena, const struct yaml_place *place,
+                                    struct funnel *funnel)
+{
+    struct yaml_place exclude = yaml_walk_key(place, arena, "exclude");
+    struct yaml_place live = yaml_walk_key(place, arena, "live");
+    if (exclude.node != NULL &&
+        (!yaml_walk_is_sequence(&exclude) || yaml_walk_count(&exclude) > 0)) {
+        return yaml_walk_fail(&exclude, CORONG_UNSUPPORTED,
+                              "'exclude' is not supported by this version");
+    }
+    if (live.node != NULL) {
+        struct text text;
+        TRY(yaml_walk_text(&live, &text));
+        funnel->live_slice = arena_copy_text(arena, text);
+    }
+    return refuse_later(place, arena, FUNNEL_LATER);
+}
+
+static enum corong_status load_funnel(const struct config *config, struct arena *arena,
+                                      const struct yaml_place *place, struct funnel *funnel)
+{
+    static const char *const KEYS[] = {
+        "steps",   "window", "order",         "unit",        "attempts",    "entry", "ties",
+        "exclude", "live",   "where",         "where_entry", "where_user",  "range", "scope",
+        "repeat",  "anchor", "tie_tolerance", "dialect",     "attribution", NULL};
+    struct corong_error inner;
+    funnel->window_us = FUNNEL_WINDOW_DEFAULT_US;
+    TRY(yaml_walk_check_keys(place, KEYS));
+    TRY(load_steps(config, arena, place, funnel));
+    TRY(load_rules(arena, place, funnel));
+    TRY(load_rest(arena, place, funnel));
+    enum corong_status status = funnel_check(funnel, &inner);
+    return status == CORONG_OK ? CORONG_OK : yaml_walk_fail(place, status, "%s", inner.message);
+}
+
+enum corong_status config_funnel_load(struct config *config, struct arena *arena,
+                                      const struct yaml_place *place)
+{
+    struct definitions *definitions = &config->definitions;
+    if (place->node == NULL) {
+        return CORONG_OK;
+    }
+    TRY(yaml_walk_check_keys(place, NULL));
+    uint32_t count = yaml_walk_count(place);
+    definitions->funnels = arena_allocate_zeroed(arena, count, sizeof(struct funnel));
+    config->funnel_origins = arena_allocate_zeroed(arena, count, sizeof(uint32_t));
+    for (uint32_t index = 0; index < count; index++) {
+        struct text name;
+        struct yaml_place member = yaml_walk_member(place, arena, index, &name);
+        struct funnel *funnel = &definitions->funnels[index];
+        if (name.size == 0) {
+            return yaml_walk_fail(&member, CORONG_INVALID, "a funnel needs a name");
+        }
+        funnel->name = arena_copy_text(arena, name);
+        config->funnel_origins[index] = yaml_walk_line(&member);
+        TRY(load_funnel(config, arena, &member, funnel));
+    }
+    definitions->funnel_count = count;
+    return CORONG_OK;
+}

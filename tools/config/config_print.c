@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/config/config.h"
+
+#include <inttypes.h>
+
+#define ORIGIN_COLUMN 44
+
+static bool plain_byte(char byte)
+{
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+           (byte >= '0' && byte <= '9') || byte == '_' || byte == '.' || byte == '/' ||
+           byte == '-' || byte == '$';
+}
+
+/// Plain where no YAML reader could take it for something else, else in double quotes.
+static void append_value(struct text_buffer *out, struct text text)
+{
+    bool plain = text.size > 0 && text.bytes[0] != '-' && !(text.bytes[0] == '.' && text.size == 1);
+    for (size_t index = 0; index < text.size; index++) {
+        plain = plain && plain_byte(text.bytes[index]);
+    }
+    if (plain) {
+        text_buffer_append_text(out, text);
+        return;
+    }
+    text_buffer_append(out, "\"", 1);
+    for (size_t index = 0; index < text.size; index++) {
+        uint8_t byte = (uint8_t)text.bytes[index];
+        if (byte == '"' || byte == '\\') {
+            text_buffer_printf(out, "\\%c", byte);
+        } else if (byte < 0x20 || byte == 0x7f) {
+            text_buffer_printf(out, "\\x%02x", byte);
+        } else {
+            text_buffer_append(out, &byte, 1);
+        }
+    }
+    text_buffer_append(out, "\"", 1);
+}
+
+/// Ends the line that began at `start` with a comment that says where the value comes from.
+static void append_origin(struct text_buffer *out, size_t start, const struct config *config,
+                          uint32_t origin)
+{
+    size_t used = out->size - start;
+    text_buffer_printf(out, "%*s# ", used < ORIGIN_COLUMN ? (int)(ORIGIN_COLUMN - used) : 2, "");
+    if (origin == CONFIG_ORIGIN_FLAG) {
+        text_buffer_append_string(out, "command line\n");
+    } else if (origin == CONFIG_ORIGIN_DEFAULT) {
+        text_buffer_append_string(out, "default\n");
+    } else {
+        text_buffer_printf(out, "%.*s:%u\n", (int)config->path.size, config->path.bytes, origin);
+    }
+}
+
+static void append_size(struct text_buffer *out, uint64_t size_bytes)
+{
+    static const char *const UNITS[] = {"", "KiB", "MiB", "GiB", "TiB"};
+    uint32_t unit = 0;
+    while (size_bytes != 0 && size_bytes % 1024 == 0 && unit < 4) {
+        size_bytes /= 1024;
+        unit++;
+    }
+    text_buffer_printf(out, "%" PRIu64 "%s", size_bytes, UNITS[unit]);
+}
+
+static void print_count(const struct config *config, struct text_buffer *out, const char *key,
+                        uint32_t count, enum config_value value, const char *zero_means)
+{
+    size_t start = out->size;
+    text_buffer_printf(out, "  %s: %u", key, count);
+    text_buffer_append_string(out, count == 0 ? zero_means : "");
+    append_origin(out, start, config, config->origins[value]);
+}
+
+static void print_duration(const struct config *config, struct text_buffer *out, const char *key,
+                           int64_t duration_us, enum config_value value)
+{
+    size_t start = out->size;
+    text_buffer_printf(out, "%s: ", key);
+    duration_format(duration_us, out);
+    append_origin(out, start, config, config->origins[value]);
+}
+
+static void print_limits(const struct config *config, struct text_buffer *out)
+{
+    text_buffer_append_string(out, "limits:\n");
+    size_t start = out->size;
+    text_buffer_append_string(out, "  memory: ");
+    append_size(out, config->memory_limit_bytes);
+    append_origin(out, start, config, config->origins[CONFIG_MEMORY]);
+    print_count(config, out, "shards", config->shard_count, CONFIG_SHARDS, " # one per core");
+    print_count(config, out, "parallel", config->pump_count, CONFIG_PARALLEL,
+                " # one per two cores");
+    print_duration(config, out, "  commit_interval", config->commit_interval_us,
+                   CONFIG_COMMIT_INTERVAL);
+}
+
+static void print_mapping(const struct config *config, struct text_buffer *out)
+{
+    if (config->mapping == NULL) {
+        return;
+    }
+    struct text_buffer text = {0};
+    size_t start = out->size;
+    text_buffer_append_string(out, "mapping:");
+    append_origin(out, start, config, config->origins[CONFIG_MAPPING]);
+    mapping_describe(config->mapping, &text);
+    for (size_t at = 0; at < text.size;) {
+        const char *end = memchr(text.bytes + at, '\n', text.size - at);
+        size_t size = end == NULL ? text.size - at : (size_t)(end - text.bytes) - at;
+        text_buffer_printf(out, "  %.*s\n", (int)size, text.bytes + at);
+        at += size + 1;
+    }
+    text_buffer_deinit(&text);
+}
+
+static void append_texts(struct text_buffer *out, const struct text *texts, uint32_t count)
+{
+    text_buffer_append(out, "[", 1);
+    for (uint32_t index = 0; index < count; index++) {
+        text_buffer_append_string(out, index == 0 ? "" : ", ");
+        append_value(out, texts[index]);
+    }
+    text_buffer_append(out, "]", 1);
+}
+
+static void append_member(struct text_buffer *out, const char *key, struct text value, bool *first)
+{
+    if (value.bytes != NULL) {
+        text_buffer_printf(out, "%s%s: ", *first ? "" : ", ", key);
+        append_value(out, value);
+        *first = false;
+    }
+}
+
+static void print_stage(const struct config *config, struct text_buffer *out, uint32_t index)
+{
+    const struct stage *stage = &config->definitions.stages[index];
+    size_t start = out->size;
+    bool first = stage->event_count == 0;
+    text_buffer_append_string(out, "  ");
+    append_value(out, stage->name);
+    text_buffer_append_string(out, ": { ");
+    if (stage->event_count > 0) {
+        text_buffer_append_string(out, "events: ");
+        append_texts(out, stage->events, stage->event_count);
+    }
+    append_member(out, "where", stage->where, &first);
+    append_member(out, "group", stage->group, &first);
+    text_buffer_printf(out, "%spriority: %d }", first ? "" : ", ", stage->priority);
+    append_origin(out, start, config, config->stage_origins[index]);
+}
+
+static void print_step(struct text_buffer *out, const struct stage *step)
+{
+    bool first = step->event_count == 0;
+    text_buffer_append_string(out, "      - { ");
+    if (step->event_count > 0) {
+        text_buffer_append_string(out, "event: ");
+        append_texts(out, step->events, step->event_count);
+    }
+    append_member(out, "where", step->where, &first);
+    append_member(out, "name", step->name, &first);
+    text_buffer_append_string(out, " }\n");
+}
+
+static void print_funnel(const struct config *config, struct text_buffer *out, uint32_t index)
+{
+    const struct funnel *funnel = &config->definitions.funnels[index];
+    size_t start = out->size;
+    text_buffer_append_string(out, "  ");
+    append_value(out, funnel->name);
+    text_buffer_append(out, ":", 1);
+    append_origin(out, start, config, config->funnel_origins[index]);
+    text_buffer_append_string(out, "    steps:\n");
+    for (uint32_t step = 0; step < funnel->step_count; step++) {
+        print_step(out, &funnel->steps[step]);
+    }
+    text_buffer_append_string(out, "    window: ");
+    words_window(funnel, out);
+    text_buffer_printf(out, "\n    order: %s\n    unit: %s\n    attempts: %s\n    ties: %s\n",
+                       words_order(funnel->order), words_unit(funnel->unit),
+                       words_attempts(funnel->attempts), words_ties(funnel->ties));
+    if (funnel->live_slice.bytes != NULL) {
+        text_buffer_append_string(out, "    live: ");
+        append_value(out, funnel->live_slice);
+        text_buffer_append(out, "\n", 1);
+    }
+}
+
+static bool is_secret(const char *property)
+{
+    static const char *const WORDS[] = {"password=", "secret=", ".pem=", "oauthbearer.config="};
+    for (size_t index = 0; index < sizeof(WORDS) / sizeof(WORDS[0]); index++) {
+        if (strstr(property, WORDS[index]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void print_kafka(const struct config *config, struct text_buffer *out)
+{
+    if (config->kafka_properties[0] == NULL) {
+        return;
+    }
+    size_t start = out->size;
+    text_buffer_append_string(out, "kafka:");
+    append_origin(out, start, config, config->origins[CONFIG_KAFKA]);
+    for (uint32_t index = 0; config->kafka_properties[index] != NULL; index++) {
+        const char *property = config->kafka_properties[index];
+        const char *equals = strchrnul(property, '=');
+        struct text name = {property, (size_t)(equals - property)};
+        text_buffer_append_string(out, "  ");
+        append_value(out, name);
+        text_buffer_append_string(out, ": ");
+        append_value(out, is_secret(property) ? TEXT_LITERAL("(hidden)")
+                          : equals[0] == '\0' ? TEXT_LITERAL("")
+                                              : text_from(equals + 1));
+        text_buffer_append(out, "\n", 1);
+    }
+}
+
+void config_print(const struct config *config, struct text_buffer *out)
+{
+    if (config->store.bytes != NULL) {
+        size_t start = out->size;
+        text_buffer_append_string(out, "store: ");
+        append_value(out, config->store);
+        append_origin(out, start, config, config->origins[CONFIG_STORE]);
+    }
+    print_duration(config, out, "session_timeout", config->session_timeout_us,
+                   CONFIG_SESSION_TIMEOUT);
+    print_limits(config, out);
+    print_kafka(config, out);
+    print_mapping(config, out);
+    text_buffer_append_string(out, "stages:\n");
+    for (uint32_t index = 0; index < config->definitions.stage_count; index++) {
+        print_stage(config, out, index);
+    }
+    if (config->definitions.funnel_count > 0) {
+        text_buffer_append_string(out, "funnels:\n");
+    }
+    for (uint32_t index = 0; index < config->definitions.funnel_count; index++) {
+        print_funnel(config, out, index);
+    }
+}
