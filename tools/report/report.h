@@ -14,7 +14,8 @@ enum report_format { REPORT_TABLE = 0, REPORT_JSON, REPORT_CSV };
 struct report_style {
     enum report_format format;
     bool colour;    ///< only on a terminal
-    uint32_t width; ///< columns of the terminal
+    uint32_t width; ///< columns of the terminal; fewer than 80 are taken as 80
+    bool timing;    ///< also say where the time went and how much was read
 };
 
 void report_funnel(const struct query_funnel *query, const struct query_funnel_result *result,
@@ -29,9 +30,25 @@ void report_books(const struct ingest_books *books, const struct reject_sample *
 /// Funnels filling while a replay runs: a fixed number of lines, redrawn in place by the caller.
 void report_live(const struct engine_live_view *view, const struct report_style *style,
                  struct text_buffer *out);
+/// One line: percent, events, events per second, time left, rejects. No line end.
+void report_progress(const struct ingest_progress *progress, const struct report_style *style,
+                     struct text_buffer *out);
+/// `corong inspect`: segments, sizes, books, and with `columns` the encodings of each column.
+void report_store(const char *directory, struct store_snapshot *snapshot, bool columns,
+                  const struct report_style *style, struct text_buffer *out);
 /// Thousands separators; durations as "3d 4h", "12.4 s"; rates as "12.3 %" or "–" for null.
 void report_count(struct text_buffer *out, uint64_t count);
 void report_duration(struct text_buffer *out, double duration_us);
 void report_rate(struct text_buffer *out, uint64_t part, uint64_t whole);
 /// Text with control bytes, escapes and invalid UTF-8 made visible.
 void report_text(struct text_buffer *out, struct text text);
+/// "12.3 MiB".
+void report_size(struct text_buffer *out, uint64_t size_bytes);
+/// RFC 3339 in UTC, as short as is exact: "2026-01-02", "2026-01-02T03:04:05Z".
+void report_time(struct text_buffer *out, int64_t time_us);
+/// 1/10000 units as "1,234.50", with four digits where two do not suffice.
+void report_amount(struct text_buffer *out, int64_t amount);
+/// sum / count, half to even; 0 where count is 0.
+int64_t report_average(int64_t sum, uint64_t count);
+/// Wilson score interval at 95 %; [0, 1] where whole is 0.
+void report_interval(uint64_t part, uint64_t whole, double *low_out, double *high_out);

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/report/report_json.h"
+
+#include "tools/config/config.h"
+#include "tools/report/json_writer.h"
+
+static void write_texts(struct json_writer *writer, const char *key, const struct text *texts,
+                        uint32_t count)
+{
+    json_writer_begin(writer, key, '[');
+    writer->flat = true;
+    for (uint32_t index = 0; index < count; index++) {
+        json_writer_text(writer, NULL, texts[index]);
+    }
+    json_writer_end(writer, ']');
+    writer->flat = false;
+}
+
+static void write_counts(struct json_writer *writer, const char *key, const uint64_t *counts,
+                         uint32_t count)
+{
+    json_writer_begin(writer, key, '[');
+    writer->flat = true;
+    for (uint32_t index = 0; index < count; index++) {
+        json_writer_unsigned(writer, NULL, counts[index]);
+    }
+    json_writer_end(writer, ']');
+    writer->flat = false;
+}
+
+static void write_range(struct json_writer *writer, const struct query_range *range,
+                        int64_t as_of_us)
+{
+    json_writer_time(writer, "from", range->from_us);
+    json_writer_time(writer, "to", range->to_us);
+    json_writer_time(writer, "as_of", as_of_us);
+}
+
+static void write_stage(struct json_writer *writer, const struct stage *stage)
+{
+    json_writer_begin(writer, NULL, '{');
+    json_writer_text(writer, "name", stage->name);
+    write_texts(writer, "events", stage->events, stage->event_count);
+    json_writer_text(writer, "where", stage->where);
+    json_writer_end(writer, '}');
+}
+
+static void write_funnel_question(struct json_writer *writer, const struct query_funnel *query)
+{
+    const struct funnel *funnel = &query->funnel;
+    struct text_buffer window = {0};
+    words_window(funnel, &window);
+    json_writer_begin(writer, "question", '{');
+    json_writer_text(writer, "kind", TEXT_LITERAL("funnel"));
+    json_writer_text(writer, "funnel", funnel->name);
+    json_writer_begin(writer, "steps", '[');
+    for (uint32_t index = 0; index < funnel->step_count; index++) {
+        write_stage(writer, &funnel->steps[index]);
+    }
+    json_writer_end(writer, ']');
+    json_writer_text(writer, "window", (struct text){window.bytes, window.size});
+    json_writer_text(writer, "order", text_from(words_order(funnel->order)));
+    json_writer_text(writer, "unit", text_from(words_unit(funnel->unit)));
+    json_writer_text(writer, "attempts", text_from(words_attempts(funnel->attempts)));
+    json_writer_text(writer, "ties", text_from(words_ties(funnel->ties)));
+    write_range(writer, &query->range, query->as_of_us);
+    json_writer_text(writer, "where", query->where);
+    write_texts(writer, "by", query->by, query->by_count);
+    json_writer_unsigned(writer, "top", query->top == 0 ? QUERY_TOP_DEFAULT : query->top);
+    json_writer_end(writer, '}');
+    text_buffer_deinit(&window);
+}
+
+static void write_durations(struct json_writer *writer, const char *key,
+                            const struct query_durations *durations)
+{
+    static const char *const NAMES[QUERY_PERCENTILE_COUNT] = {"p10_us", "p50_us", "p90_us",
+                                                              "p95_us", "p99_us"};
+    if (durations->count == 0) {
+        json_writer_null(writer, key);
+        return;
+    }
+    json_writer_begin(writer, key, '{');
+    writer->flat = true;
+    json_writer_unsigned(writer, "count", durations->count);
+    json_writer_double(writer, "mean_us", durations->mean_us);
+    for (uint32_t index = 0; index < QUERY_PERCENTILE_COUNT; index++) {
+        json_writer_double(writer, NAMES[index], durations->percentiles_us[index]);
+    }
+    json_writer_signed(writer, "min_us", durations->min_us);
+    json_writer_signed(writer, "max_us", durations->max_us);
+    json_writer_end(writer, '}');
+    writer->flat = false;
+}
+
+static void write_money(struct json_writer *writer, const struct query_step *step)
+{
+    json_writer_begin(writer, "money", '[');
+    for (uint32_t index = 0; index < step->money_count; index++) {
+        const struct query_money *money = &step->money[index];
+        json_writer_begin(writer, NULL, '{');
+        json_writer_text(writer, "currency", money->currency);
+        json_writer_amount(writer, "revenue", money->revenue);
+        json_writer_unsigned(writer, "orders", money->orders);
+        if (money->orders == 0) {
+            json_writer_null(writer, "average");
+        } else {
+            json_writer_amount(writer, "average", report_average(money->revenue, money->orders));
+        }
+        json_writer_end(writer, '}');
+    }
+    json_writer_end(writer, ']');
+}
+
+static void write_step(struct json_writer *writer, const struct query_step *steps, uint32_t index)
+{
+    const struct query_step *step = &steps[index];
+    json_writer_begin(writer, NULL, '{');
+    json_writer_text(writer, "name", step->name);
+    json_writer_unsigned(writer, "reached", step->reached);
+    json_writer_rate(writer, "of_first", step->reached, steps[0].reached);
+    if (index == 0) {
+        json_writer_null(writer, "of_previous");
+    } else {
+        json_writer_rate(writer, "of_previous", step->reached, steps[index - 1].reached);
+    }
+    json_writer_unsigned(writer, "dropped", step->dropped);
+    json_writer_unsigned(writer, "open", step->open);
+    json_writer_unsigned(writer, "lost", step->lost);
+    write_durations(writer, "from_previous", &step->from_previous);
+    write_durations(writer, "from_entry", &step->from_entry);
+    write_money(writer, step);
+    json_writer_end(writer, '}');
+}
+
+/// The members of a slice; the caller has begun the object.
+static void write_slice(struct json_writer *writer, const struct query_slice *slice,
+                        uint32_t step_count)
+{
+    uint64_t closed = slice->won + slice->lost;
+    json_writer_unsigned(writer, "won", slice->won);
+    json_writer_unsigned(writer, "open", slice->open);
+    json_writer_unsigned(writer, "lost", slice->lost);
+    json_writer_rate(writer, "won_of_entered", slice->won, slice->steps[0].reached);
+    json_writer_rate(writer, "won_of_closed", slice->won, closed);
+    if (closed == 0) {
+        json_writer_null(writer, "won_of_closed_95");
+    } else {
+        double low;
+        double high;
+        report_interval(slice->won, closed, &low, &high);
+        json_writer_begin(writer, "won_of_closed_95", '[');
+        writer->flat = true;
+        json_writer_double(writer, NULL, low);
+        json_writer_double(writer, NULL, high);
+        json_writer_end(writer, ']');
+        writer->flat = false;
+    }
+    json_writer_begin(writer, "steps", '[');
+    for (uint32_t index = 0; index < step_count; index++) {
+        write_step(writer, slice->steps, index);
+    }
+    json_writer_end(writer, ']');
+}
+
+static void write_work(struct json_writer *writer, const struct query_provenance *provenance)
+{
+    json_writer_begin(writer, "work", '{');
+    json_writer_unsigned(writer, "events_read", provenance->events_read);
+    json_writer_unsigned(writer, "events_matched", provenance->events_matched);
+    json_writer_unsigned(writer, "users_read", provenance->users_read);
+    json_writer_unsigned(writer, "users_skipped", provenance->users_skipped);
+    json_writer_unsigned(writer, "bytes_read", provenance->bytes_read);
+    json_writer_unsigned(writer, "thread_count", provenance->thread_count);
+    json_writer_double(writer, "seconds_total", provenance->seconds_total);
+    json_writer_double(writer, "seconds_read", provenance->seconds_read);
+    json_writer_double(writer, "seconds_match", provenance->seconds_match);
+    json_writer_end(writer, '}');
+}
+
+static void write_provenance(struct json_writer *writer, const struct query_provenance *provenance,
+                             const struct report_style *style)
+{
+    json_writer_begin(writer, "provenance", '{');
+    json_writer_text(writer, "definition_hash", text_from(provenance->definition_hash));
+    json_writer_text(writer, "result_digest", text_from(provenance->result_digest));
+    json_writer_text(writer, "store_digest", text_from(provenance->store_digest));
+    json_writer_unsigned(writer, "store_sequence", provenance->store_sequence);
+    json_writer_time(writer, "as_of", provenance->as_of_us);
+    json_writer_unsigned(writer, "after_as_of", provenance->after_as_of);
+    json_writer_unsigned(writer, "rows_stored", provenance->rows_stored);
+    json_writer_unsigned(writer, "type_mismatches", provenance->type_mismatches);
+    json_writer_unsigned(writer, "source_count", provenance->source_count);
+    json_writer_bool(writer, "complete", provenance->complete);
+    if (style->timing) {
+        // How much was read and how fast depends on the machine and on compaction; left out unless
+        // asked for, so that the same data gives the same bytes.
+        write_work(writer, provenance);
+    }
+    json_writer_end(writer, '}');
+}
+
+static void write_days(struct json_writer *writer, const struct query_funnel_result *result,
+                       uint32_t step_count)
+{
+    json_writer_begin(writer, "days", '[');
+    for (uint32_t index = 0; index < result->day_count; index++) {
+        json_writer_begin(writer, NULL, '{');
+        json_writer_time(writer, "day", result->days[index].day_start_us);
+        write_counts(writer, "reached", result->days[index].reached, step_count);
+        json_writer_end(writer, '}');
+    }
+    json_writer_end(writer, ']');
+}
+
+void report_json_funnel(const struct query_funnel *query, const struct query_funnel_result *result,
+                        const struct report_style *style, struct text_buffer *out)
+{
+    struct json_writer writer;
+    uint32_t step_count = query->funnel.step_count;
+    json_writer_init(&writer, out);
+    json_writer_begin(&writer, NULL, '{');
+    write_funnel_question(&writer, query);
+    json_writer_begin(&writer, "total", '{');
+    write_slice(&writer, &result->total, step_count);
+    json_writer_end(&writer, '}');
+    json_writer_begin(&writer, "slices", '[');
+    for (uint32_t index = 0; index < result->slice_count; index++) {
+        json_writer_begin(&writer, NULL, '{');
+        write_texts(&writer, "values", result->slices[index].values, query->by_count);
+        write_slice(&writer, &result->slices[index], step_count);
+        json_writer_end(&writer, '}');
+    }
+    json_writer_end(&writer, ']');
+    if (result->has_other) {
+        json_writer_begin(&writer, "other", '{');
+        json_writer_unsigned(&writer, "slice_count", result->other_slice_count);
+        write_slice(&writer, &result->other, step_count);
+        json_writer_end(&writer, '}');
+    } else {
+        json_writer_null(&writer, "other");
+    }
+    write_days(&writer, result, step_count);
+    write_provenance(&writer, &result->provenance, style);
+    json_writer_end(&writer, '}');
+}
+
+void report_json_stages(const struct query_stages *query, const struct query_stages_result *result,
+                        const struct report_style *style, struct text_buffer *out)
+{
+    struct json_writer writer;
+    json_writer_init(&writer, out);
+    json_writer_begin(&writer, NULL, '{');
+    json_writer_begin(&writer, "question", '{');
+    json_writer_text(&writer, "kind", TEXT_LITERAL("stages"));
+    json_writer_begin(&writer, "stages", '[');
+    for (uint32_t index = 0; index < query->stage_count; index++) {
+        write_stage(&writer, &query->stages[index]);
+    }
+    json_writer_end(&writer, ']');
+    write_range(&writer, &query->range, query->as_of_us);
+    json_writer_text(&writer, "where", query->where);
+    json_writer_end(&writer, '}');
+    json_writer_signed(&writer, "bucket_us", result->bucket_us);
+    if (result->bucket_count == 0) {
+        json_writer_null(&writer, "first_bucket");
+    } else {
+        json_writer_time(&writer, "first_bucket", result->first_bucket_us);
+    }
+    json_writer_begin(&writer, "stages", '[');
+    for (uint32_t index = 0; index < result->row_count; index++) {
+        const struct query_stage_row *row = &result->rows[index];
+        json_writer_begin(&writer, NULL, '{');
+        json_writer_text(&writer, "name", row->name);
+        json_writer_unsigned(&writer, "events", row->events);
+        json_writer_unsigned(&writer, "users", row->users);
+        write_counts(&writer, "bucket_events", row->bucket_events, result->bucket_count);
+        json_writer_end(&writer, '}');
+    }
+    json_writer_end(&writer, ']');
+    write_provenance(&writer, &result->provenance, style);
+    json_writer_end(&writer, '}');
+}
+
+/// The members of a session row; the caller has begun the object.
+static void write_session_row(struct json_writer *writer, const struct query_session_row *row)
+{
+    json_writer_unsigned(writer, "sessions", row->sessions);
+    json_writer_unsigned(writer, "users", row->users);
+    json_writer_unsigned(writer, "events", row->events);
+    json_writer_unsigned(writer, "bounces", row->bounces);
+    json_writer_unsigned(writer, "live", row->live);
+    json_writer_rate(writer, "bounce_rate", row->bounces, row->sessions);
+    json_writer_rate(writer, "events_per_session", row->events, row->sessions);
+    write_durations(writer, "length", &row->length);
+}
+
+void report_json_sessions(const struct query_sessions *query,
+                          const struct query_sessions_result *result,
+                          const struct report_style *style, struct text_buffer *out)
+{
+    struct json_writer writer;
+    int64_t timeout_us = query->session_timeout_us;
+    json_writer_init(&writer, out);
+    json_writer_begin(&writer, NULL, '{');
+    json_writer_begin(&writer, "question", '{');
+    json_writer_text(&writer, "kind", TEXT_LITERAL("sessions"));
+    write_range(&writer, &query->range, query->as_of_us);
+    json_writer_signed(&writer, "session_timeout_us",
+                       timeout_us == 0 ? SESSION_TIMEOUT_DEFAULT_US : timeout_us);
+    json_writer_text(&writer, "by", query->by);
+    json_writer_end(&writer, '}');
+    json_writer_begin(&writer, "total", '{');
+    write_session_row(&writer, &result->total);
+    json_writer_end(&writer, '}');
+    json_writer_begin(&writer, "rows", '[');
+    for (uint32_t index = 0; index < result->row_count; index++) {
+        json_writer_begin(&writer, NULL, '{');
+        json_writer_text(&writer, "value", result->rows[index].value);
+        write_session_row(&writer, &result->rows[index]);
+        json_writer_end(&writer, '}');
+    }
+    json_writer_end(&writer, ']');
+    if (result->has_other) {
+        json_writer_begin(&writer, "other", '{');
+        write_session_row(&writer, &result->other);
+        json_writer_end(&writer, '}');
+    } else {
+        json_writer_null(&writer, "other");
+    }
+    write_provenance(&writer, &result->provenance, style);
+    json_writer_end(&writer, '}');
+}

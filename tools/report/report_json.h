@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Answers as JSON; README.md shows each. Private to tools/report. Thread: any.
+#pragma once
+
+#include "tools/report/report.h"
+
+void report_json_funnel(const struct query_funnel *query, const struct query_funnel_result *result,
+                        const struct report_style *style, struct text_buffer *out);
+void report_json_stages(const struct query_stages *query, const struct query_stages_result *result,
+                        const struct report_style *style, struct text_buffer *out);
+void report_json_sessions(const struct query_sessions *query,
+                          const struct query_sessions_result *result,
+                          const struct report_style *style, struct text_buffer *out);

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Lines that several reports share: range, provenance, sparklines. Private to tools/report.
+/// Thread: any.
+#pragma once
+
+#include "tools/report/report.h"
+
+/// "all time", "from 2026-01-02", "2026-01-02 to 2026-02-01".
+void report_lines_range(const struct query_range *range, struct text_buffer *out);
+/// The dim lines under an answer: as of, digests, events read, and with timing where it went.
+void report_lines_provenance(const struct query_provenance *provenance,
+                             const struct report_style *style, struct text_buffer *out);
+/// `count` values as ▁▂▃▄▅▆▇█ scaled to the largest, summed together where there are more than
+/// `width`; 0 is a space-wide dot. Returns how many values one character stands for.
+uint32_t report_lines_sparkline(const uint64_t *values, uint32_t count, uint32_t width,
+                                struct text_buffer *out);
+/// A line of `text` that is dim where there is colour.
+void report_lines_dim(const char *text, const struct report_style *style, struct text_buffer *out);
