@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+/// jemalloc as the process's allocator. Thread: main, before other threads start.
+#pragma once
+
+/// Asserts that malloc() is jemalloc's, where the build has it: a linker that drops the library
+/// would otherwise go unnoticed and cost a third of the speed and the bound on memory.
+void allocator_check(void);
+/// jemalloc's version, or why it is not in use.
+const char *allocator_version(void);

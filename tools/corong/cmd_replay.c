@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/base/clock.h"
+#include "tools/corong/compaction.h"
+#include "tools/corong/console.h"
+#include "tools/corong/guess.h"
+#include "tools/corong/screen.h"
+#include "tools/corong/settings.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+
+#define SAMPLE_COUNT_MAX 20u
+#define JOURNEY_STEP_COUNT 3
+
+/// Everything of one run of the verb.
+struct replay {
+    const struct options *options;
+    struct config config;
+    struct definitions definitions;
+    struct funnel journey;
+    struct stage journey_steps[JOURNEY_STEP_COUNT];
+    struct store *store;
+    struct ingest *ingest;
+    struct corong_error error;
+    bool quiet;
+};
+
+/// What a signal stops; NULL while there is nothing to stop.
+static _Atomic(struct ingest *) signal_target;
+static atomic_bool signal_seen;
+
+static void on_signal(int number)
+{
+    (void)number;
+    struct ingest *ingest = atomic_load(&signal_target);
+    atomic_store(&signal_seen, true);
+    if (ingest != NULL) {
+        ingest_stop(ingest);
+    }
+}
+
+/// The first SIGINT or SIGTERM stops in order; a second one finds the default action and ends at
+/// once.
+static void catch_signals(struct ingest *ingest)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
+    atomic_store(&signal_seen, false);
+    atomic_store(&signal_target, ingest);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static void release_signals(void)
+{
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    atomic_store(&signal_target, NULL);
+}
+
+static enum corong_status check_request(struct replay *replay)
+{
+    const struct options *options = replay->options;
+    bool kafka = options_given(options, OPTION_KAFKA_TOPIC);
+    if (kafka == (options->operand_count > 0)) {
+        return error_set(&replay->error, CORONG_INVALID,
+                         kafka
+                             ? "PATHs and --kafka-topic exclude each other"
+                             : "what is to be read? give PATHs or --kafka-topic; see 'corong help "
+                               "replay'");
+    }
+    if (kafka && options_given(options, OPTION_DEAD_LETTERS)) {
+        return error_set(&replay->error, CORONG_INVALID,
+                         "--dead-letters needs PATHs, not --kafka-topic");
+    }
+    if (!kafka && options_given(options, OPTION_FOLLOW)) {
+        return error_set(&replay->error, CORONG_INVALID, "--follow needs --kafka-topic");
+    }
+    return CORONG_OK;
+}
+
+/// The mapping as given or configured, else guessed from the first line, which is said.
+static enum corong_status choose_mapping(struct replay *replay)
+{
+    const struct options *options = replay->options;
+    const char *preset;
+    const char *because;
+    if (replay->config.mapping != NULL) {
+        return CORONG_OK;
+    }
+    if (options_given(options, OPTION_DEAD_LETTERS) || options->operand_count == 0) {
+        return error_set(&replay->error, CORONG_INVALID,
+                         "the mapping cannot be guessed here; give --mapping PRESET or FILE");
+    }
+    TRY(guess_preset(options->operand_strings, &preset, &because, &replay->error));
+    console_note("reading as '%s' (%s); --mapping chooses another", preset, because);
+    return settings_mapping(&replay->config, options->arena, text_from(preset), &replay->error);
+}
+
+/// Where no funnel is configured, visit → click → order is followed live.
+static void choose_definitions(struct replay *replay)
+{
+    static const char *const NAMES[JOURNEY_STEP_COUNT] = {"visit", "click", "order"};
+    replay->definitions = replay->config.definitions;
+    if (replay->definitions.funnel_count > 0) {
+        return;
+    }
+    for (uint32_t index = 0; index < JOURNEY_STEP_COUNT; index++) {
+        replay->journey_steps[index] =
+            *definitions_stage(&replay->definitions, text_from(NAMES[index]));
+    }
+    replay->journey = (struct funnel){
+        .name = TEXT_LITERAL("visit → click → order"),
+        .steps = replay->journey_steps,
+        .step_count = JOURNEY_STEP_COUNT,
+        .window_us = FUNNEL_WINDOW_DEFAULT_US,
+    };
+    replay->definitions.funnels = &replay->journey;
+    replay->definitions.funnel_count = 1;
+}
+
+static const char *const *topic_strings(const struct options *options)
+{
+    const struct option_value *given = &options->values[OPTION_KAFKA_TOPIC];
+    if (given->list_count == 0) {
+        return NULL;
+    }
+    const char **topics =
+        arena_allocate_zeroed(options->arena, given->list_count + 1, sizeof(topics[0]));
+    for (uint32_t index = 0; index < given->list_count; index++) {
+        topics[index] = given->list[index].bytes;
+    }
+    return topics;
+}
+
+static enum corong_status open_ingest(struct replay *replay)
+{
+    const struct options *options = replay->options;
+    const struct config *config = &replay->config;
+    struct ingest_options ingest_options = {
+        .store = replay->store,
+        .mapping = config->mapping,
+        .definitions = &replay->definitions,
+        .paths = options->operand_strings,
+        .path_count = options->operand_count,
+        .kafka_topics = topic_strings(options),
+        .kafka_properties = config->kafka_properties,
+        .kafka_stop_at_end = !options_given(options, OPTION_FOLLOW),
+        .dead_letters = options_given(options, OPTION_DEAD_LETTERS),
+        .pump_count = config->pump_count,
+        .shard_count = config->shard_count,
+        .memory_limit_bytes = config->memory_limit_bytes,
+        .commit_interval_us = config->commit_interval_us,
+        .session_timeout_us = config->session_timeout_us,
+    };
+    TRY(mapping_bind(config->mapping, replay->store, &replay->error));
+    return ingest_create(&replay->ingest, &ingest_options, &replay->error);
+}
+
+static enum corong_status run_ingest(struct replay *replay)
+{
+    struct screen screen;
+    struct report_style style = console_style(replay->options, stderr);
+    catch_signals(replay->ingest);
+    if (!replay->quiet) {
+        screen_start(&screen, replay->ingest, &style, console_is_terminal(stderr));
+    }
+    enum corong_status status = ingest_run(replay->ingest, &replay->error);
+    if (!replay->quiet) {
+        screen_stop(&screen);
+    }
+    release_signals();
+    return status;
+}
+
+static enum exit_code print_books(const struct replay *replay)
+{
+    const struct reject_sample *samples = NULL;
+    struct ingest_books books;
+    struct text_buffer out = {0};
+    struct report_style style = console_style(replay->options, stdout);
+    ingest_books(replay->ingest, &books);
+    uint32_t sample_count = ingest_samples(replay->ingest, &samples, SAMPLE_COUNT_MAX);
+    report_books(&books, samples, sample_count, &style, &out);
+    return console_write(stdout, &out);
+}
+
+static void note_pending(const struct replay *replay)
+{
+    struct engine_live_view view;
+    ingest_live(replay->ingest, replay->options->arena, &view);
+    if (view.pending > 0 && !replay->quiet) {
+        console_note("the live counts above leave out %llu users whose events came late or out of "
+                     "order; 'corong funnel' counts everyone",
+                     (unsigned long long)view.pending);
+    }
+}
+
+static enum exit_code merge(struct replay *replay)
+{
+    if (options_given(replay->options, OPTION_NO_COMPACT)) {
+        return EXIT_DONE;
+    }
+    if (compaction_run(replay->store, replay->options, &replay->error) != CORONG_OK) {
+        console_fail(&replay->error);
+        console_note(
+            "every event is stored; only the merging failed ('corong compact' repeats it)");
+        return EXIT_FAILED;
+    }
+    return EXIT_DONE;
+}
+
+static void hint(const struct replay *replay)
+{
+    const char *directory = settings_store(&replay->config);
+    if (replay->quiet) {
+        return;
+    }
+    bool usual = replay->config.origins[CONFIG_STORE] == CONFIG_ORIGIN_DEFAULT;
+    console_note("next: corong stages%s%s, then corong funnel%s%s --by ATTRIBUTE",
+                 usual ? "" : " --store ", usual ? "" : directory, usual ? "" : " --store ",
+                 usual ? "" : directory);
+}
+
+/// The store is open and the ingest made.
+static enum exit_code run_and_report(struct replay *replay)
+{
+    enum corong_status status = run_ingest(replay);
+    bool stopped = atomic_load(&signal_seen);
+    if (status != CORONG_OK && !(stopped && status == CORONG_CANCELLED)) {
+        console_fail(&replay->error);
+        print_books(replay);
+        return EXIT_FAILED;
+    }
+    note_pending(replay);
+    enum exit_code code = print_books(replay);
+    if (stopped && !options_given(replay->options, OPTION_FOLLOW)) {
+        console_note("stopped; the same command continues");
+        return EXIT_FAILED;
+    }
+    ingest_destroy(replay->ingest);
+    replay->ingest = NULL;
+    enum exit_code merged = merge(replay);
+    hint(replay);
+    return code == EXIT_DONE ? merged : code;
+}
+
+static enum exit_code replay_into_store(struct replay *replay)
+{
+    struct store_options store_options = {.create = true};
+    if (store_open(&replay->store, settings_store(&replay->config), &store_options,
+                   &replay->error) != CORONG_OK) {
+        console_fail(&replay->error);
+        return EXIT_FAILED;
+    }
+    enum exit_code code =
+        open_ingest(replay) == CORONG_OK ? run_and_report(replay) : console_fail(&replay->error);
+    ingest_destroy(replay->ingest);
+    store_close(replay->store);
+    return code;
+}
+
+enum exit_code cmd_replay(const struct options *options)
+{
+    struct replay replay = {.options = options, .quiet = options_given(options, OPTION_QUIET)};
+    if (settings_load(options, &replay.config, &replay.error) != CORONG_OK) {
+        return console_fail(&replay.error);
+    }
+    if (options_given(options, OPTION_PRINT_CONFIG)) {
+        return settings_print(&replay.config);
+    }
+    if (check_request(&replay) != CORONG_OK || choose_mapping(&replay) != CORONG_OK) {
+        return console_fail(&replay.error);
+    }
+    choose_definitions(&replay);
+    return replay_into_store(&replay);
+}

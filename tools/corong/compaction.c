@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/corong/compaction.h"
+
+#include "storage/base/clock.h"
+#include "tools/corong/console.h"
+
+#define REDRAW_INTERVAL_US (MICROSECONDS_PER_SECOND / 10)
+
+struct merge_progress {
+    bool shown;
+    int64_t drawn_us;
+};
+
+struct compaction_extent compaction_measure(const struct store *store)
+{
+    struct compaction_extent extent = {0};
+    const struct segment_meta *segments = store_segments(store, &extent.segment_count);
+    for (uint32_t index = 0; index < extent.segment_count; index++) {
+        extent.row_count += segments[index].row_count;
+        extent.size_bytes += segments[index].size_bytes;
+    }
+    return extent;
+}
+
+static void draw(void *context, uint64_t done, uint64_t total)
+{
+    struct merge_progress *progress = context;
+    int64_t now_us = clock_monotonic_us();
+    if (total == 0 || now_us - progress->drawn_us < REDRAW_INTERVAL_US) {
+        return;
+    }
+    progress->drawn_us = now_us;
+    progress->shown = true;
+    fprintf(stderr, "\r\x1b[Kmerging %3d %%", (int)(100.0 * (double)done / (double)total));
+    fflush(stderr);
+}
+
+enum corong_status compaction_run(struct store *store, const struct options *options,
+                                  struct corong_error *error)
+{
+    struct merge_progress progress = {0};
+    bool visible = console_is_terminal(stderr) && !options_given(options, OPTION_QUIET);
+    enum corong_status status = store_compact(store, visible ? draw : NULL, &progress, error);
+    if (progress.shown) {
+        fputs("\r\x1b[K", stderr);
+    }
+    return status;
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Merging a store with progress on a terminal. Thread: main.
+#pragma once
+
+#include "storage/storage.h"
+#include "tools/corong/verbs.h"
+
+struct compaction_extent {
+    uint32_t segment_count;
+    uint64_t row_count;
+    uint64_t size_bytes;
+};
+
+struct compaction_extent compaction_measure(const struct store *store);
+/// store_compact() with a percentage on standard error where that is a terminal and --quiet is not
+/// given.
+CORONG_MUST_CHECK enum corong_status
+compaction_run(struct store *store, const struct options *options, struct corong_error *error);

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/corong/guess.h"
+
+#include "ingest/decode/decode.h"
+#include "tools/corong/first_file.h"
+
+#include <jansson.h>
+
+#define KEY_ALTERNATIVE_COUNT 8
+#define KEY_GROUP_COUNT 4
+
+/// A shape: of each group, one key must be there.
+struct shape {
+    const char *preset;
+    const char *because;
+    const char *keys[KEY_GROUP_COUNT][KEY_ALTERNATIVE_COUNT];
+};
+
+static const struct shape SHAPES[] = {
+    {"otto", "sessions with an 'events' list", {{"session"}, {"events"}}},
+    {"segment_batch", "a Segment batch", {{"batch"}, {"sentAt", "writeKey", "context"}}},
+    {"segment",
+     "userId or anonymousId, with messageId or originalTimestamp",
+     {{"userId", "anonymousId"},
+      {"messageId", "originalTimestamp", "receivedAt", "sentAt"},
+      {"type", "event"}}},
+    {"posthog", "distinct_id, event and properties", {{"distinct_id"}, {"event"}, {"properties"}}},
+    {"mixpanel", "event and properties", {{"event"}, {"properties"}}},
+    {"amplitude",
+     "event_type, event_time and user_id or device_id",
+     {{"event_type"},
+      {"event_time"},
+      {"user_id", "device_id"},
+      {"amplitude_id", "uuid", "library"}}},
+    {"ga4",
+     "event_timestamp, event_name and user_pseudo_id",
+     {{"event_timestamp"}, {"event_name"}, {"user_pseudo_id", "user_id"}}},
+    {"cloudevents", "specversion and type", {{"specversion"}, {"type"}, {"source"}}},
+    {"snowplow",
+     "collector_tstamp and domain_userid",
+     {{"collector_tstamp", "derived_tstamp"}, {"domain_userid", "network_userid", "user_id"}}},
+    {"generic",
+     "keys for user, time and event name",
+     {{"user_id", "userId", "user", "uid", "visitor_id", "anonymous_id", "session_id", "session"},
+      {"time", "timestamp", "ts", "event_time"},
+      {"event", "event_name", "event_type", "name", "type", "action"}}},
+};
+
+static bool has_one(const json_t *object, const char *const *alternatives)
+{
+    for (uint32_t index = 0; index < KEY_ALTERNATIVE_COUNT && alternatives[index] != NULL;
+         index++) {
+        if (json_object_get(object, alternatives[index]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool fits(const json_t *object, const struct shape *shape)
+{
+    if (mapping_preset_text(text_from(shape->preset)) == NULL) {
+        return false;
+    }
+    for (uint32_t group = 0; group < KEY_GROUP_COUNT && shape->keys[group][0] != NULL; group++) {
+        if (!has_one(object, shape->keys[group])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static const char *guess_json(struct text line, const char **because_out)
+{
+    json_error_t fault;
+    json_t *object = json_loadb(line.bytes, line.size, 0, &fault);
+    const char *preset = NULL;
+    *because_out = object == NULL ? "its first line is not one JSON object"
+                                  : "its first line has no keys that are known";
+    for (size_t index = 0; index < sizeof(SHAPES) / sizeof(SHAPES[0]) && preset == NULL; index++) {
+        if (json_is_object(object) && fits(object, &SHAPES[index])) {
+            preset = SHAPES[index].preset;
+            *because_out = SHAPES[index].because;
+        }
+    }
+    json_decref(object);
+    return preset;
+}
+
+/// host ident user [10/Oct/2000:13:55:36 -0700] "request" ...
+static bool is_access_log(struct text line)
+{
+    const char *open = memchr(line.bytes, '[', line.size);
+    const char *end = line.bytes + line.size;
+    if (open == NULL || open == line.bytes || end - open < 30) {
+        return false;
+    }
+    static const char SHAPE[] = "[dd/aaa/dddd:dd:dd:dd ";
+    for (size_t index = 0; index < sizeof(SHAPE) - 1; index++) {
+        char byte = open[index];
+        bool digit = byte >= '0' && byte <= '9';
+        bool letter = (byte | 0x20) >= 'a' && (byte | 0x20) <= 'z';
+        bool right = SHAPE[index] == 'd'   ? digit
+                     : SHAPE[index] == 'a' ? letter
+                                           : byte == SHAPE[index];
+        if (!right) {
+            return false;
+        }
+    }
+    return memchr(open, '"', (size_t)(end - open)) != NULL;
+}
+
+const char *guess_line(struct text line, const char **because_out)
+{
+    while (line.size > 0 && (line.bytes[0] == ' ' || line.bytes[0] == '\t')) {
+        line.bytes++;
+        line.size--;
+    }
+    if (line.size > 0 && line.bytes[0] == '{') {
+        return guess_json(line, because_out);
+    }
+    if (line.size > 0 && is_access_log(line)) {
+        *because_out = "an access log";
+        return mapping_preset_text(TEXT_LITERAL("combined")) == NULL ? NULL : "combined";
+    }
+    *because_out = line.size == 0 ? "it is empty" : "it is neither JSON nor an access log";
+    return NULL;
+}
+
+/// The first line that is not blank.
+static struct text first_line(struct text head)
+{
+    while (head.size > 0) {
+        const char *end = memchr(head.bytes, '\n', head.size);
+        size_t size = end == NULL ? head.size : (size_t)(end - head.bytes);
+        struct text line = {head.bytes, size};
+        if (line.size > 0 && line.bytes[line.size - 1] == '\r') {
+            line.size--;
+        }
+        if (line.size > 0) {
+            return line;
+        }
+        head.bytes += size + 1;
+        head.size -= size + 1;
+    }
+    return TEXT_LITERAL("");
+}
+
+static enum corong_status refuse(const char *path, const char *because, struct corong_error *error)
+{
+    struct text_buffer list = {0};
+    for (const char *const *name = mapping_preset_names(); *name != NULL; name++) {
+        text_buffer_printf(&list, list.size == 0 ? "%s" : ", %s", *name);
+    }
+    enum corong_status status = error_set(
+        error, CORONG_INVALID,
+        "cannot guess the mapping of '%s': %s; give --mapping PRESET (%s) or --mapping FILE", path,
+        because, list.bytes);
+    text_buffer_deinit(&list);
+    return status;
+}
+
+enum corong_status guess_preset(const char *const *paths, const char **preset_out,
+                                const char **because_out, struct corong_error *error)
+{
+    struct text_buffer path = {0};
+    struct text_buffer head = {0};
+    enum corong_status status = first_file_find(paths, &path, error);
+    if (status == CORONG_OK) {
+        status = first_file_head(path.bytes, GUESS_LINE_SIZE_MAX, &head, error);
+    }
+    if (status == CORONG_OK) {
+        struct text line = first_line((struct text){head.bytes, head.size});
+        *preset_out = guess_line(line, because_out);
+        status = *preset_out == NULL ? refuse(path.bytes, *because_out, error) : CORONG_OK;
+    }
+    text_buffer_deinit(&head);
+    text_buffer_deinit(&path);
+    return status;
+}

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/corong/options.h"
+
+#include "engine/engine.h"
+#include "storage/base/clock.h"
+#include "storage/base/invariant.h"
+#include "tools/config/config.h"
+#include "tools/corong/instant.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+
+#define OPTION_FIRST_VALUE 256
+
+static const char *const UNITS[] = {"user", "session", NULL};
+static const char *const TIES[] = {"any", "strict", NULL};
+static const char *const ATTEMPTS[] = {"best", "first", "last", "all", NULL};
+static const char *const FORMATS[] = {"table", "json", "csv", NULL};
+static const char *const COLORS[] = {"auto", "always", "never", NULL};
+
+const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
+    [OPTION_STORE] = {"store", "DIR", OPTION_KIND_TEXT, 0, 0, NULL,
+                      "the store's directory (default ./corong.store)"},
+    [OPTION_CONFIG] =
+        {"config", "FILE", OPTION_KIND_TEXT, 0, 0, NULL,
+         "read stages, funnels and limits from FILE (default ./corong.yaml if there)"},
+    [OPTION_MAPPING] = {"mapping", "PRESET|FILE", OPTION_KIND_TEXT, 0, 0, NULL,
+                        "where user, time and name lie in a message (default: guessed, and said)"},
+    [OPTION_MEMORY_LIMIT] = {"memory-limit", "SIZE", OPTION_KIND_SIZE, INT64_C(64) << 20,
+                             INT64_C(1) << 44, NULL, "never use more, such as 1GiB (the default)"},
+    [OPTION_SHARDS] = {"shards", "N", OPTION_KIND_COUNT, 1, ENGINE_SHARD_COUNT_MAX, NULL,
+                       "engine threads (default: one per core)"},
+    [OPTION_PARALLEL] = {"parallel", "N", OPTION_KIND_COUNT, 1, ENGINE_PRODUCER_COUNT_MAX, NULL,
+                         "files read at the same time (default: one per two cores)"},
+    [OPTION_COMMIT_INTERVAL] = {"commit-interval", "TIME", OPTION_KIND_DURATION,
+                                MICROSECONDS_PER_SECOND / 10, MICROSECONDS_PER_HOUR, NULL,
+                                "make events durable at least this often (default 5s)"},
+    [OPTION_NO_COMPACT] = {"no-compact", NULL, OPTION_KIND_FLAG, 0, 0, NULL,
+                           "do not merge the segments at the end"},
+    [OPTION_DEAD_LETTERS] = {"dead-letters", NULL, OPTION_KIND_FLAG, 0, 0, NULL,
+                             "PATHs are dead-letter files: feed their messages again"},
+    [OPTION_KAFKA_TOPIC] = {"kafka-topic", "TOPIC[:P,P]", OPTION_KIND_LIST, 0, 0, NULL,
+                            "read a Kafka topic instead of files (repeatable)"},
+    [OPTION_KAFKA_PROPERTY] = {"kafka-property", "NAME=VALUE", OPTION_KIND_LIST, 0, 0, NULL,
+                               "any librdkafka property, such as bootstrap.servers=host:9092"},
+    [OPTION_FOLLOW] = {"follow", NULL, OPTION_KIND_FLAG, 0, 0, NULL,
+                       "keep reading the topics until interrupted, not just to their end"},
+    [OPTION_QUIET] = {"quiet", NULL, OPTION_KIND_FLAG, 0, 0, NULL, "no progress and no hints"},
+    [OPTION_STEP] = {"step", "STEP", OPTION_KIND_LIST, 0, 0, NULL,
+                     "stage, event, 'NAME where EXPR' or 'LABEL: where EXPR'; give one per step"},
+    [OPTION_FROM] = {"from", "TIME", OPTION_KIND_TIME, 0, 0, NULL,
+                     "from this instant on: 2026-01-02 (UTC) or 2026-01-02T03:04:05+01:00"},
+    [OPTION_TO] = {"to", "TIME", OPTION_KIND_TIME, 0, 0, NULL, "before this instant"},
+    [OPTION_BY] = {"by", "ATTR[,ATTR]", OPTION_KIND_LIST, 0, 0, NULL,
+                   "one row per value of these attributes"},
+    [OPTION_TOP] = {"top", "N", OPTION_KIND_COUNT, 1, 10000, NULL,
+                    "rows listed, the rest is (other) (default 20)"},
+    [OPTION_WHERE] = {"where", "EXPR", OPTION_KIND_TEXT, 0, 0, NULL,
+                      "only events that satisfy EXPR, such as \"country in ('DE','FR')\""},
+    [OPTION_WINDOW] = {"window", "TIME", OPTION_KIND_TEXT, 0, 0, NULL,
+                       "from first to last step at most: 30m, 7d (default), session or none"},
+    [OPTION_UNIT] = {"unit", "WORD", OPTION_KIND_WORD, 0, 0, UNITS, "what is counted"},
+    [OPTION_TIES] = {"ties", "WORD", OPTION_KIND_WORD, 0, 0, TIES,
+                     "simultaneous events: in any order, or never in order (strict)"},
+    [OPTION_ATTEMPTS] = {"attempts", "WORD", OPTION_KIND_WORD, 0, 0, ATTEMPTS,
+                         "which of a user's attempts counts"},
+    [OPTION_AS_OF] = {"as-of", "TIME", OPTION_KIND_TIME, 0, 0, NULL,
+                      "answer as if later events did not exist (default: the data's end)"},
+    [OPTION_SESSION_TIMEOUT] = {"session-timeout", "TIME", OPTION_KIND_DURATION, 1,
+                                MICROSECONDS_PER_DAY, NULL,
+                                "a longer gap starts a new session (default 30m)"},
+    [OPTION_BUCKET] = {"bucket", "TIME", OPTION_KIND_DURATION, MICROSECONDS_PER_SECOND,
+                       400 * MICROSECONDS_PER_DAY, NULL, "width of a time bucket (default 1d)"},
+    [OPTION_COLUMNS] = {"columns", NULL, OPTION_KIND_FLAG, 0, 0, NULL,
+                        "also show each column's size and encodings"},
+    [OPTION_FORMAT] = {"format", "WORD", OPTION_KIND_WORD, 0, 0, FORMATS,
+                       "how results are written"},
+    [OPTION_THREADS] = {"threads", "N", OPTION_KIND_COUNT, 1, 256, NULL,
+                        "threads that answer (default: one per core)"},
+    [OPTION_TIMING] = {"timing", NULL, OPTION_KIND_FLAG, 0, 0, NULL,
+                       "also say where the time went"},
+    [OPTION_COLOR] = {"color", "WORD", OPTION_KIND_WORD, 0, 0, COLORS,
+                      "colour: on a terminal, always or never; NO_COLOR is respected"},
+    [OPTION_PRINT_CONFIG] = {"print-config", NULL, OPTION_KIND_FLAG, 0, 0, NULL,
+                             "print each setting with its origin, and stop"},
+    [OPTION_HELP] = {"help", NULL, OPTION_KIND_FLAG, 0, 0, NULL, "this text"},
+};
+
+static uint32_t allowed_count(const uint8_t *allowed)
+{
+    uint32_t count = 0;
+    while (allowed[count] != OPTION_COUNT) {
+        count++;
+    }
+    return count;
+}
+
+static enum corong_status unknown_option(const uint8_t *allowed, const char *word,
+                                         struct corong_error *error)
+{
+    const char *names[OPTION_COUNT + 1] = {NULL};
+    uint32_t count = allowed_count(allowed);
+    for (uint32_t index = 0; index < count; index++) {
+        names[index] = OPTION_SPECS[allowed[index]].name;
+    }
+    const char *bare = word + strspn(word, "-");
+    const char *nearest =
+        words_nearest((struct text){bare, (size_t)(strchrnul(bare, '=') - bare)}, names);
+    if (nearest == NULL) {
+        return error_set(error, CORONG_INVALID, "unknown option '%s'", word);
+    }
+    return error_set(error, CORONG_INVALID, "unknown option '%s'; did you mean '--%s'?", word,
+                     nearest);
+}
+
+static enum corong_status parse_count(const struct option_spec *spec, struct text text,
+                                      int64_t *number_out, struct corong_error *error)
+{
+    int64_t number = 0;
+    bool whole = text.size > 0 && text.size <= 15;
+    for (size_t index = 0; whole && index < text.size; index++) {
+        whole = text.bytes[index] >= '0' && text.bytes[index] <= '9';
+        number = number * 10 + (text.bytes[index] - '0');
+    }
+    if (!whole || number < spec->min || number > spec->max) {
+        return error_set(error, CORONG_INVALID,
+                         "'%.*s' is not a whole number from %" PRId64 " to %" PRId64,
+                         (int)text.size, text.bytes, spec->min, spec->max);
+    }
+    *number_out = number;
+    return CORONG_OK;
+}
+
+static enum corong_status parse_size(const struct option_spec *spec, struct text text,
+                                     int64_t *number_out, struct corong_error *error)
+{
+    uint64_t size_bytes;
+    TRY(size_parse(text, &size_bytes, error));
+    if (size_bytes < (uint64_t)spec->min || size_bytes > (uint64_t)spec->max) {
+        return error_set(error, CORONG_INVALID,
+                         "'%.*s' is out of range, %" PRId64 "MiB to %" PRId64 "MiB is allowed",
+                         (int)text.size, text.bytes, spec->min >> 20, spec->max >> 20);
+    }
+    *number_out = (int64_t)size_bytes;
+    return CORONG_OK;
+}
+
+static enum corong_status parse_duration(const struct option_spec *spec, struct text text,
+                                         int64_t *number_out, struct corong_error *error)
+{
+    TRY(duration_parse(text, number_out, error));
+    if (*number_out >= spec->min && *number_out <= spec->max) {
+        return CORONG_OK;
+    }
+    struct text_buffer range = {0};
+    duration_format(spec->min, &range);
+    text_buffer_append_string(&range, " to ");
+    duration_format(spec->max, &range);
+    enum corong_status status =
+        error_set(error, CORONG_INVALID, "'%.*s' is out of range, %s is allowed", (int)text.size,
+                  text.bytes, range.bytes);
+    text_buffer_deinit(&range);
+    return status;
+}
+
+static enum corong_status parse_word(const struct option_spec *spec, struct text text,
+                                     int64_t *number_out, struct corong_error *error)
+{
+    struct text_buffer list = {0};
+    for (uint32_t index = 0; spec->words[index] != NULL; index++) {
+        if (text_equal(text, text_from(spec->words[index]))) {
+            *number_out = index;
+            text_buffer_deinit(&list);
+            return CORONG_OK;
+        }
+        text_buffer_printf(&list, index == 0 ? "%s" : ", %s", spec->words[index]);
+    }
+    enum corong_status status = error_set(error, CORONG_INVALID, "'%.*s' is not one of: %s",
+                                          (int)text.size, text.bytes, list.bytes);
+    text_buffer_deinit(&list);
+    return status;
+}
+
+static void add_to_list(struct option_value *value, struct arena *arena, struct text text)
+{
+    struct text *longer = arena_allocate_zeroed(arena, value->list_count + 1, sizeof(longer[0]));
+    if (value->list_count > 0) {
+        memcpy(longer, value->list, value->list_count * sizeof(longer[0]));
+    }
+    longer[value->list_count++] = text;
+    value->list = longer;
+}
+
+static enum corong_status set_value(struct options *options, enum option_id id,
+                                    const char *argument, struct corong_error *error)
+{
+    const struct option_spec *spec = &OPTION_SPECS[id];
+    struct option_value *value = &options->values[id];
+    value->given = true;
+    value->text = text_from(argument);
+    switch (spec->kind) {
+    case OPTION_KIND_FLAG:
+    case OPTION_KIND_TEXT:
+        return CORONG_OK;
+    case OPTION_KIND_LIST:
+        add_to_list(value, options->arena, value->text);
+        return CORONG_OK;
+    case OPTION_KIND_COUNT:
+        return parse_count(spec, value->text, &value->number, error);
+    case OPTION_KIND_SIZE:
+        return parse_size(spec, value->text, &value->number, error);
+    case OPTION_KIND_DURATION:
+        return parse_duration(spec, value->text, &value->number, error);
+    case OPTION_KIND_TIME:
+        return instant_parse(value->text, &value->number, error);
+    case OPTION_KIND_WORD:
+        return parse_word(spec, value->text, &value->number, error);
+    }
+    return CORONG_OK;
+}
+
+/// The rows of getopt_long(), from the table.
+static void list_for_getopt(const uint8_t *allowed, struct option *long_options)
+{
+    uint32_t count = allowed_count(allowed);
+    for (uint32_t index = 0; index < count; index++) {
+        const struct option_spec *spec = &OPTION_SPECS[allowed[index]];
+        long_options[index] = (struct option){
+            spec->name, spec->kind == OPTION_KIND_FLAG ? no_argument : required_argument, NULL,
+            OPTION_FIRST_VALUE + allowed[index]};
+    }
+    long_options[count] = (struct option){0};
+}
+
+static enum corong_status refuse_option(int code, const uint8_t *allowed, char **arguments,
+                                        struct corong_error *error)
+{
+    const char *word = arguments[optind - 1];
+    if (code == ':' && optopt >= OPTION_FIRST_VALUE) {
+        const struct option_spec *spec = &OPTION_SPECS[optopt - OPTION_FIRST_VALUE];
+        return error_set(error, CORONG_INVALID, "--%s: a value is expected: --%s %s", spec->name,
+                         spec->name, spec->argument);
+    }
+    if (optopt >= OPTION_FIRST_VALUE) {
+        return error_set(error, CORONG_INVALID, "--%s: takes no value",
+                         OPTION_SPECS[optopt - OPTION_FIRST_VALUE].name);
+    }
+    if (optopt != 0) {
+        return error_set(error, CORONG_INVALID, "unknown option '-%c'", optopt);
+    }
+    return unknown_option(allowed, word, error);
+}
+
+static void take_operands(struct options *options, int argument_count, char **arguments)
+{
+    uint32_t count = (uint32_t)(argument_count - optind);
+    options->operands = arena_allocate_zeroed(options->arena, count + 1, sizeof(struct text));
+    options->operand_strings = arena_allocate_zeroed(options->arena, count + 1, sizeof(char *));
+    options->operand_count = count;
+    for (uint32_t index = 0; index < count; index++) {
+        options->operand_strings[index] = arguments[optind + (int)index];
+        options->operands[index] = text_from(options->operand_strings[index]);
+    }
+}
+
+enum corong_status options_parse(struct options *options, struct arena *arena,
+                                 const uint8_t *allowed, int argument_count, char **arguments,
+                                 struct corong_error *error)
+{
+    struct option long_options[OPTION_COUNT + 1];
+    ASSERT(allowed_count(allowed) <= OPTION_COUNT);
+    *options = (struct options){.arena = arena};
+    list_for_getopt(allowed, long_options);
+    optind = 0; // restarts getopt, so that tests may parse many times
+    opterr = 0;
+    for (;;) {
+        int code = getopt_long(argument_count, arguments, ":h", long_options, NULL);
+        if (code == -1) {
+            break;
+        }
+        if (code == '?' || code == ':') {
+            return refuse_option(code, allowed, arguments, error);
+        }
+        enum option_id id = code == 'h' ? OPTION_HELP : (enum option_id)(code - OPTION_FIRST_VALUE);
+        TRY_IN(set_value(options, id, optarg, error), error, "--%s", OPTION_SPECS[id].name);
+    }
+    take_operands(options, argument_count, arguments);
+    return CORONG_OK;
+}

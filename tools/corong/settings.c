@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/corong/settings.h"
+
+#include "tools/corong/console.h"
+
+#include <unistd.h>
+
+#define CONFIG_FILE_DEFAULT "corong.yaml"
+#define STORE_DEFAULT "./corong.store"
+
+static enum corong_status load_file(const struct options *options, struct config *config,
+                                    struct corong_error *error)
+{
+    if (options_given(options, OPTION_CONFIG)) {
+        return config_load(config, options->arena, options->values[OPTION_CONFIG].text.bytes,
+                           error);
+    }
+    if (access(CONFIG_FILE_DEFAULT, F_OK) != 0) {
+        return CORONG_OK;
+    }
+    console_note("using ./" CONFIG_FILE_DEFAULT);
+    return config_load(config, options->arena, CONFIG_FILE_DEFAULT, error);
+}
+
+static void overlay_numbers(const struct options *options, struct config *config)
+{
+    if (options_given(options, OPTION_MEMORY_LIMIT)) {
+        config->memory_limit_bytes = (uint64_t)options->values[OPTION_MEMORY_LIMIT].number;
+        config->origins[CONFIG_MEMORY] = CONFIG_ORIGIN_FLAG;
+    }
+    if (options_given(options, OPTION_SHARDS)) {
+        config->shard_count = (uint32_t)options->values[OPTION_SHARDS].number;
+        config->origins[CONFIG_SHARDS] = CONFIG_ORIGIN_FLAG;
+    }
+    if (options_given(options, OPTION_PARALLEL)) {
+        config->pump_count = (uint32_t)options->values[OPTION_PARALLEL].number;
+        config->origins[CONFIG_PARALLEL] = CONFIG_ORIGIN_FLAG;
+    }
+    if (options_given(options, OPTION_COMMIT_INTERVAL)) {
+        config->commit_interval_us = options->values[OPTION_COMMIT_INTERVAL].number;
+        config->origins[CONFIG_COMMIT_INTERVAL] = CONFIG_ORIGIN_FLAG;
+    }
+    if (options_given(options, OPTION_SESSION_TIMEOUT)) {
+        config->session_timeout_us = options->values[OPTION_SESSION_TIMEOUT].number;
+        config->origins[CONFIG_SESSION_TIMEOUT] = CONFIG_ORIGIN_FLAG;
+    }
+}
+
+static void overlay_store(const struct options *options, struct config *config)
+{
+    if (options_given(options, OPTION_STORE)) {
+        config->store = options->values[OPTION_STORE].text;
+        config->origins[CONFIG_STORE] = CONFIG_ORIGIN_FLAG;
+    } else if (config->store.bytes == NULL) {
+        config->store = TEXT_LITERAL(STORE_DEFAULT);
+    }
+}
+
+/// The file's properties first, so that the command line's win where librdkafka sees both.
+static enum corong_status overlay_kafka(const struct options *options, struct config *config,
+                                        struct corong_error *error)
+{
+    const struct option_value *given = &options->values[OPTION_KAFKA_PROPERTY];
+    uint32_t had = 0;
+    while (config->kafka_properties[had] != NULL) {
+        had++;
+    }
+    if (given->list_count == 0) {
+        return CORONG_OK;
+    }
+    const char **all =
+        arena_allocate_zeroed(options->arena, had + given->list_count + 1, sizeof(all[0]));
+    memcpy(all, config->kafka_properties, had * sizeof(all[0]));
+    for (uint32_t index = 0; index < given->list_count; index++) {
+        all[had + index] = given->list[index].bytes;
+        if (strchr(all[had + index], '=') == NULL || all[had + index][0] == '=') {
+            return error_set(error, CORONG_INVALID, "--kafka-property: '%s' is not NAME=VALUE",
+                             all[had + index]);
+        }
+    }
+    config->kafka_properties = all;
+    config->origins[CONFIG_KAFKA] = CONFIG_ORIGIN_FLAG;
+    return CORONG_OK;
+}
+
+enum corong_status settings_mapping(struct config *config, struct arena *arena, struct text word,
+                                    struct corong_error *error)
+{
+    config->origins[CONFIG_MAPPING] = CONFIG_ORIGIN_FLAG;
+    if (mapping_preset_text(word) != NULL) {
+        return mapping_from_preset(&config->mapping, arena, word, error);
+    }
+    if (access(word.bytes, F_OK) == 0) {
+        return config_load_mapping(&config->mapping, arena, word.bytes, error);
+    }
+    const char *nearest = words_nearest(word, mapping_preset_names());
+    if (nearest != NULL) {
+        return error_set(error, CORONG_INVALID,
+                         "--mapping: '%s' is neither a preset nor a file; did you mean '%s'?",
+                         word.bytes, nearest);
+    }
+    struct text_buffer list = {0};
+    for (const char *const *name = mapping_preset_names(); *name != NULL; name++) {
+        text_buffer_printf(&list, list.size == 0 ? "%s" : ", %s", *name);
+    }
+    enum corong_status status = error_set(
+        error, CORONG_INVALID, "--mapping: '%s' is neither a file nor one of the presets %s",
+        word.bytes, list.bytes);
+    text_buffer_deinit(&list);
+    return status;
+}
+
+enum corong_status settings_load(const struct options *options, struct config *config,
+                                 struct corong_error *error)
+{
+    config_init(config, options->arena);
+    TRY(load_file(options, config, error));
+    overlay_numbers(options, config);
+    overlay_store(options, config);
+    TRY(overlay_kafka(options, config, error));
+    return options_given(options, OPTION_MAPPING)
+               ? settings_mapping(config, options->arena, options->values[OPTION_MAPPING].text,
+                                  error)
+               : CORONG_OK;
+}
+
+enum exit_code settings_print(const struct config *config)
+{
+    struct text_buffer out = {0};
+    config_print(config, &out);
+    return console_write(stdout, &out);
+}
+
+const char *settings_store(const struct config *config)
+{
+    // Both a flag and an arena copy end with a NUL.
+    return config->store.bytes;
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/corong/verbs.h"
+
+#include "tools/config/config.h"
+#include "tools/corong/console.h"
+#include "tools/corong/help.h"
+
+#define OPERAND_COUNT_ANY UINT32_MAX
+#define VERB_COUNT_MAX 32
+
+static const uint8_t REPLAY_OPTIONS[] = {OPTION_STORE,
+                                         OPTION_CONFIG,
+                                         OPTION_MAPPING,
+                                         OPTION_MEMORY_LIMIT,
+                                         OPTION_SHARDS,
+                                         OPTION_PARALLEL,
+                                         OPTION_COMMIT_INTERVAL,
+                                         OPTION_SESSION_TIMEOUT,
+                                         OPTION_NO_COMPACT,
+                                         OPTION_DEAD_LETTERS,
+                                         OPTION_KAFKA_TOPIC,
+                                         OPTION_KAFKA_PROPERTY,
+                                         OPTION_FOLLOW,
+                                         OPTION_FORMAT,
+                                         OPTION_COLOR,
+                                         OPTION_QUIET,
+                                         OPTION_PRINT_CONFIG,
+                                         OPTION_HELP,
+                                         OPTION_COUNT};
+static const uint8_t FUNNEL_OPTIONS[] = {OPTION_STEP,         OPTION_STORE,
+                                         OPTION_CONFIG,       OPTION_FROM,
+                                         OPTION_TO,           OPTION_BY,
+                                         OPTION_TOP,          OPTION_WHERE,
+                                         OPTION_WINDOW,       OPTION_UNIT,
+                                         OPTION_TIES,         OPTION_ATTEMPTS,
+                                         OPTION_AS_OF,        OPTION_SESSION_TIMEOUT,
+                                         OPTION_FORMAT,       OPTION_THREADS,
+                                         OPTION_MEMORY_LIMIT, OPTION_TIMING,
+                                         OPTION_COLOR,        OPTION_PRINT_CONFIG,
+                                         OPTION_HELP,         OPTION_COUNT};
+static const uint8_t STAGES_OPTIONS[] = {
+    OPTION_STORE,  OPTION_CONFIG, OPTION_FROM,         OPTION_TO,      OPTION_WHERE,
+    OPTION_BUCKET, OPTION_AS_OF,  OPTION_FORMAT,       OPTION_THREADS, OPTION_MEMORY_LIMIT,
+    OPTION_TIMING, OPTION_COLOR,  OPTION_PRINT_CONFIG, OPTION_HELP,    OPTION_COUNT};
+static const uint8_t SESSIONS_OPTIONS[] = {
+    OPTION_STORE,        OPTION_CONFIG,          OPTION_FROM,  OPTION_TO,           OPTION_BY,
+    OPTION_TOP,          OPTION_SESSION_TIMEOUT, OPTION_AS_OF, OPTION_FORMAT,       OPTION_THREADS,
+    OPTION_MEMORY_LIMIT, OPTION_TIMING,          OPTION_COLOR, OPTION_PRINT_CONFIG, OPTION_HELP,
+    OPTION_COUNT};
+static const uint8_t INSPECT_OPTIONS[] = {OPTION_STORE,  OPTION_CONFIG, OPTION_COLUMNS,
+                                          OPTION_FORMAT, OPTION_COLOR,  OPTION_HELP,
+                                          OPTION_COUNT};
+static const uint8_t STORE_OPTIONS[] = {OPTION_STORE, OPTION_CONFIG, OPTION_HELP, OPTION_COUNT};
+static const uint8_t HELP_OPTIONS[] = {OPTION_HELP, OPTION_COUNT};
+
+const struct verb VERBS[] = {
+    {"replay", "PATH...", 0, OPERAND_COUNT_ANY, "read logs or Kafka topics into a store",
+     "PATHs are files, directories, globs or - (standard input): JSON lines, CSV, TSV or access\n"
+     "logs, plain, gzip or zstd. A bad message is counted, sampled and kept, and stops nothing.\n"
+     "Stopping, even by kill -9, loses nothing: the same command continues where it was.\n",
+     "  corong replay access.log.gz\n"
+     "  corong replay --mapping otto --store shop.store logs/\n"
+     "  corong replay --mapping segment --kafka-topic clicks \\\n"
+     "                --kafka-property bootstrap.servers=localhost:9092 --follow\n",
+     REPLAY_OPTIONS, cmd_replay},
+    {"funnel", "[NAME]", 0, 1, "how many reach each step, where they drop off, how long it takes",
+     "NAME is a funnel of the configuration; or give the steps with --step. Without either, the\n"
+     "stages visit, click, cart, checkout and order that occur in the store are asked.\n",
+     "  corong funnel checkout --by country --from 2026-01-01\n"
+     "  corong funnel --step visit --step click --step order --window 1d\n"
+     "  corong funnel --step \"sale: where page like '/sale/%'\" --step \"order where revenue > "
+     "0\"\n",
+     FUNNEL_OPTIONS, cmd_funnel},
+    {"stages", "[STAGE...]", 0, OPERAND_COUNT_ANY, "events and users per stage or event, over time",
+     "Without a STAGE: every event name in the store.\n",
+     "  corong stages\n"
+     "  corong stages visit order --bucket 1h --from 2026-01-02 --to 2026-01-03\n",
+     STAGES_OPTIONS, cmd_stages},
+    {"sessions", "", 0, 0, "how many sessions, how long, how many bounced",
+     "A session ends where a user is silent for more than the session timeout.\n",
+     "  corong sessions --by device\n"
+     "  corong sessions --session-timeout 10m --format json\n",
+     SESSIONS_OPTIONS, cmd_sessions},
+    {"inspect", "", 0, 0, "what a store holds: segments, sizes, encodings, sources, books", "",
+     "  corong inspect --columns\n", INSPECT_OPTIONS, cmd_inspect},
+    {"verify", "", 0, 0, "check every checksum, order, count and digest of a store", "",
+     "  corong verify --store shop.store\n", STORE_OPTIONS, cmd_verify},
+    {"compact", "", 0, 0, "merge a store's segments into one sorted run per period",
+     "Answers do not change; they come faster.\n", "  corong compact --store shop.store\n",
+     STORE_OPTIONS, cmd_compact},
+    {"version", "", 0, 0, "versions of corong and of its libraries", "", "  corong version\n",
+     HELP_OPTIONS, cmd_version},
+    {"help", "[VERB]", 0, 1, "this list, or what a verb does", "", "  corong help funnel\n",
+     HELP_OPTIONS, cmd_help},
+    {0},
+};
+
+const struct verb *verbs_find(const char *name)
+{
+    for (const struct verb *verb = VERBS; verb->name != NULL; verb++) {
+        if (strcmp(verb->name, name) == 0) {
+            return verb;
+        }
+    }
+    return NULL;
+}
+
+static enum exit_code unknown_verb(const char *word)
+{
+    const char *names[VERB_COUNT_MAX] = {NULL};
+    for (uint32_t index = 0; VERBS[index].name != NULL; index++) {
+        names[index] = VERBS[index].name;
+    }
+    const char *nearest = words_nearest(text_from(word), names);
+    if (nearest != NULL) {
+        console_complain("unknown verb '%s'; did you mean '%s'?", word, nearest);
+    } else {
+        console_complain("unknown verb '%s'; 'corong help' lists them", word);
+    }
+    return EXIT_MISUSED;
+}
+
+static enum exit_code check_operands(const struct verb *verb, const struct options *options)
+{
+    if (options->operand_count < verb->operand_count_min) {
+        console_complain("%s: %s is missing; see 'corong help %s'", verb->name, verb->operands,
+                         verb->name);
+        return EXIT_MISUSED;
+    }
+    if (options->operand_count > verb->operand_count_max) {
+        console_complain("%s: unexpected word '%s'; see 'corong help %s'", verb->name,
+                         options->operand_strings[verb->operand_count_max], verb->name);
+        return EXIT_MISUSED;
+    }
+    return EXIT_DONE;
+}
+
+static enum exit_code run_verb(const struct verb *verb, int argument_count, char **arguments)
+{
+    struct arena arena = {0};
+    struct options options;
+    struct corong_error error = {0};
+    enum exit_code code = EXIT_MISUSED;
+    if (options_parse(&options, &arena, verb->options, argument_count, arguments, &error) !=
+        CORONG_OK) {
+        console_complain("%s: %s; see 'corong help %s'", verb->name, error.message, verb->name);
+    } else if (options_given(&options, OPTION_HELP)) {
+        code = help_verb(verb);
+    } else {
+        code = check_operands(verb, &options);
+        code = code == EXIT_DONE ? verb->run(&options) : code;
+    }
+    arena_deinit(&arena);
+    return code;
+}
+
+enum exit_code verbs_run(int argument_count, char **arguments)
+{
+    if (argument_count < 2) {
+        help_overview(stderr);
+        return EXIT_MISUSED;
+    }
+    const char *word = arguments[1];
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+        return help_overview(stdout);
+    }
+    if (strcmp(word, "--version") == 0) {
+        word = "version";
+    }
+    const struct verb *verb = verbs_find(word);
+    return verb == NULL ? unknown_verb(word) : run_verb(verb, argument_count - 1, arguments + 1);
+}
+
+enum exit_code cmd_help(const struct options *options)
+{
+    if (options->operand_count == 0) {
+        return help_overview(stdout);
+    }
+    const struct verb *verb = verbs_find(options->operand_strings[0]);
+    return verb == NULL ? unknown_verb(options->operand_strings[0]) : help_verb(verb);
+}
