@@ -66,7 +66,7 @@ void reject_log_deinit(struct reject_log *log);
 
 /// A dead-letter frame: u32 size of the rest, u16 reason, u16 source size, i64 offset, u32 event
 /// index, source, message, u64 XXH3 of all before. Reads the next frame; false at the end, or with
-/// CORONG_CORRUPT in `error` (which starts as {0}) where the bytes are damaged: the rest is skipped.
+/// CORONG_CORRUPT in `error` (which starts as {0}) where bytes are damaged: the rest is skipped.
 /// Borrowed from `frames`.
 struct reject_letter {
     enum reject_reason reason;
