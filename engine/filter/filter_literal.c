@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LITERAL_EXPONENT_MAX 100000
+#define LITERAL_EXPONENT_READ_MAX 1000000
+#define LITERAL_EXPONENT_MAX 100000 ///< of what is kept: one more digit or zero must not change it
 #define LITERAL_PLAIN_ZEROS_MAX 20
 
 /// digits × 10^exponent without leading or trailing zeros; no digits is zero.
@@ -31,7 +32,7 @@ static int literal_read_exponent(struct text number, size_t at)
     int exponent = 0;
     for (; at < number.size; at++) {
         exponent = exponent * 10 + (number.bytes[at] - '0');
-        exponent = exponent > LITERAL_EXPONENT_MAX ? LITERAL_EXPONENT_MAX : exponent;
+        exponent = exponent > LITERAL_EXPONENT_READ_MAX ? LITERAL_EXPONENT_READ_MAX : exponent;
     }
     return negative ? -exponent : exponent;
 }
@@ -59,6 +60,11 @@ static void literal_read(struct text number, struct literal_decimal *decimal)
     while (decimal->digit_count > 0 && decimal->digits[decimal->digit_count - 1] == '0') {
         decimal->digit_count--;
         decimal->exponent++;
+    }
+    if (decimal->exponent > LITERAL_EXPONENT_MAX) {
+        decimal->exponent = LITERAL_EXPONENT_MAX;
+    } else if (decimal->exponent < -LITERAL_EXPONENT_MAX) {
+        decimal->exponent = -LITERAL_EXPONENT_MAX;
     }
 }
 
@@ -114,6 +120,17 @@ static void literal_append_zeros(struct text_buffer *out, int64_t count)
     }
 }
 
+/// Whether to write zeros rather than an exponent: the result must stay a legal number.
+static bool literal_is_plain(const struct literal_decimal *decimal)
+{
+    int64_t whole_digits = (int64_t)decimal->digit_count + decimal->exponent;
+    int64_t zeros = decimal->exponent > 0 ? decimal->exponent
+                    : whole_digits <= 0   ? 1 - whole_digits
+                                          : 0;
+    return zeros <= LITERAL_PLAIN_ZEROS_MAX &&
+           zeros + decimal->digit_count <= FILTER_DIGIT_COUNT_MAX;
+}
+
 void filter_literal_append_number(struct text number, struct text_buffer *out)
 {
     struct literal_decimal decimal;
@@ -124,7 +141,7 @@ void filter_literal_append_number(struct text number, struct text_buffer *out)
     }
     text_buffer_append_string(out, decimal.negative ? "-" : "");
     int64_t whole_digits = (int64_t)decimal.digit_count + decimal.exponent;
-    if (decimal.exponent > LITERAL_PLAIN_ZEROS_MAX || whole_digits < -LITERAL_PLAIN_ZEROS_MAX) {
+    if (!literal_is_plain(&decimal)) {
         text_buffer_append(out, decimal.digits, decimal.digit_count);
         text_buffer_printf(out, "e%d", decimal.exponent);
     } else if (decimal.exponent >= 0) {

@@ -8,7 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FILTER_NUMBER_SIZE_MAX 64u
+#define FILTER_NUMBER_SIZE_MAX 64u ///< characters of a number
+#define FILTER_DIGIT_COUNT_MAX 40u ///< digits of it, not counting the exponent's
 
 /// A decimal as an integer sees it: the greatest integer not above it, and whether something is
 /// left. A decimal beyond the integers is INT64_MAX or INT64_MIN with a fraction, which compares

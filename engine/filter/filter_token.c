@@ -152,6 +152,25 @@ static size_t token_skip_digits(struct text source, size_t at)
     return at;
 }
 
+/// Few enough digits that the canonical text of a number is a number again.
+static enum corong_status token_check_number(struct text source, const struct filter_token *token,
+                                             struct corong_error *error)
+{
+    uint32_t digits = 0;
+    for (size_t at = 0; at < token->text.size && (token->text.bytes[at] | 0x20) != 'e'; at++) {
+        digits += token_is_digit(token->text.bytes[at]);
+    }
+    if (digits > FILTER_DIGIT_COUNT_MAX) {
+        return filter_token_refuse(source, token->at, error, "number of more than %u digits",
+                                   FILTER_DIGIT_COUNT_MAX);
+    }
+    if (token->text.size > FILTER_NUMBER_SIZE_MAX) {
+        return filter_token_refuse(source, token->at, error, "number of more than %u characters",
+                                   FILTER_NUMBER_SIZE_MAX);
+    }
+    return CORONG_OK;
+}
+
 /// [+-] digits [. digits] [e [+-] digits]; what follows must not be part of a name.
 static enum corong_status token_read_number(struct text source, struct filter_token *token,
                                             struct corong_error *error)
@@ -176,13 +195,9 @@ static enum corong_status token_read_number(struct text source, struct filter_to
     if (!sound || (at < source.size && token_is_name_byte(source.bytes[at]))) {
         return filter_token_refuse(source, token->at, error, "not a number");
     }
-    if (at - token->at > FILTER_NUMBER_SIZE_MAX) {
-        return filter_token_refuse(source, token->at, error, "number of more than %u characters",
-                                   FILTER_NUMBER_SIZE_MAX);
-    }
     token->kind = FILTER_TOKEN_NUMBER;
     token->text.size = at - token->at;
-    return CORONG_OK;
+    return token_check_number(source, token, error);
 }
 
 static bool token_read_symbol(struct text source, struct filter_token *token)

@@ -2,7 +2,10 @@
 // Compiling: the grammar, errors that point, limits on both sides, the canonical text, types.
 #include "engine/filter/filter.h"
 
+#include "engine/filter/filter_literal.h"
+
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 enum test_column { COUNTRY = COLUMN_SYSTEM_COUNT, PRICE, QUANTITY, VIP, DOTTED, COLUMN_COUNT };
 
@@ -210,15 +213,36 @@ Test(filter, takes_256_regular_expressions_and_patterns_of_1024_bytes)
     text_buffer_deinit(&source);
 }
 
-Test(filter, a_number_has_at_most_64_characters)
+Test(filter, a_number_has_at_most_40_digits_and_64_characters)
 {
     struct text_buffer source = {0};
-    repeat(&source, "price < ", 1);
-    repeat(&source, "9", 64);
+    repeat(&source, "price < 0.", 1);
+    repeat(&source, "9", 39);
     compiled(source.bytes);
     repeat(&source, "9", 1);
+    expect_refused(source.bytes, "number of more than 40 digits");
+    text_buffer_reset(&source);
+    repeat(&source, "price < 1e", 1);
+    repeat(&source, "0", 62);
+    compiled(source.bytes);
+    repeat(&source, "0", 1);
     expect_refused(source.bytes, "number of more than 64 characters");
     text_buffer_deinit(&source);
+}
+
+Test(filter, the_longest_numbers_stay_numbers_in_canonical_text)
+{
+    static const char *const FORMS[] = {"price < -0.%sE-9999999999", "price < -%sE20",
+                                        "price < -0.%se-19", "price < %s"};
+    char digits[FILTER_DIGIT_COUNT_MAX];
+    memset(digits, '7', sizeof(digits) - 1);
+    digits[sizeof(digits) - 1] = '\0';
+    for (size_t index = 0; index < sizeof(FORMS) / sizeof(FORMS[0]); index++) {
+        char source[128];
+        snprintf(source, sizeof(source), FORMS[index], digits);
+        struct text canonical = filter_canonical(compiled(source));
+        cr_expect(text_equal(filter_canonical(compiled(canonical.bytes)), canonical));
+    }
 }
 
 static void expect_canonical(const char *source, const char *expected)

@@ -190,3 +190,118 @@ Test(funnel_match, agrees_with_the_enumeration_of_all_assignments)
         check_against_enumerator(seed);
     }
 }
+
+/// ---- many simultaneous events
+/// --------------------------------------------------------------------
+
+static struct match_event *many_events(uint32_t count, int64_t time_us, uint32_t steps)
+{
+    struct match_event *events = memory_allocate_zeroed(count, sizeof(*events));
+    for (uint32_t index = 0; index < count; index++) {
+        events[index] = (struct match_event){
+            .time_us = time_us, .steps = steps, .entry_allowed = true, .ordered = false};
+    }
+    return events;
+}
+
+Test(funnel_match, a_million_simultaneous_events_that_fill_any_of_32_steps)
+{
+    uint32_t count = 1000000;
+    struct match_result result;
+    struct match_rule rule = {.step_count = 32, .window_us = 0};
+    struct match_event *events = many_events(count, 5, UINT32_MAX);
+    funnel_match(&rule, events, count, &result);
+    cr_assert_eq(result.level, 32);
+    for (uint32_t step = 0; step < 32; step++) {
+        cr_assert_eq(result.events[step], step, "the canonically first events");
+    }
+    memory_free(events);
+}
+
+Test(funnel_match, a_million_simultaneous_events_that_share_one_event_for_two_steps)
+{
+    uint32_t count = 1000000;
+    struct match_result result;
+    struct match_rule rule = {.step_count = 3, .window_us = 0};
+    struct match_event *events = many_events(count, 5, 1);
+    events[count - 1].steps = 6; // the only one for steps 2 and 3
+    funnel_match(&rule, events, count, &result);
+    cr_assert_eq(result.level, 2);
+    cr_assert_eq(result.events[0], 0);
+    cr_assert_eq(result.events[1], count - 1);
+    memory_free(events);
+}
+
+Test(funnel_match, the_only_entry_gives_way_to_a_later_candidate)
+{
+    // Event 0 fills both steps, event 1 only the first: step 2 needs event 0.
+    struct match_event events[] = {{.time_us = 1, .steps = 3, .entry_allowed = true},
+                                   {.time_us = 1, .steps = 1, .entry_allowed = true}};
+    struct match_rule rule = {.step_count = 2, .window_us = 0};
+    struct match_result result;
+    funnel_match(&rule, events, 2, &result);
+    cr_assert_eq(result.level, 2);
+    cr_assert_eq(result.events[0], 1);
+    cr_assert_eq(result.events[1], 0);
+    // Where event 1 may not be an entry, event 0 must be it, and nothing is left for step 2.
+    events[1].entry_allowed = false;
+    funnel_match(&rule, events, 2, &result);
+    cr_assert_eq(result.level, 1);
+    cr_assert_eq(result.events[0], 0);
+}
+
+Test(funnel_match, sequence_numbers_order_events_of_one_time)
+{
+    struct match_event events[] = {
+        {.time_us = 0, .steps = 1, .entry_allowed = true},
+        {.time_us = 0, .steps = 1, .entry_allowed = true, .ordered = true},
+        {.time_us = 1, .steps = 2}};
+    struct match_rule rule = {.step_count = 2, .window_us = 1};
+    struct match_result result;
+    funnel_match(&rule, events, 3, &result);
+    cr_assert_eq(result.level, 2);
+    cr_assert_eq(result.events[0], 1, "the entry of the larger sequence number is the later one");
+}
+
+Test(funnel_match, no_events_are_level_0)
+{
+    struct match_rule rule = {.step_count = 2, .window_us = FUNNEL_WINDOW_NONE};
+    struct match_result result;
+    struct match_summary summary;
+    funnel_match(&rule, NULL, 0, &result);
+    funnel_match_level(&rule, NULL, 0, &summary);
+    cr_assert_eq(result.level, 0);
+    cr_assert_eq(summary.level, 0);
+}
+
+Test(funnel_match, steps_beyond_the_funnel_are_ignored)
+{
+    struct match_event events[] = {{.time_us = 0, .steps = UINT32_MAX, .entry_allowed = true},
+                                   {.time_us = 1, .steps = UINT32_MAX, .entry_allowed = true}};
+    struct match_rule rule = {.step_count = 1, .window_us = 5};
+    struct match_result result;
+    funnel_match(&rule, events, 2, &result);
+    cr_assert_eq(result.level, 1);
+    cr_assert_eq(result.events[0], 0);
+}
+
+Test(funnel_match, a_long_history_of_32_steps)
+{
+    uint32_t count = 32 * 1000;
+    struct match_rule rule = {.step_count = 32, .window_us = 31};
+    struct match_event *events = many_events(count, 0, 0);
+    struct match_result result;
+    for (uint32_t index = 0; index < count; index++) {
+        events[index].time_us = index;
+        events[index].steps = UINT32_C(1)
+                              << (index % 32 == 31 && index < count - 1 ? 0 : index % 32);
+    }
+    funnel_match(&rule, events, count, &result);
+    cr_assert_eq(result.level, 32, "only the last round has step 32");
+    cr_assert_eq(result.events[0], count - 32);
+    rule.window_us = 30;
+    funnel_match(&rule, events, count, &result);
+    cr_assert_eq(result.level, 31);
+    cr_assert_eq(result.events[0], 0, "reached first in the first round");
+    memory_free(events);
+}

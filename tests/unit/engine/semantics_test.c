@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs the tables of engine/SEMANTICS.md.
+#include "engine/filter/filter.h"
+#include "engine/funnel/funnel.h"
+
+#include <criterion/criterion.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CELL_COUNT_MAX 5
+#define EVENT_COUNT_MAX 16
+#define LINE_SIZE_MAX 512
+
+/// Cells of one table row without backticks; false where the line is no row of data.
+static uint32_t read_cells(char *line, char *cells[CELL_COUNT_MAX])
+{
+    uint32_t count = 0;
+    if (line[0] != '|' || strchr(line, '`') != line + 2) {
+        return 0;
+    }
+    for (char *at = line + 1; count < CELL_COUNT_MAX && *at != '\0' && *at != '\n';) {
+        char *end = strchr(at, '|');
+        cr_assert_not_null(end, "%s", line);
+        char *last = end;
+        while (at < end && (*at == ' ' || *at == '`')) {
+            at++;
+        }
+        while (last > at && (last[-1] == ' ' || last[-1] == '`')) {
+            last--;
+        }
+        *last = '\0';
+        cells[count++] = at;
+        at = end + 1;
+    }
+    return count;
+}
+
+/// Calls `run` for each row of data between `## <heading>` and the next heading; at least `least`
+/// rows.
+static void run_tables(const char *heading, uint32_t least, void (*run)(char *cells[], uint32_t))
+{
+    char line[LINE_SIZE_MAX];
+    bool inside = false;
+    uint32_t rows = 0;
+    FILE *file = fopen("engine/SEMANTICS.md", "r");
+    cr_assert_not_null(file, "tests run in the root of the repository");
+    while (fgets(line, sizeof(line), file) != NULL) {
+        if (strncmp(line, "## ", 3) == 0) {
+            inside = strncmp(line + 3, heading, strlen(heading)) == 0;
+        }
+        char *cells[CELL_COUNT_MAX];
+        uint32_t count = inside ? read_cells(line, cells) : 0;
+        if (count > 0) {
+            run(cells, count);
+            rows++;
+        }
+    }
+    fclose(file);
+    cr_assert_geq(rows, least, "%s has %u examples", heading, rows);
+}
+
+/// ---- matching
+/// ------------------------------------------------------------------------------------
+
+static uint32_t read_steps(const char *names, size_t name_count, const char *steps)
+{
+    uint32_t mask = 0;
+    uint32_t step = 0;
+    for (; *steps != '\0'; steps++) {
+        if (*steps == ' ') {
+            continue;
+        }
+        mask |= memchr(names, *steps, name_count) != NULL ? UINT32_C(1) << step : 0;
+        step++;
+    }
+    return mask;
+}
+
+/// "AB@3#2!": names, time, sequence, outside the range.
+static struct match_event read_event(const char *word, const char *steps, long *sequence)
+{
+    char *end = strchr(word, '@');
+    cr_assert_not_null(end, "%s", word);
+    struct match_event event = {.steps = read_steps(word, (size_t)(end - word), steps)};
+    event.time_us = strtol(end + 1, &end, 10);
+    *sequence = *end == '#' ? strtol(end + 1, &end, 10) : 0;
+    event.entry_allowed = *end != '!';
+    return event;
+}
+
+static uint32_t read_events(char *text, const char *steps, struct match_event *events)
+{
+    uint32_t count = 0;
+    long before = 0;
+    char *rest = NULL;
+    for (char *word = strtok_r(text, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
+        long sequence;
+        struct match_event event = read_event(word, steps, &sequence);
+        event.ordered = count > 0 && sequence > before;
+        before = sequence;
+        if (event.steps != 0) {
+            events[count++] = event;
+        }
+        cr_assert_lt(count, EVENT_COUNT_MAX);
+    }
+    return count;
+}
+
+static struct match_rule read_rule(const char *steps, const char *options)
+{
+    struct match_rule rule = {.step_count = (uint32_t)(strlen(steps) + 1) / 2};
+    const char *window = strstr(options, "window ");
+    cr_assert_not_null(window, "%s", options);
+    bool none = strncmp(window, "window none", 11) == 0;
+    rule.window_us = none ? FUNNEL_WINDOW_NONE : strtol(window + 7, NULL, 10);
+    rule.ties = strstr(options, "ties strict") != NULL ? FUNNEL_TIES_STRICT : FUNNEL_TIES_ANY;
+    bool first = strstr(options, "attempts first") != NULL;
+    rule.attempts = first ? FUNNEL_ATTEMPTS_FIRST : FUNNEL_ATTEMPTS_BEST;
+    return rule;
+}
+
+static void run_match(char *cells[], uint32_t count)
+{
+    char shown[LINE_SIZE_MAX];
+    struct match_event events[EVENT_COUNT_MAX];
+    struct match_result result;
+    struct text_buffer times = {0};
+    cr_assert_eq(count, 5);
+    snprintf(shown, sizeof(shown), "%s | %s | %s", cells[0], cells[1], cells[2]);
+    struct match_rule rule = read_rule(cells[1], cells[2]);
+    uint32_t event_count = read_events(cells[0], cells[1], events);
+    funnel_match(&rule, events, event_count, &result);
+    text_buffer_append_string(&times, "");
+    for (uint32_t step = 0; step < result.level; step++) {
+        text_buffer_printf(&times, "%s%" PRId64, step > 0 ? " " : "",
+                           events[result.events[step]].time_us);
+    }
+    cr_expect_eq(result.level, (uint32_t)atoi(cells[3]), "%s: level %u", shown, result.level);
+    cr_expect_str_eq(times.bytes, cells[4], "%s: matched at %s", shown, times.bytes);
+    text_buffer_deinit(&times);
+}
+
+Test(semantics, examples_of_matching)
+{
+    run_tables("Matching", 30, run_match);
+}
+
+/// ---- filters
+/// -------------------------------------------------------------------------------------
+
+static struct arena arena;
+static struct schema schema;
+static union canonical_value values[SCHEMA_COLUMN_COUNT_MAX];
+
+static union canonical_value *add(const char *name, enum column_type type)
+{
+    uint32_t column;
+    cr_assert_eq(schema_add(&schema, &arena, text_from(name), type, &column, NULL), CORONG_OK);
+    return &values[column];
+}
+
+static void make_example_event(void)
+{
+    double price = 19.5;
+    schema_init(&schema, &arena);
+    values[COLUMN_NAME].string = TEXT_LITERAL("order");
+    values[COLUMN_AMOUNT].integer = 199900;
+    values[COLUMN_CURRENCY].string = TEXT_MISSING;
+    add("country", COLUMN_STRING)->string = TEXT_LITERAL("DE");
+    add("page", COLUMN_STRING)->string = TEXT_LITERAL("/sale/Gr\xc3\xb6\xc3\x9f\x65");
+    memcpy(&add("price", COLUMN_NUMBER)->integer, &price, sizeof(price));
+    add("quantity", COLUMN_INTEGER)->integer = 3;
+    add("vip", COLUMN_BOOLEAN)->integer = 1;
+    add("coupon", COLUMN_STRING)->string = TEXT_MISSING;
+    add("discount", COLUMN_NUMBER)->integer = (int64_t)COLUMN_NUMBER_MISSING_BITS;
+}
+
+static bool is_true(const char *source)
+{
+    struct filter *filter;
+    struct corong_error error = {0};
+    cr_assert_eq(filter_compile(&filter, &arena, text_from(source), &schema, &error), CORONG_OK,
+                 "%s", error.message);
+    bool answer = filter_matches_event(filter, values, INT64_C(1767323045000000));
+    filter_destroy(filter);
+    return answer;
+}
+
+/// Unknown is what is true neither as it stands nor negated.
+static void run_filter(char *cells[], uint32_t count)
+{
+    char negated[LINE_SIZE_MAX];
+    cr_assert_eq(count, 2);
+    snprintf(negated, sizeof(negated), "not (%s)", cells[0]);
+    const char *answer = is_true(cells[0]) ? "true" : is_true(negated) ? "false" : "unknown";
+    cr_expect_str_eq(answer, cells[1], "%s is %s", cells[0], answer);
+}
+
+Test(semantics, examples_of_filters)
+{
+    make_example_event();
+    run_tables("Filters", 20, run_filter);
+    arena_deinit(&arena);
+}
+
+/// ---- durations
+/// -----------------------------------------------------------------------------------
+
+static void run_duration(char *cells[], uint32_t count)
+{
+    int64_t duration_us;
+    cr_assert_eq(count, 2);
+    cr_assert_eq(duration_parse(text_from(cells[0]), &duration_us, NULL), CORONG_OK);
+    cr_expect_eq(duration_us, strtol(cells[1], NULL, 10), "%s is %" PRId64, cells[0], duration_us);
+}
+
+Test(semantics, examples_of_durations)
+{
+    run_tables("Durations", 5, run_duration);
+}
