@@ -218,7 +218,7 @@ void engine_barrier(struct engine_producer *producer, const struct engine_cut *c
         engine_cut_save(producer, epoch, cut);
         producer->done_epoch = epoch;
     } else {
-        engine_cut_keep_letters(producer, cut->dead_letters);
+        engine_cut_keep(producer, cut);
     }
     pthread_mutex_unlock(&engine->lock);
     producer->barrier_wanted = false;
@@ -307,7 +307,7 @@ void engine_close(struct engine *engine)
     for (uint32_t i = 0; i < engine->options.producer_count; i++) {
         engine_cut_release(&engine->producers[i].cuts[0]);
         engine_cut_release(&engine->producers[i].cuts[1]);
-        text_buffer_deinit(&engine->producers[i].dead_letters);
+        engine_cut_release(&engine->producers[i].kept);
     }
     memory_free(engine->sealed.metas);
     memory_free(engine->shards);

@@ -3,6 +3,8 @@
 
 #include "storage/base/invariant.h"
 
+#include <string.h>
+
 static struct engine_saved_cut *free_slot(struct engine_producer *producer)
 {
     for (uint32_t i = 0; i < 2; i++) {
@@ -14,27 +16,48 @@ static struct engine_saved_cut *free_slot(struct engine_producer *producer)
     return NULL;
 }
 
-void engine_cut_save(struct engine_producer *producer, uint64_t epoch, const struct engine_cut *cut)
+static void add_position(struct engine_saved_cut *saved, const struct store_position *position)
 {
-    struct engine_saved_cut *saved = free_slot(producer);
-    saved->valid = true;
-    saved->epoch = epoch;
-    saved->position_count = cut->position_count;
-    saved->positions =
-        arena_allocate(&saved->arena, cut->position_count * sizeof(struct store_position));
-    for (uint32_t i = 0; i < cut->position_count; i++) {
-        saved->positions[i] = cut->positions[i];
-        saved->positions[i].name = arena_copy_text(&saved->arena, cut->positions[i].name);
+    uint32_t at = saved->position_count;
+    // Only positions kept from an earlier barrier can be here already; there are hardly any.
+    for (uint32_t i = 0; i < saved->kept_count; i++) {
+        if (hash128_equal(saved->positions[i].id, position->id)) {
+            at = i;
+        }
     }
-    // Letters of a barrier that nobody wanted came first.
-    saved->dead_letters = producer->dead_letters;
-    producer->dead_letters = (struct text_buffer){0};
+    saved->position_count += at == saved->position_count;
+    saved->positions[at] = *position;
+    saved->positions[at].name = arena_copy_text(&saved->arena, position->name);
+}
+
+static void add_cut(struct engine_saved_cut *saved, const struct engine_cut *cut)
+{
+    struct store_position *before = saved->positions;
+    uint32_t room = saved->position_count + cut->position_count;
+    saved->positions = arena_allocate(&saved->arena, room * sizeof(struct store_position));
+    if (saved->position_count > 0) {
+        memcpy(saved->positions, before, saved->position_count * sizeof(struct store_position));
+    }
+    saved->kept_count = saved->position_count;
+    for (uint32_t i = 0; i < cut->position_count; i++) {
+        add_position(saved, &cut->positions[i]);
+    }
     text_buffer_append_text(&saved->dead_letters, cut->dead_letters);
 }
 
-void engine_cut_keep_letters(struct engine_producer *producer, struct text dead_letters)
+void engine_cut_save(struct engine_producer *producer, uint64_t epoch, const struct engine_cut *cut)
 {
-    text_buffer_append_text(&producer->dead_letters, dead_letters);
+    struct engine_saved_cut *saved = free_slot(producer);
+    *saved = producer->kept;
+    producer->kept = (struct engine_saved_cut){0};
+    saved->valid = true;
+    saved->epoch = epoch;
+    add_cut(saved, cut);
+}
+
+void engine_cut_keep(struct engine_producer *producer, const struct engine_cut *cut)
+{
+    add_cut(&producer->kept, cut);
 }
 
 void engine_cut_release(struct engine_saved_cut *saved)

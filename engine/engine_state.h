@@ -20,6 +20,7 @@ struct engine_saved_cut {
     struct arena arena;
     struct store_position *positions;
     uint32_t position_count;
+    uint32_t kept_count; ///< the first ones came with a barrier that nobody wanted
     struct text_buffer dead_letters;
 };
 
@@ -33,7 +34,7 @@ struct engine_producer {
     enum producer_state state; ///< under the lock, as all below
     /// One for the barrier under way, one for a close that comes before it is committed.
     struct engine_saved_cut cuts[2];
-    struct text_buffer dead_letters; ///< of barriers that nobody wanted
+    struct engine_saved_cut kept; ///< of barriers that nobody wanted: goes with the next
 };
 
 struct engine {
@@ -75,6 +76,6 @@ void engine_commit_fail(struct engine *engine, const struct corong_error *error)
 /// Copies a cut. Under the lock. engine_cut.c.
 void engine_cut_save(struct engine_producer *producer, uint64_t epoch,
                      const struct engine_cut *cut);
-/// Keeps the dead letters of a barrier that nobody wanted.
-void engine_cut_keep_letters(struct engine_producer *producer, struct text dead_letters);
+/// Keeps what came with a barrier that nobody wanted for the next one. Under the lock.
+void engine_cut_keep(struct engine_producer *producer, const struct engine_cut *cut);
 void engine_cut_release(struct engine_saved_cut *saved);
