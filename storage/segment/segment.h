@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// An immutable file of columns: rows of many users, sorted by (user key, time, seq, id hash, canonical
-/// row), in row groups of about 64 Ki rows. FORMAT.md describes every byte.
+/// An immutable file of columns: rows of many users, sorted by (user key, time, seq, id hash,
+/// canonical row), in row groups of about 64 Ki rows. FORMAT.md describes every byte.
 ///
 /// Thread: a writer belongs to one thread; a reader is immutable after open and may be shared, each
 /// thread bringing its own segment_scratch.
@@ -14,8 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SEGMENT_GROUP_ROW_COUNT 65536u           ///< a writer aims at this many rows a group
-#define SEGMENT_GROUP_ROW_COUNT_MAX (1u << 20)   ///< and never exceeds this
+#define SEGMENT_GROUP_ROW_COUNT 65536u         ///< a writer aims at this many rows a group
+#define SEGMENT_GROUP_ROW_COUNT_MAX (1u << 20) ///< and never exceeds this
 #define SEGMENT_UUID_SIZE 16
 
 /// What the manifest keeps of a segment; enough to skip it without opening it.
@@ -23,37 +23,37 @@ struct segment_meta {
     uint8_t uuid[SEGMENT_UUID_SIZE]; ///< also the file's name: seg/<32 hex digits>.fseg
     uint64_t size_bytes;
     uint64_t row_count;
-    uint64_t user_count;          ///< distinct keys in this segment
-    int64_t period;               ///< floor(time / period length); all rows lie in it
+    uint64_t user_count; ///< distinct keys in this segment
+    int64_t period;      ///< floor(time / period length); all rows lie in it
     int64_t time_min_us;
     int64_t time_max_us;
-    int64_t as_of_us;             ///< maximum of min(time, received) over rows that are not `future`;
-                                  ///< INT64_MIN where every row is
+    int64_t as_of_us; ///< maximum of min(time, received) over rows that are not `future`;
+                      ///< INT64_MIN where every row is
     struct hash128 key_min;
     struct hash128 key_max;
-    struct hash128 row_digest;    ///< sum mod 2^128 of the canonical rows' XXH3-128
-    struct hash128 footer_hash;   ///< parent holds the child's checksum
+    struct hash128 row_digest;  ///< sum mod 2^128 of the canonical rows' XXH3-128
+    struct hash128 footer_hash; ///< parent holds the child's checksum
 };
 
 struct segment_writer;
 
 /// What a writer needs to know before the first row.
 struct segment_writer_options {
-    const char *directory;                 ///< the store's `seg` directory
+    const char *directory; ///< the store's `seg` directory
     uint8_t uuid[SEGMENT_UUID_SIZE];
     const struct schema *schema;
-    const struct dictionary *dictionaries; ///< one per schema column, sorted; empty for non-strings.
-                                           ///< Borrowed until seal.
+    const struct dictionary *dictionaries; ///< one per schema column, sorted; empty for
+                                           ///< non-strings. Borrowed until seal.
     int64_t period;
-    int zstd_level;                        ///< 1 to 12
+    int zstd_level; ///< 1 to 12
 };
 
 /// Creates the file under its final name (O_EXCL): nobody looks at it until a manifest names it.
 CORONG_MUST_CHECK enum corong_status
 segment_writer_create(struct segment_writer **writer_out,
                       const struct segment_writer_options *options, struct corong_error *error);
-/// Encodes and writes one row group of at most SEGMENT_GROUP_ROW_COUNT_MAX rows. Groups come in sort
-/// order; a group may begin with the user the last one ended with. id_offsets and id_bytes are
+/// Encodes and writes one row group of at most SEGMENT_GROUP_ROW_COUNT_MAX rows. Groups come in
+/// sort order; a group may begin with the user the last one ended with. id_offsets and id_bytes are
 /// required; codes refer to the dictionaries given at create. Borrowed during the call.
 CORONG_MUST_CHECK enum corong_status segment_writer_append(struct segment_writer *writer,
                                                            const struct row_group *group,
@@ -61,11 +61,9 @@ CORONG_MUST_CHECK enum corong_status segment_writer_append(struct segment_writer
 /// Writes the footer, reads every block hash back and compares, fsyncs, closes, fills `meta_out`.
 /// The directory is not synced: the store does that once per commit.
 /// `row_digest` and `as_of_us` are the caller's (it has the canonical rows).
-CORONG_MUST_CHECK enum corong_status segment_writer_seal(struct segment_writer *writer,
-                                                         struct hash128 row_digest,
-                                                         int64_t as_of_us,
-                                                         struct segment_meta *meta_out,
-                                                         struct corong_error *error);
+CORONG_MUST_CHECK enum corong_status
+segment_writer_seal(struct segment_writer *writer, struct hash128 row_digest, int64_t as_of_us,
+                    struct segment_meta *meta_out, struct corong_error *error);
 /// Frees; a file that was not sealed is removed. NULL-safe.
 void segment_writer_destroy(struct segment_writer *writer);
 
@@ -73,11 +71,19 @@ struct segment_reader;
 /// Decoding buffers and a zstd context, reused from group to group. One per thread.
 struct segment_scratch;
 
-/// Opens, maps, and checks header, footer and footer hash against `meta`. Blocks are checked when read.
+/// Opens, maps, and checks header, footer and footer hash against `meta`. Blocks are checked when
+/// read.
 CORONG_MUST_CHECK enum corong_status segment_reader_open(struct segment_reader **reader_out,
                                                          const char *directory,
                                                          const struct segment_meta *meta,
                                                          struct corong_error *error);
+/// As segment_reader_open() where no manifest describes the segment: the file's own footer is believed
+/// once its checksums agree. For repair, inspection and tests; `segment_reader_meta` gives what it says.
+CORONG_MUST_CHECK enum corong_status segment_reader_open_bare(struct segment_reader **reader_out,
+                                                              const char *directory,
+                                                              const uint8_t *uuid,
+                                                              struct corong_error *error);
+/// NULL-safe.
 void segment_reader_close(struct segment_reader *reader);
 const struct segment_meta *segment_reader_meta(const struct segment_reader *reader);
 /// The schema the segment was written with (a prefix-compatible part of the store's).
@@ -87,8 +93,8 @@ const struct schema *segment_reader_schema(const struct segment_reader *reader);
 CORONG_MUST_CHECK enum corong_status
 segment_reader_dictionary(struct segment_reader *reader, uint32_t column_index,
                           const struct dictionary **dictionary_out, struct corong_error *error);
-/// The bit of a name code in user_name_masks: 0..62 for the 63 commonest names of the segment, 63 for all
-/// others together.
+/// The bit of a name code in user_name_masks: 0..62 for the 63 commonest names of the segment, 63
+/// for all others together.
 uint32_t segment_reader_name_bit(const struct segment_reader *reader, uint32_t name_code);
 uint32_t segment_reader_group_count(const struct segment_reader *reader);
 
@@ -105,7 +111,8 @@ struct segment_group_zone {
 };
 void segment_reader_zone(const struct segment_reader *reader, uint32_t group_index,
                          struct segment_group_zone *zone_out);
-/// Smallest and largest value of a column in a group (codes for strings); false where all are missing.
+/// Smallest and largest value of a column in a group (codes for strings); false where all are
+/// missing.
 bool segment_reader_column_zone(const struct segment_reader *reader, uint32_t group_index,
                                 uint32_t column_index, int64_t *min_out, int64_t *max_out);
 
@@ -127,8 +134,8 @@ static inline bool segment_selected(const struct segment_selection *selection,
     return (selection->columns[column_index / 64] >> (column_index % 64) & 1) != 0;
 }
 
-/// Reads, checks and decodes the chosen columns of one group. Users (keys, counts, flags, masks) always
-/// come. Views in `group_out` live in `scratch` until its next use.
+/// Reads, checks and decodes the chosen columns of one group. Users (keys, counts, flags, masks)
+/// always come. Views in `group_out` live in `scratch` until its next use.
 CORONG_MUST_CHECK enum corong_status
 segment_reader_read(struct segment_reader *reader, uint32_t group_index,
                     const struct segment_selection *selection, struct segment_scratch *scratch,
@@ -138,12 +145,14 @@ segment_reader_read(struct segment_reader *reader, uint32_t group_index,
 struct segment_column_report {
     struct text name;
     enum column_type type;
-    const char *encodings; ///< distinct encodings used over all groups, e.g. "dictionary bitpack+zstd"
+    const char
+        *encodings; ///< distinct encodings used over all groups, e.g. "dictionary bitpack+zstd"
     uint64_t size_bytes;
     uint64_t block_count;
 };
-/// Fills one report per part (schema columns, then "(user keys)", "(user counts)", "(user ids)", ...).
-/// `reports` has room for SCHEMA_COLUMN_COUNT_MAX + 8; returns how many were filled. Memory: `arena`.
+/// Fills one report per part (schema columns, then "(user keys)", "(user counts)", "(user ids)",
+/// ...). `reports` has room for SCHEMA_COLUMN_COUNT_MAX + 8; returns how many were filled. Memory:
+/// `arena`.
 uint32_t segment_reader_report(struct segment_reader *reader, struct arena *arena,
                                struct segment_column_report *reports);
 

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Lightweight encodings of integer arrays, one file each behind one table. An encoded array is a
+/// tree: a node names its encoding, and an encoding may hold children (run values and run lengths,
+/// dictionary entries and codes, ...). Leaves may be compressed with zstd where that makes them
+/// clearly smaller. FORMAT.md, "Encoded arrays", describes every byte.
+///
+/// Thread: encoders and decoders belong to one thread; the rest are values.
+#pragma once
+
+#include "storage/base/error.h"
+#include "storage/base/text.h"
+
+#include <stdint.h>
+
+#define ENCODING_COUNT_MAX (1u << 20) ///< values in one array
+#define ENCODING_DEPTH_MAX 4u         ///< nodes from the root to a leaf
+
+/// Ids are part of the file format and never change their meaning.
+enum encoding_id {
+    ENCODING_CHOOSE = 0, ///< not in files: let the encoder look for the smallest
+    ENCODING_CONSTANT = 1,
+    ENCODING_PLAIN = 2,
+    ENCODING_BITPACK = 3,
+    ENCODING_PATCHED = 4,
+    ENCODING_RUN_LENGTH = 5,
+    ENCODING_DELTA = 6,
+    ENCODING_USER_DELTA = 7,
+    ENCODING_DICTIONARY = 8,
+    ENCODING_SPARSE = 9,
+    ENCODING_BY_USER = 10,
+    ENCODING_ID_END = 11,
+};
+
+/// How the rows of an array fall to users; sums to its count, no user is empty. Borrowed.
+struct encoding_users {
+    const uint32_t *row_counts;
+    uint32_t user_count;
+};
+
+struct encoding_encoder;
+struct encoding_decoder;
+
+struct encoding_encoder *encoding_encoder_create(int zstd_level);
+/// NULL-safe.
+void encoding_encoder_destroy(struct encoding_encoder *encoder);
+struct encoding_decoder *encoding_decoder_create(void);
+/// NULL-safe.
+void encoding_decoder_destroy(struct encoding_decoder *decoder);
+
+/// Appends `count` (at most ENCODING_COUNT_MAX) values to `out` and returns the encoding of the
+/// root. `users` may be NULL. `wanted` other than ENCODING_CHOOSE forces the root where the
+/// encoding can hold the values (else the smallest is taken all the same): a writer repeats the
+/// choice of an earlier group instead of trying all.
+enum encoding_id encoding_encode(struct encoding_encoder *encoder, enum encoding_id wanted,
+                                 const uint64_t *values, uint32_t count,
+                                 const struct encoding_users *users, struct text_buffer *out);
+
+/// Decodes exactly `count` values, each cut to 32 bits. Safe on any bytes: CORONG_CORRUPT says what
+/// is wrong. All `size` bytes must be used up. `users` as at encode.
+CORONG_MUST_CHECK enum corong_status encoding_decode32(struct encoding_decoder *decoder,
+                                                       const void *bytes, size_t size,
+                                                       const struct encoding_users *users,
+                                                       uint32_t *values, uint32_t count,
+                                                       struct corong_error *error);
+/// As encoding_decode32(), 64 bits.
+CORONG_MUST_CHECK enum corong_status encoding_decode64(struct encoding_decoder *decoder,
+                                                       const void *bytes, size_t size,
+                                                       const struct encoding_users *users,
+                                                       uint64_t *values, uint32_t count,
+                                                       struct corong_error *error);
+
+/// The encodings of the nodes decoded since the last call: bit `id` for each, and
+/// ENCODING_USED_ZSTD. Forgets them.
+uint32_t encoding_decoder_used(struct encoding_decoder *decoder);
+#define ENCODING_USED_ZSTD (UINT32_C(1) << 31)
+/// Appends "user-delta patched plain+zstd" for such a set.
+void encoding_used_describe(uint32_t used, struct text_buffer *out);
+
+/// "bitpack", or NULL for an id that does not exist. Static storage.
+const char *encoding_name(enum encoding_id id);
+
+/// Compresses if that saves at least one part in sixteen: appends the frame and returns true.
+/// Used for leaves and for string bytes.
+bool encoding_compress(struct encoding_encoder *encoder, const void *bytes, size_t size,
+                       struct text_buffer *out);
+/// One-pass decompression to exactly `size` bytes; false for anything else than one whole frame of
+/// that content size.
+bool encoding_decompress(struct encoding_decoder *decoder, const void *frame, size_t frame_size,
+                         void *bytes, size_t size);

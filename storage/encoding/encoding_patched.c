@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Patched frame of reference: a few large values must not widen all. u8 width, u32 exception
+/// count, child codes, child exceptions. A code with all `width` bits set stands for the next
+/// exception, whose stored value is value - that code; positions need no bytes of their own.
+#include "storage/encoding/encoding_private.h"
+
+#define PATCHED_WIDTH_MAX 32u
+#define BYTE_WIDTH 8u
+
+static uint32_t exception_count(const struct encoding_statistics *statistics, unsigned width)
+{
+    uint32_t count = 0;
+    for (unsigned length = width + 1; length <= 64; length++) {
+        count += statistics->bit_counts[length];
+    }
+    return count;
+}
+
+static uint64_t patched_bits(const struct encoding_statistics *statistics, uint32_t count,
+                             unsigned width)
+{
+    uint64_t exceptions = exception_count(statistics, width);
+    return (uint64_t)count * width + exceptions * bit_length(statistics->maximum);
+}
+
+static unsigned best_width(const struct encoding_statistics *statistics, uint32_t count)
+{
+    unsigned best = 1;
+    for (unsigned width = 2; width <= PATCHED_WIDTH_MAX; width++) {
+        if (patched_bits(statistics, count, width) < patched_bits(statistics, count, best)) {
+            best = width;
+        }
+    }
+    return best;
+}
+
+static uint64_t patched_estimate(const struct encoding_encoder *encoder,
+                                 const struct encoding_statistics *statistics, uint32_t count)
+{
+    (void)encoder;
+    if (statistics->maximum < 4) {
+        return ENCODING_IMPOSSIBLE;
+    }
+    return patched_bits(statistics, count, best_width(statistics, count)) / 8;
+}
+
+static void encode_width(struct encoding_encoder *encoder, unsigned width, const uint64_t *values,
+                         uint32_t count, struct text_buffer *out)
+{
+    unsigned slots = encoder->slots.used;
+    uint64_t *codes = encoding_slot_take(&encoder->slots, count * sizeof(uint64_t));
+    uint64_t *exceptions = encoding_slot_take(&encoder->slots, (count + 1) * sizeof(uint64_t));
+    uint64_t escape = bit_mask(width);
+    uint32_t found = 0;
+    for (uint32_t index = 0; index < count; index++) {
+        bool large = values[index] >= escape;
+        exceptions[found] = values[index] - escape;
+        found += large;
+        codes[index] = large ? escape : values[index];
+    }
+    text_buffer_append_u8(out, (uint8_t)width);
+    text_buffer_append_u32(out, found);
+    encoding_encode_child(encoder, codes, count, out);
+    encoding_encode_child(encoder, exceptions, found, out);
+    encoder->slots.used = slots;
+}
+
+static void patched_encode(struct encoding_encoder *encoder,
+                           const struct encoding_statistics *statistics, const uint64_t *values,
+                           uint32_t count, struct text_buffer *out)
+{
+    unsigned width = best_width(statistics, count);
+    size_t from = out->size;
+    encode_width(encoder, width, values, count, out);
+    if (width == BYTE_WIDTH || width < 5 || width > 12) {
+        return;
+    }
+    // Whole bytes, which zstd's entropy coder can shorten, may beat the width of fewest bits.
+    struct text_buffer bytes = {0};
+    encode_width(encoder, BYTE_WIDTH, values, count, &bytes);
+    if (bytes.size < out->size - from) {
+        out->size = from;
+        text_buffer_append(out, bytes.bytes, bytes.size);
+    }
+    text_buffer_deinit(&bytes);
+}
+
+ENCODING_INLINE uint32_t find_escapes(const void *values, enum value_width width, uint32_t count,
+                                      uint64_t escape, uint32_t *restrict positions)
+{
+    uint32_t found = 0;
+    for (uint32_t index = 0; index < count; index++) {
+        positions[found] = index;
+        found += value_get(values, width, index) == escape;
+    }
+    return found;
+}
+
+ENCODING_INLINE bool decode_any(struct encoding_decoder *decoder, void *values,
+                                enum value_width width, uint32_t count)
+{
+    unsigned bits = byte_cursor_u8(&decoder->cursor);
+    uint32_t exceptions = byte_cursor_u32(&decoder->cursor);
+    if (bits < 1 || bits > PATCHED_WIDTH_MAX || exceptions > count) {
+        return decoder_fail(decoder, "patched: bad width or count");
+    }
+    if (!encoding_decode_node(decoder, values, width, count)) {
+        return false;
+    }
+    uint32_t *positions =
+        encoding_slot_take(&decoder->slots, (count + (size_t)1) * sizeof(uint32_t));
+    void *large = encoding_slot_take(&decoder->slots, (size_t)exceptions * width);
+    uint64_t escape = bit_mask(bits);
+    if (find_escapes(values, width, count, escape, positions) != exceptions) {
+        return decoder_fail(decoder, "patched: exceptions do not match their count");
+    }
+    if (!encoding_decode_node(decoder, large, width, exceptions)) {
+        return false;
+    }
+    for (uint32_t index = 0; index < exceptions; index++) {
+        value_set(values, width, positions[index], value_get(large, width, index) + escape);
+    }
+    return true;
+}
+
+static bool patched_decode(struct encoding_decoder *decoder, void *values, enum value_width width,
+                           uint32_t count)
+{
+    return width == VALUE_32 ? decode_any(decoder, values, VALUE_32, count)
+                             : decode_any(decoder, values, VALUE_64, count);
+}
+
+const struct encoding_codec encoding_patched = {
+    "patched", 2, patched_estimate, patched_encode, patched_decode,
+};

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+/// What the encodings share; private to this folder.
+#pragma once
+
+#include "storage/base/bytes.h"
+#include "storage/base/invariant.h"
+#include "storage/encoding/encoding.h"
+
+#define ENCODING_INLINE static inline __attribute__((always_inline))
+#define ENCODING_SLOT_COUNT 24u
+#define ENCODING_IMPOSSIBLE UINT64_MAX
+
+/// What one pass over an array finds; enough to say which encodings are worth trying.
+struct encoding_statistics {
+    uint64_t minimum;
+    uint64_t maximum;
+    uint32_t run_count;
+    uint64_t majority; ///< the value of more than half of the rows, if there is one
+    uint32_t majority_count;
+    uint32_t bit_counts[65]; ///< values by bit length of value + 1 (64 also for UINT64_MAX)
+    uint64_t delta_minimum;  ///< of value - previous value, as signed
+    uint64_t delta_maximum;
+    uint64_t user_delta_maximum;    ///< of value - previous value of the same user, as unsigned
+    uint32_t user_difference_count; ///< rows that differ from the first row of their user
+};
+
+/// Memory kept from call to call; taken and released in stack order.
+struct encoding_slots {
+    void *memory[ENCODING_SLOT_COUNT];
+    size_t capacity[ENCODING_SLOT_COUNT];
+    unsigned used;
+};
+
+void *encoding_slot_take(struct encoding_slots *slots, size_t size);
+void encoding_slots_deinit(struct encoding_slots *slots);
+
+struct ZSTD_CCtx_s;
+struct ZSTD_DCtx_s;
+
+struct encoding_encoder {
+    struct ZSTD_CCtx_s *zstd;
+    const struct encoding_users *users; ///< of the root; NULL for children
+    struct encoding_slots slots;
+    unsigned depth;
+};
+
+struct encoding_decoder {
+    struct ZSTD_DCtx_s *zstd;
+    struct byte_cursor cursor;
+    const struct encoding_users *users;
+    struct encoding_slots slots;
+    const char *fault; ///< what is wrong with the bytes; static
+    unsigned depth;
+    uint32_t used; ///< see encoding_decoder_used()
+};
+
+/// Width of a decoded value in bytes. Decoders are written once and compiled for both.
+enum value_width { VALUE_32 = 4, VALUE_64 = 8 };
+
+ENCODING_INLINE uint64_t value_get(const void *values, enum value_width width, size_t index)
+{
+    return width == VALUE_32 ? ((const uint32_t *)values)[index]
+                             : ((const uint64_t *)values)[index];
+}
+
+ENCODING_INLINE void value_set(void *values, enum value_width width, size_t index, uint64_t value)
+{
+    if (width == VALUE_32) {
+        ((uint32_t *)values)[index] = (uint32_t)value;
+    } else {
+        ((uint64_t *)values)[index] = value;
+    }
+}
+
+static inline unsigned bit_length(uint64_t value)
+{
+    return value == 0 ? 0 : 64u - (unsigned)__builtin_clzll(value);
+}
+
+static inline uint64_t bit_mask(unsigned width)
+{
+    return width == 64 ? UINT64_MAX : (UINT64_C(1) << width) - 1;
+}
+
+/// One encoding. `estimate` gives about how many bytes it would take, or ENCODING_IMPOSSIBLE where
+/// it cannot hold the values or is hopeless. `encode` appends all but the id byte. `decode` reads
+/// the same from the cursor, checks everything before use, and fails by decoder_fail().
+struct encoding_codec {
+    const char *name;
+    unsigned depth_max; ///< deepest level at which the encoder tries it
+    uint64_t (*estimate)(const struct encoding_encoder *encoder,
+                         const struct encoding_statistics *statistics, uint32_t count);
+    void (*encode)(struct encoding_encoder *encoder, const struct encoding_statistics *statistics,
+                   const uint64_t *values, uint32_t count, struct text_buffer *out);
+    bool (*decode)(struct encoding_decoder *decoder, void *values, enum value_width width,
+                   uint32_t count);
+};
+
+extern const struct encoding_codec encoding_constant;
+extern const struct encoding_codec encoding_plain;
+extern const struct encoding_codec encoding_bitpack;
+extern const struct encoding_codec encoding_patched;
+extern const struct encoding_codec encoding_run_length;
+extern const struct encoding_codec encoding_delta;
+extern const struct encoding_codec encoding_user_delta;
+extern const struct encoding_codec encoding_dictionary;
+extern const struct encoding_codec encoding_sparse;
+extern const struct encoding_codec encoding_by_user;
+
+/// Decodes the next node. Always returns false with `fault` set where it returns false.
+bool encoding_decode_node(struct encoding_decoder *decoder, void *values, enum value_width width,
+                          uint32_t count);
+/// Sets the fault and returns false.
+bool decoder_fail(struct encoding_decoder *decoder, const char *fault);
+/// Encodes a child of the node being encoded.
+void encoding_encode_child(struct encoding_encoder *encoder, const uint64_t *values, uint32_t count,
+                           struct text_buffer *out);
+/// True if the users' rows sum to `count` and none is empty.
+bool encoding_users_cover(const struct encoding_users *users, uint32_t count);
+
+/// Rows that break a rule, as ascending positions and their values (encoding_sparse.c).
+void encoding_exceptions_encode(struct encoding_encoder *encoder, uint64_t *positions,
+                                const uint64_t *values, uint32_t exception_count,
+                                struct text_buffer *out);
+bool encoding_exceptions_decode(struct encoding_decoder *decoder, void *values,
+                                enum value_width width, uint32_t count);
+
+/// Bytes that bit-packing takes, header apart (encoding_bitpack.c).
+size_t encoding_bitpack_size(uint32_t count, unsigned width);
+/// Encodes with a given width, no choice made; every value - reference fits.
+void encoding_bitpack_encode_width(struct encoding_encoder *encoder, const uint64_t *values,
+                                   uint32_t count, unsigned width, uint64_t reference,
+                                   struct text_buffer *out);

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The parts of a segment file as structures, shared by writer, reader and checker. Private to this
+/// folder. FORMAT.md describes the bytes.
+#pragma once
+
+#include "storage/base/arena.h"
+#include "storage/base/bytes.h"
+#include "storage/encoding/encoding.h"
+#include "storage/segment/segment.h"
+
+#include <pthread.h>
+
+#define SEGMENT_HEADER_SIZE 64u
+#define SEGMENT_TRAILER_SIZE 64u
+#define SEGMENT_MAGIC "CORONGSG"
+#define SEGMENT_MAGIC_SIZE 8u
+#define SEGMENT_VERSION_MAJOR 1u
+#define SEGMENT_VERSION_MINOR 0u
+#define SEGMENT_BLOCK_HEADER_SIZE 32u
+#define SEGMENT_BLOCK_ALIGNMENT 8u
+/// 1 Mi values of 64 bits and what the encodings put before them.
+#define SEGMENT_BLOCK_SIZE_MAX ((8u << 20) + 4096u)
+#define SEGMENT_STRING_BLOCK_SIZE (1u << 20) ///< string bytes are cut into blocks of this size
+#define SEGMENT_STRINGS_SIZE_MAX (UINT64_C(1) << 30)
+#define SEGMENT_FOOTER_SIZE_MAX (UINT64_C(256) << 20)
+#define SEGMENT_NAME_BIT_COUNT 63u ///< the 64th bit stands for all other names
+#define SEGMENT_NAME_BIT_OTHER 63u
+#define SEGMENT_PATH_SIZE 4096u
+
+/// Arrays of a group that are not columns.
+enum segment_part {
+    SEGMENT_KEY_HIGH,
+    SEGMENT_KEY_LOW,
+    SEGMENT_ROW_COUNTS,
+    SEGMENT_FLAGS,
+    SEGMENT_MASKS,
+    SEGMENT_PART_COUNT,
+};
+
+/// What a block belongs to, as its header says: a column index, or one of these.
+enum segment_owner {
+    SEGMENT_OWNER_DICTIONARY_SIZES = 0x4000, ///< + column index
+    SEGMENT_OWNER_DICTIONARY_BYTES = 0x6000, ///< + column index
+    SEGMENT_OWNER_PART = 0x8000,             ///< + enum segment_part
+    SEGMENT_OWNER_ID_SIZES = 0x8010,
+    SEGMENT_OWNER_ID_BYTES = 0x8011,
+};
+
+enum segment_block_kind { SEGMENT_BLOCK_ARRAY = 1, SEGMENT_BLOCK_BYTES = 2 };
+
+struct segment_block_entry {
+    uint64_t offset;
+    uint32_t size; ///< header and payload, without padding
+    uint64_t hash;
+};
+
+enum segment_array_kind {
+    SEGMENT_ARRAY_MISSING = 0,  ///< no row has a value; no block
+    SEGMENT_ARRAY_CONSTANT = 1, ///< every row has `minimum`; no block
+    SEGMENT_ARRAY_BLOCK = 2,
+};
+
+/// One column (or part) of one group. Minimum and maximum are over present rows: codes of strings,
+/// a NUMBER's bits in the signed order of segment_number_order().
+struct segment_array {
+    enum segment_array_kind kind;
+    uint32_t present_count;
+    uint32_t block;
+    int64_t minimum;
+    int64_t maximum;
+};
+
+/// A list of strings: blocks of sizes, then blocks of bytes, from `first_block` on.
+struct segment_strings {
+    uint32_t count;
+    uint32_t first_block;
+    uint64_t size_bytes;
+};
+
+struct segment_group {
+    struct segment_group_zone zone;
+    struct segment_array parts[SEGMENT_PART_COUNT];
+    struct segment_strings ids;
+};
+
+/// What the footer holds.
+struct segment_footer {
+    struct segment_meta meta; ///< but size_bytes and footer_hash, which the trailer gives
+    struct schema schema;
+    struct segment_strings *dictionaries; ///< one per column; empty for other types than STRING
+    uint32_t name_bit_count;
+    uint32_t name_codes[SEGMENT_NAME_BIT_COUNT]; ///< the name code of each bit
+    uint32_t group_count;
+    struct segment_group *groups;
+    struct segment_array *arrays; ///< [group * column_count + column]
+    uint32_t block_count;
+    struct segment_block_entry *blocks;
+};
+
+static inline const struct segment_array *segment_footer_array(const struct segment_footer *footer,
+                                                               uint32_t group, uint32_t column)
+{
+    return &footer->arrays[(size_t)group * footer->schema.column_count + column];
+}
+
+/// Bits of a double to an integer with the same order, and back (it is its own inverse).
+static inline int64_t segment_number_order(int64_t bits)
+{
+    return bits ^ (int64_t)((uint64_t)(bits >> 63) >> 1);
+}
+
+static inline uint64_t segment_aligned(uint64_t size)
+{
+    return (size + SEGMENT_BLOCK_ALIGNMENT - 1) & ~(uint64_t)(SEGMENT_BLOCK_ALIGNMENT - 1);
+}
+
+/// Blocks that a list of strings takes: sizes and bytes.
+static inline uint32_t segment_strings_size_blocks(const struct segment_strings *strings)
+{
+    return strings->count / ENCODING_COUNT_MAX + (strings->count % ENCODING_COUNT_MAX != 0);
+}
+static inline uint32_t segment_strings_byte_blocks(const struct segment_strings *strings)
+{
+    return (uint32_t)((strings->size_bytes + SEGMENT_STRING_BLOCK_SIZE - 1) /
+                      SEGMENT_STRING_BLOCK_SIZE);
+}
+
+/// "<directory>/<32 hex digits>.fseg" into `path` of SEGMENT_PATH_SIZE.
+CORONG_MUST_CHECK enum corong_status segment_path(char *path, const char *directory,
+                                                  const uint8_t *uuid, struct corong_error *error);
+/// The hash seed of a block: one moved to another place or file cannot pass.
+uint64_t segment_block_seed(const uint8_t *uuid, uint32_t block);
+
+void segment_header_build(uint8_t *header, const uint8_t *uuid);
+CORONG_MUST_CHECK enum corong_status
+segment_header_check(const uint8_t *header, const uint8_t *uuid, struct corong_error *error);
+
+struct segment_trailer {
+    uint64_t footer_offset;
+    uint64_t footer_size;
+    struct hash128 footer_hash;
+    uint64_t file_size;
+};
+void segment_trailer_build(uint8_t *bytes, const struct segment_trailer *trailer);
+/// Also checks that the parts named lie within `file_size` without gap or overlap.
+CORONG_MUST_CHECK enum corong_status segment_trailer_parse(const uint8_t *bytes, uint64_t file_size,
+                                                           struct segment_trailer *trailer,
+                                                           struct corong_error *error);
+
+void segment_footer_append(const struct segment_footer *footer, struct text_buffer *out);
+/// Everything in `footer` is bounded and consistent on CORONG_OK. Memory: `arena`. Names borrow
+/// `bytes`. `blocks_end` is where the last block must end.
+CORONG_MUST_CHECK enum corong_status segment_footer_parse(const uint8_t *bytes, size_t size,
+                                                          uint64_t blocks_end, struct arena *arena,
+                                                          struct segment_footer *footer,
+                                                          struct corong_error *error);
+
+/// How the values of a block become encoded ones and back: u = (value - base) / 10^exponent, plus 1
+/// with 0 for missing where a row is missing.
+struct segment_transform {
+    bool nullable;
+    uint8_t exponent;
+    uint64_t base;
+};
+
+#define SEGMENT_TRANSFORM_SIZE 12u
+void segment_transform_append(const struct segment_transform *transform, struct text_buffer *out);
+CORONG_MUST_CHECK bool segment_transform_parse(const uint8_t *bytes,
+                                               struct segment_transform *transform);
+
+/// Looks at a column and fills array kind, counts, minimum and maximum; for SEGMENT_ARRAY_BLOCK
+/// also the transform and the `encoded` values. `values` NULL means all missing.
+struct segment_array segment_codes_prepare(const uint32_t *values, uint32_t count,
+                                           struct segment_transform *transform, uint64_t *encoded);
+/// As segment_codes_prepare() for the other types. `number`: the integers are a double's bits.
+struct segment_array segment_integers_prepare(const int64_t *values, uint32_t count, bool number,
+                                              struct segment_transform *transform,
+                                              uint64_t *encoded);
+/// Decoded `values` back to codes or integers, in place.
+void segment_codes_restore(const struct segment_transform *transform, uint32_t *values,
+                           uint32_t count);
+void segment_integers_restore(const struct segment_transform *transform, bool number,
+                              int64_t *values, uint32_t count);
+/// True if every code is below `limit`, or missing where that is allowed.
+bool segment_codes_within(const uint32_t *codes, uint32_t count, uint32_t limit,
+                          bool missing_allowed);
+
+struct segment_reader {
+    struct arena arena;
+    char *path;
+    const uint8_t *bytes; ///< the mapped file
+    size_t size;
+    struct segment_footer footer;
+    pthread_mutex_t mutex;           ///< guards the dictionaries
+    struct dictionary *dictionaries; ///< offsets NULL until decoded
+};
+
+struct segment_buffer {
+    void *bytes;
+    size_t capacity;
+};
+
+struct segment_scratch {
+    struct encoding_decoder *decoder;
+    struct segment_buffer keys;
+    struct segment_buffer key_high;
+    struct segment_buffer key_low;
+    struct segment_buffer row_counts;
+    struct segment_buffer flags;
+    struct segment_buffer flags_wide;
+    struct segment_buffer masks;
+    struct segment_buffer id_offsets;
+    struct segment_buffer id_bytes;
+    struct segment_buffer string_sizes;
+    struct segment_buffer columns[SCHEMA_COLUMN_COUNT_MAX];
+    struct column_values values[SCHEMA_COLUMN_COUNT_MAX];
+};
+
+/// At least `size` bytes; the content is lost when it grows.
+void *segment_buffer_reserve(struct segment_buffer *buffer, size_t size);
+
+/// A block whose place, header and hash are good.
+struct segment_block {
+    uint32_t owner;
+    enum segment_block_kind kind;
+    bool compressed;
+    uint32_t raw_size;
+    uint32_t value_count;
+    const uint8_t *payload;
+    uint32_t payload_size;
+};
+CORONG_MUST_CHECK enum corong_status segment_block_open(const struct segment_reader *reader,
+                                                        uint32_t index, struct segment_block *block,
+                                                        struct corong_error *error);
+
+/// CORONG_CORRUPT with file and block named.
+enum corong_status segment_block_error(const struct segment_reader *reader, uint32_t index,
+                                       const char *what, struct corong_error *error);
+/// An array block of the right owner and count; its transform, and the payload where the node
+/// begins.
+CORONG_MUST_CHECK enum corong_status segment_array_open(const struct segment_reader *reader,
+                                                        uint32_t index, uint32_t owner,
+                                                        uint32_t count, struct segment_block *block,
+                                                        struct segment_transform *transform,
+                                                        struct corong_error *error);
+
+/// Decodes one column of a group whose users were read into `scratch`; the values are in
+/// scratch->values[column] then.
+CORONG_MUST_CHECK enum corong_status segment_column_read(const struct segment_reader *reader,
+                                                         uint32_t group_index, uint32_t column,
+                                                         struct segment_scratch *scratch,
+                                                         const struct row_group *group,
+                                                         struct corong_error *error);
+
+/// Decodes a list of strings into offsets (count + 1) and bytes (size_bytes), both given by the
+/// caller.
+CORONG_MUST_CHECK enum corong_status
+segment_strings_read(const struct segment_reader *reader, const struct segment_strings *strings,
+                     uint32_t sizes_owner, uint32_t bytes_owner, struct segment_scratch *scratch,
+                     uint32_t *offsets, char *bytes, struct corong_error *error);
