@@ -343,7 +343,7 @@ static void remove_segments(const struct store *store, const struct store_commit
 enum corong_status store_commit(struct store *store, const struct store_commit *commit,
                                 struct corong_error *error)
 {
-    struct store_totals totals;
+    struct store_totals totals = {0};
     TRY(check_commit(store, commit, &totals, error));
     if (commit->added_count > 0) {
         file_sync_directory(store->segment_directory);
