@@ -387,19 +387,35 @@ enum corong_status segment_sample_write(const struct segment_sample *sample, con
     return status;
 }
 
+// A column of which the segment has no value at all is not read as an array.
+static bool row_missing(const struct segment_sample *sample, uint32_t column, uint32_t row)
+{
+    const struct column_values *written = &sample->columns[column];
+    if (written->codes != NULL) {
+        return written->codes[row] == COLUMN_CODE_MISSING;
+    }
+    int64_t missing = sample->schema.columns[column].type == COLUMN_NUMBER
+                          ? (int64_t)COLUMN_NUMBER_MISSING_BITS
+                          : COLUMN_INTEGER_MISSING;
+    return written->integers == NULL || written->integers[row] == missing;
+}
+
 static bool column_equal(const struct segment_sample *sample, uint32_t column, uint32_t from,
                          const struct row_group *group)
 {
     const struct column_values *written = &sample->columns[column];
     const struct column_values *read = &group->columns[column];
     size_t count = group->row_count;
-    if (written->codes != NULL) {
-        return read->codes != NULL &&
-               memcmp(written->codes + from, read->codes, count * sizeof(uint32_t)) == 0;
+    if (read->codes != NULL && written->codes != NULL) {
+        return memcmp(written->codes + from, read->codes, count * sizeof(uint32_t)) == 0;
     }
-    if (written->integers != NULL) {
-        return read->integers != NULL &&
-               memcmp(written->integers + from, read->integers, count * sizeof(int64_t)) == 0;
+    if (read->integers != NULL && written->integers != NULL) {
+        return memcmp(written->integers + from, read->integers, count * sizeof(int64_t)) == 0;
+    }
+    for (uint32_t row = 0; row < count; row++) {
+        if (!row_missing(sample, column, from + row)) {
+            return false;
+        }
     }
     return read->codes == NULL && read->integers == NULL;
 }
