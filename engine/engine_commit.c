@@ -218,7 +218,8 @@ static bool run_epoch(struct committer *committer, struct round *round)
     struct engine *engine = committer->engine;
     uint64_t participants = 0;
     for (uint32_t i = 0; i < engine->options.producer_count; i++) {
-        if (engine->producers[i].state == PRODUCER_OPEN) {
+        // A closed one too: its last word may still be in the rings.
+        if (engine->producers[i].state != PRODUCER_UNOPENED) {
             participants |= UINT64_C(1) << i;
         }
     }

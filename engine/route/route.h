@@ -45,7 +45,7 @@ struct route {
     /// `participants` is written before and stays until every shard has reached it.
     atomic_uint_least64_t epoch;
     atomic_bool stopped;
-    uint64_t participants; ///< bit p: producer p was open when the barrier was asked for
+    uint64_t participants; ///< bit p: producer p had opened when the barrier was asked for
 };
 
 /// What a shard pops.
