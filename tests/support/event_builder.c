@@ -367,7 +367,9 @@ static uint32_t drop_copies(struct built_event *events, uint32_t count)
 static void write_batch(struct event_builder *builder, struct built_event *events, uint32_t count)
 {
     build_canonical(builder, events, count);
-    qsort(events, count, sizeof(*events), compare_events);
+    if (count > 0) {
+        qsort(events, count, sizeof(*events), compare_events);
+    }
     uint32_t kept = drop_copies(events, count);
     struct built_event *rows = memory_allocate((kept + 1) * sizeof(*rows));
     struct segment_meta *metas = memory_allocate((kept + 1) * sizeof(*metas));
@@ -399,9 +401,7 @@ static void write_batch(struct event_builder *builder, struct built_event *event
 
 void event_builder_segment(struct event_builder *builder)
 {
-    if (builder->count > 0) {
-        write_batch(builder, builder->events, builder->count);
-    }
+    write_batch(builder, builder->events, builder->count); // with no event it commits attributes
     builder->count = 0;
 }
 
