@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/query/query_units.h"
 
+#include "engine/query/query_fast.h"
 #include "storage/base/clock.h"
 #include "storage/base/invariant.h"
 
@@ -42,18 +43,20 @@ enum corong_status query_units_look(struct query_units *units, struct query_plac
     return query_source_look(&units->cursor.sources[place.source], place.group, rows_out, error);
 }
 
-/// SEMANTICS 5: not won, and events at or after as-of could still make it won through a stored entry.
+bool query_units_may_convert(const struct query_units *units, int64_t entry_us)
+{
+    return units->plan->as_of_us <= query_time_add(entry_us, units->rule.window_us);
+}
+
+/// As query_units_may_convert() for what was gathered; a session must still take events at as-of.
 static bool may_convert(const struct query_units *units, bool last_session)
 {
     const struct query_gather *gather = &units->gather;
-    int64_t as_of_us = units->plan->as_of_us;
-    int64_t entry_us = units->rule.attempts == FUNNEL_ATTEMPTS_FIRST ? gather->first_entry_us
-                                                                     : gather->last_entry_us;
-    if (as_of_us > query_time_add(entry_us, units->rule.window_us)) {
-        return false;
-    }
-    return !units->in_sessions ||
-           (last_session && query_session_joins(&units->session, as_of_us));
+    bool first_only = units->rule.attempts == FUNNEL_ATTEMPTS_FIRST;
+    return query_units_may_convert(units, first_only ? gather->first_entry_us
+                                                     : gather->last_entry_us) &&
+           (!units->in_sessions ||
+            (last_session && query_session_joins(&units->session, units->plan->as_of_us)));
 }
 
 /// Matches what was gathered.
@@ -161,7 +164,8 @@ static enum corong_status run_sessions(void *context, struct query_source *sourc
     return CORONG_OK;
 }
 
-static enum corong_status user_by_steps(struct query_units *units, struct corong_error *error)
+/// Gathers the user's step rows and asks the exact matcher.
+static enum corong_status user_by_gathering(struct query_units *units, struct corong_error *error)
 {
     query_gather_reset(&units->gather);
     TRY(query_cursor_rows(&units->cursor, run_steps, units, error));
@@ -172,6 +176,19 @@ static enum corong_status user_by_steps(struct query_units *units, struct corong
     match(units, true, &attempt);
     return attempt.level == 0 ? CORONG_OK
                               : units->report(units->context, units, &attempt, error);
+}
+
+static enum corong_status user_by_steps(struct query_units *units, struct corong_error *error)
+{
+    struct query_attempt attempt;
+    if (units->rows_after || !query_cursor_in_one_place(&units->cursor) ||
+        !query_fast_match(units, &units->cursor.sources[units->cursor.parts[0]], &attempt)) {
+        return user_by_gathering(units, error);
+    }
+    if (attempt.level > 0) {
+        TRY(units->report(units->context, units, &attempt, error));
+    }
+    return query_cursor_skip(&units->cursor, error);
 }
 
 static enum corong_status user_by_sessions(struct query_units *units, struct corong_error *error)

@@ -59,5 +59,7 @@ CORONG_MUST_CHECK enum corong_status query_units_look(struct query_units *units,
                                                       struct query_place place,
                                                       const struct row_group **rows_out,
                                                       struct corong_error *error);
+/// SEMANTICS 5: a unit that is not won may still be, through an entry at `entry_us`.
+bool query_units_may_convert(const struct query_units *units, int64_t entry_us);
 /// Adds what the worker did.
 void query_units_add_work(const struct query_units *units, struct query_work *work);
