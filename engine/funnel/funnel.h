@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// What a stage and a funnel are, and the matching rule of SEMANTICS 4 as a kernel over one unit's events.
+/// What a stage and a funnel are, and the matching rule of SEMANTICS 4 as a kernel over one unit's
+/// events.
 ///
 /// Thread: definitions are immutable once built; a matcher belongs to one thread.
 #pragma once
@@ -18,14 +19,15 @@
 #define FUNNEL_WINDOW_DEFAULT_US (INT64_C(7) * 24 * 3600 * 1000000)
 #define SESSION_TIMEOUT_DEFAULT_US (INT64_C(30) * 60 * 1000000)
 
-/// A named predicate over one event: any of `events` (none listed: every event), and the filter if any.
+/// A named predicate over one event: any of `events` (none listed: every event), and the filter if
+/// any.
 struct stage {
     struct text name;
     struct text *events;
     uint32_t event_count;
-    struct text where;   ///< source text, missing where there is none
-    int32_t priority;    ///< chooses the label only; higher wins
-    struct text group;   ///< "top", "middle", "bottom" or missing
+    struct text where; ///< source text, missing where there is none
+    int32_t priority;  ///< chooses the label only; higher wins
+    struct text group; ///< "top", "middle", "bottom" or missing
 };
 
 enum funnel_order { FUNNEL_ORDER_LOOSE = 0, FUNNEL_ORDER_STRICT, FUNNEL_ORDER_ANY };
@@ -66,15 +68,16 @@ const struct funnel *definitions_funnel(const struct definitions *definitions, s
 struct text definitions_nearest_stage(const struct definitions *definitions, struct text name);
 struct text definitions_nearest_funnel(const struct definitions *definitions, struct text name);
 
-/// Refuses what SEMANTICS 3 and 4 call illegal or impossible, and (CORONG_UNSUPPORTED) what this version
-/// does not answer yet: order strict/any, unit attributes, attempts last/all.
+/// Refuses what SEMANTICS 3 and 4 call illegal or impossible, and (CORONG_UNSUPPORTED) what this
+/// version does not answer yet: order strict/any, unit attributes, attempts last/all.
 CORONG_MUST_CHECK enum corong_status funnel_check(const struct funnel *funnel,
                                                   struct corong_error *error);
-/// One line that names everything the definition says; equal definitions give equal lines. Hashed for
-/// provenance and the result digest.
+/// One line that names everything the definition says; equal definitions give equal lines. Hashed
+/// for provenance and the result digest.
 void funnel_describe(const struct funnel *funnel, struct text_buffer *out);
 
-/// Parses a duration: 500us 20ms 90s 30m 12h 7d 2w, or a sum such as 1h30m; "none" is not a duration.
+/// Parses a duration: 500us 20ms 90s 30m 12h 7d 2w, or a sum such as 1h30m; "none" is not a
+/// duration.
 CORONG_MUST_CHECK enum corong_status duration_parse(struct text text, int64_t *duration_us_out,
                                                     struct corong_error *error);
 /// The shortest exact form: "7d", "1h30m", "250ms".
@@ -86,8 +89,8 @@ struct match_event {
     int64_t time_us;
     uint32_t steps;
     bool entry_allowed; ///< false: may not be an entry (outside the range, or where_entry fails)
-    bool ordered;       ///< strictly after the event before although their times are equal: a larger
-                        ///< sequence number. Such events are not simultaneous, for either `ties`.
+    bool ordered; ///< strictly after the event before although their times are equal: a larger
+                  ///< sequence number. Such events are not simultaneous, for either `ties`.
 };
 
 struct match_rule {
@@ -98,13 +101,13 @@ struct match_rule {
 };
 
 struct match_result {
-    uint32_t level;                              ///< 0: no entry
-    uint32_t events[FUNNEL_STEP_COUNT_MAX];      ///< index of the matched event per step, level entries
+    uint32_t level;                         ///< 0: no entry
+    uint32_t events[FUNNEL_STEP_COUNT_MAX]; ///< index of the matched event per step, level entries
 };
 
-/// The reported attempt of one unit (SEMANTICS 4.4): highest level; reached at the earliest instant;
-/// latest entry; earliest feasible event of each later step; canonical order.
-/// Exact also where simultaneous events match several steps. O(events × steps) time without ties.
+/// The reported attempt of one unit (SEMANTICS 4.4): highest level; reached at the earliest
+/// instant; latest entry; earliest feasible event of each later step; canonical order. Exact also
+/// where simultaneous events match several steps. O(events × steps) time without ties.
 void funnel_match(const struct match_rule *rule, const struct match_event *events,
                   uint32_t event_count, struct match_result *result_out);
 
@@ -115,7 +118,7 @@ struct match_summary {
     int64_t completed_us; ///< time of the event that fills step `level`
 };
 
-/// The first half of funnel_match(): level, entry and completion of the reported attempt. One forward
-/// pass that stops where the last step is reached; no allocation.
+/// The first half of funnel_match(): level, entry and completion of the reported attempt. One
+/// forward pass that stops where the last step is reached; no allocation.
 void funnel_match_level(const struct match_rule *rule, const struct match_event *events,
                         uint32_t event_count, struct match_summary *summary_out);

@@ -27,15 +27,17 @@ struct match_scope {
 /// An entry: the first event of its block. Blocks of one time differ in their index only.
 struct match_start {
     int64_t time_us;
-    uint32_t index;
+    uint64_t index;
 };
 
-/// starts[k]: the latest entry of an assignment that covers steps 1..k. Never increases with k,
-/// because whatever covers k + 1 steps covers k with the same entry.
+/// starts[k]: the latest entry of an assignment that covers steps 1..k, MATCH_NONE where there is
+/// none. Never later with a larger k, because whatever covers k + 1 steps covers k with the same
+/// entry.
 struct match_walk {
     struct match_start starts[FUNNEL_STEP_COUNT_MAX + 1];
-    struct match_summary best;
-    uint32_t best_index; ///< of the entry of `best`
+    uint32_t level; ///< the highest reached
+    struct match_start entry;
+    int64_t completed_us;
 };
 
 /// Simultaneous events as a bipartite graph: steps on one side, events ("nodes") on the other. Per
@@ -117,26 +119,59 @@ static void match_scope_init(struct match_scope *scope, const struct match_rule 
 
 static inline void match_note(struct match_walk *walk, uint32_t level, int64_t time_us)
 {
-    if (level > walk->best.level) {
-        walk->best = (struct match_summary){level, walk->starts[level].time_us, time_us};
-        walk->best_index = walk->starts[level].index;
+    if (level > walk->level) {
+        walk->level = level;
+        walk->entry = walk->starts[level];
+        walk->completed_us = time_us;
     }
 }
 
-/// A block that can add one step at most: from high to low, so that every level sees the values
-/// from before the block.
-static inline void match_advance_one(struct match_walk *walk, struct match_start now,
-                                     int64_t window_us, uint32_t steps)
+/// Comes to the block that starts at events[index]: a new entry stands at level 0.
+static inline int64_t match_begin(struct match_walk *walk, const struct match_scope *scope,
+                                  uint32_t index)
 {
-    int64_t earliest_us = now.time_us - window_us;
-    walk->starts[0] = now;
+    int64_t time_us = scope->events[index].time_us;
+    walk->starts[0] = (struct match_start){time_us, index};
+    return time_us;
+}
+
+/// A block that can add one step at most: from high to low, so that every level sees the values
+/// from before the block. Which levels stand is hard to predict, so the value is chosen without a
+/// branch; a new highest level is rare.
+static inline void match_advance_one(struct match_walk *walk, int64_t time_us, int64_t window_us,
+                                     uint32_t steps)
+{
+    int64_t earliest_us = time_us - window_us;
     while (steps != 0) {
         uint32_t step = 31 - (uint32_t)__builtin_clz(steps);
         steps ^= UINT32_C(1) << step;
-        if (walk->starts[step].time_us >= earliest_us) {
-            walk->starts[step + 1] = walk->starts[step];
-            match_note(walk, step + 1, now.time_us);
+        const struct match_start *from = &walk->starts[step];
+        bool alive = from->time_us >= earliest_us;
+        walk->starts[step + 1] = alive ? from[0] : from[1];
+        if (alive && step >= walk->level) {
+            match_note(walk, step + 1, time_us);
         }
+    }
+}
+
+/// Simultaneous events that fill one step each, under `ties: any`: whoever stands before a run of
+/// consecutive steps gets to its end. Runs do not touch, so none reads what another wrote.
+static inline void match_advance_runs(struct match_walk *walk, int64_t time_us, int64_t window_us,
+                                      uint32_t steps)
+{
+    while (steps != 0) {
+        uint32_t first = (uint32_t)__builtin_ctz(steps);
+        uint64_t shifted = (uint64_t)steps >> first;
+        uint32_t end = first + (uint32_t)__builtin_ctzll(~shifted);
+        steps &= (uint32_t)(UINT64_MAX << end);
+        struct match_start start = walk->starts[first];
+        if (start.time_us < time_us - window_us) {
+            continue;
+        }
+        for (uint32_t level = first + 1; level <= end; level++) {
+            walk->starts[level] = start;
+        }
+        match_note(walk, end, time_us);
     }
 }
 
@@ -216,61 +251,53 @@ static uint32_t match_block_slide(struct match_block *block, uint32_t level, uin
     return match_block_extend(block, right > level ? right : level, limit);
 }
 
-/// As match_block_slide() where no event fills two steps: runs of set bits.
-static uint32_t match_run_end(uint32_t steps, uint32_t level)
+/// A block of simultaneous events of which some fill several steps, under `ties: any`. Levels
+/// ascend, so that each step gets its latest entry first; they read the values from before the
+/// block.
+__attribute__((noinline)) static void match_advance_block(struct match_walk *walk,
+                                                          const struct match_scope *scope,
+                                                          uint32_t first, uint32_t end,
+                                                          uint32_t steps)
 {
-    uint64_t shifted = (uint64_t)steps >> level;
-    return level + (uint32_t)__builtin_ctzll(~shifted);
-}
-
-/// A block of simultaneous events under `ties: any`. `block` is NULL where each event fills one
-/// step.
-static void match_advance_block(struct match_walk *walk, const struct match_scope *scope,
-                                struct match_block *block, struct match_start now, uint32_t steps)
-{
+    struct match_block block;
     struct match_start before[FUNNEL_STEP_COUNT_MAX + 1];
-    memcpy(before, walk->starts, sizeof(before));
-    before[0] = now;
-    int64_t earliest_us = now.time_us - scope->window_us;
+    memcpy(before, walk->starts, scope->step_count * sizeof(*before));
+    match_block_init(&block, scope, first, end, steps);
+    int64_t time_us = scope->events[first].time_us;
+    int64_t earliest_us = time_us - scope->window_us;
     uint32_t right = 0;
-    for (uint32_t level = 0; level < scope->step_count; level++) {
-        if (before[level].time_us < earliest_us) {
-            break;
-        }
+    for (uint32_t level = 0; level < scope->step_count && before[level].time_us >= earliest_us;
+         level++) {
         uint32_t filled = right > level ? right : level;
-        right = block == NULL ? match_run_end(steps, level)
-                              : match_block_slide(block, level, right, scope->step_count);
+        right = match_block_slide(&block, level, right, scope->step_count);
         for (uint32_t reached = filled + 1; reached <= right; reached++) {
             walk->starts[reached] = before[level];
-            match_note(walk, reached, now.time_us);
+            match_note(walk, reached, time_us);
         }
     }
 }
 
-/// Kept out of the loop of funnel_match_level(): its frame holds the graph.
-__attribute__((noinline)) static void match_advance_many(struct match_walk *walk,
-                                                         const struct match_scope *scope,
-                                                         uint32_t first, uint32_t end)
+/// A block of several events; returns its end.
+__attribute__((noinline)) static uint32_t
+match_advance_many(struct match_walk *walk, const struct match_scope *scope, uint32_t first)
 {
-    struct match_start now = {scope->events[first].time_us, first};
-    uint32_t together = 0;
-    bool plain = true;
-    for (uint32_t index = first; index < end; index++) {
-        uint32_t steps = match_steps(scope, index);
+    int64_t time_us = match_begin(walk, scope, first);
+    uint32_t together = match_steps(scope, first);
+    uint32_t several = together & (together - 1); // not 0 where some event fills several steps
+    uint32_t end = first + 1;
+    for (; end < scope->event_count && match_joins(scope, end); end++) {
+        uint32_t steps = match_steps(scope, end);
         together |= steps;
-        plain = plain && (steps & (steps - 1)) == 0;
+        several |= steps & (steps - 1);
     }
     if (!scope->ties_any) {
-        match_advance_one(walk, now, scope->window_us, together);
-        return;
+        match_advance_one(walk, time_us, scope->window_us, together);
+    } else if (several == 0) {
+        match_advance_runs(walk, time_us, scope->window_us, together);
+    } else {
+        match_advance_block(walk, scope, first, end, together);
     }
-    if (plain) {
-        match_advance_block(walk, scope, NULL, now, together);
-        return;
-    }
-    struct match_block block;
-    match_block_init(&block, scope, first, end, together);
-    match_advance_block(walk, scope, &block, now, together);
+    return end;
 }
 
 static void match_walk_all(struct match_walk *walk, const struct match_scope *scope)
@@ -278,20 +305,21 @@ static void match_walk_all(struct match_walk *walk, const struct match_scope *sc
     for (uint32_t level = 0; level <= scope->step_count; level++) {
         walk->starts[level] = (struct match_start){MATCH_NONE, 0};
     }
-    walk->best = (struct match_summary){0};
-    walk->best_index = 0;
-    uint32_t count = scope->event_count;
-    for (uint32_t index = 0; index < count && walk->best.level < scope->step_count;) {
-        struct match_start now = {scope->events[index].time_us, index};
-        DCHECK(now.time_us >= -MATCH_TIME_MAX && now.time_us <= MATCH_TIME_MAX);
-        DCHECK(index == 0 || scope->events[index - 1].time_us <= now.time_us);
-        if (__builtin_expect(index + 1 < count && match_joins(scope, index + 1), 0)) {
-            uint32_t end = match_block_end(scope, index);
-            match_advance_many(walk, scope, index, end);
-            index = end;
+    walk->level = 0;
+    walk->entry = (struct match_start){0};
+    walk->completed_us = 0;
+    const struct match_scope local =
+        *scope; // its fields stay in registers while the walk is written
+    for (uint32_t index = 0; index < local.event_count && walk->level < local.step_count;) {
+        DCHECK(local.events[index].time_us >= -MATCH_TIME_MAX);
+        DCHECK(local.events[index].time_us <= MATCH_TIME_MAX);
+        DCHECK(index == 0 || local.events[index - 1].time_us <= local.events[index].time_us);
+        if (__builtin_expect(index + 1 < local.event_count && match_joins(&local, index + 1), 0)) {
+            index = match_advance_many(walk, scope, index);
             continue;
         }
-        match_advance_one(walk, now, scope->window_us, match_steps(scope, index));
+        int64_t time_us = match_begin(walk, &local, index);
+        match_advance_one(walk, time_us, local.window_us, match_steps(&local, index));
         index++;
     }
 }
@@ -365,7 +393,7 @@ void funnel_match_level(const struct match_rule *rule, const struct match_event 
     struct match_walk walk;
     match_scope_init(&scope, rule, events, event_count);
     match_walk_all(&walk, &scope);
-    *summary_out = walk.best;
+    *summary_out = (struct match_summary){walk.level, walk.entry.time_us, walk.completed_us};
 }
 
 void funnel_match(const struct match_rule *rule, const struct match_event *events,
@@ -375,6 +403,6 @@ void funnel_match(const struct match_rule *rule, const struct match_event *event
     struct match_walk walk;
     match_scope_init(&scope, rule, events, event_count);
     match_walk_all(&walk, &scope);
-    result_out->level = walk.best.level;
-    match_choose(&scope, walk.best_index, walk.best.level, result_out->events);
+    result_out->level = walk.level;
+    match_choose(&scope, (uint32_t)walk.entry.index, walk.level, result_out->events);
 }
