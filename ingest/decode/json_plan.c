@@ -58,11 +58,52 @@ static struct draft_node *draft_walk(struct plan_builder *builder, struct draft_
     return node;
 }
 
-static uint64_t key_prefix(struct text key)
+static struct json_key key_of(struct text text, uint16_t node)
 {
-    uint64_t prefix = 0;
-    memcpy(&prefix, key.bytes, key.size < 8 ? key.size : 8);
-    return prefix;
+    struct json_key key = {.bytes = text.bytes, .size = (uint32_t)text.size, .node = node};
+    memcpy(&key.prefix, text.bytes, text.size < 8 ? text.size : 8);
+    if (text.size > 8) {
+        memcpy(&key.suffix, text.bytes + text.size - 8, 8);
+    }
+    return key;
+}
+
+static bool slots_fill(const struct json_node *node, uint16_t *slots, size_t slot_count)
+{
+    for (size_t slot = 0; slot < slot_count; slot++) {
+        slots[slot] = node->key_count;
+    }
+    for (uint16_t index = 0; index < node->key_count; index++) {
+        const struct json_key *key = &node->keys[index];
+        uint16_t *slot = &slots[json_key_slot(node, key->prefix, key->suffix, key->size)];
+        if (*slot != node->key_count) {
+            return false;
+        }
+        *slot = index;
+    }
+    return true;
+}
+
+/// Looks for a multiplier that gives each key a slot of its own: then one comparison settles a key.
+static void slots_build(struct arena *arena, struct json_node *node)
+{
+    uint8_t bits = 2;
+    while ((1u << bits) < 2u * node->key_count) {
+        bits++;
+    }
+    for (uint8_t tries = 0; tries < 4; tries++, bits++) {
+        size_t slot_count = (size_t)1 << bits;
+        uint16_t *slots = arena_allocate(arena, slot_count * sizeof(*slots));
+        node->shift = (uint8_t)(64 - bits);
+        node->multiplier = UINT64_C(0x9e3779b97f4a7c15);
+        for (int round = 0; round < 200; round++) {
+            if (slots_fill(node, slots, slot_count)) {
+                node->slots = slots;
+                return;
+            }
+            node->multiplier = node->multiplier * UINT64_C(0xd1342543de82ef95) + 2;
+        }
+    }
 }
 
 static void plan_pack(struct plan_builder *builder, struct draft_node *draft, uint32_t *next_index)
@@ -82,12 +123,12 @@ static void plan_pack(struct plan_builder *builder, struct draft_node *draft, ui
     uint32_t count = 0;
     for (struct draft_node *child = draft->first_child; child != NULL; child = child->next) {
         child->index = (uint16_t)(*next_index)++;
-        keys[count++] = (struct json_key){key_prefix(child->key), child->key.bytes,
-                                          (uint32_t)child->key.size, child->index};
-        node->size_mask |= UINT64_C(1) << (child->key.size & 63);
+        keys[count++] = key_of(child->key, child->index);
         plan_pack(builder, child, next_index);
     }
     node->field_end = builder->field_count;
+    node->leaf = !draft->in_element && draft->wanted && node->field_begin == node->field_end;
+    slots_build(builder->arena, node);
     if (draft->element != NULL) {
         // Fields of elements come after all others: clearing what is below the array's parents must
         // not touch them, they live on the tape.

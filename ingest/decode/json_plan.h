@@ -13,25 +13,39 @@
 #define JSON_NODE_NONE UINT16_MAX
 #define JSON_KEY_SIZE_MAX 128u ///< bytes of one key of a mapped path
 
-/// A key of one node. Keys of up to eight bytes are equal where prefix and size are equal.
+/// A key of one node. Up to 16 bytes, keys are equal where prefix, suffix and size are equal.
 struct json_key {
     uint64_t prefix; ///< the first eight bytes, zero-filled
+    uint64_t suffix; ///< the last eight bytes; 0 where the size is at most eight
     const char *bytes;
     uint32_t size;
     uint16_t node;
 };
 
 /// `field` is where this place's own value goes; [field_begin, field_end) are the fields below it.
+/// A key's slot is json_key_slot(); slots hold an index into keys, and key_count where there is
+/// none. Where no multiplier keeps all keys apart, slots is NULL and the keys are compared one by
+/// one.
 struct json_node {
     const struct json_key *keys;
-    uint64_t size_mask; ///< bit (size & 63): some key has this size
+    const uint16_t *slots;
+    uint64_t multiplier;
+    uint8_t shift;
+    bool leaf;       ///< a field of the message with nothing below it: the usual case
+    bool in_element; ///< below the unrolled array: values go to the tape
     uint16_t key_count;
     uint16_t field;
     uint16_t field_begin;
     uint16_t field_end;
     uint16_t element_node; ///< the unrolled array is here: the node of each element
-    bool in_element;       ///< below the unrolled array: values go to the tape
 };
+
+static inline size_t json_key_slot(const struct json_node *node, uint64_t prefix, uint64_t suffix,
+                                   size_t size)
+{
+    return (size_t)(((prefix ^ (suffix << 7 | suffix >> 57)) + size) * node->multiplier >>
+                    node->shift);
+}
 
 /// Node 0 is the document.
 struct json_plan {

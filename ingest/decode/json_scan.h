@@ -36,6 +36,9 @@ struct json_capture {
     struct json_tape_entry *tape;
     size_t tape_count;
     size_t tape_capacity;
+    uint64_t *stamps;         ///< per node of the plan: the last document or element that held it
+    uint64_t document_serial; ///< of the document in hand
+    uint64_t element_serial;  ///< of the element in hand
     uint32_t element_count;
     size_t fault_at;       ///< offset of the first byte that cannot stand, when rejected
     uint8_t document_kind; ///< enum field_kind of the whole document
@@ -47,11 +50,21 @@ struct json_capture {
 enum reject_reason json_scan_scalar(const struct json_plan *plan, struct text text,
                                     struct json_capture *capture);
 
+/// The same in 16-byte steps; every x86-64 machine has it.
+#ifdef __SSE2__
+enum reject_reason json_scan_sse2(const struct json_plan *plan, struct text text,
+                                  struct json_capture *capture);
+#endif
+
 /// The kernel in use.
 static inline enum reject_reason json_scan(const struct json_plan *plan, struct text text,
                                            struct json_capture *capture)
 {
+#ifdef __SSE2__
+    return json_scan_sse2(plan, text, capture);
+#else
     return json_scan_scalar(plan, text, capture);
+#endif
 }
 
 void json_capture_init(struct json_capture *capture, const struct json_plan *plan);

@@ -67,6 +67,26 @@ static void check_capture(struct text text, const struct json_plan *plan,
     ASSERT(capture->tape_count * sizeof(*capture->tape) <= 6 * text.size);
 }
 
+/// Every kernel finds what the scalar one finds.
+static void check_kernels(struct text text, const struct json_plan *plan,
+                          const struct json_capture *found, enum reject_reason verdict)
+{
+    struct json_capture scalar;
+    json_capture_init(&scalar, plan);
+    ASSERT(json_scan_scalar(plan, text, &scalar) == verdict);
+    ASSERT(scalar.tape_count == found->tape_count && scalar.element_count == found->element_count);
+    ASSERT(verdict == REJECT_NONE || scalar.fault_at == found->fault_at);
+    for (uint16_t field = 0; field < plan->field_count; field++) {
+        const struct decode_field *left = &scalar.fields[field];
+        const struct decode_field *right = &found->fields[field];
+        ASSERT(left->bytes == right->bytes && left->size == right->size);
+        ASSERT(left->kind == right->kind && left->escape == right->escape);
+    }
+    ASSERT(scalar.tape_count == 0 ||
+           memcmp(scalar.tape, found->tape, scalar.tape_count * sizeof(*scalar.tape)) == 0);
+    json_capture_deinit(&scalar);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -78,6 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum reject_reason verdict = json_scan(&plans[0], text, &captures[0]);
     for (int index = 1; index < 3; index++) {
         ASSERT(json_scan(&plans[index], text, &captures[index]) == verdict);
+        check_kernels(text, &plans[index], &captures[index], verdict);
         if (verdict == REJECT_NONE) {
             ASSERT(utf8_check(text) == NULL);
             check_capture(text, &plans[index], &captures[index]);

@@ -3,7 +3,7 @@
 /// equal. One document per parse with a padded copy: simdjson's streams are not trusted with bad
 /// input. Where the two differ by design nothing is compared: numbers that no double or 64-bit
 /// integer holds (RFC 8259 allows them), lone surrogates (allowed by its grammar), and depth.
-#include "simdjson.h"
+#include <simdjson.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -127,7 +127,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     std::string copy(reinterpret_cast<const char *>(data), size);
     char *exact = static_cast<char *>(std::malloc(size + 1));
     std::memcpy(exact, data, size);
-    reject_reason reason = json_scan_scalar(&plan, {exact, size}, &capture);
+    reject_reason reason = json_scan(&plan, {exact, size}, &capture);
     simdjson::dom::element root;
     auto fault = parser.parse(simdjson::padded_string(copy)).get(root);
     bool by_design = fault == simdjson::NUMBER_ERROR || fault == simdjson::DEPTH_ERROR ||

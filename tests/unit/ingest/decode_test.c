@@ -236,6 +236,18 @@ Test(decode, test_a_bad_element_leaves_the_others)
     closed();
 }
 
+Test(decode, test_a_repeated_parent_is_forgotten_behind_the_array_too)
+{
+    opened("unroll: list\nuser: who\ntime: list[].t\nname: { const: e }\n"
+           "attributes: { a: p.a, x: 'list[].d.x' }\n");
+    expect_lines("{\"who\":5,\"p\":{\"a\":1},\"list\":[{\"t\":1}],\"p\":{}}",
+                 "known 5 e 1000000\n");
+    expect_lines("{\"who\":5,\"p\":{\"a\":1},\"list\":[{\"t\":1,\"d\":{\"x\":1}},{\"d\":{\"x\":2},"
+                 "\"t\":2,\"d\":7}]}",
+                 "known 5 e 1000000 a=1 x=1\nknown 5 e 2000000 a=1\n");
+    closed();
+}
+
 Test(decode, test_joined_ids_never_collide)
 {
     opened("user: { join: [p, q] }\ntime: t\nname: { const: visit }\n");
