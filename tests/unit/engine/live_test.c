@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: Apache-2.0
+// The live view against the matcher over each user's sorted events, through the whole engine: input
+// in time order, simultaneous events in any order of arrival, flushes in between.
+#include "engine/engine.h"
+
+#include "storage/base/clock.h"
+#include "storage/base/memory.h"
+#include "tests/support/engine_rig.h"
+#include "tests/support/test_random.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define USER_COUNT 40u
+#define COUNTRY_COUNT 3u
+#define NAME_COUNT 4u
+
+static const char *const names[NAME_COUNT] = {"a", "b", "c", "other"};
+static const char *const countries[COUNTRY_COUNT] = {"DE", "FR", "US"};
+
+struct row {
+    int64_t time_us;
+    int64_t sequence;
+    int64_t id_hash;
+    int64_t number; ///< an attribute; what a `where` asks for
+    uint32_t name;
+    uint32_t country; ///< COUNTRY_COUNT: missing
+};
+
+struct user {
+    struct row *rows;
+    uint32_t count;
+};
+
+struct world {
+    uint64_t seed;
+    struct test_random random;
+    struct user users[USER_COUNT];
+    struct stage steps[3];
+    struct funnel funnels[2];
+    struct definitions definitions;
+};
+
+static void define(struct world *world)
+{
+    static struct text events[3][2] = {{{"a", 1}, {"c", 1}}, {{"b", 1}, {"a", 1}}, {{"c", 1}}};
+    world->steps[0] =
+        (struct stage){.name = TEXT_LITERAL("one"), .events = events[0], .event_count = 2};
+    world->steps[1] =
+        (struct stage){.name = TEXT_LITERAL("two"), .events = events[1], .event_count = 2};
+    world->steps[2] = (struct stage){.name = TEXT_LITERAL("three"),
+                                     .events = events[2],
+                                     .event_count = 1,
+                                     .where = TEXT_LITERAL("number < 2")};
+    world->funnels[0] = (struct funnel){.name = TEXT_LITERAL("sliced"),
+                                        .steps = world->steps,
+                                        .step_count = 3,
+                                        .window_us = 8,
+                                        .live_slice = TEXT_LITERAL("country")};
+    world->funnels[1] = (struct funnel){.name = TEXT_LITERAL("plain"),
+                                        .steps = world->steps,
+                                        .step_count = 2,
+                                        .window_us = FUNNEL_WINDOW_NONE,
+                                        .attempts = FUNNEL_ATTEMPTS_FIRST,
+                                        .ties = FUNNEL_TIES_STRICT};
+    world->definitions = (struct definitions){.funnels = world->funnels, .funnel_count = 2};
+}
+
+// The next event of a user, in order of time and sequence, now and then a copy of the one before.
+static void add_row(struct world *world, struct user *user)
+{
+    struct test_random *random = &world->random;
+    struct row row = {.id_hash = COLUMN_INTEGER_MISSING};
+    if (user->count > 0) {
+        const struct row *last = &user->rows[user->count - 1];
+        row = *last;
+        if (last->id_hash != COLUMN_INTEGER_MISSING && test_random_below(random, 4) == 0) {
+            row.country = test_random_below(random, COUNTRY_COUNT + 1);
+            row.number = test_random_below(random, 4);
+            user->rows[user->count++] = row;
+            return;
+        }
+        uint32_t draw = test_random_below(random, 8);
+        row.time_us += draw < 4 ? test_random_below(random, 4) : 0;
+        row.sequence = row.time_us != last->time_us ? 0 : row.sequence + (draw == 4);
+    } else {
+        row.time_us = 1000 + test_random_below(random, 10);
+    }
+    row.id_hash = test_random_below(random, 3) == 0 ? (int64_t)test_random_below(random, 1u << 20)
+                                                    : COLUMN_INTEGER_MISSING;
+    row.name = test_random_below(random, NAME_COUNT);
+    row.country = test_random_below(random, COUNTRY_COUNT + 1);
+    row.number = test_random_below(random, 4);
+    user->rows[user->count++] = row;
+}
+
+static void push_row(struct engine_producer *producer, uint32_t user, const struct row *row)
+{
+    union canonical_value values[RIG_COLUMN_COUNT];
+    char id[16];
+    snprintf(id, sizeof(id), "user%u", user);
+    struct event event = engine_rig_event(values, id, row->time_us, names[row->name]);
+    values[COLUMN_SEQUENCE].integer = row->sequence;
+    values[COLUMN_ID_HASH].integer = row->id_hash;
+    values[RIG_NUMBER].integer = row->number;
+    values[RIG_COUNTRY].string =
+        row->country == COUNTRY_COUNT ? TEXT_MISSING : text_from(countries[row->country]);
+    engine_push(producer, &event);
+}
+
+// Canonical bytes begin with the country (or, where it is missing, with the name column, "event",
+// which is greater), then the name, then the number.
+static int compare_canonical(const struct row *left, const struct row *right)
+{
+    if (left->country != right->country) {
+        return left->country < right->country ? -1 : 1;
+    }
+    if (left->name != right->name) {
+        return left->name < right->name ? -1 : 1;
+    }
+    return (left->number > right->number) - (left->number < right->number);
+}
+
+static int compare_rows(const void *left_pointer, const void *right_pointer)
+{
+    const struct row *left = left_pointer;
+    const struct row *right = right_pointer;
+    if (left->time_us != right->time_us) {
+        return left->time_us < right->time_us ? -1 : 1;
+    }
+    if (left->sequence != right->sequence) {
+        return left->sequence < right->sequence ? -1 : 1;
+    }
+    if (left->id_hash != right->id_hash) {
+        return left->id_hash < right->id_hash ? -1 : 1;
+    }
+    return compare_canonical(left, right);
+}
+
+static uint32_t steps_of(const struct row *row, uint32_t step_count)
+{
+    uint32_t steps = 0;
+    steps |= row->name == 0 || row->name == 2 ? 1 : 0;
+    steps |= row->name == 1 || row->name == 0 ? 2 : 0;
+    steps |= row->name == 2 && row->number < 2 ? 4 : 0;
+    return steps & ((UINT32_C(1) << step_count) - 1);
+}
+
+static void expect_user(const struct world *world, uint32_t user_index, const struct funnel *funnel,
+                        uint64_t (*reached)[FUNNEL_STEP_COUNT_MAX])
+{
+    const struct user *user = &world->users[user_index];
+    struct match_event *events = memory_allocate_zeroed(user->count + 1, sizeof(*events));
+    uint32_t *slices = memory_allocate_zeroed(user->count + 1, sizeof(*slices));
+    uint32_t count = 0;
+    const struct row *previous = NULL;
+    const struct row *last_event = NULL;
+    for (uint32_t i = 0; i < user->count; i++) {
+        const struct row *row = &user->rows[i];
+        bool is_copy = previous != NULL && previous->time_us == row->time_us &&
+                       previous->id_hash == row->id_hash && row->id_hash != COLUMN_INTEGER_MISSING;
+        previous = row;
+        uint32_t steps = steps_of(row, funnel->step_count);
+        if (is_copy || steps == 0) {
+            continue;
+        }
+        events[count] =
+            (struct match_event){row->time_us, steps, true,
+                                 last_event != NULL && last_event->time_us == row->time_us &&
+                                     last_event->sequence != row->sequence};
+        slices[count++] = row->country;
+        last_event = row;
+    }
+    struct match_rule rule = {funnel->step_count, funnel->window_us, funnel->ties,
+                              funnel->attempts};
+    struct match_result result;
+    funnel_match(&rule, events, count, &result);
+    for (uint32_t level = 0; level < result.level; level++) {
+        reached[slices[result.events[0]]][level]++;
+        reached[COUNTRY_COUNT + 1][level]++;
+    }
+    memory_free(events);
+    memory_free(slices);
+}
+
+static void check_funnel(struct world *world, const struct engine_live_funnel *live,
+                         const struct funnel *funnel)
+{
+    uint64_t reached[COUNTRY_COUNT + 2][FUNNEL_STEP_COUNT_MAX] = {0};
+    for (uint32_t i = 0; i < USER_COUNT; i++) {
+        qsort(world->users[i].rows, world->users[i].count, sizeof(struct row), compare_rows);
+        expect_user(world, i, funnel, reached);
+    }
+    for (uint32_t level = 0; level < funnel->step_count; level++) {
+        cr_assert_eq(live->reached[level], reached[COUNTRY_COUNT + 1][level],
+                     "seed %lu funnel %.*s level %u: %lu, expected %lu", world->seed,
+                     (int)live->name.size, live->name.bytes, level + 1, live->reached[level],
+                     reached[COUNTRY_COUNT + 1][level]);
+    }
+    for (uint32_t i = 0; i < live->slice_count; i++) {
+        uint32_t country = 0;
+        while (country < COUNTRY_COUNT &&
+               !text_equal(live->slices[i].value, text_from(countries[country]))) {
+            country++;
+        }
+        cr_assert(country < COUNTRY_COUNT || live->slices[i].value.bytes == NULL);
+        for (uint32_t level = 0; level < funnel->step_count; level++) {
+            cr_assert_eq(live->slices[i].reached[level], reached[country][level],
+                         "seed %lu slice %u level %u: %lu, expected %lu", world->seed, country,
+                         level + 1, live->slices[i].reached[level], reached[country][level]);
+        }
+    }
+}
+
+// Pushes all users' rows in order of time; rows of one user and instant in random order.
+static void push_all(struct world *world, struct engine_producer *producer)
+{
+    uint32_t at[USER_COUNT] = {0};
+    for (uint32_t left = USER_COUNT; left > 0;) {
+        uint32_t user = test_random_below(&world->random, USER_COUNT);
+        struct user *rows = &world->users[user];
+        uint32_t first = at[user];
+        if (first == rows->count) {
+            continue;
+        }
+        uint32_t end = first + 1;
+        while (end < rows->count && rows->rows[end].time_us == rows->rows[first].time_us &&
+               rows->rows[end].sequence == rows->rows[first].sequence) {
+            end++;
+        }
+        uint32_t swap = first + test_random_below(&world->random, end - first);
+        struct row moved = rows->rows[swap];
+        rows->rows[swap] = rows->rows[first];
+        rows->rows[first] = moved;
+        push_row(producer, user, &moved);
+        left -= ++at[user] == rows->count;
+        if (engine_barrier_wanted(producer)) {
+            engine_barrier(producer, &(struct engine_cut){0});
+        }
+        if (test_random_below(&world->random, 300) == 0) {
+            clock_sleep_us(3000);
+        }
+    }
+}
+
+static void live_equals_query(uint64_t seed)
+{
+    static struct world world;
+    world = (struct world){.seed = seed, .random = test_random_start(seed)};
+    define(&world);
+    for (uint32_t i = 0; i < USER_COUNT; i++) {
+        uint32_t count = 1 + test_random_below(&world.random, 25);
+        world.users[i].rows = memory_allocate_zeroed(count, sizeof(struct row));
+        while (world.users[i].count < count) {
+            add_row(&world, &world.users[i]);
+        }
+    }
+    struct engine_options options = {
+        .definitions = &world.definitions,
+        .shard_count = 1 + test_random_below(&world.random, 3),
+        .producer_count = 1,
+        .memory_limit_bytes = UINT64_C(32) << 20,
+        .commit_interval_us = 5000,
+    };
+    struct engine_rig rig;
+    engine_rig_open(&rig, &options);
+    struct engine_producer *producer = engine_producer_open(rig.engine);
+    push_all(&world, producer);
+    engine_producer_close(producer, &(struct engine_cut){0});
+    struct corong_error error = {0};
+    cr_assert_eq(engine_drain(rig.engine, &error), CORONG_OK, "%s", error.message);
+    struct arena arena = {0};
+    struct engine_live_view view;
+    engine_live_read(rig.engine, &arena, &view);
+    cr_assert_eq(view.pending, 0, "seed %lu: %lu pending", seed, view.pending);
+    cr_assert_eq(view.users, USER_COUNT);
+    cr_assert_eq(view.funnel_count, 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        check_funnel(&world, &view.funnels[i], &world.funnels[i]);
+    }
+    arena_deinit(&arena);
+    engine_rig_close(&rig);
+    for (uint32_t i = 0; i < USER_COUNT; i++) {
+        memory_free(world.users[i].rows);
+    }
+}
+
+Test(live, equals_the_matcher_on_input_in_time_order)
+{
+    uint64_t seed = test_random_seed();
+    uint64_t runs = test_scaled(25);
+    for (uint64_t run = 0; run < runs; run++) {
+        live_equals_query(seed + run);
+    }
+}
+
+static struct engine_live_view push_and_read(struct engine_rig *rig, struct world *world,
+                                             const struct row *rows, uint32_t count,
+                                             struct arena *arena)
+{
+    define(world);
+    struct engine_options options = {
+        .definitions = &world->definitions,
+        .shard_count = 1,
+        .producer_count = 1,
+        .memory_limit_bytes = UINT64_C(32) << 20,
+    };
+    engine_rig_open(rig, &options);
+    struct engine_producer *producer = engine_producer_open(rig->engine);
+    for (uint32_t i = 0; i < count; i++) {
+        push_row(producer, 1, &rows[i]);
+    }
+    engine_producer_close(producer, &(struct engine_cut){0});
+    cr_assert_eq(engine_drain(rig->engine, NULL), CORONG_OK);
+    struct engine_live_view view;
+    engine_live_read(rig->engine, arena, &view);
+    return view;
+}
+
+Test(live, a_late_event_that_matches_a_step_makes_its_user_pending_once)
+{
+    struct row rows[] = {{10, 0, COLUMN_INTEGER_MISSING, 0, 0, 0},
+                         {9, 0, COLUMN_INTEGER_MISSING, 0, 3, 0},
+                         {8, 0, COLUMN_INTEGER_MISSING, 0, 1, 0},
+                         {7, 0, COLUMN_INTEGER_MISSING, 0, 1, 0}};
+    static struct world world;
+    struct engine_rig rig;
+    struct arena arena = {0};
+    struct engine_live_view view = push_and_read(&rig, &world, rows, 2, &arena);
+    cr_assert_eq(view.pending, 0, "an event of no step changes nothing");
+    engine_rig_close(&rig);
+    view = push_and_read(&rig, &world, rows, 4, &arena);
+    cr_assert_eq(view.pending, 1);
+    cr_assert_eq(view.sessions, 1);
+    engine_rig_close(&rig);
+    arena_deinit(&arena);
+}
+
+Test(live, counts_sessions_and_bytes)
+{
+    struct row rows[] = {{0, 0, COLUMN_INTEGER_MISSING, 0, 0, 0},
+                         {SESSION_TIMEOUT_DEFAULT_US, 0, COLUMN_INTEGER_MISSING, 0, 0, 0},
+                         {SESSION_TIMEOUT_DEFAULT_US * 2 + 1, 0, COLUMN_INTEGER_MISSING, 0, 0, 0}};
+    static struct world world;
+    struct engine_rig rig;
+    struct arena arena = {0};
+    struct engine_live_view view = push_and_read(&rig, &world, rows, 3, &arena);
+    cr_assert_eq(view.sessions, 2);
+    cr_assert_eq(view.events, 3);
+    cr_assert_eq(view.users, 1);
+    cr_assert_gt(view.live_state_bytes, 0);
+    engine_rig_close(&rig);
+    arena_deinit(&arena);
+}
