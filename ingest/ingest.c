@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ingest/ingest.h"
 
+#include "ingest/ingest_dead.h"
 #include "ingest/kafka/kafka.h"
 #include "ingest/pump.h"
 #include "ingest/replay/replay.h"
@@ -242,7 +243,18 @@ static enum corong_status open_files(struct ingest *ingest, const struct ingest_
         .message_size_max = message_size_max,
         .dead_letters = options->dead_letters,
     };
-    return replay_plan_create(&ingest->plan, &replay, options->store, error);
+    if (!options->dead_letters) {
+        return replay_plan_create(&ingest->plan, &replay, options->store, error);
+    }
+    struct ingest_dead dead;
+    enum corong_status status = ingest_dead_init(&dead, options->store, error);
+    if (status == CORONG_OK) {
+        replay.limit = ingest_dead_limit;
+        replay.limit_context = &dead;
+        status = replay_plan_create(&ingest->plan, &replay, options->store, error);
+    }
+    ingest_dead_deinit(&dead);
+    return status;
 }
 
 static enum corong_status open_engine(struct ingest *ingest, const struct ingest_options *options,

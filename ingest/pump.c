@@ -9,8 +9,8 @@
 #define PROGRESS_INTERVAL 256u            ///< messages between two looks at a source's byte counts
 #define MOVED_COUNT_MAX 4096u             ///< finished files that may wait for one barrier
 #define DEAD_LETTERS_SIZE_MAX (16u << 20) ///< bytes of rejects that may wait for one barrier
-/// Inside one message no barrier can be served: a batch of very many bad events keeps the letters that
-/// fit here. All are counted.
+/// Inside one message no barrier can be served: a batch of very many bad events keeps the letters
+/// that fit here. All are counted.
 #define DEAD_LETTERS_SIZE_FULL (64u << 20)
 #define BARRIER_WAIT_US 1000
 

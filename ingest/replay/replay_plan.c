@@ -167,7 +167,8 @@ static enum corong_status peek(struct replay_file *file, struct text *prefix_out
 }
 
 /// First look: size, length of the prefix, and whether the stream must be kept.
-static enum corong_status survey(struct replay_plan *plan, struct corong_error *error)
+static enum corong_status survey(struct replay_plan *plan, const struct replay_options *options,
+                                 struct corong_error *error)
 {
     bool total_known = true;
     for (uint32_t index = 0; index < plan->file_count; index++) {
@@ -175,9 +176,12 @@ static enum corong_status survey(struct replay_plan *plan, struct corong_error *
         struct replay_stream *stream;
         struct text prefix;
         TRY(peek(file, &prefix, &stream, error));
-        file->prefix_size = (uint32_t)prefix.size;
-        file->id = replay_identity(prefix);
         file->size_bytes = replay_stream_bytes_total(stream);
+        if (options->limit != NULL && replay_stream_can_seek(stream)) {
+            file->size_bytes = options->limit(options->limit_context, file->path, file->size_bytes);
+            prefix.size = prefix.size < file->size_bytes ? prefix.size : file->size_bytes;
+        }
+        file->prefix_size = (uint32_t)prefix.size;
         plan->bytes_total += file->size_bytes;
         if (replay_stream_is_regular(stream)) {
             replay_stream_close(stream);
@@ -274,11 +278,11 @@ static enum corong_status resolve_all(struct planner *planner, struct corong_err
     return status;
 }
 
-static enum corong_status make_plan(struct replay_plan *plan, const struct store *store,
-                                    struct corong_error *error)
+static enum corong_status make_plan(struct replay_plan *plan, const struct replay_options *options,
+                                    const struct store *store, struct corong_error *error)
 {
     struct planner planner = {.plan = plan};
-    TRY(survey(plan, error));
+    TRY(survey(plan, options, error));
     uint32_t position_count = 0;
     planner.positions = store == NULL ? NULL : store_positions(store, &position_count);
     for (uint32_t index = 0; index < position_count; index++) {
@@ -323,7 +327,7 @@ enum corong_status replay_plan_create(struct replay_plan **plan_out,
     plan->dead_letters = options->dead_letters;
     enum corong_status status = list_files(plan, options, error);
     if (status == CORONG_OK) {
-        status = make_plan(plan, store, error);
+        status = make_plan(plan, options, store, error);
     }
     if (status != CORONG_OK) {
         replay_plan_destroy(plan);
