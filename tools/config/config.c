@@ -130,6 +130,14 @@ static enum corong_status load_kafka(struct config *config, struct arena *arena,
 static enum corong_status load_mapping(struct mapping **mapping_out, struct arena *arena,
                                        const struct yaml_walk *walk, const struct yaml_place *place)
 {
+    if (yaml_walk_is_scalar(place)) { // `mapping: otto`, short for { preset: otto }
+        struct text preset;
+        struct corong_error inner;
+        TRY(yaml_walk_text(place, &preset));
+        enum corong_status status = mapping_from_preset(mapping_out, arena, preset, &inner);
+        return status == CORONG_OK ? CORONG_OK
+                                   : yaml_walk_fail(place, CORONG_INVALID, "%s", inner.message);
+    }
     return mapping_parse(mapping_out, arena, (yaml_document_t *)&walk->document, place->node,
                          walk->file_name, walk->error);
 }

@@ -191,7 +191,7 @@ static void note_pending(const struct replay *replay)
 {
     struct engine_live_view view;
     ingest_live(replay->ingest, replay->options->arena, &view);
-    if (view.pending > 0 && !replay->quiet) {
+    if (view.pending > 0 && !replay->quiet && console_is_terminal(stderr)) {
         console_note("the live counts above leave out %llu users whose events came late or out of "
                      "order; 'corong funnel' counts everyone",
                      (unsigned long long)view.pending);

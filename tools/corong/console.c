@@ -16,9 +16,12 @@ static void say(const char *format, va_list arguments)
     struct text_buffer line = {0};
     vsnprintf(raw, sizeof(raw), format, arguments);
     text_buffer_append_string(&line, "corong: ");
-    // Messages quote event names and file names; none of them may steer the terminal.
-    report_text(&line, text_from(raw));
-    text_buffer_append_string(&line, "\n");
+    // Messages quote event names and file names; none of them may steer the terminal. Line ends
+    // stay: some messages point at a character of a line.
+    for (char *at = raw, *part; (part = strsep(&at, "\n")) != NULL;) {
+        report_text(&line, text_from(part));
+        text_buffer_append_string(&line, "\n");
+    }
     fwrite(line.bytes, 1, line.size, stderr);
     text_buffer_deinit(&line);
 }

@@ -3,7 +3,7 @@
 
 #include "tools/corong/console.h"
 
-#define OPTION_COLUMN 30
+#define OPTION_COLUMN 29
 
 enum exit_code help_overview(FILE *stream)
 {
@@ -23,16 +23,15 @@ enum exit_code help_overview(FILE *stream)
     return console_write(stream, &out);
 }
 
-static void append_words(struct text_buffer *out, const struct option_spec *spec)
+/// What stands behind the name: the words, the first of which is the default, or what is expected.
+static void append_argument(struct text_buffer *out, const struct option_spec *spec)
 {
-    if (spec->words == NULL) {
-        return;
+    text_buffer_append_string(out, spec->argument == NULL ? "" : " ");
+    for (uint32_t index = 0; spec->words != NULL && spec->words[index] != NULL; index++) {
+        text_buffer_printf(out, index == 0 ? "%s" : "|%s", spec->words[index]);
     }
-    text_buffer_append_string(out, ": ");
-    for (uint32_t index = 0; spec->words[index] != NULL; index++) {
-        text_buffer_append_string(out, index == 0 ? "" : "|");
-        text_buffer_append_string(out, spec->words[index]);
-        text_buffer_append_string(out, index == 0 ? " (default)" : "");
+    if (spec->words == NULL && spec->argument != NULL) {
+        text_buffer_append_string(out, spec->argument);
     }
 }
 
@@ -40,17 +39,13 @@ static void append_option(struct text_buffer *out, const struct option_spec *spe
 {
     size_t start = out->size;
     text_buffer_printf(out, "  --%s", spec->name);
-    if (spec->argument != NULL) {
-        text_buffer_printf(out, " %s", spec->argument);
-    }
+    append_argument(out, spec);
     size_t used = out->size - start;
     if (used + 2 > OPTION_COLUMN) {
         text_buffer_append_string(out, "\n");
         used = 0;
     }
-    text_buffer_printf(out, "%*s%s", (int)(OPTION_COLUMN - used), "", spec->sentence);
-    append_words(out, spec);
-    text_buffer_append_string(out, "\n");
+    text_buffer_printf(out, "%*s%s\n", (int)(OPTION_COLUMN - used), "", spec->sentence);
 }
 
 enum exit_code help_verb(const struct verb *verb)

@@ -94,7 +94,7 @@ static void draw_sample(const struct reject_sample *sample, struct text_buffer *
     text_buffer_append_string(out, "    ");
     report_text(out, text_from(sample->source));
     text_buffer_printf(out, " at %" PRId64, sample->offset);
-    if (sample->event_index > 0) {
+    if (sample->event_index != UINT32_MAX) {
         text_buffer_printf(out, ", event %u", sample->event_index);
     }
     if (sample->detail[0] != '\0') {
@@ -158,7 +158,11 @@ static void write_samples(struct json_writer *writer, const struct reject_sample
         json_writer_text(writer, "reason", text_from(reject_reason_name(sample->reason)));
         json_writer_text(writer, "source", text_from(sample->source));
         json_writer_signed(writer, "offset", sample->offset);
-        json_writer_unsigned(writer, "event_index", sample->event_index);
+        if (sample->event_index == UINT32_MAX) {
+            json_writer_null(writer, "event_index"); // the message as a whole
+        } else {
+            json_writer_unsigned(writer, "event_index", sample->event_index);
+        }
         json_writer_text(writer, "detail", text_from(sample->detail));
         json_writer_text(writer, "excerpt", text_from(sample->excerpt));
         json_writer_end(writer, '}');

@@ -59,7 +59,7 @@ static void part_add_encoding(struct store_overview *overview, struct part_total
             return;
         }
     }
-    if (part->encoding_count < ENCODING_COUNT_MAX) {
+    if (encodings[0] != '\0' && part->encoding_count < ENCODING_COUNT_MAX) {
         part->encodings[part->encoding_count++] = arena_copy_string(&overview->arena, encodings);
     }
 }

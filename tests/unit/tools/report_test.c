@@ -305,6 +305,7 @@ Test(report, the_books_say_whether_they_balance)
     struct reject_sample sample = {.reason = REJECT_NOT_JSON,
                                    .source = "a.log",
                                    .offset = 17,
+                                   .event_index = UINT32_MAX,
                                    .detail = "at byte 3",
                                    .excerpt = "{\x1b"};
     struct text_buffer out = {0};
