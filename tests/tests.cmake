@@ -81,3 +81,9 @@ foreach(source ${bench_sources})
     target_link_libraries(${name} PRIVATE ${test_libraries})
   endif()
 endforeach()
+
+# Transcripts of the binary: what people type and what they see.
+if(TARGET corong)
+  add_test(NAME cli COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/cli/run.py --corong $<TARGET_FILE:corong>)
+  set_tests_properties(cli PROPERTIES TIMEOUT 300)
+endif()

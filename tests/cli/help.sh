@@ -1,0 +1,3 @@
+corong help
+corong help funnel
+corong replay --help | head -n 3

@@ -1,0 +1,25 @@
+# Every mistake has an answer that helps, and exit status 2 (1 where the request was right).
+corong replay --quiet "$DATA/shop.jsonl" >/dev/null
+try() { "$@" 2>&1; echo "exit $?"; }
+try corong
+try corong funel
+try corong xyzzy
+try corong funnel --stpe visit
+try corong funnel --step
+try corong funnel --step vist --step order
+try corong funnel --step wishlist --step order
+try corong funnel nope
+try corong funnel --window 7x
+try corong funnel --where "contry = 'DE'"
+try corong funnel --by contry
+try corong funnel --top 0
+try corong funnel --attempts all
+try corong funnel --store nowhere
+try corong funnel a b
+try corong replay
+try corong replay missing.log
+try corong replay --mapping oto "$DATA/shop.jsonl"
+printf 'a,b\n1,2\n' > x.csv
+try corong replay x.csv
+try corong inspect --format csv
+try corong verify --store nowhere

@@ -1,0 +1,5 @@
+# A log is guessed, read, counted; a second replay reads nothing twice; the store is sound.
+cp "$DATA/shop.jsonl" .
+corong replay shop.jsonl
+corong replay --quiet shop.jsonl | head -n 4
+corong verify
