@@ -11,23 +11,23 @@
 /// Order is on disk (store_counters.rejected): append only.
 enum reject_reason {
     REJECT_NONE = 0,
-    REJECT_NOT_JSON,        ///< violates RFC 8259
+    REJECT_NOT_JSON, ///< violates RFC 8259
     REJECT_NOT_UTF8,
-    REJECT_TOO_DEEP,        ///< nested deeper than JSON_DEPTH_MAX
-    REJECT_TRUNCATED,       ///< input ends inside the message
-    REJECT_NOT_OBJECT,      ///< valid JSON, but not an object
-    REJECT_COLUMN_COUNT,    ///< CSV row with another number of fields than the header
-    REJECT_NOT_LOG_LINE,    ///< not in the access-log format
+    REJECT_TOO_DEEP,     ///< nested deeper than JSON_DEPTH_MAX
+    REJECT_TRUNCATED,    ///< input ends inside the message
+    REJECT_NOT_OBJECT,   ///< valid JSON, but not an object
+    REJECT_COLUMN_COUNT, ///< CSV row with another number of fields than the header
+    REJECT_NOT_LOG_LINE, ///< not in the access-log format
     REJECT_USER_MISSING,
     REJECT_USER_TOO_LONG,
     REJECT_NAME_MISSING,
     REJECT_NAME_TOO_LONG,
     REJECT_TIME_MISSING,
     REJECT_TIME_FORMAT,
-    REJECT_TIME_RANGE,      ///< before 1970 or after 2199
+    REJECT_TIME_RANGE, ///< before 1970 or after 2199
     REJECT_VALUE_TOO_LONG,
     REJECT_MESSAGE_TOO_LONG,
-    REJECT_UNROLL_MISSING,  ///< the mapped array is absent or not an array
+    REJECT_UNROLL_MISSING, ///< the mapped array is absent or not an array
     REJECT_AMOUNT_FORMAT,
     REJECT_REASON_COUNT,
 };
@@ -45,14 +45,14 @@ const char *reject_reason_sentence(enum reject_reason reason);
 struct reject_sample {
     enum reject_reason reason;
     char source[128];
-    int64_t offset;                     ///< byte or record position
-    uint32_t event_index;               ///< inside an unrolled message
-    char detail[96];                    ///< e.g. the field and what was found
-    char excerpt[REJECT_SAMPLE_SIZE];   ///< escaped start of the message
+    int64_t offset;                   ///< byte or record position
+    uint32_t event_index;             ///< inside an unrolled message
+    char detail[96];                  ///< e.g. the field and what was found
+    char excerpt[REJECT_SAMPLE_SIZE]; ///< escaped start of the message
 };
 
 struct reject_log {
-    struct text_buffer dead_letters;    ///< framed; taken at each barrier
+    struct text_buffer dead_letters; ///< framed; taken at each barrier
     struct reject_sample samples[REJECT_REASON_COUNT][REJECT_SAMPLE_COUNT];
     uint32_t sample_counts[REJECT_REASON_COUNT];
 };

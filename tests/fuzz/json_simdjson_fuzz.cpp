@@ -19,10 +19,20 @@ namespace
 const struct text key_a[] = {{"a", 1}};
 const struct text key_ab[] = {{"a", 1}, {"b", 1}};
 const struct text key_c[] = {{"c", 1}};
-json_path paths[] = {{key_a, 1, false, 0}, {key_ab, 2, false, 0}, {key_c, 1, false, 0}};
+const struct text key_l[] = {{"l", 1}};
+/// The fields of the message, then those of an element of "l"; `flat` knows the first three only.
+json_path paths[] = {{key_a, 1, false, 0},
+                     {key_ab, 2, false, 0},
+                     {key_c, 1, false, 0},
+                     {key_a, 1, true, 0},
+                     {key_ab, 2, true, 0}};
+json_path flat_paths[] = {{key_a, 1, false, 0}, {key_ab, 2, false, 0}, {key_c, 1, false, 0}};
+json_path array_path = {key_l, 1, false, 0};
 arena plan_arena;
 json_plan plan;
+json_plan flat_plan;
 json_capture capture;
+json_capture flat_capture;
 
 void require(bool condition)
 {
@@ -93,15 +103,64 @@ void compare_field(const decode_field &field, bool present, simdjson::dom::eleme
     }
 }
 
-void compare_values(simdjson::dom::element root)
+void compare_values(const json_capture &found, const json_path *places, simdjson::dom::element root)
 {
     simdjson::dom::element a, b, c;
     bool has_a = last_member(root, "a", a);
     bool has_b = has_a && last_member(a, "b", b);
     bool has_c = last_member(root, "c", c);
-    compare_field(capture.fields[paths[0].field], has_a, a);
-    compare_field(capture.fields[paths[1].field], has_b, b);
-    compare_field(capture.fields[paths[2].field], has_c, c);
+    compare_field(found.fields[places[0].field], has_a, a);
+    compare_field(found.fields[places[1].field], has_b, b);
+    compare_field(found.fields[places[2].field], has_c, c);
+}
+
+/// Applies the tape of one element to the fields. Returns the index behind it.
+size_t load_element(const char *begin, size_t index)
+{
+    const json_node &node = plan.nodes[plan.unroll_node];
+    for (uint16_t field = node.field_begin; field < node.field_end; field++) {
+        capture.fields[field] = decode_field{};
+    }
+    for (index++; index < capture.tape_count; index++) {
+        const json_tape_entry &entry = capture.tape[index];
+        if (entry.operation == JSON_TAPE_ELEMENT) {
+            break;
+        }
+        if (entry.operation == JSON_TAPE_CLEAR) {
+            for (uint32_t field = entry.first; field < entry.size; field++) {
+                capture.fields[field] = decode_field{};
+            }
+        } else {
+            capture.fields[entry.first] =
+                decode_field{begin + entry.offset, entry.size, uint8_t(entry.value & 15),
+                             uint8_t(entry.value >> 4)};
+        }
+    }
+    return index;
+}
+
+void compare_elements(const char *begin, simdjson::dom::element root)
+{
+    simdjson::dom::element list, a, b;
+    simdjson::dom::array array;
+    bool has_list = last_member(root, "l", list) && list.get(array) == simdjson::SUCCESS;
+    require(has_list == (capture.fields[plan.unroll_field].kind == FIELD_ARRAY));
+    if (!has_list) {
+        return;
+    }
+    size_t index = 0;
+    uint32_t count = 0;
+    for (auto element : array) {
+        require(index < capture.tape_count);
+        require(((capture.tape[index].value & 15) == FIELD_OBJECT) == element.is_object());
+        index = load_element(begin, index);
+        bool has_a = last_member(element, "a", a);
+        bool has_b = has_a && last_member(a, "b", b);
+        compare_field(capture.fields[paths[3].field], has_a, a);
+        compare_field(capture.fields[paths[4].field], has_b, b);
+        count++;
+    }
+    require(index == capture.tape_count && count == capture.element_count);
 }
 
 /// "\ud800" to "\udfff" in any case, anywhere: the two may differ.
@@ -121,13 +180,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static simdjson::dom::parser parser;
     if (plan.nodes == nullptr) {
-        json_plan_build(&plan, &plan_arena, paths, 3, nullptr);
+        json_plan_build(&plan, &plan_arena, paths, 5, &array_path);
+        json_plan_build(&flat_plan, &plan_arena, flat_paths, 3, nullptr);
         json_capture_init(&capture, &plan);
+        json_capture_init(&flat_capture, &flat_plan);
     }
     std::string copy(reinterpret_cast<const char *>(data), size);
     char *exact = static_cast<char *>(std::malloc(size + 1));
     std::memcpy(exact, data, size);
     reject_reason reason = json_scan(&plan, {exact, size}, &capture);
+    require(json_scan(&flat_plan, {exact, size}, &flat_capture) == reason);
     simdjson::dom::element root;
     auto fault = parser.parse(simdjson::padded_string(copy)).get(root);
     bool by_design = fault == simdjson::NUMBER_ERROR || fault == simdjson::DEPTH_ERROR ||
@@ -137,7 +199,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require((reason == REJECT_NONE) == (fault == simdjson::SUCCESS));
     }
     if (reason == REJECT_NONE && fault == simdjson::SUCCESS) {
-        compare_values(root);
+        compare_values(capture, paths, root);
+        compare_values(flat_capture, flat_paths, root);
+        compare_elements(exact, root);
     }
     std::free(exact);
     return 0;
