@@ -8,6 +8,7 @@
 
 #define COMPRESS_SIZE_MIN 64u ///< below, a frame's own header eats the gain
 #define SAVING_SHARE 16u
+#define SAMPLE_SIZE 4096u
 #define TRY_SLACK 2u ///< estimates may be wrong by this factor before a candidate is dropped
 
 static const struct encoding_codec *const CODECS[ENCODING_ID_END] = {
@@ -101,10 +102,30 @@ void encoding_decoder_destroy(struct encoding_decoder *decoder)
     }
 }
 
+// Sum of squares of the byte counts of a sample: 1/256 of its square for noise. Where a sample looks
+// like noise, zstd would only burn time; long repeats of noise, which it could find, do not occur here.
+static bool looks_like_noise(const uint8_t *bytes, size_t size)
+{
+    uint32_t counts[256] = {0};
+    size_t step = size > SAMPLE_SIZE ? size / SAMPLE_SIZE : 1;
+    uint64_t sampled = 0;
+    uint64_t squares = 0;
+    for (size_t at = 0; at < size; at += step) {
+        counts[bytes[at]]++;
+        sampled++;
+    }
+    for (unsigned value = 0; value < 256; value++) {
+        squares += (uint64_t)counts[value] * counts[value];
+    }
+    // Expected for noise: sampled^2 / 256 + sampled.
+    return size >= SAMPLE_SIZE && squares * 256 < sampled * sampled + 256 * sampled +
+                                                     sampled * sampled / 4;
+}
+
 bool encoding_compress(struct encoding_encoder *encoder, const void *bytes, size_t size,
                        struct text_buffer *out)
 {
-    if (size < COMPRESS_SIZE_MIN) {
+    if (size < COMPRESS_SIZE_MIN || looks_like_noise(bytes, size)) {
         return false;
     }
     size_t bound = ZSTD_compressBound(size);
@@ -235,14 +256,33 @@ static struct candidates estimate_all(const struct encoding_encoder *encoder,
     struct candidates candidates = {.best = ENCODING_IMPOSSIBLE};
     for (unsigned id = ENCODING_CONSTANT; id < ENCODING_ID_END; id++) {
         bool allowed = encoder->depth <= CODECS[id]->depth_max;
-        uint64_t estimate =
-            allowed ? CODECS[id]->estimate(encoder, statistics, count) : ENCODING_IMPOSSIBLE;
+        uint64_t estimate = allowed ? CODECS[id]->estimate(encoder, statistics, count)
+                                    : ENCODING_IMPOSSIBLE;
         candidates.estimates[id] = estimate;
         // A dictionary's estimate is a hope; it must not push out what is certain.
         bool certain = id != ENCODING_DICTIONARY;
         candidates.best = certain && estimate < candidates.best ? estimate : candidates.best;
     }
     return candidates;
+}
+
+// The root is chosen with care, as the choice is kept for many groups; children by their estimates,
+// except that zstd's gain on whole bytes is known only by trying.
+static bool worth_trying(const struct encoding_encoder *encoder,
+                         const struct candidates *candidates, unsigned id)
+{
+    uint64_t estimate = candidates->estimates[id];
+    if (estimate == ENCODING_IMPOSSIBLE) {
+        return false;
+    }
+    if (id == ENCODING_CONSTANT || id == ENCODING_BITPACK) {
+        return true;
+    }
+    if (encoder->depth == 0 || id == ENCODING_PLAIN) {
+        return estimate / TRY_SLACK <= candidates->best;
+    }
+    return id != ENCODING_DICTIONARY && estimate == candidates->best &&
+           estimate < candidates->estimates[ENCODING_BITPACK] / 8 * 7;
 }
 
 static enum encoding_id encode_smallest(struct encoding_encoder *encoder,
@@ -255,11 +295,9 @@ static enum encoding_id encode_smallest(struct encoding_encoder *encoder,
     size_t from = out->size;
     unsigned chosen = ENCODING_CHOOSE;
     for (unsigned id = ENCODING_CONSTANT; id < ENCODING_ID_END; id++) {
-        if (candidates.estimates[id] / TRY_SLACK > candidates.best) {
-            continue;
-        }
         text_buffer_reset(&attempt);
-        if (!encode_as(encoder, id, statistics, values, count, &attempt)) {
+        if (!worth_trying(encoder, &candidates, id) ||
+            !encode_as(encoder, id, statistics, values, count, &attempt)) {
             continue;
         }
         if (chosen == ENCODING_CHOOSE || attempt.size < out->size - from) {
