@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Questions and answers. One query object and one result object serve the CLI, HTTP and the dashboard.
+/// Questions and answers. One query object and one result object serve the CLI, HTTP and the
+/// dashboard.
 ///
-/// Thread: query_funnel() and its siblings may be called from any thread; they start their own workers.
-/// Memory: results live in the arena given; working memory is bounded by `limits`.
+/// Thread: query_funnel() and its siblings may be called from any thread; they start their own
+/// workers. Memory: results live in the arena given; working memory is bounded by `limits`.
 #pragma once
 
 #include "engine/funnel/funnel.h"
@@ -35,12 +36,12 @@ struct query_range {
 struct query_funnel {
     struct funnel funnel;
     struct query_range range;
-    struct text where;                 ///< hides events from the steps; may be missing
+    struct text where; ///< hides events from the steps; may be missing
     struct text by[QUERY_SLICE_ATTRIBUTE_COUNT_MAX];
     uint32_t by_count;
-    uint32_t top;                      ///< slices listed; 0 means QUERY_TOP_DEFAULT
-    int64_t as_of_us;                  ///< QUERY_TIME_NONE: the data's own
-    int64_t session_timeout_us;        ///< 0 means 30 minutes
+    uint32_t top;               ///< slices listed; 0 means QUERY_TOP_DEFAULT
+    int64_t as_of_us;           ///< QUERY_TIME_NONE: the data's own
+    int64_t session_timeout_us; ///< 0 means 30 minutes
     struct query_limits limits;
 };
 
@@ -55,26 +56,26 @@ struct query_durations {
 #define QUERY_PERCENTILE_COUNT 5
 
 struct query_money {
-    struct text currency;    ///< missing: the events name none
-    int64_t revenue;         ///< 1/10000 of the unit
-    uint64_t orders;         ///< matched events with an amount
+    struct text currency; ///< missing: the events name none
+    int64_t revenue;      ///< 1/10000 of the unit
+    uint64_t orders;      ///< matched events with an amount
 };
 
 struct query_step {
     struct text name;
     uint64_t reached;
-    uint64_t dropped;        ///< reported attempt ends here; 0 for the last step
-    uint64_t open;           ///< of dropped: may still convert
-    uint64_t lost;           ///< of dropped: cannot
+    uint64_t dropped;                     ///< reported attempt ends here; 0 for the last step
+    uint64_t open;                        ///< of dropped: may still convert
+    uint64_t lost;                        ///< of dropped: cannot
     struct query_durations from_previous; ///< over attempts that made this step; empty for step 1
     struct query_durations from_entry;
-    struct query_money *money;            ///< one per currency, by currency text
+    struct query_money *money; ///< one per currency, by currency text
     uint32_t money_count;
 };
 
 /// One slice, the total, or `(other)`.
 struct query_slice {
-    struct text *values;     ///< by_count values; missing is shown as (none). NULL for total and other
+    struct text *values; ///< by_count values; missing is shown as (none). NULL for total and other
     uint64_t won;
     uint64_t open;
     uint64_t lost;
@@ -84,7 +85,7 @@ struct query_slice {
 /// Units whose matched step-k event lies in a day (UTC).
 struct query_day {
     int64_t day_start_us;
-    uint64_t *reached;       ///< step_count
+    uint64_t *reached; ///< step_count
 };
 
 /// What every answer says about where it comes from.
@@ -94,17 +95,17 @@ struct query_provenance {
     char store_digest[33];
     uint64_t store_sequence;
     int64_t as_of_us;
-    uint64_t after_as_of;     ///< events later than as_of, not part of the answer
+    uint64_t after_as_of; ///< events later than as_of, not part of the answer
     uint64_t rows_stored;
-    uint64_t events_read;     ///< rows decoded
-    uint64_t events_matched;  ///< rows that match some step
+    uint64_t events_read;    ///< rows decoded
+    uint64_t events_matched; ///< rows that match some step
     uint64_t users_read;
-    uint64_t users_skipped;   ///< answered by name mask or zone map alone
-    uint64_t bytes_read;      ///< compressed
+    uint64_t users_skipped; ///< answered by name mask or zone map alone
+    uint64_t bytes_read;    ///< compressed
     uint64_t type_mismatches;
-    double seconds_total;     ///< wall; not part of the digest, nor are the four above
-    double seconds_read;      ///< summed over threads: reading and decoding
-    double seconds_match;     ///< summed over threads: predicates and matching
+    double seconds_total; ///< wall; not part of the digest, nor are the four above
+    double seconds_read;  ///< summed over threads: reading and decoding
+    double seconds_match; ///< summed over threads: predicates and matching
     uint32_t thread_count;
     uint32_t source_count;
     bool complete;
@@ -134,7 +135,7 @@ struct query_stages {
     uint32_t stage_count;
     struct query_range range;
     struct text where;
-    int64_t bucket_us;          ///< day by default (0)
+    int64_t bucket_us; ///< day by default (0)
     int64_t as_of_us;
     struct query_limits limits;
 };
@@ -142,7 +143,7 @@ struct query_stage_row {
     struct text name;
     uint64_t events;
     uint64_t users;
-    uint64_t *bucket_events;    ///< bucket_count
+    uint64_t *bucket_events; ///< bucket_count
 };
 struct query_stages_result {
     struct query_stage_row *rows;
@@ -168,12 +169,12 @@ struct query_sessions {
     struct query_limits limits;
 };
 struct query_session_row {
-    struct text value;          ///< missing for the total and for (none)
+    struct text value; ///< missing for the total and for (none)
     uint64_t sessions;
     uint64_t users;
     uint64_t events;
-    uint64_t bounces;           ///< sessions with exactly one event
-    uint64_t live;              ///< sessions that may still go on at as_of
+    uint64_t bounces; ///< sessions with exactly one event
+    uint64_t live;    ///< sessions that may still go on at as_of
     struct query_durations length;
 };
 struct query_sessions_result {

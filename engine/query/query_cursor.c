@@ -111,8 +111,8 @@ bool query_cursor_next(struct query_cursor *cursor)
         uint32_t index = heap_pop(cursor);
         const struct query_source *source = &cursor->sources[index];
         cursor->parts[cursor->part_count++] = index;
-        cursor->possible |= query_source_continues(source) ? UINT32_MAX
-                                                           : query_source_possible(source);
+        cursor->possible |=
+            query_source_continues(source) ? UINT32_MAX : query_source_possible(source);
     } while (cursor->heap_count > 0 &&
              hash128_equal(cursor->sources[cursor->heap[0]].key, cursor->key));
     return true;
@@ -120,8 +120,7 @@ bool query_cursor_next(struct query_cursor *cursor)
 
 bool query_cursor_in_one_place(const struct query_cursor *cursor)
 {
-    return cursor->part_count == 1 &&
-           !query_source_continues(&cursor->sources[cursor->parts[0]]);
+    return cursor->part_count == 1 && !query_source_continues(&cursor->sources[cursor->parts[0]]);
 }
 
 /// One source: its rows are in order already.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Users one after the other, in order of their keys, over all segments of a plan; and the rows of a
-/// user as runs in (time, seq, id hash, canonical row) order, copies of one event left out.
+/// Users one after the other, in order of their keys, over all segments of a plan; and the rows of
+/// a user as runs in (time, seq, id hash, canonical row) order, copies of one event left out.
 /// Thread: one worker.
 #pragma once
 
@@ -14,15 +14,15 @@ typedef enum corong_status query_run_function(void *context, struct query_source
 struct query_cursor {
     const struct query_plan *plan;
     struct query_source *sources;
-    uint32_t *heap;        ///< indices of sources that are not done, least key first
+    uint32_t *heap; ///< indices of sources that are not done, least key first
     uint32_t heap_count;
-    uint32_t *parts;       ///< sources that stand at the present user
+    uint32_t *parts; ///< sources that stand at the present user
     uint32_t part_count;
-    struct hash128 key;    ///< of the present user
-    uint32_t possible;     ///< steps that name masks do not rule out
-    struct query_source **heads;        ///< merging: sources that still have rows of the user
+    struct hash128 key;          ///< of the present user
+    uint32_t possible;           ///< steps that name masks do not rule out
+    struct query_source **heads; ///< merging: sources that still have rows of the user
     uint32_t head_count;
-    union canonical_value *values;      ///< scratch of the tie rule
+    union canonical_value *values; ///< scratch of the tie rule
     struct text_buffer canonical[2];
 };
 
@@ -32,8 +32,8 @@ void query_cursor_deinit(struct query_cursor *cursor);
 /// Starts the key range of a task.
 CORONG_MUST_CHECK enum corong_status query_cursor_seek(struct query_cursor *cursor, uint32_t task,
                                                        struct corong_error *error);
-/// Stands at the next user; false where the range is done. query_cursor_rows() or query_cursor_skip()
-/// must be called before the next one.
+/// Stands at the next user; false where the range is done. query_cursor_rows() or
+/// query_cursor_skip() must be called before the next one.
 bool query_cursor_next(struct query_cursor *cursor);
 CORONG_MUST_CHECK enum corong_status query_cursor_rows(struct query_cursor *cursor,
                                                        query_run_function *run, void *context,

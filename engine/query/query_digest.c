@@ -36,8 +36,7 @@ static uint64_t bytes_read(const struct query_plan *plan)
 }
 
 void query_digest_provenance(const struct query_plan *plan, struct store_snapshot *snapshot,
-                             const struct query_work *work,
-                             struct query_provenance *provenance_out)
+                             const struct query_work *work, struct query_provenance *provenance_out)
 {
     uint32_t sources;
     (void)store_snapshot_positions(snapshot, &sources);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/// What every answer says about itself: the hash of the question, the digest of question and answer,
-/// and where the numbers come from. The digest covers texts and integers in a fixed order, never
-/// positions, timings or counts of work, so the same events give the same digest however they are
-/// stored. Thread: values.
+/// What every answer says about itself: the hash of the question, the digest of question and
+/// answer, and where the numbers come from. The digest covers texts and integers in a fixed order,
+/// never positions, timings or counts of work, so the same events give the same digest however they
+/// are stored. Thread: values.
 #pragma once
 
 #include "engine/query/query_plan.h"
@@ -18,7 +18,7 @@ struct query_work {
     uint64_t users_skipped;
     int64_t read_us;
     int64_t match_us;
-    int64_t start_us;      ///< monotonic, when the question came
+    int64_t start_us; ///< monotonic, when the question came
     uint32_t thread_count;
 };
 

@@ -8,14 +8,14 @@
 /// One user on its way through the kernel.
 struct fast_user {
     const struct query_source *source;
-    uint32_t begin;      ///< rows within the question's range
+    uint32_t begin; ///< rows within the question's range
     uint32_t end;
-    uint32_t entry_end;  ///< entries lie before this row
-    uint32_t first;      ///< first entry
+    uint32_t entry_end; ///< entries lie before this row
+    uint32_t first;     ///< first entry
     int64_t window_us;
     uint32_t step_count;
     uint32_t level;
-    uint32_t entry;      ///< of the assignment that reached `level` first
+    uint32_t entry; ///< of the assignment that reached `level` first
 };
 
 /// Bits of a bitmap word that belong to rows [begin, end).
@@ -109,8 +109,8 @@ static inline bool has_tie(const struct fast_user *user, uint32_t row)
     return false;
 }
 
-/// Lets one row complete the steps that it may fill, later steps first, so that it fills only one of an
-/// assignment. `starts[k]` is the latest entry of an assignment that completed step k + 1.
+/// Lets one row complete the steps that it may fill, later steps first, so that it fills only one
+/// of an assignment. `starts[k]` is the latest entry of an assignment that completed step k + 1.
 static inline void advance(struct fast_user *user, uint32_t row, uint32_t entry, uint32_t *starts)
 {
     const int64_t *times = user->source->times;
@@ -146,8 +146,7 @@ static bool walk(struct fast_user *user, bool first_only)
                 return false;
             }
             uint32_t end = row < user->entry_end ? row : user->entry_end;
-            uint32_t entry =
-                first_only ? user->first : last_row(source->entries, user->first, end);
+            uint32_t entry = first_only ? user->first : last_row(source->entries, user->first, end);
             advance(user, row, row > user->first ? entry : NO_ROW, starts);
             if (user->level == user->step_count) {
                 return true;
@@ -161,8 +160,7 @@ static inline void place(const struct fast_user *user, uint32_t step, uint32_t r
                          struct query_attempt *attempt)
 {
     attempt->matched_us[step] = user->source->times[row];
-    attempt->places[step] =
-        (struct query_place){user->source->index, user->source->group, row};
+    attempt->places[step] = (struct query_place){user->source->index, user->source->group, row};
 }
 
 /// From the entry, the earliest row of each step in turn.
@@ -202,9 +200,8 @@ bool query_fast_match(struct query_units *units, const struct query_source *sour
     }
     units->events_matched += count_step_rows(&user);
     place_rows(&user, attempt);
-    uint32_t last = first_only ? user.first
-                               : last_row(source->entries, user.first, user.entry_end);
-    attempt->open = attempt->level < user.step_count &&
-                    query_units_may_convert(units, source->times[last]);
+    uint32_t last = first_only ? user.first : last_row(source->entries, user.first, user.entry_end);
+    attempt->open =
+        attempt->level < user.step_count && query_units_may_convert(units, source->times[last]);
     return true;
 }

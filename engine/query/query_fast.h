@@ -7,7 +7,7 @@
 
 #include "engine/query/query_units.h"
 
-/// Matches the present user of `source` (all its rows, none after as-of). False where simultaneous step
-/// rows need the exact matcher; the attempt is then not filled. Level 0: no entry.
+/// Matches the present user of `source` (all its rows, none after as-of). False where simultaneous
+/// step rows need the exact matcher; the attempt is then not filled. Level 0: no entry.
 bool query_fast_match(struct query_units *units, const struct query_source *source,
                       struct query_attempt *attempt);

@@ -44,8 +44,8 @@ static enum corong_status check_query(const struct query_funnel *query, struct c
     return CORONG_OK;
 }
 
-/// Rows that can matter: entries lie in the range, completion follows within the window; where sessions
-/// count, their bounds must be seen too.
+/// Rows that can matter: entries lie in the range, completion follows within the window; where
+/// sessions count, their bounds must be seen too.
 static struct query_range rows_of(const struct query_funnel *query)
 {
     struct query_range rows = query->range;
@@ -55,8 +55,8 @@ static struct query_range rows_of(const struct query_funnel *query)
     if (rows.to_us == QUERY_TIME_NONE) {
         rows.to_us = INT64_MAX;
     } else {
-        rows.to_us = query_time_add(
-            rows.to_us, sessions ? QUERY_SESSION_LOOK_AHEAD_US : query->funnel.window_us);
+        rows.to_us = query_time_add(rows.to_us, sessions ? QUERY_SESSION_LOOK_AHEAD_US
+                                                         : query->funnel.window_us);
     }
     if (rows.from_us != QUERY_TIME_NONE && sessions) {
         rows.from_us = query_time_add(rows.from_us, -QUERY_SESSION_LOOK_BACK_US(timeout_us));
@@ -114,9 +114,9 @@ static enum corong_status charge(struct funnel_worker *worker, struct corong_err
     uint64_t grown = bytes - worker->charged_bytes;
     worker->charged_bytes = bytes;
     worker->since_charge = 0;
-    return grown == 0 ? CORONG_OK
-                      : query_tasks_charge(worker->units.tasks, grown, "slices and durations",
-                                           error);
+    return grown == 0
+               ? CORONG_OK
+               : query_tasks_charge(worker->units.tasks, grown, "slices and durations", error);
 }
 
 /// Adds the amounts of the matched events.
@@ -133,9 +133,8 @@ static enum corong_status add_money(struct funnel_worker *worker,
             continue;
         }
         struct query_money_key key = {.slice = slice, .step = k};
-        TRY(query_slices_currency(&worker->part.slices,
-                                  &worker->units.cursor.sources[place.source], rows, place.row,
-                                  &key.currency, error));
+        TRY(query_slices_currency(&worker->part.slices, &worker->units.cursor.sources[place.source],
+                                  rows, place.row, &key.currency, error));
         query_tally_money(&worker->part.tally, &key, amounts[place.row]);
     }
     return CORONG_OK;
@@ -199,8 +198,11 @@ static enum corong_status fill_result(struct funnel_run *run, struct arena *aren
     for (uint32_t i = 0; i < run->worker_count; i++) {
         parts[i] = &run->workers[i].part;
     }
-    struct query_outcome outcome = {.query = run->query, .tasks = run->tasks, .parts = parts,
-                                    .part_count = run->worker_count, .arena = arena};
+    struct query_outcome outcome = {.query = run->query,
+                                    .tasks = run->tasks,
+                                    .parts = parts,
+                                    .part_count = run->worker_count,
+                                    .arena = arena};
     return query_outcome_fill(&outcome, result_out, error);
 }
 
@@ -246,8 +248,8 @@ enum corong_status query_funnel_run(struct store_snapshot *snapshot,
     struct query_ask ask;
     TRY(query_funnel_ask(snapshot, query, run.columns, &ask, error));
     run.tasks = query_tasks_create(&query->limits);
-    enum corong_status status = query_plan_init(
-        &run.plan, snapshot, &ask, query_tasks_thread_count(run.tasks), error);
+    enum corong_status status =
+        query_plan_init(&run.plan, snapshot, &ask, query_tasks_thread_count(run.tasks), error);
     if (status == CORONG_OK) {
         start_workers(&run);
         status = query_tasks_run(run.tasks, run.plan.task_count, work_task, &run, error);

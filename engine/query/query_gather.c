@@ -51,8 +51,8 @@ struct query_place query_gather_place(const struct query_gather *gather, uint32_
     };
 }
 
-/// Before the first entry only events of its own instant matter, after the last one only those within
-/// its window. True where this event is to be kept.
+/// Before the first entry only events of its own instant matter, after the last one only those
+/// within its window. True where this event is to be kept.
 static bool still_matters(struct query_gather *gather, int64_t time_us, bool entry)
 {
     if (!gather->has_entry) {
@@ -68,8 +68,8 @@ enum corong_status query_gather_add(struct query_gather *gather, const struct qu
                                     uint32_t row, uint32_t steps, struct corong_error *error)
 {
     int64_t time_us = source->times[row];
-    bool entry = (steps & 1) != 0 && time_us >= gather->entries.from_us &&
-                 time_us < gather->entries.to_us;
+    bool entry =
+        (steps & 1) != 0 && time_us >= gather->entries.from_us && time_us < gather->entries.to_us;
     if (!still_matters(gather, time_us, entry)) {
         return CORONG_OK;
     }

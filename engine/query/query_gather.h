@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The events of one unit that match some step, as the matcher wants them: 16 bytes each, and 8 that
-/// say where the row is. What cannot matter any more is not kept.
-/// Thread: one worker.
+/// The events of one unit that match some step, as the matcher wants them: 16 bytes each, and 8
+/// that say where the row is. What cannot matter any more is not kept. Thread: one worker.
 #pragma once
 
 #include "engine/query/query_source.h"
@@ -18,13 +17,13 @@ struct query_gather {
     struct query_range entries; ///< half-open, with the ends filled in
     int64_t window_us;
     struct match_event *events;
-    uint64_t *places;           ///< see query_gather_place()
+    uint64_t *places; ///< see query_gather_place()
     uint32_t count;
     uint32_t capacity;
     bool has_entry;
     int64_t first_entry_us;
     int64_t last_entry_us;
-    int64_t last_sequence;      ///< of the last event kept
+    int64_t last_sequence; ///< of the last event kept
 };
 
 void query_gather_deinit(struct query_gather *gather);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Rows of one user who stands in several segments. Most of the time one source is ahead alone and a
-/// whole run of its rows is handed on; only where sources hold the same instant are rows compared.
+/// Rows of one user who stands in several segments. Most of the time one source is ahead alone and
+/// a whole run of its rows is handed on; only where sources hold the same instant are rows
+/// compared.
 #include "engine/query/query_cursor.h"
 
 #include "engine/query/query_table.h"
@@ -10,8 +11,8 @@ struct merge {
     struct query_cursor *cursor;
     query_run_function *run;
     void *context;
-    int64_t last_id;          ///< id of the last row of this instant, or missing
-    struct query_table ids;   ///< all ids of this instant, where sequence numbers part equal ids
+    int64_t last_id;        ///< id of the last row of this instant, or missing
+    struct query_table ids; ///< all ids of this instant, where sequence numbers part equal ids
 };
 
 static int64_t head_time(const struct query_source *head)
@@ -125,9 +126,8 @@ static enum corong_status compare_rows(struct query_cursor *cursor, struct query
     }
     TRY(build_canonical(cursor, left, 0, error));
     TRY(build_canonical(cursor, right, 1, error));
-    *order_out =
-        text_compare((struct text){cursor->canonical[0].bytes, cursor->canonical[0].size},
-                     (struct text){cursor->canonical[1].bytes, cursor->canonical[1].size});
+    *order_out = text_compare((struct text){cursor->canonical[0].bytes, cursor->canonical[0].size},
+                              (struct text){cursor->canonical[1].bytes, cursor->canonical[1].size});
     return CORONG_OK;
 }
 
@@ -150,7 +150,8 @@ static enum corong_status first_head(struct query_cursor *cursor, int64_t time_u
     return CORONG_OK;
 }
 
-/// The smallest copy comes first among equal sequence numbers; its later copies are known by their id.
+/// The smallest copy comes first among equal sequence numbers; its later copies are known by their
+/// id.
 static enum corong_status is_copy(struct merge *merge, struct query_source *head, bool *copy_out,
                                   struct corong_error *error)
 {
@@ -190,8 +191,7 @@ static enum corong_status order_instant(struct merge *merge, int64_t time_us,
         if (cursor->plan->duplicates) {
             TRY(is_copy(merge, head, &copy, error));
         }
-        TRY(copy ? drop_row(merge, first, error)
-                 : take_rows(merge, first, head->row + 1, error));
+        TRY(copy ? drop_row(merge, first, error) : take_rows(merge, first, head->row + 1, error));
     }
 }
 

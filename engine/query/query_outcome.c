@@ -26,8 +26,7 @@ static void rank_parts(struct query_outcome *outcome, uint32_t top)
     for (uint32_t p = 0; p < outcome->part_count; p++) {
         const struct query_part *part = outcome->parts[p];
         uint32_t count = part->tally.slice_count;
-        uint64_t *counts =
-            arena_allocate(&outcome->scratch, ((size_t)count + 1) * sizeof(*counts));
+        uint64_t *counts = arena_allocate(&outcome->scratch, ((size_t)count + 1) * sizeof(*counts));
         for (uint32_t s = 0; s < count; s++) {
             counts[s] = slice_reached(&part->tally, s);
         }
@@ -41,8 +40,8 @@ static void slice_init(const struct query_outcome *outcome, struct query_slice *
 {
     const struct query_funnel *query = outcome->query;
     *slice = (struct query_slice){0};
-    slice->steps = arena_allocate_zeroed(outcome->arena, query->funnel.step_count,
-                                         sizeof(struct query_step));
+    slice->steps =
+        arena_allocate_zeroed(outcome->arena, query->funnel.step_count, sizeof(struct query_step));
     for (uint32_t k = 0; k < query->funnel.step_count; k++) {
         slice->steps[k].name = arena_copy_text(outcome->arena, query->funnel.steps[k].name);
     }
@@ -100,7 +99,8 @@ static void add_levels(struct query_outcome *outcome, struct query_slice **outpu
         const struct query_tally *tally = &outcome->parts[p]->tally;
         for (uint32_t s = 0; s < tally->slice_count; s++) {
             uint32_t output = outcome->rank.output_of_slice[p][s];
-            for (uint32_t level = 1; output != QUERY_RANK_NONE && level <= tally->step_count; level++) {
+            for (uint32_t level = 1; output != QUERY_RANK_NONE && level <= tally->step_count;
+                 level++) {
                 size_t at = (size_t)s * (tally->step_count + 1) + level;
                 add_ended(outputs[output], tally->step_count, level, tally->ended[at],
                           tally->open[at]);
@@ -137,8 +137,7 @@ static void fill_durations(struct query_outcome *outcome, struct query_slice **o
                            struct query_slice *total, uint32_t step, bool from_previous,
                            int64_t *values)
 {
-    uint64_t *ends =
-        memory_allocate(((size_t)outcome->output_count + 1) * sizeof(*ends));
+    uint64_t *ends = memory_allocate(((size_t)outcome->output_count + 1) * sizeof(*ends));
     scatter_samples(outcome, step, from_previous, values, ends);
     uint64_t start = 0;
     for (uint32_t o = 0; o <= outcome->output_count; o++) {
@@ -153,9 +152,8 @@ static void fill_durations(struct query_outcome *outcome, struct query_slice **o
     memory_free(ends);
 }
 
-static enum corong_status add_durations(struct query_outcome *outcome,
-                                        struct query_slice **outputs, struct query_slice *total,
-                                        struct corong_error *error)
+static enum corong_status add_durations(struct query_outcome *outcome, struct query_slice **outputs,
+                                        struct query_slice *total, struct corong_error *error)
 {
     for (uint32_t step = 1; step < outcome->query->funnel.step_count; step++) {
         uint64_t count = 0;
@@ -185,7 +183,8 @@ static void add_days(struct query_outcome *outcome, struct query_funnel_result *
 {
     uint32_t steps = outcome->query->funnel.step_count;
     const struct query_tally *first = &outcome->parts[0]->tally;
-    result->days = arena_allocate_zeroed(outcome->arena, first->day_count + 1, sizeof(*result->days));
+    result->days =
+        arena_allocate_zeroed(outcome->arena, first->day_count + 1, sizeof(*result->days));
     for (uint32_t d = 0; d < first->day_count; d++) {
         uint64_t *reached = arena_allocate_zeroed(outcome->arena, steps, sizeof(*reached));
         uint64_t all = 0;
@@ -197,8 +196,8 @@ static void add_days(struct query_outcome *outcome, struct query_funnel_result *
             }
         }
         if (all > 0) {
-            result->days[result->day_count++] = (struct query_day){
-                (first->first_day + d) * MICROSECONDS_PER_DAY, reached};
+            result->days[result->day_count++] =
+                (struct query_day){(first->first_day + d) * MICROSECONDS_PER_DAY, reached};
         }
     }
 }

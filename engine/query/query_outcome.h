@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Brings the workers' tallies together: slices are matched by their values, ranked, and everything is
-/// summed into the listed ones, `(other)` and the total. Thread: the caller's, after the workers.
+/// Brings the workers' tallies together: slices are matched by their values, ranked, and everything
+/// is summed into the listed ones, `(other)` and the total. Thread: the caller's, after the
+/// workers.
 #pragma once
 
 #include "engine/query/query_rank.h"
@@ -19,10 +20,10 @@ struct query_outcome {
     struct query_tasks *tasks;
     struct query_part **parts;
     uint32_t part_count;
-    struct arena *arena;        ///< where the result lives
+    struct arena *arena; ///< where the result lives
     struct arena scratch;
     struct query_rank rank;
-    uint32_t output_count;      ///< listed slices, and one more for `(other)`
+    uint32_t output_count; ///< listed slices, and one more for `(other)`
 };
 
 /// Fills all of `result_out` but the provenance.

@@ -94,8 +94,7 @@ static enum corong_status prepare_filters(struct query_plan *plan, struct query_
     }
     for (uint32_t k = 0; k < plan->ask.step_count; k++) {
         if (plan->step_where[k] != NULL) {
-            TRY(prepare_filter(plan, segment, plan->step_where[k], &segment->step_where[k],
-                               error));
+            TRY(prepare_filter(plan, segment, plan->step_where[k], &segment->step_where[k], error));
         }
     }
     return CORONG_OK;
@@ -208,10 +207,10 @@ static void survey_segments(struct query_plan *plan, struct store_snapshot *snap
         segment->schema = segment_reader_schema(segment->reader);
         const struct segment_meta *meta = segment_reader_meta(segment->reader);
         plan->rows_stored += meta->row_count;
-        plan->time_min_us = meta->time_min_us < plan->time_min_us ? meta->time_min_us
-                                                                  : plan->time_min_us;
-        plan->time_max_us = meta->time_max_us > plan->time_max_us ? meta->time_max_us
-                                                                  : plan->time_max_us;
+        plan->time_min_us =
+            meta->time_min_us < plan->time_min_us ? meta->time_min_us : plan->time_min_us;
+        plan->time_max_us =
+            meta->time_max_us > plan->time_max_us ? meta->time_max_us : plan->time_max_us;
         survey_keys(plan, segment, &sequence);
         with_ids += segment->has_ids;
     }
@@ -289,8 +288,8 @@ static enum corong_status plan_build(struct query_plan *plan, struct store_snaps
                                      uint32_t thread_count, struct corong_error *error)
 {
     TRY(compile_filters(plan, error));
-    plan->segments = arena_allocate_zeroed(&plan->arena, plan->segment_count + 1,
-                                           sizeof(struct query_segment));
+    plan->segments =
+        arena_allocate_zeroed(&plan->arena, plan->segment_count + 1, sizeof(struct query_segment));
     survey_segments(plan, snapshot);
     for (uint32_t i = 0; i < plan->segment_count; i++) {
         TRY_IN(prepare_segment(plan, &plan->segments[i], error), error, "segment %u", i);

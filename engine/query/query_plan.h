@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// A question bound to a snapshot: which row groups can matter, which columns they need, which event
-/// names may fill which step, and the prepared filters of every segment.
+/// A question bound to a snapshot: which row groups can matter, which columns they need, which
+/// event names may fill which step, and the prepared filters of every segment.
 ///
 /// Thread: built by one thread, then immutable and shared by the workers.
 /// Ownership: query_plan_deinit() frees all; the snapshot is borrowed.
@@ -20,32 +20,32 @@ enum query_row_order {
 /// What a kind of question asks of the plan. Borrowed.
 struct query_ask {
     const struct stage *steps;
-    uint32_t step_count;      ///< at most FUNNEL_STEP_COUNT_MAX; 0: no row has a step
+    uint32_t step_count; ///< at most FUNNEL_STEP_COUNT_MAX; 0: no row has a step
     struct text where;
-    struct query_range rows;  ///< rows outside (both ends included) cannot matter
-    int64_t as_of_us;         ///< asked, or QUERY_TIME_NONE
+    struct query_range rows; ///< rows outside (both ends included) cannot matter
+    int64_t as_of_us;        ///< asked, or QUERY_TIME_NONE
     enum query_row_order order;
-    bool every_row;           ///< users and groups without a step matter too
-    bool ids;                 ///< read user ids
-    bool money;               ///< amount and currency are looked up
-    const uint32_t *columns;  ///< schema columns looked up on single rows
+    bool every_row;          ///< users and groups without a step matter too
+    bool ids;                ///< read user ids
+    bool money;              ///< amount and currency are looked up
+    const uint32_t *columns; ///< schema columns looked up on single rows
     uint32_t column_count;
 };
 
 /// One segment, prepared.
 struct query_segment {
     struct segment_reader *reader;
-    const struct schema *schema;               ///< its own: a prefix of the plan's
+    const struct schema *schema; ///< its own: a prefix of the plan's
     const struct dictionary *names;
     uint32_t *steps_of_name;                   ///< candidate steps by name code
     uint64_t name_bits[FUNNEL_STEP_COUNT_MAX]; ///< of user_name_masks, by step
     struct filter_segment *where;              ///< NULL: none
     struct filter_segment *step_where[FUNNEL_STEP_COUNT_MAX];
-    struct segment_selection scan;             ///< columns that every group read needs
-    struct segment_selection look;             ///< columns looked up on single rows
-    uint32_t *groups;                          ///< indices of the groups to read, ascending
+    struct segment_selection scan; ///< columns that every group read needs
+    struct segment_selection look; ///< columns looked up on single rows
+    uint32_t *groups;              ///< indices of the groups to read, ascending
     uint32_t group_count;
-    bool has_ids;                              ///< some row has an event id
+    bool has_ids; ///< some row has an event id
 };
 
 struct query_plan {
@@ -55,27 +55,25 @@ struct query_plan {
     struct canonical_order canonical;
     struct filter *where;
     struct filter *step_where[FUNNEL_STEP_COUNT_MAX];
-    bool filtered;            ///< some filter exists: name codes alone do not decide
+    bool filtered; ///< some filter exists: name codes alone do not decide
     int64_t as_of_us;
-    int64_t time_min_us;      ///< over the store
+    int64_t time_min_us; ///< over the store
     int64_t time_max_us;
-    bool sequences;           ///< sequence numbers differ somewhere
-    bool duplicates;          ///< copies of one event may lie in different segments
+    bool sequences;  ///< sequence numbers differ somewhere
+    bool duplicates; ///< copies of one event may lie in different segments
     struct query_segment *segments;
     uint32_t segment_count;
-    struct hash128 *bounds;   ///< task i has the keys [bounds[i], bounds[i + 1]); the last has no end
+    struct hash128 *bounds; ///< task i has the keys [bounds[i], bounds[i + 1]); the last has no end
     uint32_t task_count;
     uint64_t rows_stored;
-    uint64_t users_skipped;   ///< users of groups that are not read
+    uint64_t users_skipped; ///< users of groups that are not read
     uint64_t type_mismatches;
 };
 
 /// On failure the plan is deinitialised already.
-CORONG_MUST_CHECK enum corong_status query_plan_init(struct query_plan *plan,
-                                                     struct store_snapshot *snapshot,
-                                                     const struct query_ask *ask,
-                                                     uint32_t thread_count,
-                                                     struct corong_error *error);
+CORONG_MUST_CHECK enum corong_status
+query_plan_init(struct query_plan *plan, struct store_snapshot *snapshot,
+                const struct query_ask *ask, uint32_t thread_count, struct corong_error *error);
 void query_plan_deinit(struct query_plan *plan);
 
 /// The store's own as-of: the largest of its segments, QUERY_TIME_NONE for none.

@@ -51,8 +51,8 @@ static uint32_t number_slice(struct ranking *ranking, const struct query_slices 
     text_buffer_reset(&ranking->key);
     query_slices_key(slices, slice, &ranking->key);
     uint32_t known = ranking->keys.count;
-    uint32_t number = query_table_number(
-        &ranking->keys, (struct text){ranking->key.bytes, ranking->key.size});
+    uint32_t number =
+        query_table_number(&ranking->keys, (struct text){ranking->key.bytes, ranking->key.size});
     if (number < known) {
         return number;
     }
@@ -115,7 +115,8 @@ void query_rank_slices(struct query_rank *rank_out, const struct query_rank_part
     if (rank_out->slice_count > 0) {
         qsort(ranking.slices, rank_out->slice_count, sizeof(*ranking.slices), compare_ranked);
     }
-    rank_out->values = arena_allocate(arena, ((size_t)rank_out->listed + 1) * sizeof(struct text *));
+    rank_out->values =
+        arena_allocate(arena, ((size_t)rank_out->listed + 1) * sizeof(struct text *));
     for (uint32_t i = 0; i < rank_out->listed; i++) {
         rank_out->values[i] = ranking.slices[i].values;
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Which slices an answer lists: the workers' slices are matched by their values and ranked by a count;
-/// ties go by value, missing first. Thread: the caller's.
+/// Which slices an answer lists: the workers' slices are matched by their values and ranked by a
+/// count; ties go by value, missing first. Thread: the caller's.
 #pragma once
 
 #include "engine/query/query_slices.h"
@@ -15,10 +15,11 @@ struct query_rank_part {
 #define QUERY_RANK_NONE UINT32_MAX
 
 struct query_rank {
-    uint32_t slice_count;       ///< of all workers together
-    uint32_t listed;            ///< the first so many are listed
-    struct text **values;       ///< of the listed ones
-    uint32_t **output_of_slice; ///< by part and slice: rank, or `listed` for the rest, or QUERY_RANK_NONE
+    uint32_t slice_count; ///< of all workers together
+    uint32_t listed;      ///< the first so many are listed
+    struct text **values; ///< of the listed ones
+    uint32_t *
+        *output_of_slice; ///< by part and slice: rank, or `listed` for the rest, or QUERY_RANK_NONE
 };
 
 /// Memory: `arena`.

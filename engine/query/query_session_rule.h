@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Where a person's events are cut into sessions (SEMANTICS 2): before an event more than the timeout
-/// after the one before, and at a UTC midnight M where the chain of events without such a gap began at
-/// M - 24 h or earlier. So a session is shorter than 48 h, and looking back that far is enough.
-/// Thread: values.
+/// Where a person's events are cut into sessions (SEMANTICS 2): before an event more than the
+/// timeout after the one before, and at a UTC midnight M where the chain of events without such a
+/// gap began at M - 24 h or earlier. So a session is shorter than 48 h, and looking back that far
+/// is enough. Thread: values.
 #pragma once
 
 #include "storage/base/clock.h"
@@ -12,10 +12,10 @@
 
 struct query_session_rule {
     int64_t timeout_us;
-    bool any;           ///< some event was seen
-    int64_t chain_us;   ///< start of the chain that the midnight rule looks at
-    int64_t start_us;   ///< of the present session
-    int64_t last_us;    ///< its last event
+    bool any;         ///< some event was seen
+    int64_t chain_us; ///< start of the chain that the midnight rule looks at
+    int64_t start_us; ///< of the present session
+    int64_t last_us;  ///< its last event
 };
 
 /// Rows this much before a range decide which sessions start in it.

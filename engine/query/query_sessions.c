@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Sessions whose start lies in a range: how many, of how many users, how long, bounced, still alive;
-/// by an attribute of their first event.
+/// Sessions whose start lies in a range: how many, of how many users, how long, bounced, still
+/// alive; by an attribute of their first event.
 #include "engine/query/query_cursor.h"
 #include "engine/query/query_digest.h"
 #include "engine/query/query_durations.h"
@@ -29,20 +29,20 @@ struct sessions_worker {
     struct query_reading reading;
     struct query_slices slices;
     struct session_sum total;
-    struct session_sum *sums;      ///< by slice
+    struct session_sum *sums; ///< by slice
     uint32_t slice_count;
     uint32_t slice_capacity;
-    uint32_t *length_slices;       ///< one per session
+    uint32_t *length_slices; ///< one per session
     int64_t *lengths_us;
     uint64_t length_count;
     uint64_t length_capacity;
-    uint32_t *user_slices;         ///< slices of the present user, distinct
+    uint32_t *user_slices; ///< slices of the present user, distinct
     uint32_t user_slice_count;
     uint32_t user_slice_capacity;
-    struct text_buffer sharers;    ///< users in several slices: u32 count, then the slices
+    struct text_buffer sharers; ///< users in several slices: u32 count, then the slices
     struct query_session_rule rule;
-    uint32_t slice;                ///< of the present session
-    uint64_t events;               ///< in it
+    uint32_t slice;  ///< of the present session
+    uint64_t events; ///< in it
     uint64_t users;
     uint64_t after_as_of;
     uint64_t charged_bytes;
@@ -56,9 +56,9 @@ struct sessions_run {
     struct sessions_worker *workers;
     uint32_t worker_count;
     int64_t timeout_us;
-    int64_t to_us;                 ///< of the range, its open end filled in
+    int64_t to_us; ///< of the range, its open end filled in
     uint32_t column;
-    uint32_t column_count;         ///< 1 where an attribute is asked for
+    uint32_t column_count; ///< 1 where an attribute is asked for
 };
 
 static enum corong_status charge(struct sessions_worker *worker, struct corong_error *error)
@@ -102,8 +102,7 @@ static void note_user_slice(struct sessions_worker *worker, uint32_t slice)
 {
     if (worker->user_slice_count == worker->user_slice_capacity) {
         uint32_t capacity = worker->user_slice_capacity == 0 ? 16 : worker->user_slice_capacity * 2;
-        worker->user_slices =
-            memory_resize_array(worker->user_slices, capacity, sizeof(uint32_t));
+        worker->user_slices = memory_resize_array(worker->user_slices, capacity, sizeof(uint32_t));
         worker->user_slice_capacity = capacity;
     }
     worker->user_slices[worker->user_slice_count++] = slice;
@@ -142,9 +141,8 @@ static enum corong_status end_session(struct sessions_worker *worker,
     return ++worker->since_charge < CHARGE_EVERY ? CORONG_OK : charge(worker, error);
 }
 
-static enum corong_status begin_session(struct sessions_worker *worker,
-                                        struct query_source *source, uint32_t row,
-                                        struct corong_error *error)
+static enum corong_status begin_session(struct sessions_worker *worker, struct query_source *source,
+                                        uint32_t row, struct corong_error *error)
 {
     worker->events = 0;
     worker->slice = 0;
@@ -265,8 +263,7 @@ static void subtract_sharers(const struct sessions_worker *worker, const uint32_
 /// Lengths by output, then of all.
 static enum corong_status fill_lengths(struct sessions_run *run, const struct query_rank *rank,
                                        struct query_session_row **outputs,
-                                       struct query_session_row *total,
-                                       struct corong_error *error)
+                                       struct query_session_row *total, struct corong_error *error)
 {
     uint64_t count = 0;
     for (uint32_t w = 0; w < run->worker_count; w++) {
@@ -394,16 +391,16 @@ static enum corong_status prepare(struct sessions_run *run, struct store_snapsho
                                   struct corong_error *error)
 {
     const struct query_sessions *query = run->query;
-    run->timeout_us = query->session_timeout_us == 0 ? SESSION_TIMEOUT_DEFAULT_US
-                                                     : query->session_timeout_us;
+    run->timeout_us =
+        query->session_timeout_us == 0 ? SESSION_TIMEOUT_DEFAULT_US : query->session_timeout_us;
     if (run->timeout_us < 0 || run->timeout_us > MICROSECONDS_PER_DAY) {
         return error_set(error, CORONG_INVALID, "the session timeout is not within 0 and 24 h");
     }
     run->to_us = query->range.to_us == QUERY_TIME_NONE ? INT64_MAX : query->range.to_us;
     if (query->by.bytes != NULL) {
-        TRY_IN(query_plan_attribute(store_snapshot_schema(snapshot), query->by, &run->column,
-                                    error),
-               error, "by");
+        TRY_IN(
+            query_plan_attribute(store_snapshot_schema(snapshot), query->by, &run->column, error),
+            error, "by");
         run->column_count = 1;
     }
     struct query_ask ask = {
@@ -418,8 +415,7 @@ static enum corong_status prepare(struct sessions_run *run, struct store_snapsho
         ask.rows.from_us =
             query_time_add(ask.rows.from_us, -QUERY_SESSION_LOOK_BACK_US(run->timeout_us));
     }
-    return query_plan_init(&run->plan, snapshot, &ask, query_tasks_thread_count(run->tasks),
-                           error);
+    return query_plan_init(&run->plan, snapshot, &ask, query_tasks_thread_count(run->tasks), error);
 }
 
 static enum corong_status run_workers(struct sessions_run *run, struct arena *arena,

@@ -58,8 +58,8 @@ static uint32_t number_of_text(struct query_slices *slices, struct text text)
 
 static uint32_t number_of_integer(struct query_slices *slices, enum column_type type, int64_t value)
 {
-    if (value == (type == COLUMN_NUMBER ? (int64_t)COLUMN_NUMBER_MISSING_BITS
-                                        : COLUMN_INTEGER_MISSING)) {
+    if (value ==
+        (type == COLUMN_NUMBER ? (int64_t)COLUMN_NUMBER_MISSING_BITS : COLUMN_INTEGER_MISSING)) {
         return slices->missing;
     }
     char bytes[1 + sizeof(value)];

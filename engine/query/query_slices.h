@@ -18,7 +18,7 @@ struct query_slices {
     struct query_table tuples;  ///< value numbers; unused for fewer than two attributes
     uint32_t **numbers_of_code; ///< by segment and column: value number + 1 by dictionary code
     uint64_t cache_bytes;
-    uint32_t missing;           ///< number of the missing value
+    uint32_t missing; ///< number of the missing value
 };
 
 void query_slices_init(struct query_slices *slices, const struct query_plan *plan,
@@ -37,8 +37,8 @@ CORONG_MUST_CHECK enum corong_status query_slices_currency(struct query_slices *
                                                            uint32_t row, uint32_t *value_out,
                                                            struct corong_error *error);
 uint64_t query_slices_bytes(const struct query_slices *slices);
-/// A value's text as shown: integers in decimal, numbers in the shortest form that reads back the same,
-/// booleans as words. Missing stays missing. Memory: `arena`.
+/// A value's text as shown: integers in decimal, numbers in the shortest form that reads back the
+/// same, booleans as words. Missing stays missing. Memory: `arena`.
 struct text query_slices_text(const struct query_slices *slices, uint32_t value,
                               struct arena *arena);
 /// Bytes that are equal for equal slices of any worker.

@@ -13,11 +13,13 @@
 void query_source_init(struct query_source *source, const struct query_plan *plan, uint32_t index,
                        struct query_tasks *tasks, struct query_reading *reading)
 {
-    *source = (struct query_source){.plan = plan, .segment = &plan->segments[index],
-                                    .tasks = tasks, .reading = reading, .index = index};
+    *source = (struct query_source){.plan = plan,
+                                    .segment = &plan->segments[index],
+                                    .tasks = tasks,
+                                    .reading = reading,
+                                    .index = index};
     source->scratch = segment_scratch_create();
-    source->columns =
-        memory_allocate_zeroed(plan->schema->column_count, sizeof(*source->columns));
+    source->columns = memory_allocate_zeroed(plan->schema->column_count, sizeof(*source->columns));
     source->looks[0].group = NO_GROUP;
     source->looks[1].group = NO_GROUP;
     source->full.group = NO_GROUP;

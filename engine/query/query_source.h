@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// One worker's view of one segment: row groups decoded one after the other, with the steps that each
-/// row may fill, standing at one user at a time.
-/// Thread: one worker.
+/// One worker's view of one segment: row groups decoded one after the other, with the steps that
+/// each row may fill, standing at one user at a time. Thread: one worker.
 #pragma once
 
 #include "engine/query/query_plan.h"
@@ -9,15 +8,15 @@
 
 /// What a worker reads, for provenance.
 struct query_reading {
-    uint64_t rows;       ///< of users that the task owns
-    int64_t read_us;     ///< reading and decoding
-    int64_t match_us;    ///< all else
+    uint64_t rows;    ///< of users that the task owns
+    int64_t read_us;  ///< reading and decoding
+    int64_t match_us; ///< all else
 };
 
 /// Some columns of some group, decoded apart from the scan. `group` is UINT32_MAX while empty.
 struct query_look {
     struct segment_scratch *scratch;
-    uint32_t group;      ///< position in query_segment.groups
+    uint32_t group; ///< position in query_segment.groups
     struct row_group rows;
 };
 
@@ -26,32 +25,32 @@ struct query_source {
     const struct query_segment *segment;
     struct query_tasks *tasks;
     struct query_reading *reading;
-    uint32_t index;              ///< of the segment
-    struct hash128 end;          ///< first key that is not the task's
+    uint32_t index;     ///< of the segment
+    struct hash128 end; ///< first key that is not the task's
     bool has_end;
-    bool done;                   ///< no user left
+    bool done; ///< no user left
 
-    uint32_t group;              ///< position in query_segment.groups of the loaded group
+    uint32_t group; ///< position in query_segment.groups of the loaded group
     struct segment_scratch *scratch;
     struct row_group rows;
     const int64_t *times;
-    const int64_t *sequences;    ///< NULL where they never differ
+    const int64_t *sequences;      ///< NULL where they never differ
     struct column_values *columns; ///< of the plan's schema, for filters
-    uint32_t *steps;             ///< by row; filled only where filters exist
-    uint64_t *entries;           ///< bitmap: rows that may fill step 1
-    uint64_t *later;             ///< bitmap: rows that may fill a later step
-    uint8_t *matches;            ///< scratch of filters
+    uint32_t *steps;               ///< by row; filled only where filters exist
+    uint64_t *entries;             ///< bitmap: rows that may fill step 1
+    uint64_t *later;               ///< bitmap: rows that may fill a later step
+    uint8_t *matches;              ///< scratch of filters
     uint32_t row_capacity;
     struct arena filter_scratch;
 
-    uint32_t user;               ///< index in the group
+    uint32_t user; ///< index in the group
     struct hash128 key;
-    uint32_t row;                ///< next row of this user ...
-    uint32_t row_end;            ///< ... and the end of its rows in this group
+    uint32_t row;     ///< next row of this user ...
+    uint32_t row_end; ///< ... and the end of its rows in this group
 
-    struct query_look looks[2];  ///< the group before stays, for users that cross groups
+    struct query_look looks[2]; ///< the group before stays, for users that cross groups
     uint32_t look_turn;
-    struct query_look full;      ///< all columns, for the order of simultaneous rows
+    struct query_look full; ///< all columns, for the order of simultaneous rows
 };
 
 void query_source_init(struct query_source *source, const struct query_plan *plan, uint32_t index,

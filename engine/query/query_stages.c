@@ -24,8 +24,8 @@ struct stages_worker {
     struct stages_run *run;
     struct query_cursor cursor;
     struct query_reading reading;
-    struct query_table names;       ///< where names are counted
-    uint32_t **number_of_code;      ///< by segment: number of a name + 1
+    struct query_table names;  ///< where names are counted
+    uint32_t **number_of_code; ///< by segment: number of a name + 1
     struct stage_count *counts;
     uint32_t count_capacity;
     uint64_t users;
@@ -42,14 +42,14 @@ struct stages_run {
     uint32_t worker_count;
     bool by_name;
     int64_t bucket_us;
-    int64_t first_bucket;           ///< number of the first bucket that may have rows
+    int64_t first_bucket; ///< number of the first bucket that may have rows
     uint32_t bucket_count;
 };
 
 /// What all passes add up to.
 struct stages_total {
     struct arena arena;
-    struct query_stage_row *rows;   ///< buckets from first_bucket on
+    struct query_stage_row *rows; ///< buckets from first_bucket on
     uint32_t row_count;
     int64_t first_bucket;
     uint32_t bucket_count;
@@ -115,8 +115,7 @@ static uint32_t number_of_name(struct stages_worker *worker, const struct query_
     }
     uint32_t code = source->rows.columns[COLUMN_NAME].codes[row];
     if ((*numbers)[code] == 0) {
-        (*numbers)[code] =
-            query_table_number(&worker->names, dictionary_text(names, code)) + 1;
+        (*numbers)[code] = query_table_number(&worker->names, dictionary_text(names, code)) + 1;
     }
     return (*numbers)[code] - 1;
 }
@@ -204,8 +203,8 @@ static void stop_workers(struct stages_run *run)
 static enum corong_status set_buckets(struct stages_run *run, struct corong_error *error)
 {
     const struct query_plan *plan = &run->plan;
-    int64_t from_us = plan->time_min_us > plan->ask.rows.from_us ? plan->time_min_us
-                                                                 : plan->ask.rows.from_us;
+    int64_t from_us =
+        plan->time_min_us > plan->ask.rows.from_us ? plan->time_min_us : plan->ask.rows.from_us;
     int64_t to_us =
         plan->time_max_us < plan->ask.rows.to_us ? plan->time_max_us : plan->ask.rows.to_us;
     to_us = plan->as_of_us < to_us ? plan->as_of_us : to_us;
@@ -227,8 +226,8 @@ static enum corong_status set_buckets(struct stages_run *run, struct corong_erro
 static void row_init(struct stages_total *total, struct query_stage_row *row, struct text name)
 {
     *row = (struct query_stage_row){.name = arena_copy_text(&total->arena, name)};
-    row->bucket_events = arena_allocate_zeroed(&total->arena, (size_t)total->bucket_count + 1,
-                                               sizeof(uint64_t));
+    row->bucket_events =
+        arena_allocate_zeroed(&total->arena, (size_t)total->bucket_count + 1, sizeof(uint64_t));
 }
 
 static void add_count(const struct stages_run *run, struct query_stage_row *row,
@@ -255,7 +254,8 @@ static enum corong_status collect_names(struct stages_run *run, struct stages_to
     enum corong_status status = query_tasks_charge(run->tasks, size, "buckets", error);
     if (status == CORONG_OK) {
         total->row_count = names.count;
-        total->rows = arena_allocate(&total->arena, ((size_t)names.count + 1) * sizeof(*total->rows));
+        total->rows =
+            arena_allocate(&total->arena, ((size_t)names.count + 1) * sizeof(*total->rows));
         for (uint32_t i = 0; i < names.count; i++) {
             row_init(total, &total->rows[i], names.keys[i]);
         }
@@ -345,8 +345,8 @@ static struct query_ask ask_of(const struct query_stages *query)
     int64_t to_us = query->range.to_us;
     return (struct query_ask){
         .where = query->where,
-        .rows = {query->range.from_us, to_us == QUERY_TIME_NONE ? INT64_MAX
-                                                               : query_time_add(to_us, -1)},
+        .rows = {query->range.from_us,
+                 to_us == QUERY_TIME_NONE ? INT64_MAX : query_time_add(to_us, -1)},
         .as_of_us = query->as_of_us,
         .order = QUERY_ORDER_NONE,
     };
@@ -393,8 +393,7 @@ static void fill_rows(const struct stages_total *total, int64_t bucket_us, struc
     result->bucket_count = end > first ? end - first : 0;
     result->first_bucket_us =
         result->bucket_count == 0 ? 0 : (total->first_bucket + first) * bucket_us;
-    result->rows =
-        arena_allocate(arena, ((size_t)total->row_count + 1) * sizeof(*result->rows));
+    result->rows = arena_allocate(arena, ((size_t)total->row_count + 1) * sizeof(*result->rows));
     for (uint32_t i = 0; i < total->row_count; i++) {
         struct query_stage_row *row = &result->rows[i];
         *row = total->rows[i];

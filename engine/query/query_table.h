@@ -10,7 +10,7 @@
 
 /// Start from {0}.
 struct query_table {
-    struct text *keys;   ///< by number; bytes in `arena`
+    struct text *keys; ///< by number; bytes in `arena`
     uint32_t count;
     uint32_t capacity;
     uint32_t *slots;     ///< number + 1, 0 where free

@@ -11,8 +11,7 @@ static int64_t day_of(int64_t time_us)
     return day - (time_us % MICROSECONDS_PER_DAY < 0);
 }
 
-void query_tally_init(struct query_tally *tally, const struct query_plan *plan,
-                      uint32_t step_count)
+void query_tally_init(struct query_tally *tally, const struct query_plan *plan, uint32_t step_count)
 {
     *tally = (struct query_tally){.step_count = step_count};
     if (plan->time_max_us >= plan->time_min_us) {
@@ -61,8 +60,7 @@ static void reserve_sample(struct query_samples *samples, bool previous)
     }
     size_t capacity = samples->capacity == 0 ? 1024 : samples->capacity * 2;
     samples->slices = memory_resize_array(samples->slices, capacity, sizeof(uint32_t));
-    samples->from_entry_us =
-        memory_resize_array(samples->from_entry_us, capacity, sizeof(int64_t));
+    samples->from_entry_us = memory_resize_array(samples->from_entry_us, capacity, sizeof(int64_t));
     if (previous) {
         samples->from_previous_us =
             memory_resize_array(samples->from_previous_us, capacity, sizeof(int64_t));
@@ -101,11 +99,10 @@ void query_tally_attempt(struct query_tally *tally, uint32_t slice, uint32_t lev
     }
 }
 
-void query_tally_money(struct query_tally *tally, const struct query_money_key *key,
-                       int64_t amount)
+void query_tally_money(struct query_tally *tally, const struct query_money_key *key, int64_t amount)
 {
-    uint32_t number = query_table_number(&tally->money_keys,
-                                         (struct text){(const char *)key, sizeof(*key)});
+    uint32_t number =
+        query_table_number(&tally->money_keys, (struct text){(const char *)key, sizeof(*key)});
     if (number >= tally->money_capacity) {
         uint32_t capacity = tally->money_capacity == 0 ? 64 : tally->money_capacity * 2;
         tally->money = memory_resize_array(tally->money, capacity, sizeof(*tally->money));
@@ -125,8 +122,8 @@ uint64_t query_tally_bytes(const struct query_tally *tally)
         query_table_bytes(&tally->money_keys) +
         (uint64_t)tally->money_capacity * sizeof(*tally->money);
     for (uint32_t k = 1; k < tally->step_count; k++) {
-        bytes += tally->samples[k].capacity *
-                 (sizeof(uint32_t) + sizeof(int64_t) * (k > 1 ? 2 : 1));
+        bytes +=
+            tally->samples[k].capacity * (sizeof(uint32_t) + sizeof(int64_t) * (k > 1 ? 2 : 1));
     }
     return bytes;
 }

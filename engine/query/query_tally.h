@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Sums of one worker over reported attempts: levels and open attempts per slice, durations per step,
-/// money per slice, step and currency, throughput per day. All integers: the order of additions and
-/// the number of workers cannot be seen in a result.
-/// Thread: one worker, then the caller.
+/// Sums of one worker over reported attempts: levels and open attempts per slice, durations per
+/// step, money per slice, step and currency, throughput per day. All integers: the order of
+/// additions and the number of workers cannot be seen in a result. Thread: one worker, then the
+/// caller.
 #pragma once
 
 #include "engine/query/query_plan.h"
@@ -32,15 +32,15 @@ struct query_tally {
     uint32_t step_count;
     uint32_t slice_count;
     uint32_t slice_capacity;
-    uint64_t *ended;           ///< by slice and level, (step_count + 1) each
-    uint64_t *open;            ///< likewise
+    uint64_t *ended; ///< by slice and level, (step_count + 1) each
+    uint64_t *open;  ///< likewise
     struct query_samples samples[FUNNEL_STEP_COUNT_MAX]; ///< from step 2 on
     struct query_table money_keys;
     struct query_money_sum *money;
     uint32_t money_capacity;
     int64_t first_day;
     uint32_t day_count;
-    uint64_t *days;            ///< by day and step
+    uint64_t *days; ///< by day and step
     uint64_t charged_bytes;
 };
 

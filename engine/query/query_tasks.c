@@ -15,7 +15,7 @@ struct query_tasks {
     uint32_t thread_count;
     atomic_uint_fast64_t memory_bytes; ///< booked so far
     atomic_uint_fast32_t next_task;
-    atomic_bool stopped;               ///< some worker failed: the others give up early
+    atomic_bool stopped; ///< some worker failed: the others give up early
 };
 
 struct worker {
@@ -78,8 +78,7 @@ enum corong_status query_tasks_charge(struct query_tasks *tasks, uint64_t bytes,
                                       struct corong_error *error)
 {
     // Relaxed: only the sum matters, and an addition is never lost.
-    uint64_t before =
-        atomic_fetch_add_explicit(&tasks->memory_bytes, bytes, memory_order_relaxed);
+    uint64_t before = atomic_fetch_add_explicit(&tasks->memory_bytes, bytes, memory_order_relaxed);
     if (before + bytes > tasks->limits.memory_limit_bytes) {
         return error_set(error, CORONG_NO_MEMORY,
                          "the question needs more than its memory limit of %" PRIu64
@@ -145,10 +144,14 @@ enum corong_status query_tasks_run(struct query_tasks *tasks, uint32_t task_coun
     pthread_t threads[QUERY_THREAD_COUNT_MAX];
     uint32_t started = 1; // the caller is worker 0
     for (uint32_t i = 0; i < count; i++) {
-        workers[i] = (struct worker){.tasks = tasks, .function = function, .context = context,
-                                     .index = i, .task_count = task_count};
+        workers[i] = (struct worker){.tasks = tasks,
+                                     .function = function,
+                                     .context = context,
+                                     .index = i,
+                                     .task_count = task_count};
     }
-    while (started < count && pthread_create(&threads[started], NULL, work, &workers[started]) == 0) {
+    while (started < count &&
+           pthread_create(&threads[started], NULL, work, &workers[started]) == 0) {
         started++; // fewer threads than asked for only take longer
     }
     if (count > 0) {

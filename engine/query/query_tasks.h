@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Runs one function over many key ranges with a few threads, under a memory budget, a deadline and a
-/// cancel flag that all of them share. Partial results are the caller's, one per worker, and merging
-/// them must not depend on which worker did what.
-/// Thread: query_tasks_run() belongs to the caller; query_tasks_check() and _charge() to any worker.
+/// Runs one function over many key ranges with a few threads, under a memory budget, a deadline and
+/// a cancel flag that all of them share. Partial results are the caller's, one per worker, and
+/// merging them must not depend on which worker did what. Thread: query_tasks_run() belongs to the
+/// caller; query_tasks_check() and _charge() to any worker.
 #pragma once
 
 #include "engine/query/query.h"
@@ -25,8 +25,7 @@ void query_tasks_destroy(struct query_tasks *tasks);
 /// How many workers query_tasks_run() uses.
 uint32_t query_tasks_thread_count(const struct query_tasks *tasks);
 /// Runs tasks 0 to task_count - 1; the first failure stops the others and is returned.
-CORONG_MUST_CHECK enum corong_status query_tasks_run(struct query_tasks *tasks,
-                                                     uint32_t task_count,
+CORONG_MUST_CHECK enum corong_status query_tasks_run(struct query_tasks *tasks, uint32_t task_count,
                                                      query_task_function *function, void *context,
                                                      struct corong_error *error);
 /// CORONG_CANCELLED once the flag is set, the deadline has passed or another worker failed. Call it

@@ -53,8 +53,8 @@ static bool may_convert(const struct query_units *units, bool last_session)
 {
     const struct query_gather *gather = &units->gather;
     bool first_only = units->rule.attempts == FUNNEL_ATTEMPTS_FIRST;
-    return query_units_may_convert(units, first_only ? gather->first_entry_us
-                                                     : gather->last_entry_us) &&
+    return query_units_may_convert(units,
+                                   first_only ? gather->first_entry_us : gather->last_entry_us) &&
            (!units->in_sessions ||
             (last_session && query_session_joins(&units->session, units->plan->as_of_us)));
 }
@@ -76,8 +76,8 @@ static void match(struct query_units *units, bool last_session, struct query_att
     }
 }
 
-/// Ends a session: a unit of its own, or a candidate for the user's reported attempt. Sessions come in
-/// order of time, so the first of the best ones is the one that reached its level earliest.
+/// Ends a session: a unit of its own, or a candidate for the user's reported attempt. Sessions come
+/// in order of time, so the first of the best ones is the one that reached its level earliest.
 static enum corong_status end_session(struct query_units *units, bool last,
                                       struct corong_error *error)
 {
@@ -174,8 +174,7 @@ static enum corong_status user_by_gathering(struct query_units *units, struct co
     }
     struct query_attempt attempt;
     match(units, true, &attempt);
-    return attempt.level == 0 ? CORONG_OK
-                              : units->report(units->context, units, &attempt, error);
+    return attempt.level == 0 ? CORONG_OK : units->report(units->context, units, &attempt, error);
 }
 
 static enum corong_status user_by_steps(struct query_units *units, struct corong_error *error)

@@ -30,16 +30,16 @@ struct query_units {
     query_report_function *report;
     void *context;
     struct match_rule rule;
-    bool in_sessions;              ///< attempts stay inside sessions
-    bool per_session;              ///< and each session is a unit
-    bool rows_after;               ///< rows after as-of exist and are to be counted
+    bool in_sessions; ///< attempts stay inside sessions
+    bool per_session; ///< and each session is a unit
+    bool rows_after;  ///< rows after as-of exist and are to be counted
     struct query_cursor cursor;
     struct query_reading reading;
     struct query_gather gather;
     struct query_session_rule session;
-    struct text_buffer user_id;    ///< of the present user, where the plan asks for ids
+    struct text_buffer user_id; ///< of the present user, where the plan asks for ids
     uint8_t user_namespace;
-    struct query_attempt attempt;  ///< best session of the user, where sessions are not units
+    struct query_attempt attempt; ///< best session of the user, where sessions are not units
     uint64_t users_read;
     uint64_t users_skipped;
     uint64_t events_matched;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The users behind a funnel's numbers, in order of their keys: one worker, so that visits are serial.
+/// The users behind a funnel's numbers, in order of their keys: one worker, so that visits are
+/// serial.
 #include "engine/query/query_funnel.h"
 #include "engine/query/query_units.h"
 

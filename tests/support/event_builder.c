@@ -82,8 +82,7 @@ void event_builder_group_rows(struct event_builder *builder, uint32_t row_count)
     builder->group_rows = row_count;
 }
 
-void event_builder_attribute(struct event_builder *builder, const char *name,
-                             enum column_type type)
+void event_builder_attribute(struct event_builder *builder, const char *name, enum column_type type)
 {
     uint32_t index;
     struct corong_error error;
@@ -107,8 +106,8 @@ void event_builder_event(struct event_builder *builder, const char *user, int64_
 {
     if (builder->count == builder->capacity) {
         builder->capacity = builder->capacity == 0 ? 64 : builder->capacity * 2;
-        builder->events = memory_resize_array(builder->events, builder->capacity,
-                                              sizeof(*builder->events));
+        builder->events =
+            memory_resize_array(builder->events, builder->capacity, sizeof(*builder->events));
     }
     const struct schema *schema = store_schema(builder->store);
     struct built_event *event = &builder->events[builder->count++];
@@ -217,8 +216,8 @@ static void fill_column(struct arena *arena, const struct schema *schema, uint32
         values->codes = arena_allocate(arena, count * sizeof(uint32_t));
         for (uint32_t i = 0; i < count; i++) {
             struct text text = events[i].values[column].string;
-            values->codes[i] = text.bytes == NULL ? COLUMN_CODE_MISSING
-                                                  : dictionary_find(dictionary, text);
+            values->codes[i] =
+                text.bytes == NULL ? COLUMN_CODE_MISSING : dictionary_find(dictionary, text);
         }
         return;
     }
@@ -274,11 +273,11 @@ static struct hash128 survey(const struct built_event *events, uint32_t count, i
     *as_of_us = INT64_MIN;
     for (uint32_t i = 0; i < count; i++) {
         const struct built_event *event = &events[i];
-        digest = hash128_add(
-            digest, canonical_row_digest(USER_NAMESPACE_KNOWN, event->user, event->time_us,
-                                         event->values[COLUMN_SEQUENCE].integer,
-                                         event->values[COLUMN_ID_HASH].integer, event->canonical,
-                                         &scratch));
+        digest = hash128_add(digest,
+                             canonical_row_digest(USER_NAMESPACE_KNOWN, event->user, event->time_us,
+                                                  event->values[COLUMN_SEQUENCE].integer,
+                                                  event->values[COLUMN_ID_HASH].integer,
+                                                  event->canonical, &scratch));
         int64_t received_us = event->values[COLUMN_RECEIVED].integer;
         int64_t known_us = received_us != COLUMN_INTEGER_MISSING && received_us < event->time_us
                                ? received_us
@@ -302,9 +301,11 @@ static struct segment_meta write_segment(struct event_builder *builder, int64_t 
             dictionaries[c] = build_dictionary(&arena, events, count, c);
         }
     }
-    struct segment_writer_options options = {
-        .directory = store_segment_directory(builder->store), .schema = schema,
-        .dictionaries = dictionaries, .period = period, .zstd_level = 1};
+    struct segment_writer_options options = {.directory = store_segment_directory(builder->store),
+                                             .schema = schema,
+                                             .dictionaries = dictionaries,
+                                             .period = period,
+                                             .zstd_level = 1};
     hash_random_bytes(options.uuid, sizeof(options.uuid));
     struct segment_writer *writer;
     struct segment_meta meta;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Small stores for tests: events are listed in any order and written in chosen batches, each batch one
-/// segment (per period), so that users span several segments and row groups.
+/// Small stores for tests: events are listed in any order and written in chosen batches, each batch
+/// one segment (per period), so that users span several segments and row groups.
 ///
 /// Thread: one. Ownership: event_builder_destroy() removes the directory and all else.
 #pragma once

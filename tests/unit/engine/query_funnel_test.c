@@ -201,7 +201,8 @@ Test(query_funnel, range_limits_entries_and_not_completion)
     assert_step(&answer.result.total.steps[0], 1, 0, 0);
     assert_step(&answer.result.total.steps[1], 1, 1, 0);
     arena_deinit(&answer.arena);
-    query.range = (struct query_range){QUERY_TIME_NONE, BASE + 1}; // ann and dee; ann completes later
+    query.range =
+        (struct query_range){QUERY_TIME_NONE, BASE + 1}; // ann and dee; ann completes later
     ask(builder, &query, &answer);
     assert_step(&answer.result.total.steps[0], 2, 1, 0);
     cr_assert_eq(answer.result.total.won, 1);
@@ -349,9 +350,9 @@ static void add_chain(struct event_builder *builder, const char *user, int64_t f
 Test(query_funnel, midnight_splits_a_day_old_run)
 {
     struct event_builder *builder = builder_with_country();
-    add_chain(builder, "ann", 12 * HOUR, 40);            // noon; split at hour 48, not at 24
+    add_chain(builder, "ann", 12 * HOUR, 40); // noon; split at hour 48, not at 24
     add(builder, "ann", 47 * HOUR + 1, "cart", NULL);
-    add(builder, "ann", 48 * HOUR, "order", NULL);       // an event at midnight starts the new one
+    add(builder, "ann", 48 * HOUR, "order", NULL); // an event at midnight starts the new one
     add(builder, "ann", 48 * HOUR + 1, "view", NULL);
     event_builder_segment(builder);
     struct query_funnel query = shop();
@@ -582,9 +583,9 @@ Test(query_funnel, users_listed_are_the_users_counted)
     struct query_funnel query = shop();
     struct listed listed = {0};
     struct corong_error error;
-    cr_assert_eq(query_funnel_users(event_builder_snapshot(builder), &query, visit, &listed,
-                                    &error),
-                 CORONG_OK);
+    cr_assert_eq(
+        query_funnel_users(event_builder_snapshot(builder), &query, visit, &listed, &error),
+        CORONG_OK);
     cr_assert_eq(listed.count, 5);
     cr_assert_eq(listed.levels[1], 2);
     cr_assert_eq(listed.levels[2], 1);
