@@ -13,28 +13,6 @@ static void hex128(struct hash128 hash, char *out)
     snprintf(out, 33, "%016" PRIx64 "%016" PRIx64, hash.high, hash.low);
 }
 
-/// Compressed bytes of the selected columns, by their share of groups.
-static uint64_t bytes_read(const struct query_plan *plan)
-{
-    struct arena arena = {0};
-    uint64_t bytes = 0;
-    for (uint32_t i = 0; i < plan->segment_count; i++) {
-        const struct query_segment *segment = &plan->segments[i];
-        uint32_t groups = segment_reader_group_count(segment->reader);
-        struct segment_column_report *reports = arena_allocate(
-            &arena, (SCHEMA_COLUMN_COUNT_MAX + 8) * sizeof(struct segment_column_report));
-        uint32_t count = segment_reader_report(segment->reader, &arena, reports);
-        double share = groups == 0 ? 0 : (double)segment->group_count / (double)groups;
-        for (uint32_t c = 0; c < segment->schema->column_count && c < count; c++) {
-            if (segment_selected(&segment->scan, c) || segment_selected(&segment->look, c)) {
-                bytes += (uint64_t)((double)reports[c].size_bytes * share);
-            }
-        }
-    }
-    arena_deinit(&arena);
-    return bytes;
-}
-
 void query_digest_provenance(const struct query_plan *plan, struct store_snapshot *snapshot,
                              const struct query_work *work, struct query_provenance *provenance_out)
 {
@@ -49,7 +27,7 @@ void query_digest_provenance(const struct query_plan *plan, struct store_snapsho
         .events_matched = work->events_matched,
         .users_read = work->users_read,
         .users_skipped = work->users_skipped + plan->users_skipped,
-        .bytes_read = bytes_read(plan),
+        .bytes_read = work->bytes_read,
         .type_mismatches = plan->type_mismatches,
         .seconds_total = (double)(clock_monotonic_us() - work->start_us) / 1e6,
         .seconds_read = (double)work->read_us / 1e6,

@@ -16,6 +16,7 @@ struct query_work {
     uint64_t events_matched;
     uint64_t users_read;
     uint64_t users_skipped;
+    uint64_t bytes_read;
     int64_t read_us;
     int64_t match_us;
     int64_t start_us; ///< monotonic, when the question came

@@ -362,6 +362,7 @@ static void seal(const struct sessions_run *run, struct store_snapshot *snapshot
         const struct sessions_worker *worker = &run->workers[i];
         work.after_as_of += worker->after_as_of;
         work.events_read += worker->reading.rows;
+        work.bytes_read += worker->reading.bytes;
         work.events_matched += worker->total.events;
         work.users_read += worker->users;
         work.read_us += worker->reading.read_us;

@@ -172,6 +172,8 @@ static enum corong_status load_group(struct query_source *source, struct corong_
     TRY(segment_reader_read(segment->reader, segment->groups[source->group], &segment->scan,
                             source->scratch, &source->rows, error));
     source->reading->read_us += clock_monotonic_us() - start_us;
+    source->reading->bytes +=
+        segment_reader_read_size(segment->reader, segment->groups[source->group], &segment->scan);
     prepare_rows(source);
     source->user = 0;
     source->row = 0;
@@ -311,6 +313,8 @@ static enum corong_status look_load(struct query_source *source, struct query_lo
     TRY(segment_reader_read(source->segment->reader, source->segment->groups[group], selection,
                             look->scratch, &look->rows, error));
     look->group = group;
+    source->reading->bytes += segment_reader_read_size(source->segment->reader,
+                                                       source->segment->groups[group], selection);
     source->reading->read_us += clock_monotonic_us() - start_us;
     return CORONG_OK;
 }

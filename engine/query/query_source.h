@@ -9,6 +9,7 @@
 /// What a worker reads, for provenance.
 struct query_reading {
     uint64_t rows;    ///< of users that the task owns
+    uint64_t bytes;   ///< compressed
     int64_t read_us;  ///< reading and decoding
     int64_t match_us; ///< all else
 };

@@ -292,6 +292,7 @@ static void add_work(const struct stages_run *run, struct query_work *work, bool
         const struct stages_worker *worker = &run->workers[i];
         work->after_as_of += first ? worker->after_as_of : 0;
         work->events_read += worker->reading.rows;
+        work->bytes_read += worker->reading.bytes;
         work->events_matched += worker->matched;
         work->users_read += first ? worker->users : 0;
         work->read_us += worker->reading.read_us;

@@ -242,6 +242,7 @@ void query_units_add_work(const struct query_units *units, struct query_work *wo
 {
     work->after_as_of += units->after_as_of;
     work->events_read += units->reading.rows;
+    work->bytes_read += units->reading.bytes;
     work->events_matched += units->events_matched;
     work->users_read += units->users_read;
     work->users_skipped += units->users_skipped;

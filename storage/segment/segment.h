@@ -141,6 +141,11 @@ segment_reader_read(struct segment_reader *reader, uint32_t group_index,
                     const struct segment_selection *selection, struct segment_scratch *scratch,
                     struct row_group *group_out, struct corong_error *error);
 
+/// Compressed bytes of the users and the chosen columns of a group: what segment_reader_read() reads,
+/// ids left out.
+uint64_t segment_reader_read_size(const struct segment_reader *reader, uint32_t group_index,
+                                  const struct segment_selection *selection);
+
 /// One line of `corong inspect --columns`.
 struct segment_column_report {
     struct text name;

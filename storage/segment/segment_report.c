@@ -121,3 +121,24 @@ uint32_t segment_reader_report(struct segment_reader *reader, struct arena *aren
     }
     return schema->column_count + EXTRA_COUNT;
 }
+
+static uint64_t array_size(const struct segment_footer *footer, const struct segment_array *array)
+{
+    return array->kind == SEGMENT_ARRAY_BLOCK ? footer->blocks[array->block].size : 0;
+}
+
+uint64_t segment_reader_read_size(const struct segment_reader *reader, uint32_t group_index,
+                                  const struct segment_selection *selection)
+{
+    const struct segment_footer *footer = &reader->footer;
+    uint64_t size = 0;
+    for (unsigned part = 0; part < SEGMENT_PART_COUNT; part++) {
+        size += array_size(footer, &footer->groups[group_index].parts[part]);
+    }
+    for (uint32_t column = 0; column < footer->schema.column_count; column++) {
+        if (segment_selected(selection, column)) {
+            size += array_size(footer, segment_footer_array(footer, group_index, column));
+        }
+    }
+    return size;
+}

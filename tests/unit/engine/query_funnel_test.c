@@ -502,6 +502,56 @@ Test(query_funnel, digest_does_not_depend_on_the_layout)
     check_layouts(&query, 5, true);
 }
 
+/// Distinct instants and steps that share names: one segment takes the bitmap kernel, several
+/// segments the exact matcher.
+static void check_kernels(const struct query_funnel *query, uint64_t seed)
+{
+    char digest[33] = {0};
+    for (uint32_t segments = 1; segments <= 4; segments += 3) {
+        struct event_builder *builder = builder_with_country();
+        uint64_t random = seed;
+        for (int i = 0; i < 600; i++) {
+            static const char *const kinds[] = {"view", "cart", "order", "help"};
+            char user[16];
+            snprintf(user, sizeof(user), "u%u", (unsigned)(next_random(&random) % 30));
+            add(builder, user, i * 3 * SECOND, kinds[next_random(&random) % 4], "DE");
+        }
+        event_builder_deal(builder, segments, seed);
+        struct answer answer;
+        ask(builder, query, &answer);
+        if (segments == 1) {
+            memcpy(digest, answer.result.provenance.result_digest, sizeof(digest));
+        }
+        cr_assert_str_eq(digest, answer.result.provenance.result_digest, "seed %lu",
+                         (unsigned long)seed);
+        arena_deinit(&answer.arena);
+        event_builder_destroy(builder);
+    }
+}
+
+Test(query_funnel, bitmap_kernel_equals_the_exact_matcher)
+{
+    struct text mixed[] = {names[0], names[1], names[2], names[0]};
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        struct stage shared[4];
+        for (uint32_t k = 0; k < 4; k++) {
+            // Each step takes one or two names, so that one event may fill several steps.
+            shared[k] = (struct stage){.name = names[k % 3],
+                                       .events = &mixed[(seed + k) % 3],
+                                       .event_count = 1 + (uint32_t)((seed >> (k % 3)) & 1)};
+        }
+        struct query_funnel query = shop();
+        query.funnel.steps = shared;
+        query.funnel.step_count = 2 + (uint32_t)(seed % 3);
+        query.funnel.window_us = (int64_t)(seed * seed * 20) * SECOND;
+        query.funnel.attempts = seed % 4 == 0 ? FUNNEL_ATTEMPTS_FIRST : FUNNEL_ATTEMPTS_BEST;
+        if (seed % 2 == 0) {
+            query.range = (struct query_range){BASE + 300 * SECOND, BASE + 1200 * SECOND};
+        }
+        check_kernels(&query, seed);
+    }
+}
+
 Test(query_funnel, slices_and_other_sum_to_the_total)
 {
     struct event_builder *builder = builder_with_country();
