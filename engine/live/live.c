@@ -456,6 +456,13 @@ void live_take(struct live *live, const struct live_batch *batch)
     }
 }
 
+static void forget(void *codes, size_t size)
+{
+    if (size > 0) {
+        memset(codes, 0xff, size);
+    }
+}
+
 void live_before_flush(struct live *live, const struct live_rows *rows)
 {
     struct code_cache *cache = &live->cache;
@@ -463,9 +470,9 @@ void live_before_flush(struct live *live, const struct live_rows *rows)
         return;
     }
     live_recent_before_flush(&live->recent, rows);
-    memset(cache->name_steps, 0xff,
+    forget(cache->name_steps,
            (size_t)cache->name_capacity * live->followed_count * sizeof(uint32_t));
     for (uint32_t i = 0; i < live->followed_count; i++) {
-        memset(cache->slices[i], 0xff, cache->slice_capacities[i] * sizeof(uint16_t));
+        forget(cache->slices[i], cache->slice_capacities[i] * sizeof(uint16_t));
     }
 }

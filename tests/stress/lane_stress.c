@@ -76,7 +76,7 @@ static uintptr_t pop_waiting(struct rig *rig)
 
 static void run(uint64_t capacity, uint64_t first_index, uint32_t one_of, uint64_t seed)
 {
-    struct rig rig = {.count = test_scaled(20000), .seed = seed, .delay = one_of};
+    struct rig rig = {.count = test_scaled(6000), .seed = seed, .delay = one_of};
     lane_init(&rig.lane, capacity, first_index);
     parker_init(&rig.producer);
     parker_init(&rig.consumer);
@@ -107,6 +107,6 @@ int main(void)
             run(capacity, UINT64_MAX - 1000, one_of, seed + runs++);
         }
     }
-    printf("lane_stress: %lu runs of %lu words, seed %lu\n", runs, test_scaled(20000), seed);
+    printf("lane_stress: %lu runs of %lu words, seed %lu\n", runs, test_scaled(6000), seed);
     return 0;
 }

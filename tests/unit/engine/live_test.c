@@ -290,7 +290,7 @@ static void live_equals_query(uint64_t seed)
 Test(live, equals_the_matcher_on_input_in_time_order)
 {
     uint64_t seed = test_random_seed();
-    uint64_t runs = test_scaled(25);
+    uint64_t runs = test_scaled(12);
     for (uint64_t run = 0; run < runs; run++) {
         live_equals_query(seed + run);
     }
