@@ -23,3 +23,4 @@ printf 'a,b\n1,2\n' > x.csv
 try corong replay x.csv
 try corong inspect --format csv
 try corong verify --store nowhere
+try corong compact --store nowhere

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/corong/compaction.h"
 #include "tools/corong/console.h"
+#include "tools/corong/question.h"
 #include "tools/corong/settings.h"
 
 static enum exit_code compact(const struct options *options, struct store *store)
@@ -39,6 +40,9 @@ enum exit_code cmd_compact(const struct options *options)
     struct store *store;
     struct store_options store_options = {0};
     if (settings_load(options, &config, &error) != CORONG_OK) {
+        return console_fail(&error);
+    }
+    if (question_require_store(&config, &error) != CORONG_OK) {
         return console_fail(&error);
     }
     if (store_open(&store, settings_store(&config), &store_options, &error) != CORONG_OK) {

@@ -224,6 +224,17 @@ static void hint(const struct replay *replay)
                  usual ? "" : directory);
 }
 
+/// Standard input cannot be read twice, so nothing can continue it.
+static bool reads_standard_input(const struct options *options)
+{
+    for (uint32_t index = 0; index < options->operand_count; index++) {
+        if (text_equal(options->operands[index], TEXT_LITERAL("-"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /// The store is open and the ingest made.
 static enum exit_code run_and_report(struct replay *replay)
 {
@@ -237,7 +248,8 @@ static enum exit_code run_and_report(struct replay *replay)
     note_pending(replay);
     enum exit_code code = print_books(replay);
     if (stopped && !options_given(replay->options, OPTION_FOLLOW)) {
-        console_note("stopped; the same command continues");
+        console_note(reads_standard_input(replay->options) ? "stopped; what was read is stored"
+                                                           : "stopped; the same command continues");
         return EXIT_FAILED;
     }
     ingest_destroy(replay->ingest);

@@ -41,6 +41,9 @@ enum exit_code cmd_verify(const struct options *options)
     if (settings_load(options, &config, &error) != CORONG_OK) {
         return console_fail(&error);
     }
+    if (question_require_store(&config, &error) != CORONG_OK) {
+        return console_fail(&error);
+    }
     enum corong_status status = store_verify(settings_store(&config), note_fault, &faults, &error);
     if (status == CORONG_OK) {
         text_buffer_append_string(&faults.text, "sound");

@@ -9,16 +9,22 @@
 
 #define LISTED_NAME_COUNT 12u
 
+enum corong_status question_require_store(const struct config *config, struct corong_error *error)
+{
+    const char *directory = settings_store(config);
+    if (access(directory, F_OK) == 0) {
+        return CORONG_OK;
+    }
+    return error_set(error, CORONG_NOT_FOUND,
+                     "there is no store '%s'; 'corong replay --store %s PATH' makes one", directory,
+                     directory);
+}
+
 enum corong_status question_open(const struct config *config, struct store_snapshot **snapshot_out,
                                  struct corong_error *error)
 {
-    const char *directory = settings_store(config);
-    if (access(directory, F_OK) != 0) {
-        return error_set(error, CORONG_NOT_FOUND,
-                         "there is no store '%s'; 'corong replay --store %s PATH' makes one",
-                         directory, directory);
-    }
-    return store_snapshot_open(snapshot_out, directory, error);
+    TRY(question_require_store(config, error));
+    return store_snapshot_open(snapshot_out, settings_store(config), error);
 }
 
 static int compare_texts(const void *left, const void *right)

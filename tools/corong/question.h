@@ -6,7 +6,10 @@
 #include "tools/config/config.h"
 #include "tools/corong/verbs.h"
 
-/// Opens the store that flags and file name; CORONG_NOT_FOUND explains how to make one.
+/// CORONG_NOT_FOUND where there is no store; the message explains how to make one.
+CORONG_MUST_CHECK enum corong_status question_require_store(const struct config *config,
+                                                            struct corong_error *error);
+/// Opens the store that flags and file name.
 CORONG_MUST_CHECK enum corong_status question_open(const struct config *config,
                                                    struct store_snapshot **snapshot_out,
                                                    struct corong_error *error);
