@@ -77,8 +77,9 @@ CORONG_MUST_CHECK enum corong_status segment_reader_open(struct segment_reader *
                                                          const char *directory,
                                                          const struct segment_meta *meta,
                                                          struct corong_error *error);
-/// As segment_reader_open() where no manifest describes the segment: the file's own footer is believed
-/// once its checksums agree. For repair, inspection and tests; `segment_reader_meta` gives what it says.
+/// As segment_reader_open() where no manifest describes the segment: the file's own footer is
+/// believed once its checksums agree. For repair, inspection and tests; `segment_reader_meta` gives
+/// what it says.
 CORONG_MUST_CHECK enum corong_status segment_reader_open_bare(struct segment_reader **reader_out,
                                                               const char *directory,
                                                               const uint8_t *uuid,
@@ -141,8 +142,8 @@ segment_reader_read(struct segment_reader *reader, uint32_t group_index,
                     const struct segment_selection *selection, struct segment_scratch *scratch,
                     struct row_group *group_out, struct corong_error *error);
 
-/// Compressed bytes of the users and the chosen columns of a group: what segment_reader_read() reads,
-/// ids left out.
+/// Compressed bytes of the users and the chosen columns of a group: what segment_reader_read()
+/// reads, ids left out.
 uint64_t segment_reader_read_size(const struct segment_reader *reader, uint32_t group_index,
                                   const struct segment_selection *selection);
 
