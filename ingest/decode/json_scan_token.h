@@ -69,8 +69,9 @@ static const char *scan_escape(struct json_scanner *scanner, const char *at)
         return scan_fault(scanner, at, REJECT_NOT_JSON);
     }
     if (*at != 'u') {
-        return memchr("\"\\/bfnrt", *at, 8) != NULL ? at + 1
-                                                    : scan_fault(scanner, at, REJECT_NOT_JSON);
+        static const char letters[8] = {'"', '\\', '/', 'b', 'f', 'n', 'r', 't'};
+        bool known = memchr(letters, *at, sizeof(letters)) != NULL;
+        return known ? at + 1 : scan_fault(scanner, at, REJECT_NOT_JSON);
     }
     for (int digit = 0; digit < 4; digit++) {
         at++;

@@ -99,7 +99,7 @@ static enum corong_status parse_time(const struct mapping_yaml *yaml, const yaml
         rule->unit = (enum timestamp_unit)unit_index;
     }
     if (zone != NULL) {
-        struct text name;
+        struct text name = TEXT_MISSING;
         TRY(mapping_yaml_string(yaml, zone, "zone", &name));
         if (zone_load(&rule->zone, yaml->arena, name, yaml->error) != CORONG_OK) {
             struct corong_error *error = yaml->error;
@@ -120,7 +120,7 @@ static enum corong_status parse_max_time(const struct mapping_yaml *yaml, const 
     }
     struct timestamp_rule rule = {TIMESTAMP_AUTO, mapping->time_rule.zone};
     bool floored;
-    struct text text;
+    struct text text = TEXT_MISSING;
     TRY(mapping_yaml_string(yaml, node, "max_time", &text));
     if (timestamp_parse(&rule, text, &mapping->max_time_us, &floored) != REJECT_NONE) {
         return mapping_yaml_error(
@@ -182,8 +182,8 @@ static enum corong_status parse_names(const struct mapping_yaml *yaml, const yam
     }
     mapping->renames = renames;
     for (; pair < node->data.mapping.pairs.top; pair++) {
-        struct text from;
-        struct text to;
+        struct text from = TEXT_MISSING;
+        struct text to = TEXT_MISSING;
         TRY(mapping_yaml_string(yaml, mapping_yaml_node(yaml, pair->key), "names", &from));
         uint32_t index = rename_index(mapping, from);
         const yaml_node_t *value = mapping_yaml_node(yaml, pair->value);
@@ -279,7 +279,7 @@ static enum corong_status parse_attributes(const struct mapping_yaml *yaml, cons
     for (; pair < node->data.mapping.pairs.top; pair++) {
         const yaml_node_t *key = mapping_yaml_node(yaml, pair->key);
         const yaml_node_t *value = mapping_yaml_node(yaml, pair->value);
-        struct text name;
+        struct text name = TEXT_MISSING;
         TRY(mapping_yaml_string(yaml, key, "attribute", &name));
         TRY(check_attribute_name(yaml, key, name));
         uint32_t index = attribute_index(mapping, name);
@@ -306,7 +306,10 @@ static enum corong_status parse_unroll(const struct mapping_yaml *yaml, const ya
     if (source.path_count > 1) {
         return mapping_yaml_error(yaml, node, "unroll: one path was expected");
     }
-    mapping->unroll = source.path_count == 0 ? (struct mapping_path){0} : source.paths[0];
+    mapping->unroll = (struct mapping_path){0};
+    if (source.path_count == 1) {
+        mapping->unroll = source.paths[0];
+    }
     return CORONG_OK;
 }
 

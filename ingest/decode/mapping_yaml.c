@@ -14,13 +14,18 @@ void mapping_yaml_init(struct mapping_yaml *yaml, struct arena *arena, yaml_docu
                                   arena_allocate_zeroed(arena, node_count + 1, 1)};
 }
 
+static void format_message(char *message, size_t size, const char *format, va_list arguments)
+{
+    vsnprintf(message, size, format, arguments);
+}
+
 enum corong_status mapping_yaml_error(const struct mapping_yaml *yaml, const yaml_node_t *node,
                                       const char *format, ...)
 {
     char message[512];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(message, sizeof(message), format, arguments);
+    format_message(message, sizeof(message), format, arguments);
     va_end(arguments);
     return error_set(yaml->error, CORONG_INVALID, "%s:%zu:%zu: %s", yaml->file,
                      node->start_mark.line + 1, node->start_mark.column + 1, message);

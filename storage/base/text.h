@@ -26,7 +26,7 @@ static inline struct text text_from(const char *string)
 static inline bool text_equal(struct text left, struct text right)
 {
     return left.size == right.size && (left.bytes == NULL) == (right.bytes == NULL) &&
-           (left.size == 0 || memcmp(left.bytes, right.bytes, left.size) == 0);
+           (left.bytes == NULL || memcmp(left.bytes, right.bytes, left.size) == 0);
 }
 
 /// Byte order, a prefix first. Negative, 0 or positive like memcmp.
