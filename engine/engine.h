@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The engine: events in, sessions and live funnels in memory, sorted segments out, committed together
-/// with the positions of the sources they came from. THREADS.md has the picture.
+/// The engine: events in, sessions and live funnels in memory, sorted segments out, committed
+/// together with the positions of the sources they came from. THREADS.md has the picture.
 ///
-/// Roles: each ingest thread owns one `engine_producer`; each shard thread alone owns its users; the
-/// committer thread owns the store. An event crosses threads once, in a batch, through a bounded
-/// single-producer single-consumer ring; no lock and no allocation per event on that path.
+/// Roles: each ingest thread owns one `engine_producer`; each shard thread alone owns its users;
+/// the committer thread owns the store. An event crosses threads once, in a batch, through a
+/// bounded single-producer single-consumer ring; no lock and no allocation per event on that path.
 /// Ownership: the caller keeps store, schema and definitions alive until engine_close().
 #pragma once
 
@@ -20,22 +20,22 @@
 #define ENGINE_PRODUCER_COUNT_MAX 64u
 
 struct engine_options {
-    struct store *store;                 ///< open for writing; the engine's committer uses it
-    const struct schema *schema;         ///< store_schema() after the mapping added its attributes
+    struct store *store;         ///< open for writing; the engine's committer uses it
+    const struct schema *schema; ///< store_schema() after the mapping added its attributes
     const struct definitions *definitions; ///< stages and funnels to follow live; may be NULL
-    uint32_t shard_count;                ///< 0: one per core, at most ENGINE_SHARD_COUNT_MAX
-    uint32_t producer_count;             ///< how many engine_producer_open() will come
-    uint64_t memory_limit_bytes;         ///< for rings, tails and live users together
-    int64_t commit_interval_us;          ///< at least this often while events arrive; 0 means 5 s
-    int64_t session_timeout_us;          ///< 0 means 30 minutes
-    int zstd_level;                      ///< 0 means 1
+    uint32_t shard_count;                  ///< 0: one per core, at most ENGINE_SHARD_COUNT_MAX
+    uint32_t producer_count;               ///< how many engine_producer_open() will come
+    uint64_t memory_limit_bytes;           ///< for rings, tails and live users together
+    int64_t commit_interval_us;            ///< at least this often while events arrive; 0 means 5 s
+    int64_t session_timeout_us;            ///< 0 means 30 minutes
+    int zstd_level;                        ///< 0 means 1
 };
 
 struct engine;
 struct engine_producer;
 
-/// Starts shard threads and the committer. Fails (CORONG_NO_MEMORY) where the limit is too small for the
-/// fixed parts, and says how much is needed.
+/// Starts shard threads and the committer. Fails (CORONG_NO_MEMORY) where the limit is too small
+/// for the fixed parts, and says how much is needed.
 CORONG_MUST_CHECK enum corong_status engine_open(struct engine **engine_out,
                                                  const struct engine_options *options,
                                                  struct corong_error *error);
@@ -43,12 +43,12 @@ CORONG_MUST_CHECK enum corong_status engine_open(struct engine **engine_out,
 /// Makes the calling thread's hand-in. Thread: ingest.
 struct engine_producer *engine_producer_open(struct engine *engine);
 
-/// Copies one event into the batch of its user's shard. Blocks (never drops) while that shard's ring is
-/// full. Thread: the producer's.
+/// Copies one event into the batch of its user's shard. Blocks (never drops) while that shard's
+/// ring is full. Thread: the producer's.
 void engine_push(struct engine_producer *producer, const struct event *event);
 
-/// True once per requested barrier: the thread must then call engine_barrier() between two messages.
-/// One relaxed load; call it after every message. Thread: the producer's.
+/// True once per requested barrier: the thread must then call engine_barrier() between two
+/// messages. One relaxed load; call it after every message. Thread: the producer's.
 bool engine_barrier_wanted(struct engine_producer *producer);
 
 /// What a producer has read so far, at a barrier. Borrowed during the call; `positions` carry
@@ -59,18 +59,19 @@ struct engine_cut {
     struct text dead_letters; ///< framed bytes collected since the last barrier
 };
 
-/// Hands over partial batches and a marker in every ring: everything pushed before belongs to this cut.
-/// Thread: the producer's.
+/// Hands over partial batches and a marker in every ring: everything pushed before belongs to this
+/// cut. Thread: the producer's.
 void engine_barrier(struct engine_producer *producer, const struct engine_cut *cut);
 
-/// Last call of a producer: a final barrier that holds for all later commits. Thread: the producer's.
+/// Last call of a producer: a final barrier that holds for all later commits. Thread: the
+/// producer's.
 void engine_producer_close(struct engine_producer *producer, const struct engine_cut *cut);
 
 /// Asks for a commit now, without waiting. Any thread.
 void engine_request_commit(struct engine *engine);
 
-/// Waits until every producer has closed and everything is committed, stops the threads and returns the
-/// first error of any of them. Thread: main.
+/// Waits until every producer has closed and everything is committed, stops the threads and returns
+/// the first error of any of them. Thread: main.
 CORONG_MUST_CHECK enum corong_status engine_drain(struct engine *engine,
                                                   struct corong_error *error);
 
@@ -82,7 +83,7 @@ void engine_close(struct engine *engine);
 
 /// One funnel's live counts. Levels beyond the funnel's step count are 0.
 struct engine_live_slice {
-    struct text value;                  ///< attribute value, or missing for `(none)`; in `arena`
+    struct text value; ///< attribute value, or missing for `(none)`; in `arena`
     uint64_t reached[FUNNEL_STEP_COUNT_MAX];
 };
 struct engine_live_funnel {
@@ -90,14 +91,14 @@ struct engine_live_funnel {
     uint32_t step_count;
     uint64_t reached[FUNNEL_STEP_COUNT_MAX]; ///< all slices together
     uint32_t slice_count;
-    struct engine_live_slice *slices;   ///< only where the funnel has a live slice attribute
+    struct engine_live_slice *slices; ///< only where the funnel has a live slice attribute
 };
 struct engine_live_view {
-    uint64_t events;          ///< routed to shards since the engine opened
-    uint64_t users;           ///< live users in memory
+    uint64_t events; ///< routed to shards since the engine opened
+    uint64_t users;  ///< live users in memory
     uint64_t users_evicted;
-    uint64_t pending;         ///< users whose live answer waits for a recomputation from the store
-    uint64_t sessions;        ///< started, as far as arrival order was time order
+    uint64_t pending;  ///< users whose live answer waits for a recomputation from the store
+    uint64_t sessions; ///< started, as far as arrival order was time order
     uint64_t commits;
     uint64_t rows_committed;
     uint64_t live_state_bytes; ///< of the live users' table, slack included
@@ -107,4 +108,5 @@ struct engine_live_view {
 };
 
 /// Reads the counters of all shards without stopping one. Memory: `arena`. Any thread.
-void engine_live_read(struct engine *engine, struct arena *arena, struct engine_live_view *view_out);
+void engine_live_read(struct engine *engine, struct arena *arena,
+                      struct engine_live_view *view_out);
