@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/shard/symbol_table.h"
+
+#include "storage/base/memory.h"
+#include "tests/support/test_random.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct hash_secret secret = {{1, 2, 3}};
+
+static uint32_t resolve(struct symbol_table *table, struct text text)
+{
+    uint32_t code;
+    symbol_table_resolve(table, &text, 1, &code);
+    return code;
+}
+
+Test(symbol_table, tells_empty_missing_and_prefixes_apart)
+{
+    struct symbol_table table;
+    symbol_table_init(&table, &secret);
+    char long_text[64];
+    memset(long_text, 'a', sizeof(long_text));
+    uint32_t empty = resolve(&table, TEXT_LITERAL(""));
+    cr_assert_eq(resolve(&table, TEXT_MISSING), COLUMN_CODE_MISSING);
+    cr_assert_not_null(symbol_table_text(&table, empty).bytes);
+    // Sizes around the 16 bytes that are kept in the slot, and a NUL that padding could hide.
+    for (uint32_t size = 1; size <= sizeof(long_text); size++) {
+        cr_assert_eq(resolve(&table, (struct text){long_text, size}), size);
+    }
+    cr_assert_eq(resolve(&table, (struct text){"a\0", 2}), 65);
+    for (uint32_t size = 1; size <= sizeof(long_text); size++) {
+        cr_assert_eq(resolve(&table, (struct text){long_text, size}), size);
+    }
+    cr_assert_eq(table.count, 66);
+    symbol_table_deinit(&table);
+}
+
+Test(symbol_table, gives_codes_by_first_appearance_and_ranks_by_bytes)
+{
+    struct test_random random = test_random_start(test_random_seed());
+    struct symbol_table table;
+    symbol_table_init(&table, &secret);
+    for (uint32_t round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < 20000; i++) {
+            char bytes[48];
+            int size = snprintf(bytes, sizeof(bytes), "/page/%u/%u", test_random_below(&random, 90),
+                                test_random_below(&random, 90));
+            struct text text = {bytes, (size_t)size};
+            uint32_t known = table.count;
+            uint32_t code = resolve(&table, text);
+            cr_assert_leq(code, known);
+            cr_assert(text_equal(symbol_table_text(&table, code), text));
+        }
+        uint32_t *order = memory_allocate(table.count * sizeof(uint32_t));
+        uint32_t *ranks = memory_allocate(table.count * sizeof(uint32_t));
+        symbol_table_rank(&table, order, ranks);
+        for (uint32_t rank = 0; rank < table.count; rank++) {
+            cr_assert_eq(ranks[order[rank]], rank);
+            if (rank > 0) {
+                cr_assert_lt(text_compare(symbol_table_text(&table, order[rank - 1]),
+                                          symbol_table_text(&table, order[rank])),
+                             0);
+            }
+        }
+        memory_free(order);
+        memory_free(ranks);
+        symbol_table_reset(&table);
+        cr_assert_eq(table.count, 0);
+    }
+    symbol_table_deinit(&table);
+}
