@@ -107,6 +107,7 @@ static void append_columns(struct text_buffer *out, const struct segment_footer 
         text_buffer_append_sized(out, footer->schema.columns[column].name);
         if (footer->schema.columns[column].type == COLUMN_STRING) {
             append_strings(out, &footer->dictionaries[column]);
+            text_buffer_append_u32(out, footer->rank_blocks[column]);
         }
     }
     text_buffer_append_u8(out, (uint8_t)footer->name_bit_count);
@@ -195,9 +196,11 @@ static enum corong_status parse_schema(struct byte_cursor *cursor, struct arena 
     schema->columns = arena_allocate_zeroed(arena, schema->column_count, sizeof(*schema->columns));
     footer->dictionaries =
         arena_allocate_zeroed(arena, schema->column_count, sizeof(*footer->dictionaries));
+    footer->rank_blocks = arena_allocate(arena, schema->column_count * sizeof(uint32_t));
     for (uint32_t column = 0; column < schema->column_count; column++) {
         enum column_type type = byte_cursor_u8(cursor);
         schema->columns[column].type = type;
+        footer->rank_blocks[column] = SEGMENT_NO_RANKS;
         schema->columns[column].name = byte_cursor_text(cursor);
         if (cursor->failed || type < COLUMN_STRING || type > COLUMN_BOOLEAN) {
             return corrupt(error, "column");
@@ -207,6 +210,7 @@ static enum corong_status parse_schema(struct byte_cursor *cursor, struct arena 
         }
         if (type == COLUMN_STRING) {
             footer->dictionaries[column] = take_strings(cursor);
+            footer->rank_blocks[column] = byte_cursor_u32(cursor);
         }
     }
     return CORONG_OK;
@@ -371,6 +375,11 @@ static enum corong_status check_references(const struct segment_footer *footer,
         if (!strings_fit(strings, footer->block_count) ||
             strings->count > strings->size_bytes + 1) {
             return corrupt(error, "dictionary");
+        }
+        uint32_t ranks = footer->rank_blocks[column];
+        if (ranks != SEGMENT_NO_RANKS &&
+            (ranks >= footer->block_count || strings->count > ENCODING_COUNT_MAX)) {
+            return corrupt(error, "ranks of a dictionary");
         }
     }
     for (uint32_t group = 0; group < footer->group_count; group++) {

@@ -26,6 +26,7 @@
 #define SEGMENT_NAME_BIT_COUNT 63u ///< the 64th bit stands for all other names
 #define SEGMENT_NAME_BIT_OTHER 63u
 #define SEGMENT_PATH_SIZE 4096u
+#define SEGMENT_NO_RANKS UINT32_MAX
 
 /// Arrays of a group that are not columns.
 enum segment_part {
@@ -39,6 +40,7 @@ enum segment_part {
 
 /// What a block belongs to, as its header says: a column index, or one of these.
 enum segment_owner {
+    SEGMENT_OWNER_RANKS = 0x2000,            ///< + column index
     SEGMENT_OWNER_DICTIONARY_SIZES = 0x4000, ///< + column index
     SEGMENT_OWNER_DICTIONARY_BYTES = 0x6000, ///< + column index
     SEGMENT_OWNER_PART = 0x8000,             ///< + enum segment_part
@@ -88,6 +90,8 @@ struct segment_footer {
     struct segment_meta meta; ///< but size_bytes and footer_hash, which the trailer gives
     struct schema schema;
     struct segment_strings *dictionaries; ///< one per column; empty for other types than STRING
+    uint32_t *rank_blocks;                ///< one per column: where the codes of the ranks are,
+                                          ///< or SEGMENT_NO_RANKS
     uint32_t name_bit_count;
     uint32_t name_codes[SEGMENT_NAME_BIT_COUNT]; ///< the name code of each bit
     uint32_t group_count;
@@ -155,6 +159,13 @@ CORONG_MUST_CHECK enum corong_status segment_footer_parse(const uint8_t *bytes, 
                                                           struct segment_footer *footer,
                                                           struct corong_error *error);
 
+/// Reads a written file again and compares every hash with what was meant. `buffer` is overwritten.
+CORONG_MUST_CHECK enum corong_status segment_read_back(int descriptor,
+                                                       const struct segment_footer *footer,
+                                                       const struct segment_trailer *trailer,
+                                                       struct text_buffer *buffer,
+                                                       struct corong_error *error);
+
 /// How the values of a block become encoded ones and back: u = (value - base) / 10^exponent, plus 1
 /// with 0 for missing where a row is missing.
 struct segment_transform {
@@ -185,14 +196,27 @@ void segment_integers_restore(const struct segment_transform *transform, bool nu
 bool segment_codes_within(const uint32_t *codes, uint32_t count, uint32_t limit,
                           bool missing_allowed);
 
+/// Rank of each code by how often it occurs in `codes`, or NULL where ranks do not pay. Free with
+/// memory_free().
+uint32_t *segment_ranks_make(const uint32_t *codes, uint32_t count, uint32_t entry_count);
+/// Prepared codes to prepared ranks, in place.
+void segment_ranks_apply(const uint32_t *ranks, bool nullable, uint64_t *encoded, uint32_t count);
+struct segment_reader;
+/// Restored ranks, all below the dictionary's count or missing, to codes. Thread: any.
+CORONG_MUST_CHECK enum corong_status segment_ranks_restore(struct segment_reader *reader,
+                                                           uint32_t column, uint32_t *codes,
+                                                           uint32_t count,
+                                                           struct corong_error *error);
+
 struct segment_reader {
     struct arena arena;
     char *path;
     const uint8_t *bytes; ///< the mapped file
     size_t size;
     struct segment_footer footer;
-    pthread_mutex_t mutex;           ///< guards the dictionaries
+    pthread_mutex_t mutex;           ///< held while dictionaries or ranked_codes are decoded
     struct dictionary *dictionaries; ///< offsets NULL until decoded
+    uint32_t **ranked_codes;         ///< per column, NULL until decoded
 };
 
 struct segment_buffer {
@@ -246,7 +270,7 @@ CORONG_MUST_CHECK enum corong_status segment_array_open(const struct segment_rea
 
 /// Decodes one column of a group whose users were read into `scratch`; the values are in
 /// scratch->values[column] then.
-CORONG_MUST_CHECK enum corong_status segment_column_read(const struct segment_reader *reader,
+CORONG_MUST_CHECK enum corong_status segment_column_read(struct segment_reader *reader,
                                                          uint32_t group_index, uint32_t column,
                                                          struct segment_scratch *scratch,
                                                          const struct row_group *group,

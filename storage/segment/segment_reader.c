@@ -79,8 +79,11 @@ static enum corong_status open_file(struct segment_reader *reader, const char *d
         return error_set(error, CORONG_CORRUPT,
                          "segment '%s' is not the one that the manifest describes", reader->path);
     }
-    reader->dictionaries = arena_allocate_zeroed(&reader->arena, reader->footer.schema.column_count,
-                                                 sizeof(*reader->dictionaries));
+    uint32_t columns = reader->footer.schema.column_count;
+    reader->ranked_codes =
+        arena_allocate_zeroed(&reader->arena, columns, sizeof(*reader->ranked_codes));
+    reader->dictionaries =
+        arena_allocate_zeroed(&reader->arena, columns, sizeof(*reader->dictionaries));
     return CORONG_OK;
 }
 
@@ -121,6 +124,7 @@ void segment_reader_close(struct segment_reader *reader)
          reader->dictionaries != NULL && column < reader->footer.schema.column_count; column++) {
         memory_free((void *)reader->dictionaries[column].offsets);
         memory_free((void *)reader->dictionaries[column].bytes);
+        memory_free(reader->ranked_codes[column]);
     }
     if (reader->bytes != NULL) {
         munmap((void *)reader->bytes, reader->size);
@@ -379,7 +383,7 @@ static enum corong_status read_users(const struct segment_reader *reader,
     return CORONG_OK;
 }
 
-static enum corong_status read_codes(const struct segment_reader *reader, uint32_t column,
+static enum corong_status read_codes(struct segment_reader *reader, uint32_t column,
                                      const struct segment_array *array,
                                      struct segment_scratch *scratch, const struct row_group *group,
                                      uint32_t *codes, struct corong_error *error)
@@ -405,7 +409,7 @@ static enum corong_status read_codes(const struct segment_reader *reader, uint32
                               column != COLUMN_NAME)) {
         return segment_block_error(reader, array->block, "a code past the dictionary", error);
     }
-    return CORONG_OK;
+    return segment_ranks_restore(reader, column, codes, count, error);
 }
 
 static enum corong_status read_integers(const struct segment_reader *reader, uint32_t column,
@@ -447,7 +451,7 @@ static bool column_exists(const struct segment_reader *reader, uint32_t column)
     return false;
 }
 
-enum corong_status segment_column_read(const struct segment_reader *reader, uint32_t group_index,
+enum corong_status segment_column_read(struct segment_reader *reader, uint32_t group_index,
                                        uint32_t column, struct segment_scratch *scratch,
                                        const struct row_group *group, struct corong_error *error)
 {

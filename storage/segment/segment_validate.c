@@ -52,6 +52,9 @@ static void use_all(const struct segment_footer *footer, uint8_t *uses)
 {
     for (uint32_t column = 0; column < footer->schema.column_count; column++) {
         use_strings(uses, &footer->dictionaries[column]);
+        if (footer->rank_blocks[column] != SEGMENT_NO_RANKS) {
+            use_block(uses, footer->rank_blocks[column]);
+        }
     }
     for (uint32_t group = 0; group < footer->group_count; group++) {
         use_strings(uses, &footer->groups[group].ids);

@@ -29,8 +29,10 @@ struct segment_writer {
     uint32_t work_capacity;
     struct choice column_choices[SCHEMA_COLUMN_COUNT_MAX];
     struct choice part_choices[SEGMENT_PART_COUNT + 1];
-    uint8_t *name_bits;    ///< bit of each name code, or NAME_BIT_NONE
-    uint32_t *name_counts; ///< of the group at hand
+    uint8_t *name_bits;                       ///< bit of each name code, or NAME_BIT_NONE
+    uint32_t *name_counts;                    ///< of the group at hand
+    uint32_t *ranks[SCHEMA_COLUMN_COUNT_MAX]; ///< by code, made from the first group with values
+    bool ranks_made[SCHEMA_COLUMN_COUNT_MAX];
 };
 
 #define NAME_BIT_NONE UINT8_MAX
@@ -48,6 +50,15 @@ static void copy_schema(struct segment_writer *writer, const struct schema *sche
     }
     writer->footer.dictionaries = arena_allocate_zeroed(&writer->arena, schema->column_count,
                                                         sizeof(*writer->footer.dictionaries));
+}
+
+static void init_ranks(struct segment_writer *writer)
+{
+    uint32_t count = writer->footer.schema.column_count;
+    writer->footer.rank_blocks = arena_allocate(&writer->arena, count * sizeof(uint32_t));
+    for (uint32_t column = 0; column < count; column++) {
+        writer->footer.rank_blocks[column] = SEGMENT_NO_RANKS;
+    }
 }
 
 static void init_names(struct segment_writer *writer)
@@ -84,6 +95,7 @@ enum corong_status segment_writer_create(struct segment_writer **writer_out,
     writer->offset = SEGMENT_HEADER_SIZE;
     copy_schema(writer, options->schema);
     init_names(writer);
+    init_ranks(writer);
     uint8_t header[SEGMENT_HEADER_SIZE];
     segment_header_build(header, options->uuid);
     status = file_write_all(writer->descriptor, header, sizeof(header), error);
@@ -113,6 +125,9 @@ void segment_writer_destroy(struct segment_writer *writer)
     memory_free(writer->footer.arrays);
     memory_free(writer->footer.blocks);
     memory_free(writer->work);
+    for (uint32_t column = 0; column < SCHEMA_COLUMN_COUNT_MAX; column++) {
+        memory_free(writer->ranks[column]);
+    }
     arena_deinit(&writer->arena);
     memory_free(writer);
 }
@@ -266,6 +281,19 @@ static enum corong_status write_strings(struct segment_writer *writer, uint32_t 
     return write_string_bytes(writer, bytes_owner, strings->bytes, size, error);
 }
 
+static void rank_codes(struct segment_writer *writer, uint32_t column, const uint32_t *codes,
+                       bool nullable, uint64_t *encoded, uint32_t count)
+{
+    if (!writer->ranks_made[column]) {
+        writer->ranks_made[column] = true;
+        writer->ranks[column] =
+            segment_ranks_make(codes, count, writer->dictionaries[column].count);
+    }
+    if (writer->ranks[column] != NULL) {
+        segment_ranks_apply(writer->ranks[column], nullable, encoded, count);
+    }
+}
+
 static enum corong_status write_column(struct segment_writer *writer, uint32_t column,
                                        const struct row_group *group,
                                        const struct encoding_users *users,
@@ -279,6 +307,9 @@ static enum corong_status write_column(struct segment_writer *writer, uint32_t c
         *array = segment_codes_prepare(values->codes, group->row_count, &transform, work);
         ASSERT(array->kind == SEGMENT_ARRAY_MISSING ||
                array->maximum < writer->dictionaries[column].count);
+        if (array->kind == SEGMENT_ARRAY_BLOCK) {
+            rank_codes(writer, column, values->codes, transform.nullable, work, group->row_count);
+        }
     } else {
         *array = segment_integers_prepare(values->integers, group->row_count, type == COLUMN_NUMBER,
                                           &transform, work);
@@ -472,6 +503,25 @@ enum corong_status segment_writer_append(struct segment_writer *writer,
     return CORONG_OK;
 }
 
+static enum corong_status write_ranks(struct segment_writer *writer, uint32_t column,
+                                      struct corong_error *error)
+{
+    static const struct segment_transform none = {0};
+    const uint32_t *ranks = writer->ranks[column];
+    uint32_t count = writer->dictionaries[column].count;
+    if (ranks == NULL) {
+        return CORONG_OK;
+    }
+    uint64_t *codes = work_of(writer, count);
+    for (uint32_t code = 0; code < count; code++) {
+        codes[ranks[code]] = code;
+    }
+    struct choice choice = {0};
+    writer->footer.rank_blocks[column] = writer->footer.block_count;
+    return write_array(writer, SEGMENT_OWNER_RANKS + column, &choice, &none, codes, count, NULL,
+                       error);
+}
+
 static enum corong_status write_dictionaries(struct segment_writer *writer,
                                              struct corong_error *error)
 {
@@ -482,36 +532,8 @@ static enum corong_status write_dictionaries(struct segment_writer *writer,
                               SEGMENT_OWNER_DICTIONARY_BYTES + column, &choice,
                               &writer->dictionaries[column], &writer->footer.dictionaries[column],
                               error));
+            TRY(write_ranks(writer, column, error));
         }
-    }
-    return CORONG_OK;
-}
-
-// Catches a bad memory or a bad disk before a manifest says that the data is safe.
-static enum corong_status read_back(struct segment_writer *writer,
-                                    const struct segment_trailer *trailer,
-                                    struct corong_error *error)
-{
-    const struct segment_footer *footer = &writer->footer;
-    struct text_buffer *buffer = &writer->block;
-    for (uint32_t at = 0; at < footer->block_count; at++) {
-        const struct segment_block_entry *entry = &footer->blocks[at];
-        size_t size = segment_aligned(entry->size);
-        text_buffer_reset(buffer);
-        char *bytes = text_buffer_reserve(buffer, size);
-        TRY(file_read_at(writer->descriptor, bytes, size, (int64_t)entry->offset, error));
-        uint64_t seed = segment_block_seed(footer->meta.uuid, at);
-        if (hash_bytes64_seeded(bytes + 8, size - 8, seed) != entry->hash ||
-            bytes_load_u64(bytes) != entry->hash) {
-            return error_set(error, CORONG_CORRUPT, "block %u reads back differently", at);
-        }
-    }
-    text_buffer_reset(buffer);
-    char *bytes = text_buffer_reserve(buffer, trailer->footer_size);
-    TRY(file_read_at(writer->descriptor, bytes, trailer->footer_size,
-                     (int64_t)trailer->footer_offset, error));
-    if (!hash128_equal(hash_bytes128(bytes, trailer->footer_size), trailer->footer_hash)) {
-        return error_set(error, CORONG_CORRUPT, "the footer reads back differently");
     }
     return CORONG_OK;
 }
@@ -547,7 +569,8 @@ enum corong_status segment_writer_seal(struct segment_writer *writer, struct has
     writer->footer.meta.as_of_us = as_of_us;
     TRY(write_dictionaries(writer, error));
     TRY_IN(write_footer(writer, &trailer, error), error, "segment '%s'", writer->path);
-    TRY_IN(read_back(writer, &trailer, error), error, "segment '%s'", writer->path);
+    TRY_IN(segment_read_back(writer->descriptor, &writer->footer, &trailer, &writer->block, error),
+           error, "segment '%s'", writer->path);
     file_sync(writer->descriptor, writer->path);
     int descriptor = writer->descriptor;
     writer->descriptor = -1;
