@@ -4,10 +4,13 @@
 
 #include "storage/base/clock.h"
 #include "storage/base/memory.h"
+#include "storage/file/file.h"
 #include "tests/support/engine_rig.h"
 #include "tests/support/test_random.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -293,4 +296,44 @@ Test(engine, closing_without_a_drain_forgets_what_was_not_committed)
     cr_assert_eq(store_snapshot_totals(snapshot).rows, 0);
     store_snapshot_close(snapshot);
     engine_rig_close(&rig);
+}
+
+// Writes fail with a full disk while `failures` is positive.
+static atomic_int failures;
+
+static int64_t failing_write(void *context, int descriptor, const void *bytes, size_t size)
+{
+    if (atomic_fetch_sub(&failures, 1) > 0) {
+        errno = ENOSPC;
+        return -1;
+    }
+    const struct file_calls *system = context;
+    return system->write(system->context, descriptor, bytes, size);
+}
+
+Test(engine, a_full_disk_is_waited_for_and_nothing_is_lost)
+{
+    struct engine_rig rig;
+    struct file_calls calls = *file_calls_system();
+    calls.context = (void *)(uintptr_t)file_calls_system();
+    calls.write = failing_write;
+    file_calls_replace(&calls);
+    atomic_store(&failures, 0);
+    open_small(&rig, 1, NULL);
+    struct engine_producer *producer = engine_producer_open(rig.engine);
+    union canonical_value values[RIG_COLUMN_COUNT];
+    for (uint32_t i = 0; i < 1000; i++) {
+        struct event event = engine_rig_event(values, "u", i, "view");
+        engine_push(producer, &event);
+    }
+    // One failure meets the shard's segment, and its retry finds the disk free again.
+    atomic_store(&failures, 1);
+    engine_producer_close(producer, &NO_CUT);
+    engine_rig_drain(&rig);
+    struct store_snapshot *snapshot = snapshot_of(&rig);
+    cr_assert_eq(store_snapshot_totals(snapshot).rows, 1000);
+    cr_assert_eq(store_snapshot_segment_count(snapshot), 1);
+    store_snapshot_close(snapshot);
+    engine_rig_close(&rig);
+    file_calls_replace(NULL);
 }
