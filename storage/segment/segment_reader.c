@@ -7,7 +7,6 @@
 #include "storage/segment/segment_private.h"
 
 #include <errno.h>
-#include <sys/mman.h>
 
 #define FILE_SIZE_MIN (SEGMENT_HEADER_SIZE + SEGMENT_TRAILER_SIZE)
 
@@ -22,12 +21,13 @@ static enum corong_status map_file(struct segment_reader *reader, struct corong_
                            reader->path, (long long)size);
     }
     if (status == CORONG_OK) {
-        void *bytes = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, descriptor, 0);
-        if (bytes == MAP_FAILED) {
-            status = error_set_errno(error, "cannot map segment '%s'", reader->path);
-        } else {
+        const void *bytes = NULL;
+        status = file_map(descriptor, (size_t)size, &bytes, error);
+        if (status == CORONG_OK) {
             reader->bytes = bytes;
             reader->size = (size_t)size;
+        } else {
+            error_prepend(error, "segment '%s'", reader->path);
         }
     }
     enum corong_status closed = file_close(descriptor, reader->path, error);
@@ -127,7 +127,7 @@ void segment_reader_close(struct segment_reader *reader)
         memory_free(reader->ranked_codes[column]);
     }
     if (reader->bytes != NULL) {
-        munmap((void *)reader->bytes, reader->size);
+        file_unmap(reader->bytes, reader->size);
     }
     pthread_mutex_destroy(&reader->mutex);
     arena_deinit(&reader->arena);
