@@ -64,8 +64,10 @@ static enum corong_status merge_plan(struct store *store, const struct compact_p
     };
     struct compact_outcome outcome;
     TRY(compact_merge(&request, &outcome, error));
-    // A commit that fails leaves the new files unreferenced: the next open removes them.
     enum corong_status status = commit_outcome(store, plan, &outcome, error);
+    if (status != CORONG_OK) {
+        compact_outcome_discard(&outcome, store_segment_directory(store));
+    }
     memory_free(outcome.segments);
     relay->before += plan->row_count;
     return status;

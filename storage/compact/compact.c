@@ -214,18 +214,20 @@ static enum corong_status check_balance(const struct merge_setup *setup,
     return CORONG_OK;
 }
 
-static void remove_segments(const char *directory, const struct compact_sink_result *result)
+void compact_outcome_discard(struct compact_outcome *outcome, const char *directory)
 {
-    for (uint32_t index = 0; index < result->segment_count; index++) {
+    for (uint32_t index = 0; index < outcome->segment_count; index++) {
         struct text_buffer path = {0};
         text_buffer_printf(&path, "%s/", directory);
         for (size_t byte = 0; byte < SEGMENT_UUID_SIZE; byte++) {
-            text_buffer_printf(&path, "%02x", result->segments[index].uuid[byte]);
+            text_buffer_printf(&path, "%02x", outcome->segments[index].uuid[byte]);
         }
         text_buffer_append_string(&path, ".fseg");
         file_remove_quietly(path.bytes);
         text_buffer_deinit(&path);
     }
+    memory_free(outcome->segments);
+    *outcome = (struct compact_outcome){0};
 }
 
 static enum corong_status merge_all(struct merge_setup *setup, struct corong_error *error)
@@ -255,13 +257,11 @@ enum corong_status compact_merge(const struct compact_request *request,
         status = check_balance(&setup, &result, error);
     }
     setup_deinit(&setup);
-    if (status != CORONG_OK) {
-        remove_segments(request->directory, &result);
-        memory_free(result.segments);
-        return status;
-    }
     outcome->segments = result.segments;
     outcome->segment_count = result.segment_count;
     outcome->duplicates = result.dropped_count;
-    return CORONG_OK;
+    if (status != CORONG_OK) {
+        compact_outcome_discard(outcome, request->directory);
+    }
+    return status;
 }

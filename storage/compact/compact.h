@@ -34,3 +34,6 @@ struct compact_outcome {
 CORONG_MUST_CHECK enum corong_status compact_merge(const struct compact_request *request,
                                                    struct compact_outcome *outcome,
                                                    struct corong_error *error);
+
+/// Removes the files of an outcome that was not committed, and frees it.
+void compact_outcome_discard(struct compact_outcome *outcome, const char *directory);
