@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// What a column is: its type, its null rule, and decoded columns in memory.
 ///
-/// Every event has the system columns below; the mapping adds attributes behind them. A missing value
-/// differs from an empty string and from 0.
+/// Every event has the system columns below; the mapping adds attributes behind them. A missing
+/// value differs from an empty string and from 0.
 ///
 /// Thread: values; schemas are immutable once a store or a run holds them.
 #pragma once
@@ -29,8 +29,8 @@ enum column_type {
 /// Missing value of NUMBER columns, as its bits (a quiet NaN that no input can produce).
 #define COLUMN_NUMBER_MISSING_BITS UINT64_C(0x7ff8c0c0c0c0c0c0)
 
-/// The system columns, in this order in every schema and every segment. Times are microseconds since
-/// the epoch, UTC; amounts are 1/10000 of the currency's unit.
+/// The system columns, in this order in every schema and every segment. Times are microseconds
+/// since the epoch, UTC; amounts are 1/10000 of the currency's unit.
 enum system_column {
     COLUMN_TIME = 0,     ///< INTEGER, never missing
     COLUMN_NAME = 1,     ///< STRING, never missing
@@ -61,8 +61,8 @@ struct schema {
 void schema_init(struct schema *schema, struct arena *arena);
 /// Index of a column, or -1.
 int32_t schema_find(const struct schema *schema, struct text name);
-/// Adds an attribute, or finds it. A known name with another type, a system name, or one attribute too
-/// many is CORONG_INVALID with both types (or the limit) named.
+/// Adds an attribute, or finds it. A known name with another type, a system name, or one attribute
+/// too many is CORONG_INVALID with both types (or the limit) named.
 CORONG_MUST_CHECK enum corong_status schema_add(struct schema *schema, struct arena *arena,
                                                 struct text name, enum column_type type,
                                                 uint32_t *index_out, struct corong_error *error);
@@ -89,9 +89,9 @@ static inline struct text dictionary_text(const struct dictionary *dictionary, u
 /// Code of an entry (binary search), or COLUMN_CODE_MISSING.
 uint32_t dictionary_find(const struct dictionary *dictionary, struct text text);
 
-/// Decoded values of one column: `codes` for STRING, `integers` for the other types (a NUMBER is the
-/// double's bits). Both NULL: this column was not asked for, or the segment does not have it (all
-/// missing).
+/// Decoded values of one column: `codes` for STRING, `integers` for the other types (a NUMBER is
+/// the double's bits). Both NULL: this column was not asked for, or the segment does not have it
+/// (all missing).
 struct column_values {
     uint32_t *codes;
     int64_t *integers;
@@ -103,17 +103,17 @@ enum user_flag {
     USER_LINKED = 0x04,         ///< some link table entry concerns this id
 };
 
-/// Rows of whole or partial users, decoded, sorted by (user key, time, seq, id hash, canonical row).
-/// The unit in which segments are written, read and merged.
+/// Rows of whole or partial users, decoded, sorted by (user key, time, seq, id hash, canonical
+/// row). The unit in which segments are written, read and merged.
 struct row_group {
     uint32_t user_count;
     uint32_t row_count;
-    struct hash128 *user_keys;      ///< ascending; a user may continue in the next group
-    uint32_t *user_row_counts;      ///< sums to row_count
-    uint8_t *user_flags;            ///< enum user_flag
-    uint64_t *user_name_masks;      ///< bit b: the user has, in this group, an event whose name has
-                                    ///< segment_reader_name_bit() b. Not read when written.
-    struct column_values *columns;  ///< column_count of the schema the group was asked with
-    uint32_t *id_offsets;           ///< user_count + 1 offsets into id_bytes; NULL unless asked for
+    struct hash128 *user_keys;     ///< ascending; a user may continue in the next group
+    uint32_t *user_row_counts;     ///< sums to row_count
+    uint8_t *user_flags;           ///< enum user_flag
+    uint64_t *user_name_masks;     ///< bit b: the user has, in this group, an event whose name has
+                                   ///< segment_reader_name_bit() b. Not read when written.
+    struct column_values *columns; ///< column_count of the schema the group was asked with
+    uint32_t *id_offsets;          ///< user_count + 1 offsets into id_bytes; NULL unless asked for
     char *id_bytes;
 };
