@@ -102,8 +102,9 @@ void encoding_decoder_destroy(struct encoding_decoder *decoder)
     }
 }
 
-// Sum of squares of the byte counts of a sample: 1/256 of its square for noise. Where a sample looks
-// like noise, zstd would only burn time; long repeats of noise, which it could find, do not occur here.
+// Sum of squares of the byte counts of a sample: 1/256 of its square for noise. Where a sample
+// looks like noise, zstd would only burn time; long repeats of noise, which it could find, do not
+// occur here.
 static bool looks_like_noise(const uint8_t *bytes, size_t size)
 {
     uint32_t counts[256] = {0};
@@ -118,8 +119,8 @@ static bool looks_like_noise(const uint8_t *bytes, size_t size)
         squares += (uint64_t)counts[value] * counts[value];
     }
     // Expected for noise: sampled^2 / 256 + sampled.
-    return size >= SAMPLE_SIZE && squares * 256 < sampled * sampled + 256 * sampled +
-                                                     sampled * sampled / 4;
+    return size >= SAMPLE_SIZE &&
+           squares * 256 < sampled * sampled + 256 * sampled + sampled * sampled / 4;
 }
 
 bool encoding_compress(struct encoding_encoder *encoder, const void *bytes, size_t size,
@@ -256,8 +257,8 @@ static struct candidates estimate_all(const struct encoding_encoder *encoder,
     struct candidates candidates = {.best = ENCODING_IMPOSSIBLE};
     for (unsigned id = ENCODING_CONSTANT; id < ENCODING_ID_END; id++) {
         bool allowed = encoder->depth <= CODECS[id]->depth_max;
-        uint64_t estimate = allowed ? CODECS[id]->estimate(encoder, statistics, count)
-                                    : ENCODING_IMPOSSIBLE;
+        uint64_t estimate =
+            allowed ? CODECS[id]->estimate(encoder, statistics, count) : ENCODING_IMPOSSIBLE;
         candidates.estimates[id] = estimate;
         // A dictionary's estimate is a hope; it must not push out what is certain.
         bool certain = id != ENCODING_DICTIONARY;
