@@ -198,6 +198,10 @@ bool query_fast_match(struct query_units *units, const struct query_source *sour
     if (has_tie(&user, user.first) || (user.step_count > 1 && !walk(&user, first_only))) {
         return false;
     }
+    // Of several entries at one instant the first in canonical order is the reported one.
+    if (has_tie(&user, user.entry)) {
+        return false;
+    }
     units->events_matched += count_step_rows(&user);
     place_rows(&user, attempt);
     uint32_t last = first_only ? user.first : last_row(source->entries, user.first, user.entry_end);

@@ -19,6 +19,7 @@ void query_gather_deinit(struct query_gather *gather)
 void query_gather_reset(struct query_gather *gather)
 {
     gather->count = 0;
+    gather->kept_count = 0;
     gather->has_entry = false;
 }
 
@@ -51,17 +52,27 @@ struct query_place query_gather_place(const struct query_gather *gather, uint32_
     };
 }
 
-/// Before the first entry only events of its own instant matter, after the last one only those
-/// within its window. True where this event is to be kept.
-static bool still_matters(struct query_gather *gather, int64_t time_us, bool entry)
+/// Events before the first entry and events after the last entry's window matter only if an entry
+/// follows at their own instant; they wait at the end of the list, and go when time moves on
+/// without one.
+static void forget_waiting(struct query_gather *gather, int64_t time_us)
 {
-    if (!gather->has_entry) {
-        if (gather->count > 0 && gather->events[gather->count - 1].time_us != time_us) {
-            gather->count = 0;
-        }
-        return true;
+    if (gather->count > gather->kept_count &&
+        gather->events[gather->count - 1].time_us != time_us) {
+        gather->count = gather->kept_count;
     }
-    return entry || time_us <= query_time_add(gather->last_entry_us, gather->window_us);
+}
+
+static void keep(struct query_gather *gather, int64_t time_us, bool entry)
+{
+    if (entry) {
+        gather->first_entry_us = gather->has_entry ? gather->first_entry_us : time_us;
+        gather->last_entry_us = time_us;
+        gather->has_entry = true;
+    }
+    if (gather->has_entry && time_us <= query_time_add(gather->last_entry_us, gather->window_us)) {
+        gather->kept_count = gather->count;
+    }
 }
 
 enum corong_status query_gather_add(struct query_gather *gather, const struct query_source *source,
@@ -70,14 +81,7 @@ enum corong_status query_gather_add(struct query_gather *gather, const struct qu
     int64_t time_us = source->times[row];
     bool entry =
         (steps & 1) != 0 && time_us >= gather->entries.from_us && time_us < gather->entries.to_us;
-    if (!still_matters(gather, time_us, entry)) {
-        return CORONG_OK;
-    }
-    if (entry) {
-        gather->first_entry_us = gather->has_entry ? gather->first_entry_us : time_us;
-        gather->last_entry_us = time_us;
-        gather->has_entry = true;
-    }
+    forget_waiting(gather, time_us);
     if (gather->count == gather->capacity) {
         TRY(grow(gather, error));
     }
@@ -91,5 +95,6 @@ enum corong_status query_gather_add(struct query_gather *gather, const struct qu
     };
     gather->last_sequence = sequence;
     gather->places[gather->count++] = pack(source, row);
+    keep(gather, time_us, entry);
     return CORONG_OK;
 }
