@@ -31,12 +31,9 @@ static int compare_instants(const struct oracle_event *left, const struct oracle
     return order != 0 ? order : compare_integers(left->sequence, right->sequence);
 }
 
-static int compare_events(const void *left_raw, const void *right_raw)
+static int compare_contents(const struct oracle_event *left, const struct oracle_event *right)
 {
-    const struct oracle_event *left = left_raw;
-    const struct oracle_event *right = right_raw;
-    int order = compare_instants(left, right);
-    order = order != 0 ? order : compare_integers(left->id, right->id);
+    int order = 0;
     for (int index = 0; index < ORACLE_ATTRIBUTE_COUNT && order == 0; index++) {
         order = compare_optional(left->attributes[index], right->attributes[index], -1);
     }
@@ -45,21 +42,48 @@ static int compare_events(const void *left_raw, const void *right_raw)
     return order != 0 ? order : compare_optional(left->amount, right->amount, ORACLE_NONE);
 }
 
-int oracle_sort(struct oracle_event *events, int count)
+static int compare_events(const void *left_raw, const void *right_raw)
 {
-    qsort(events, (size_t)count, sizeof(*events), compare_events);
-    int kept = 0;
-    for (int index = 0; index < count; index++) {
-        bool copy = false;
-        for (int before = 0; before < kept; before++) {
-            copy |= events[index].id != ORACLE_NONE && events[before].id == events[index].id &&
-                    events[before].time == events[index].time;
-        }
-        if (!copy) {
-            events[kept++] = events[index];
+    const struct oracle_event *left = left_raw;
+    const struct oracle_event *right = right_raw;
+    int order = compare_instants(left, right);
+    order = order != 0 ? order : compare_integers(left->id, right->id);
+    return order != 0 ? order : compare_contents(left, right);
+}
+
+// Of two copies of one event the one with the smallest canonical bytes stays; where these are equal
+// too, the one with the smaller sequence.
+static bool stays(const struct oracle_event *event, const struct oracle_event *copy)
+{
+    int order = compare_contents(event, copy);
+    order = order != 0 ? order : compare_integers(event->sequence, copy->sequence);
+    return order < 0 || (order == 0 && event < copy);
+}
+
+static bool has_better_copy(const struct oracle_event *events, int count, int index)
+{
+    for (int other = 0; other < count; other++) {
+        if (other != index && events[index].id != ORACLE_NONE &&
+            events[other].id == events[index].id && events[other].time == events[index].time &&
+            stays(&events[other], &events[index])) {
+            return true;
         }
     }
-    return kept;
+    return false;
+}
+
+int oracle_sort(struct oracle_event *events, int count)
+{
+    struct oracle_event kept[ORACLE_EVENT_MAX];
+    int kept_count = 0;
+    for (int index = 0; index < count; index++) {
+        if (!has_better_copy(events, count, index)) {
+            kept[kept_count++] = events[index];
+        }
+    }
+    qsort(kept, (size_t)kept_count, sizeof(*kept), compare_events);
+    memcpy(events, kept, (size_t)kept_count * sizeof(*kept));
+    return kept_count;
 }
 
 bool oracle_holds(const struct oracle_condition *condition, const struct oracle_event *event)

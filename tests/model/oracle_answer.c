@@ -66,6 +66,8 @@ static void count_unit(const struct oracle_question *question, const struct orac
     if (attempt.level == 0) {
         return;
     }
+    int *level = &answer->levels[events[begin].user];
+    *level = attempt.level > *level ? attempt.level : *level;
     int value = events[attempt.events[0]].attributes[0];
     count_attempt(&answer->total, question, events, &attempt);
     count_attempt(&answer->slices[value < 0 ? ORACLE_VALUE_COUNT : value], question, events,

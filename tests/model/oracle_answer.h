@@ -6,6 +6,7 @@
 #include "tests/model/oracle.h"
 
 #define ORACLE_UNIT_MAX 8192
+#define ORACLE_USER_MAX 1024
 #define ORACLE_VALUE_COUNT 8 ///< attribute values are 0 .. ORACLE_VALUE_COUNT - 1, or -1
 
 /// Counts of one slice, or of all units.
@@ -25,6 +26,7 @@ struct oracle_answer {
     struct oracle_counts total;
     struct oracle_counts slices[ORACLE_VALUE_COUNT + 1]; ///< by attributes[0] of the entry event;
                                                          ///< last: missing
+    int levels[ORACLE_USER_MAX];                         ///< best of the user's units
     int64_t as_of;
     uint64_t after_as_of;
 };

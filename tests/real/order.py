@@ -72,8 +72,8 @@ def variant(work, lines, index, rng):
         "--shards", shards, "--parallel", 1 + index % 2, "--commit-interval",
         rng.choice(["20ms", "100ms", "5s"]), *options, *paths)
     if options:  # duplicates that lie in different segments are found by a merge
-        run(BIN / "corong", "compact", folder / "store")
-    run(BIN / "corong", "verify", folder / "store")
+        run(BIN / "corong", "compact", "--store", folder / "store")
+    run(BIN / "corong", "verify", "--store", folder / "store")
     return digests(folder / "store")
 
 

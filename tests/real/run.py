@@ -45,7 +45,7 @@ def replay(work, name, paths, mapping):
     store = work / f"{name}.store"
     books = corong("replay", "--store", store, "--mapping", mapping, "--format", "json", "--quiet",
                    *paths)[0]
-    corong("verify", store)
+    corong("verify", "--store", store)
     return store, json.loads(books)
 
 

@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Answers every vector of tests/cases/*.case with corong-cases and compares; where the peers' own files are
+at hand (../shared/cases), those too. Usage: run.py BIN_FOLDER"""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+OURS = ["ours.case", "clickhouse_strict_once.case"]
+PEERS = HERE.parent.parent.parent / "shared" / "cases"
+
+
+def parse_step(words):
+    choices = [word.strip() for word in words.split(" or ")]
+    steps = [json.loads(choice) if choice.startswith("{") else {"event": choice} for choice in choices]
+    return steps[0] if len(steps) == 1 else {"any_of": steps}
+
+
+def parse_line(case, key, rest):
+    funnel, expected = case["funnel"], case["expected"]
+    if key in ("note", "origin"):
+        case[key] = rest
+    elif key == "window":
+        funnel["window_ms"] = None if rest == "none" else int(rest.removesuffix(" ms"))
+    elif key == "ties":
+        funnel["ties"] = rest
+    elif key == "step":
+        funnel["steps"].append(parse_step(rest))
+    elif key == "event":
+        user, time, name, *props = rest.split(" ", 3)
+        case["events"].append({"user": user, "ts_ms": int(time), "event": name,
+                               "props": json.loads(props[0]) if props else {}})
+    elif key == "expect":
+        user, level, *times = rest.split()
+        expected.setdefault("levels_by_user", {})[user] = int(level)
+        if times or int(level) == 0 and "timed" in case:
+            expected.setdefault("matched_ts_by_user", {})[user] = [int(time) for time in times]
+    elif key == "reached":
+        expected["step_counts"] = [int(count) for count in rest.split()]
+    else:
+        raise ValueError(f"unknown key '{key}'")
+
+
+def read_cases(path):
+    """The .case form: 'case ID' starts a vector; then 'key: value' lines; '#' comments."""
+    cases = []
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if line.startswith("case "):
+            cases.append({"id": line[5:], "events": [], "expected": {},
+                          "funnel": {"function": "funnel", "steps": [], "order": "ordered", "mode": [],
+                                     "exclusions": [], "breakdown": None}})
+        elif line and not line.startswith("#"):
+            key, _, rest = line.partition(": ")
+            if key == "times":
+                cases[-1]["timed"] = True
+                continue
+            try:
+                parse_line(cases[-1], key, rest)
+            except (ValueError, IndexError) as problem:
+                sys.exit(f"{path}:{number}: {problem}")
+    if not cases:
+        sys.exit(f"{path}: no vectors")
+    return cases
+
+
+def answer(runner, cases):
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump({"cases": cases}, file)
+        file.flush()
+        out = subprocess.run([runner, file.name], capture_output=True, text=True)
+    if out.returncode != 0:
+        sys.exit(f"corong-cases failed: {out.stderr[-2000:]}")
+    return [json.loads(line) for line in out.stdout.splitlines()]
+
+
+def compare(name, runner, cases, must):
+    """Counts vectors passed; `must(case)` says which have to be supported."""
+    passed = unsupported = 0
+    for case, line in zip(cases, answer(runner, cases), strict=True):
+        if not line["supported"]:
+            if must(case):
+                sys.exit(f"{name}: {case['id']}: unsupported: {line['why']}")
+            unsupported += 1
+            continue
+        for key, value in case["expected"].items():
+            if line.get(key) != value:
+                sys.exit(f"{name}: {case['id']}: {key}: expected {value}, found {line.get(key)}")
+        passed += 1
+    print(f"{name}: {passed} of {len(cases)} passed, {unsupported} outside the product, 0 wrong")
+    return passed
+
+
+def strict_once_only(case):
+    funnel = case["funnel"]
+    return (funnel["function"] == "windowFunnel" and "strict_once" in funnel["mode"]
+            and set(funnel["mode"]) <= {"strict_once", "strict_increase"})
+
+
+def main():
+    runner = str(pathlib.Path(sys.argv[1]) / "corong-cases")
+    for name in OURS:
+        compare(name, runner, read_cases(HERE / name), lambda case: True)
+    if not PEERS.is_dir():
+        if os.environ.get("CI") == "true":
+            sys.exit(f"{PEERS} is missing")
+        print(f"SKIP peers' own vectors: {PEERS} is not here")
+        return
+    for name, must in (("ours.json", lambda case: True), ("clickhouse.json", strict_once_only)):
+        compare(name, runner, json.loads((PEERS / name).read_text())["cases"], must)
+
+
+if __name__ == "__main__":
+    main()
