@@ -21,11 +21,11 @@ import time
 SCALE = max(1, int(os.environ.get("CORONG_TEST_SCALE", "1")))
 EVENT_COUNT = 1_000_000
 KILL_COUNT = 200 * SCALE
-KILL_AFTER_SECONDS = (0.005, 0.22)  # a commit comes every 50 ms
-KILL_BUDGET_SECONDS = 35 * SCALE  # a slow machine makes fewer kills, and says how many
+KILL_AFTER_SECONDS = (0.005, 0.25)  # a commit comes every 20 ms
+KILL_BUDGET_SECONDS = 28 * SCALE  # a slow machine makes fewer kills, and says how many
 SMALL_EVENT_COUNT = 20_000
 CALLS = ["write", "fsync", "fdatasync", "rename", "unlink", "openat", "ftruncate", "mkdir", "close"]
-CALL_BUDGET_SECONDS = 18 * SCALE
+CALL_BUDGET_SECONDS = 12 * SCALE
 BAD_LINES = [b"not json\n", b"\n", b'{"user_id":"u","event":"view"}\n']
 
 
@@ -65,7 +65,7 @@ class Rig:
             (folder / "c.json").write_bytes(rest)
         return folder
 
-    def replay_command(self, store, source, interval="50ms"):
+    def replay_command(self, store, source, interval="20ms"):
         return [self.corong, "replay", str(source), "--store", str(store), "--mapping", "generic",
                 "--commit-interval", interval, "--quiet"]
 

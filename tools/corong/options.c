@@ -32,7 +32,7 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
     [OPTION_PARALLEL] = {"parallel", "N", OPTION_KIND_COUNT, 1, ENGINE_PRODUCER_COUNT_MAX, NULL,
                          "files read at the same time (default: one per two cores)"},
     [OPTION_COMMIT_INTERVAL] = {"commit-interval", "TIME", OPTION_KIND_DURATION,
-                                MICROSECONDS_PER_SECOND / 10, MICROSECONDS_PER_HOUR, NULL,
+                                MICROSECONDS_PER_SECOND / 1000, MICROSECONDS_PER_HOUR, NULL,
                                 "make events durable at least this often (default 5s)"},
     [OPTION_NO_COMPACT] = {"no-compact", NULL, OPTION_KIND_FLAG, 0, 0, NULL,
                            "do not merge the segments at the end"},
