@@ -26,15 +26,16 @@ def walk(events, start, steps, window_us):
 
 
 def best(events, steps, window_us):
-    """(level, slice value of the reported entry) of one user's sorted events; level 0 without an entry."""
-    reported = (0, 0, 0, None)
+    """(level, slice value of the reported entry) of one user's sorted events; level 0 without an entry. Of
+    simultaneous entries the smallest value is reported: the tests slice by the first attribute in byte order."""
+    reported, value_of = (0, 0, 0), None
     for index, (time_us, name, value) in enumerate(events):
         if name == steps[0]:
             level, at = walk(events, index, steps, window_us)
-            reported = max(reported, (level, -at, time_us, value), key=lambda one: one[:3])
-            if window_us is None and level == len(steps):
-                break
-    return reported[0], reported[3]
+            found = (level, -at, time_us)
+            if found > reported or (found == reported and (value is None, value) < (value_of is None, value_of)):
+                reported, value_of = found, value
+    return reported[0], value_of
 
 
 def reached(events_by_user, steps, window_us=None):

@@ -70,7 +70,7 @@ def variant(work, lines, index, rng):
     options = ["--no-compact"] if index % 3 == 2 else []
     run(BIN / "corong", "replay", "--quiet", "--store", folder / "store", "--mapping", mapping,
         "--shards", shards, "--parallel", 1 + index % 2, "--commit-interval",
-        rng.choice(["20ms", "100ms", "5s"]), *options, *paths)
+        rng.choice(["100ms", "300ms", "5s"]), *options, *paths)
     if options:  # duplicates that lie in different segments are found by a merge
         run(BIN / "corong", "compact", "--store", folder / "store")
     run(BIN / "corong", "verify", "--store", folder / "store")

@@ -109,7 +109,7 @@ def rees46(work):
     rows = list(csv.DictReader(io.StringIO(text)))
     for row in rows[:-1]:
         add(events, row["user_id"], parse_utc(row["event_time"].removesuffix(" UTC")),
-            row["event_type"], row["brand"] or "")
+            row["event_type"], row["brand"] or None)
     store, books = replay(work, "rees46", [DATA / name], HERE / "rees46.yaml")
     expect("rees46: rows stored", books["run"]["stored"], 17434)
     expect("rees46: cut line rejected", books["run"]["rejected"], {"column_count": 1})
