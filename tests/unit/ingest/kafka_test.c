@@ -134,11 +134,11 @@ Test(kafka, test_partitions_are_read_to_their_ends_and_continued_from_the_store,
                  error.message);
     cr_assert_eq(source->operations->partition_count(source), PARTITION_COUNT);
     cr_assert_eq(read_all(source, nothing, positions, UINT32_MAX), 150);
-    source->operations->close(source);
     cr_assert_eq(positions[0].next_offset, 100);
     cr_assert_eq(positions[0].anchor_offset, 99);
     cr_assert_eq(positions[1].anchor_offset, -1);
     cr_assert(text_equal(positions[2].name, TEXT_LITERAL("visits/2")));
+    source->operations->close(source); // and with it the names
     positions[0].name = TEXT_LITERAL("visits/0");
     positions[1].name = TEXT_LITERAL("visits/1");
     positions[2].name = TEXT_LITERAL("visits/2");
