@@ -24,7 +24,7 @@
 #define MUTANT_VARIANT_COUNT 24
 // Slow builds take every so many points; the seed says which.
 #if defined(CORONG_SANITIZED)
-#define POINT_STRIDE 6
+#define POINT_STRIDE 16
 #elif !defined(__OPTIMIZE__)
 #define POINT_STRIDE 2
 #else
