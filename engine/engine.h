@@ -52,8 +52,8 @@ void engine_push(struct engine_producer *producer, const struct event *event);
 bool engine_barrier_wanted(struct engine_producer *producer);
 
 /// What a producer has read so far, at a barrier. Borrowed during the call; `positions` carry
-/// cumulative counters, of which `stored` counts the events pushed: before each commit it is compared
-/// with what the shards received, and a difference fails the engine.
+/// cumulative counters, of which `stored` counts the events pushed: before each commit it is
+/// compared with what the shards received, and a difference fails the engine.
 struct engine_cut {
     const struct store_position *positions;
     uint32_t position_count;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The store: a directory of immutable segments and one append-only manifest, which is the only commit
-/// point. A commit carries new segments, source positions and counters in one checksummed record.
+/// The store: a directory of immutable segments and one append-only manifest, which is the only
+/// commit point. A commit carries new segments, source positions and counters in one checksummed
+/// record.
 ///
 /// Thread: a `struct store` belongs to the committer thread (one process writes, held by flock);
 /// snapshots may be opened by any thread and any process and take no lock.
@@ -17,52 +18,52 @@
 #define STORE_REJECT_REASON_COUNT_MAX 32
 #define STORE_PERIOD_DAYS_DEFAULT 30
 
-/// Cumulative counts of one source (a file, a topic partition). They are committed with its position,
-/// so a crash can neither lose nor double one.
+/// Cumulative counts of one source (a file, a topic partition). They are committed with its
+/// position, so a crash can neither lose nor double one.
 struct store_counters {
-    uint64_t messages;        ///< lines, records: everything read
-    uint64_t blank;           ///< empty lines, comments, headers, heartbeats, control records
+    uint64_t messages;          ///< lines, records: everything read
+    uint64_t blank;             ///< empty lines, comments, headers, heartbeats, control records
     uint64_t messages_rejected; ///< no event came out, by `rejected` below
-    uint64_t events;          ///< events unrolled from the messages that were not rejected
-    uint64_t events_rejected; ///< of these, bad ones inside a good message
-    uint64_t stored;          ///< rows handed to segments (before duplicates were found)
-    uint64_t late;            ///< dropped by the operator's lateness limit (none by default)
-    uint64_t future;          ///< stored, but more than 24 h after `received`
-    uint64_t gaps;            ///< messages known to be lost or skipped by an operator
+    uint64_t events;            ///< events unrolled from the messages that were not rejected
+    uint64_t events_rejected;   ///< of these, bad ones inside a good message
+    uint64_t stored;            ///< rows handed to segments (before duplicates were found)
+    uint64_t late;              ///< dropped by the operator's lateness limit (none by default)
+    uint64_t future;            ///< stored, but more than 24 h after `received`
+    uint64_t gaps;              ///< messages known to be lost or skipped by an operator
     uint64_t rejected[STORE_REJECT_REASON_COUNT_MAX]; ///< messages and events, by reject reason
 };
 
-/// Where a source stands. `id` is a hash of what identifies it (topic and partition; the first 64 KiB
-/// of a file), never of a path: the name is a hint for people.
+/// Where a source stands. `id` is a hash of what identifies it (topic and partition; the first 64
+/// KiB of a file), never of a path: the name is a hint for people.
 struct store_position {
     struct hash128 id;
     struct text name;
-    int64_t next_offset;      ///< first byte or record not yet in the store
-    int64_t anchor_offset;    ///< a place before next_offset whose content is known ...
-    uint64_t anchor_hash;     ///< ... by this hash; -1 and 0 where there is none
-    int32_t epoch;            ///< Kafka leader epoch, else -1
+    int64_t next_offset;   ///< first byte or record not yet in the store
+    int64_t anchor_offset; ///< a place before next_offset whose content is known ...
+    uint64_t anchor_hash;  ///< ... by this hash; -1 and 0 where there is none
+    int32_t epoch;         ///< Kafka leader epoch, else -1
     struct store_counters counters;
 };
 
 /// Store-wide counters that are not of one source.
 struct store_totals {
-    uint64_t rows;            ///< rows in live segments
-    uint64_t duplicates;      ///< same user, time and id hash: found at flush or merge, dropped
+    uint64_t rows;       ///< rows in live segments
+    uint64_t duplicates; ///< same user, time and id hash: found at flush or merge, dropped
     uint64_t erased;
-    struct hash128 digest;    ///< sum of the live segments' row digests
+    struct hash128 digest; ///< sum of the live segments' row digests
 };
 
 struct store;
 
 struct store_options {
-    int64_t period_us;   ///< used when the store is created; 0 means 30 days
-    bool create;         ///< make the directory and its files where there are none
-    bool read_only;      ///< no lock, no recovery writes; commits are refused
+    int64_t period_us; ///< used when the store is created; 0 means 30 days
+    bool create;       ///< make the directory and its files where there are none
+    bool read_only;    ///< no lock, no recovery writes; commits are refused
 };
 
-/// Opens or creates. Takes the lock (CORONG_BUSY names the holder), replays the manifest (a torn last
-/// record is dropped; any other damage is CORONG_CORRUPT naming file and record), removes unreferenced
-/// files, and starts a new manifest file.
+/// Opens or creates. Takes the lock (CORONG_BUSY names the holder), replays the manifest (a torn
+/// last record is dropped; any other damage is CORONG_CORRUPT naming file and record), removes
+/// unreferenced files, and starts a new manifest file.
 CORONG_MUST_CHECK enum corong_status store_open(struct store **store_out, const char *directory,
                                                 const struct store_options *options,
                                                 struct corong_error *error);
@@ -76,8 +77,7 @@ const char *store_segment_directory(const struct store *store);
 /// The attributes seen so far; grows with store_add_attribute(), durable with the next commit.
 const struct schema *store_schema(const struct store *store);
 CORONG_MUST_CHECK enum corong_status store_add_attribute(struct store *store, struct text name,
-                                                         enum column_type type,
-                                                         uint32_t *index_out,
+                                                         enum column_type type, uint32_t *index_out,
                                                          struct corong_error *error);
 /// The committed position of a source, or NULL. Valid until the next commit.
 const struct store_position *store_position_find(const struct store *store, struct hash128 id);
@@ -97,20 +97,19 @@ struct store_commit {
     uint32_t removed_count;
     const struct store_position *positions; ///< sources that moved; others stay
     uint32_t position_count;
-    uint64_t duplicates;                    ///< found since the last commit
-    struct text dead_letters;               ///< framed bytes to append to the dead-letter file, or empty
+    uint64_t duplicates;      ///< found since the last commit
+    struct text dead_letters; ///< framed bytes to append to the dead-letter file, or empty
 };
 
-/// The commit point. Order: fsync(seg directory), append and sync dead letters, one write() of one record,
-/// fdatasync(manifest). Then the new version is what snapshots see; removed files are unlinked.
-/// Asserts that sum(added digests) + duplicates' effect keeps the store digest consistent.
-/// On CORONG_IO (disk full) nothing changed and the call may be repeated.
-CORONG_MUST_CHECK enum corong_status store_commit(struct store *store,
-                                                  const struct store_commit *commit,
-                                                  struct corong_error *error);
+/// The commit point. Order: fsync(seg directory), append and sync dead letters, one write() of one
+/// record, fdatasync(manifest). Then the new version is what snapshots see; removed files are
+/// unlinked. Asserts that sum(added digests) + duplicates' effect keeps the store digest
+/// consistent. On CORONG_IO (disk full) nothing changed and the call may be repeated.
+CORONG_MUST_CHECK enum corong_status
+store_commit(struct store *store, const struct store_commit *commit, struct corong_error *error);
 
-/// A stable view of one manifest version with all its segments open. Readers take no lock: if a segment
-/// vanished between reading the manifest and opening it, the newer version is taken.
+/// A stable view of one manifest version with all its segments open. Readers take no lock: if a
+/// segment vanished between reading the manifest and opening it, the newer version is taken.
 struct store_snapshot;
 CORONG_MUST_CHECK enum corong_status store_snapshot_open(struct store_snapshot **snapshot_out,
                                                          const char *directory,
@@ -137,17 +136,15 @@ struct store_dead_letter_file {
 uint32_t store_snapshot_dead_letters(const struct store_snapshot *snapshot,
                                      struct store_dead_letter_file *files_out);
 
-/// Merges the segments so that one sorted run per period is left, dropping duplicates, and commits the
-/// exchange. Memory bounded by row groups, not by data. `progress` (may be NULL) is called with rows done
-/// and rows in all. Checks sum(in) - duplicates = out before the commit.
-CORONG_MUST_CHECK enum corong_status store_compact(struct store *store,
-                                                   void (*progress)(void *context, uint64_t done,
-                                                                    uint64_t total),
-                                                   void *context, struct corong_error *error);
+/// Merges the segments so that one sorted run per period is left, dropping duplicates, and commits
+/// the exchange. Memory bounded by row groups, not by data. `progress` (may be NULL) is called with
+/// rows done and rows in all. Checks sum(in) - duplicates = out before the commit.
+CORONG_MUST_CHECK enum corong_status
+store_compact(struct store *store, void (*progress)(void *context, uint64_t done, uint64_t total),
+              void *context, struct corong_error *error);
 
-/// Checks every checksum, order, count and digest of the store. Calls `found` for each fault; the first
-/// also fills `error`.
+/// Checks every checksum, order, count and digest of the store. Calls `found` for each fault; the
+/// first also fills `error`.
 CORONG_MUST_CHECK enum corong_status store_verify(const char *directory,
-                                                  void (*found)(void *context,
-                                                                const char *message),
+                                                  void (*found)(void *context, const char *message),
                                                   void *context, struct corong_error *error);

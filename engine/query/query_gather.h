@@ -19,7 +19,7 @@ struct query_gather {
     struct match_event *events;
     uint64_t *places; ///< see query_gather_place()
     uint32_t count;
-    uint32_t kept_count;        ///< of these, the ones that matter whatever comes
+    uint32_t kept_count; ///< of these, the ones that matter whatever comes
     uint32_t capacity;
     bool has_entry;
     int64_t first_entry_us;

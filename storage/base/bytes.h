@@ -12,16 +12,16 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the format is read by plain loads");
 
-#define BYTES_ACCESSORS(type, name)                                                               \
-    static inline type bytes_load_##name(const void *from)                                        \
-    {                                                                                             \
-        type value;                                                                               \
-        memcpy(&value, from, sizeof(value));                                                      \
-        return value;                                                                             \
-    }                                                                                             \
-    static inline void bytes_store_##name(void *to, type value)                                   \
-    {                                                                                             \
-        memcpy(to, &value, sizeof(value));                                                        \
+#define BYTES_ACCESSORS(type, name)                                                                \
+    static inline type bytes_load_##name(const void *from)                                         \
+    {                                                                                              \
+        type value;                                                                                \
+        memcpy(&value, from, sizeof(value));                                                       \
+        return value;                                                                              \
+    }                                                                                              \
+    static inline void bytes_store_##name(void *to, type value)                                    \
+    {                                                                                              \
+        memcpy(to, &value, sizeof(value));                                                         \
     }
 
 BYTES_ACCESSORS(uint16_t, u16)
@@ -59,11 +59,11 @@ static inline const void *byte_cursor_take(struct byte_cursor *cursor, size_t si
     return taken;
 }
 
-#define BYTE_CURSOR_READER(type, name)                                                            \
-    static inline type byte_cursor_##name(struct byte_cursor *cursor)                             \
-    {                                                                                             \
-        const void *taken = byte_cursor_take(cursor, sizeof(type));                               \
-        return taken == NULL ? 0 : bytes_load_##name(taken);                                      \
+#define BYTE_CURSOR_READER(type, name)                                                             \
+    static inline type byte_cursor_##name(struct byte_cursor *cursor)                              \
+    {                                                                                              \
+        const void *taken = byte_cursor_take(cursor, sizeof(type));                                \
+        return taken == NULL ? 0 : bytes_load_##name(taken);                                       \
     }
 
 BYTE_CURSOR_READER(uint16_t, u16)

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Operating errors (disk full, bad query, damaged file): a status is returned and a message filled.
-/// Programmer errors are ASSERTs; bad events are reject reasons. The three kinds are never mixed.
+/// Operating errors (disk full, bad query, damaged file): a status is returned and a message
+/// filled. Programmer errors are ASSERTs; bad events are reject reasons. The three kinds are never
+/// mixed.
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #define CORONG_MUST_CHECK __attribute__((warn_unused_result))
-#define CORONG_PRINTF(format_index, first_index)                                                  \
+#define CORONG_PRINTF(format_index, first_index)                                                   \
     __attribute__((format(printf, format_index, first_index)))
 
 enum corong_status {
@@ -34,7 +35,8 @@ struct corong_error {
 
 /// Fills `error` (if not NULL) and returns `status`, so that callers can `return error_set(...)`.
 /// Messages start in lower case and end without a full stop: what failed, the subject in single
-/// quotes, the reason, the value found and the values allowed, and a hint where one can be computed.
+/// quotes, the reason, the value found and the values allowed, and a hint where one can be
+/// computed.
 enum corong_status error_set(struct corong_error *error, enum corong_status status,
                              const char *format, ...) CORONG_PRINTF(3, 4);
 
@@ -50,20 +52,20 @@ void error_prepend(struct corong_error *error, const char *format, ...) CORONG_P
 const char *error_status_name(enum corong_status status);
 
 /// Forwards a failure to the caller.
-#define TRY(expression)                                                                           \
-    do {                                                                                          \
-        enum corong_status try_status_ = (expression);                                            \
-        if (try_status_ != CORONG_OK) {                                                           \
-            return try_status_;                                                                   \
-        }                                                                                         \
+#define TRY(expression)                                                                            \
+    do {                                                                                           \
+        enum corong_status try_status_ = (expression);                                             \
+        if (try_status_ != CORONG_OK) {                                                            \
+            return try_status_;                                                                    \
+        }                                                                                          \
     } while (false)
 
 /// Forwards a failure and says where we were: TRY_IN(f(..., error), error, "segment '%s'", name).
-#define TRY_IN(expression, error, ...)                                                            \
-    do {                                                                                          \
-        enum corong_status try_status_ = (expression);                                            \
-        if (try_status_ != CORONG_OK) {                                                           \
-            error_prepend(error, __VA_ARGS__);                                                    \
-            return try_status_;                                                                   \
-        }                                                                                         \
+#define TRY_IN(expression, error, ...)                                                             \
+    do {                                                                                           \
+        enum corong_status try_status_ = (expression);                                             \
+        if (try_status_ != CORONG_OK) {                                                            \
+            error_prepend(error, __VA_ARGS__);                                                     \
+            return try_status_;                                                                    \
+        }                                                                                          \
     } while (false)

@@ -8,11 +8,11 @@
 /// Prints the broken condition to standard error and aborts. Thread: any.
 _Noreturn void invariant_failed(const char *condition, const char *file, int line);
 
-#define ASSERT(condition)                                                                         \
-    do {                                                                                          \
-        if (__builtin_expect(!(condition), 0)) {                                                  \
-            invariant_failed(#condition, __FILE__, __LINE__);                                     \
-        }                                                                                         \
+#define ASSERT(condition)                                                                          \
+    do {                                                                                           \
+        if (__builtin_expect(!(condition), 0)) {                                                   \
+            invariant_failed(#condition, __FILE__, __LINE__);                                      \
+        }                                                                                          \
     } while (false)
 
 #ifdef NDEBUG

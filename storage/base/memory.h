@@ -13,10 +13,10 @@ void *memory_allocate_zeroed(size_t count, size_t size) __attribute__((malloc, r
 /// As realloc; never NULL.
 void *memory_resize(void *memory, size_t size) __attribute__((returns_nonnull));
 /// As memory_resize(count * size) with the overflow checked.
-void *memory_resize_array(void *memory, size_t count, size_t size)
-    __attribute__((returns_nonnull));
+void *memory_resize_array(void *memory, size_t count, size_t size) __attribute__((returns_nonnull));
 /// Aligned to `alignment` (a power of two); freed with memory_free().
-void *memory_allocate_aligned(size_t alignment, size_t size) __attribute__((malloc, returns_nonnull));
+void *memory_allocate_aligned(size_t alignment, size_t size)
+    __attribute__((malloc, returns_nonnull));
 /// A NUL-terminated copy of `size` bytes.
 char *memory_copy_string(const char *bytes, size_t size) __attribute__((returns_nonnull));
 /// NULL-safe.
