@@ -24,3 +24,8 @@ try corong replay x.csv
 try corong inspect --format csv
 try corong verify --store nowhere
 try corong compact --store nowhere
+try corong verify nowhere
+try corong compact --store corong.store corong.store
+try corong inspect corong.store more
+try corong verify corong.store
+try corong funnel --step "where country = 'DE'" --step "order where"

@@ -68,7 +68,7 @@ CORONG_MUST_CHECK enum corong_status config_load_mapping(struct mapping **mappin
                                                          struct corong_error *error);
 /// Turns a `--step` word into a stage: a stage's name; an event's name; either with a condition, as
 /// in "order where revenue > 0"; or "NAME: where EXPR", any event that satisfies EXPR, shown as
-/// NAME.
+/// NAME; or "where EXPR", shown as EXPR.
 CORONG_MUST_CHECK enum corong_status config_step(const struct config *config, struct arena *arena,
                                                  struct text word, struct stage *stage_out,
                                                  struct corong_error *error);

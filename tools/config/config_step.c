@@ -3,12 +3,13 @@
 
 #define LABEL_MARK ": where "
 #define WHERE_MARK " where "
+#define WHERE_START "where "
 
 static enum corong_status refuse(struct text word, const char *reason, struct corong_error *error)
 {
     return error_set(error, CORONG_INVALID,
-                     "step '%.*s': %s; a stage, an event name, 'NAME where EXPRESSION' or "
-                     "'LABEL: where EXPRESSION' is expected",
+                     "step '%.*s': %s; a stage, an event name, 'NAME where EXPRESSION', "
+                     "'where EXPRESSION' or 'LABEL: where EXPRESSION' is expected",
                      (int)word.size, word.bytes == NULL ? "" : word.bytes, reason);
 }
 
@@ -23,6 +24,18 @@ static bool split(struct text *word, struct text mark, struct text *rest_out)
     const char *end = word->bytes + word->size;
     *rest_out = (struct text){found + mark.size, (size_t)(end - found) - mark.size};
     word->size = (size_t)(found - word->bytes);
+    return true;
+}
+
+/// "where EXPRESSION" is labelled by its expression.
+static bool split_start(struct text *word, struct text *where_out)
+{
+    const size_t start_size = sizeof(WHERE_START) - 1;
+    if (word->size <= start_size || memcmp(word->bytes, WHERE_START, start_size) != 0) {
+        return false;
+    }
+    *word = (struct text){word->bytes + start_size, word->size - start_size};
+    *where_out = *word;
     return true;
 }
 
@@ -44,7 +57,7 @@ enum corong_status config_step(const struct config *config, struct arena *arena,
 {
     struct text name = word;
     struct text where = TEXT_MISSING;
-    bool label = split(&name, TEXT_LITERAL(LABEL_MARK), &where);
+    bool label = split_start(&name, &where) || split(&name, TEXT_LITERAL(LABEL_MARK), &where);
     bool condition = label || split(&name, TEXT_LITERAL(WHERE_MARK), &where);
     if (name.size == 0) {
         return refuse(word, "no name", error);

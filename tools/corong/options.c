@@ -46,7 +46,7 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
                        "keep reading the topics until interrupted, not just to their end"},
     [OPTION_QUIET] = {"quiet", NULL, OPTION_KIND_FLAG, 0, 0, NULL, "no progress and no hints"},
     [OPTION_STEP] = {"step", "STEP", OPTION_KIND_LIST, 0, 0, NULL,
-                     "stage, event, 'NAME where EXPR' or 'LABEL: where EXPR'; one per step"},
+                     "stage, event, 'NAME where EXPR' or '[LABEL: ]where EXPR'; one per step"},
     [OPTION_FROM] = {"from", "TIME", OPTION_KIND_TIME, 0, 0, NULL,
                      "from this instant on: 2026-01-02 or 2026-01-02T03:04:05+01:00"},
     [OPTION_TO] = {"to", "TIME", OPTION_KIND_TIME, 0, 0, NULL, "before this instant"},

@@ -54,7 +54,7 @@ static const uint8_t STORE_OPTIONS[] = {OPTION_STORE, OPTION_CONFIG, OPTION_HELP
 static const uint8_t HELP_OPTIONS[] = {OPTION_HELP, OPTION_COUNT};
 
 const struct verb VERBS[] = {
-    {"replay", "PATH...", 0, OPERAND_COUNT_ANY, "read logs or Kafka topics into a store",
+    {"replay", "PATH...", 0, OPERAND_COUNT_ANY, false, "read logs or Kafka topics into a store",
      "PATHs are files, directories, globs or - (standard input): JSON lines, CSV, TSV or access\n"
      "logs, plain, gzip or zstd. A bad message is counted, sampled and kept, and stops nothing.\n"
      "Stopping, even by kill -9, loses nothing: the same command continues where it was.\n",
@@ -63,7 +63,8 @@ const struct verb VERBS[] = {
      "  corong replay --mapping segment --kafka-topic clicks \\\n"
      "                --kafka-property bootstrap.servers=localhost:9092 --follow\n",
      REPLAY_OPTIONS, cmd_replay},
-    {"funnel", "[NAME]", 0, 1, "how many reach each step, where they drop off, how long it takes",
+    {"funnel", "[NAME]", 0, 1, false,
+     "how many reach each step, where they drop off, how long it takes",
      "NAME is a funnel of the configuration; or give the steps with --step. Without either, the\n"
      "stages visit, click, cart, checkout and order that occur in the store are asked.\n",
      "  corong funnel checkout --by country --from 2026-01-01\n"
@@ -71,26 +72,28 @@ const struct verb VERBS[] = {
      "  corong funnel --step \"sale: where page like '/sale/%'\" --step \"order where revenue > "
      "0\"\n",
      FUNNEL_OPTIONS, cmd_funnel},
-    {"stages", "[STAGE...]", 0, OPERAND_COUNT_ANY, "events and users per stage or event, over time",
+    {"stages", "[STAGE...]", 0, OPERAND_COUNT_ANY, false,
+     "events and users per stage or event, over time",
      "Without a STAGE: every event name in the store.\n",
      "  corong stages\n"
      "  corong stages visit order --bucket 1h --from 2026-01-02 --to 2026-01-03\n",
      STAGES_OPTIONS, cmd_stages},
-    {"sessions", "", 0, 0, "how many sessions, how long, how many bounced",
+    {"sessions", "", 0, 0, false, "how many sessions, how long, how many bounced",
      "A session ends where a user is silent for more than the session timeout.\n",
      "  corong sessions --by device\n"
      "  corong sessions --session-timeout 10m --format json\n",
      SESSIONS_OPTIONS, cmd_sessions},
-    {"inspect", "", 0, 0, "what a store holds: segments, sizes, encodings, sources, books", "",
-     "  corong inspect --columns\n", INSPECT_OPTIONS, cmd_inspect},
-    {"verify", "", 0, 0, "check every checksum, order, count and digest of a store", "",
-     "  corong verify --store shop.store\n", STORE_OPTIONS, cmd_verify},
-    {"compact", "", 0, 0, "merge a store's segments into one sorted run per period",
-     "Answers do not change; they come faster.\n", "  corong compact --store shop.store\n",
-     STORE_OPTIONS, cmd_compact},
-    {"version", "", 0, 0, "versions of corong and of its libraries", "", "  corong version\n",
-     HELP_OPTIONS, cmd_version},
-    {"help", "[VERB]", 0, 1, "this list, or what a verb does", "", "  corong help funnel\n",
+    {"inspect", "[STORE]", 0, 1, true,
+     "what a store holds: segments, sizes, encodings, sources, books", "",
+     "  corong inspect shop.store --columns\n", INSPECT_OPTIONS, cmd_inspect},
+    {"verify", "[STORE]", 0, 1, true, "check every checksum, order, count and digest of a store",
+     "", "  corong verify shop.store\n", STORE_OPTIONS, cmd_verify},
+    {"compact", "[STORE]", 0, 1, true, "merge a store's segments into one sorted run per period",
+     "Answers do not change; they come faster.\n", "  corong compact shop.store\n", STORE_OPTIONS,
+     cmd_compact},
+    {"version", "", 0, 0, false, "versions of corong and of its libraries", "",
+     "  corong version\n", HELP_OPTIONS, cmd_version},
+    {"help", "[VERB]", 0, 1, false, "this list, or what a verb does", "", "  corong help funnel\n",
      HELP_OPTIONS, cmd_help},
     {0},
 };
@@ -135,6 +138,23 @@ static enum exit_code check_operands(const struct verb *verb, const struct optio
     return EXIT_DONE;
 }
 
+/// `corong verify shop.store` is `corong verify --store shop.store`.
+static enum exit_code take_store_operand(const struct verb *verb, struct options *options)
+{
+    struct option_value *store = &options->values[OPTION_STORE];
+    if (!verb->operand_is_store || options->operand_count == 0) {
+        return EXIT_DONE;
+    }
+    if (store->given) {
+        console_complain("%s: two stores are named: --store %s and '%s'; give one", verb->name,
+                         store->text.bytes, options->operand_strings[0]);
+        return EXIT_MISUSED;
+    }
+    store->given = true;
+    store->text = options->operands[0];
+    return EXIT_DONE;
+}
+
 static enum exit_code run_verb(const struct verb *verb, int argument_count, char **arguments)
 {
     struct arena arena = {0};
@@ -148,6 +168,7 @@ static enum exit_code run_verb(const struct verb *verb, int argument_count, char
         code = help_verb(verb);
     } else {
         code = check_operands(verb, &options);
+        code = code == EXIT_DONE ? take_store_operand(verb, &options) : code;
         code = code == EXIT_DONE ? verb->run(&options) : code;
     }
     arena_deinit(&arena);

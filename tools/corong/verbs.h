@@ -11,6 +11,7 @@ struct verb {
     const char *operands; ///< as help shows them
     uint32_t operand_count_min;
     uint32_t operand_count_max;
+    bool operand_is_store; ///< its one word says what --store says
     const char *summary;
     const char *explanation; ///< a few lines
     const char *examples;    ///< a few lines

@@ -23,7 +23,7 @@ static void list_lines(const struct ingest_books *books, struct book_line *lines
         {"messages", "messages read", run->messages, all->messages},
         {"blank", "  blank or control", run->blank, all->blank},
         {"messages_rejected", "  rejected whole", run->messages_rejected, all->messages_rejected},
-        {"events", "events in the others", run->events, all->events},
+        {"events", "events in them", run->events, all->events},
         {"events_rejected", "  rejected singly", run->events_rejected, all->events_rejected},
         {"late", "  too late", run->late, all->late},
         {"stored", "  stored", run->stored, all->stored},

@@ -249,6 +249,11 @@ Test(config, a_step_word_is_a_stage_an_event_or_a_condition)
     cr_assert_eq(stage.event_count, 0);
     cr_assert(text_equal(stage.name, TEXT_LITERAL("order")));
     cr_assert(text_equal(stage.where, TEXT_LITERAL("path = '/o'")));
+    cr_assert_eq(config_step(&config, &arena, TEXT_LITERAL("where path = '/o'"), &stage, &error),
+                 CORONG_OK);
+    cr_assert(text_equal(stage.name, TEXT_LITERAL("path = '/o'")));
+    cr_assert(text_equal(stage.where, TEXT_LITERAL("path = '/o'")));
+    cr_assert_eq(stage.event_count, 0);
     cr_assert_eq(config_step(&config, &arena, TEXT_LITERAL(""), &stage, &error), CORONG_INVALID);
     cr_assert_eq(config_step(&config, &arena, TEXT_LITERAL("a: where "), &stage, &error),
                  CORONG_INVALID);
