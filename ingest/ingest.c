@@ -16,6 +16,11 @@
 #define NOTE_COUNT_MAX 1000u ///< per pump; the books count the rest
 #define SAMPLE_COUNT_MAX (REJECT_REASON_COUNT * REJECT_SAMPLE_COUNT)
 
+struct note {
+    char *sentence;
+    bool failure;
+};
+
 /// One ingest thread and what it brings home.
 struct worker {
     struct ingest *ingest;
@@ -25,7 +30,7 @@ struct worker {
     struct corong_error error; ///< the first
     uint64_t files_skipped;
     uint64_t files_resumed;
-    char **notes;
+    struct note *notes;
     uint32_t note_count;
 };
 
@@ -45,6 +50,7 @@ struct ingest {
     uint64_t duplicates_before;
     struct store_counters run;
     struct store_counters all;
+    struct decode_notes bent;
     struct reject_sample *samples;
     uint32_t sample_count;
 };
@@ -76,7 +82,7 @@ bool ingest_books_balance(const struct store_counters *counters)
 }
 
 /// Takes the sentence over.
-static void add_note(struct worker *worker, char *sentence)
+static void add_note(struct worker *worker, char *sentence, bool failure)
 {
     if (worker->note_count == NOTE_COUNT_MAX) {
         memory_free(sentence);
@@ -85,14 +91,14 @@ static void add_note(struct worker *worker, char *sentence)
     if (worker->notes == NULL) {
         worker->notes = memory_allocate_zeroed(NOTE_COUNT_MAX, sizeof(*worker->notes));
     }
-    worker->notes[worker->note_count++] = sentence;
+    worker->notes[worker->note_count++] = (struct note){sentence, failure};
 }
 
-static void note(struct worker *worker, const char *path, const char *what)
+static void note_path(struct worker *worker, const char *path, const char *what)
 {
     struct text_buffer sentence = {0};
     text_buffer_printf(&sentence, "'%s' %s", path, what);
-    add_note(worker, sentence.bytes);
+    add_note(worker, sentence.bytes, false);
 }
 
 /// The first failure is what the run returns; every one is noted.
@@ -101,7 +107,7 @@ static void fail(struct worker *worker, const struct corong_error *error)
     if (worker->error.status == CORONG_OK) {
         worker->error = *error;
     }
-    add_note(worker, memory_copy_string(error->message, strlen(error->message)));
+    add_note(worker, memory_copy_string(error->message, strlen(error->message)), true);
 }
 
 static void note_file(struct worker *worker, const struct replay_file *file, bool resumed,
@@ -109,10 +115,10 @@ static void note_file(struct worker *worker, const struct replay_file *file, boo
 {
     if (resumed && !read_any) {
         worker->files_skipped++;
-        note(worker, file->path, "is already in the store: skipped");
+        note_path(worker, file->path, "is already in the store: skipped");
     } else if (resumed) {
         worker->files_resumed++;
-        note(worker, file->path, "was partly in the store: continued");
+        note_path(worker, file->path, "was partly in the store: continued");
     }
 }
 
@@ -167,7 +173,7 @@ static void pass_stored_files(struct worker *worker)
     for (uint32_t index = 0; index < plan->file_count; index++) {
         if (plan->files[index].stored) {
             worker->files_skipped++;
-            note(worker, plan->files[index].path, "is already in the store: skipped");
+            note_path(worker, plan->files[index].path, "is already in the store: skipped");
             pump_pass(&worker->pump, plan->files[index].size_bytes);
         }
     }
@@ -330,11 +336,20 @@ static void collect_samples(struct ingest *ingest)
     }
 }
 
+static void add_bent(struct decode_notes *sum, const struct decode_notes *more)
+{
+    sum->mistyped += more->mistyped;
+    sum->time_floored += more->time_floored;
+    sum->amount_rounded += more->amount_rounded;
+}
+
 /// After the threads were joined and the engine has drained.
 static void close_books(struct ingest *ingest)
 {
     for (uint32_t index = 0; index < ingest->worker_count; index++) {
-        counters_add(&ingest->run, &ingest->workers[index].pump.run);
+        const struct pump *pump = &ingest->workers[index].pump;
+        counters_add(&ingest->run, &pump->run);
+        add_bent(&ingest->bent, decoder_notes(pump->decoder));
     }
     uint32_t count;
     const struct store_position *positions = store_positions(ingest->store, &count);
@@ -412,6 +427,7 @@ void ingest_books(const struct ingest *ingest, struct ingest_books *books_out)
     *books_out = (struct ingest_books){
         .run = ingest->run,
         .all = ingest->all,
+        .bent = ingest->bent,
         .duplicates_run = store_totals(ingest->store).duplicates - ingest->duplicates_before,
         .files = ingest->plan != NULL ? ingest->plan->file_count : 0,
     };
@@ -428,15 +444,27 @@ uint32_t ingest_samples(const struct ingest *ingest, const struct reject_sample 
     return ingest->sample_count < sample_max ? ingest->sample_count : sample_max;
 }
 
-const char *ingest_note(const struct ingest *ingest, uint32_t index)
+static const struct note *find_note(const struct ingest *ingest, uint32_t index)
 {
     for (uint32_t at = 0; at < ingest->worker_count; at++) {
         if (index < ingest->workers[at].note_count) {
-            return ingest->workers[at].notes[index];
+            return &ingest->workers[at].notes[index];
         }
         index -= ingest->workers[at].note_count;
     }
     return NULL;
+}
+
+const char *ingest_note(const struct ingest *ingest, uint32_t index)
+{
+    const struct note *note = find_note(ingest, index);
+    return note == NULL ? NULL : note->sentence;
+}
+
+bool ingest_note_is_failure(const struct ingest *ingest, uint32_t index)
+{
+    const struct note *note = find_note(ingest, index);
+    return note != NULL && note->failure;
 }
 
 void ingest_destroy(struct ingest *ingest)
@@ -448,7 +476,7 @@ void ingest_destroy(struct ingest *ingest)
     for (uint32_t index = 0; ingest->workers != NULL && index < ingest->worker_count; index++) {
         struct worker *worker = &ingest->workers[index];
         for (uint32_t at = 0; at < worker->note_count; at++) {
-            memory_free(worker->notes[at]);
+            memory_free(worker->notes[at].sentence);
         }
         memory_free(worker->notes);
         pump_deinit(&worker->pump);

@@ -42,9 +42,10 @@ struct ingest_books {
     struct store_counters run; ///< what this run read
     struct store_counters all; ///< since the store was made
     uint64_t duplicates_run;
-    uint64_t files;         ///< files named by the paths
-    uint64_t files_skipped; ///< already wholly in the store
-    uint64_t files_resumed; ///< continued from a committed position
+    struct decode_notes bent; ///< what this run's decoders bent instead of refusing it
+    uint64_t files;           ///< files named by the paths
+    uint64_t files_skipped;   ///< already wholly in the store
+    uint64_t files_resumed;   ///< continued from a committed position
 };
 /// messages = blank + rejected + decoded, and events = stored + rejected + late. True when both
 /// hold.
@@ -81,5 +82,7 @@ uint32_t ingest_samples(const struct ingest *ingest, const struct reject_sample 
 /// After the run: a sentence per file that was skipped, continued or failed, in the order of the
 /// pumps; NULL at and beyond the last. Borrowed.
 const char *ingest_note(const struct ingest *ingest, uint32_t index);
+/// After the run: whether the sentence says that a file could not be read to its end.
+bool ingest_note_is_failure(const struct ingest *ingest, uint32_t index);
 /// NULL-safe.
 void ingest_destroy(struct ingest *ingest);

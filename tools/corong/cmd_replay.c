@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #define SAMPLE_COUNT_MAX 20u
+#define NOTE_SHOWN_MAX 10u ///< of files that were skipped or continued; failures are all shown
 #define JOURNEY_STEP_COUNT 3
 
 /// Everything of one run of the verb.
@@ -175,15 +176,51 @@ static enum corong_status run_ingest(struct replay *replay)
     return status;
 }
 
+static const char *const *list_notes(const struct replay *replay, uint32_t *count_out)
+{
+    uint32_t count = 0;
+    while (ingest_note(replay->ingest, count) != NULL) {
+        count++;
+    }
+    const char **notes = arena_allocate_zeroed(replay->options->arena, count + 1, sizeof(notes[0]));
+    for (uint32_t index = 0; index < count; index++) {
+        notes[index] = ingest_note(replay->ingest, index);
+    }
+    *count_out = count;
+    return notes;
+}
+
+/// What happened to files, on standard error; the failure that ended the run was said already.
+static void print_notes(const struct replay *replay, const char *const *notes, uint32_t count)
+{
+    uint32_t remarks = 0;
+    for (uint32_t index = 0; index < count; index++) {
+        if (!ingest_note_is_failure(replay->ingest, index)) {
+            if (!replay->quiet && remarks < NOTE_SHOWN_MAX) {
+                console_note("%s", notes[index]);
+            }
+            remarks++;
+        } else if (strcmp(notes[index], replay->error.message) != 0) {
+            console_complain("%s", notes[index]);
+        }
+    }
+    if (!replay->quiet && remarks > NOTE_SHOWN_MAX) {
+        console_note("... and %u more such files; --format json lists them",
+                     remarks - NOTE_SHOWN_MAX);
+    }
+}
+
 static enum exit_code print_books(const struct replay *replay)
 {
-    const struct reject_sample *samples = NULL;
     struct ingest_books books;
     struct text_buffer out = {0};
     struct report_style style = console_style(replay->options, stdout);
+    struct report_replay report = {.books = &books};
     ingest_books(replay->ingest, &books);
-    uint32_t sample_count = ingest_samples(replay->ingest, &samples, SAMPLE_COUNT_MAX);
-    report_books(&books, samples, sample_count, &style, &out);
+    report.sample_count = ingest_samples(replay->ingest, &report.samples, SAMPLE_COUNT_MAX);
+    report.notes = list_notes(replay, &report.note_count);
+    print_notes(replay, report.notes, report.note_count);
+    report_books(&report, &style, &out);
     return console_write(stdout, &out);
 }
 

@@ -24,9 +24,17 @@ void report_stages(const struct query_stages *query, const struct query_stages_r
                    const struct report_style *style, struct text_buffer *out);
 void report_sessions(const struct query_sessions *query, const struct query_sessions_result *result,
                      const struct report_style *style, struct text_buffer *out);
-/// The books of a replay and its samples of rejects.
-void report_books(const struct ingest_books *books, const struct reject_sample *samples,
-                  uint32_t sample_count, const struct report_style *style, struct text_buffer *out);
+/// What a replay brought home. All borrowed.
+struct report_replay {
+    const struct ingest_books *books;
+    const struct reject_sample *samples;
+    uint32_t sample_count;
+    const char *const *notes; ///< sentences about files; in JSON only: people get them from stderr
+    uint32_t note_count;
+};
+/// The books of a replay, what was bent, and samples of rejects.
+void report_books(const struct report_replay *replay, const struct report_style *style,
+                  struct text_buffer *out);
 /// Funnels filling while a replay runs: a fixed number of lines, redrawn in place by the caller.
 void report_live(const struct engine_live_view *view, const struct report_style *style,
                  struct text_buffer *out);

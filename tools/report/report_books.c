@@ -89,6 +89,42 @@ static void draw_verdict(const struct ingest_books *books, const struct report_s
     text_buffer_append(out, "\n", 1);
 }
 
+struct bent_line {
+    const char *key;
+    const char *words;
+    uint64_t count;
+};
+
+#define BENT_LINE_COUNT 3
+
+static void list_bent(const struct ingest_books *books, struct bent_line *lines)
+{
+    const struct decode_notes *bent = &books->bent;
+    const struct bent_line listed[BENT_LINE_COUNT] = {
+        {"mistyped", "values of another type than mapped, taken as missing", bent->mistyped},
+        {"time_floored", "times finer than a microsecond, cut", bent->time_floored},
+        {"amount_rounded", "amounts finer than 1/10000, rounded", bent->amount_rounded},
+    };
+    memcpy(lines, listed, sizeof(listed));
+}
+
+static void draw_bent(const struct ingest_books *books, const struct report_style *style,
+                      struct text_buffer *out)
+{
+    struct bent_line lines[BENT_LINE_COUNT];
+    list_bent(books, lines);
+    for (uint32_t index = 0; index < BENT_LINE_COUNT; index++) {
+        if (lines[index].count == 0) {
+            continue;
+        }
+        text_buffer_printf(out, "  %s: ", lines[index].words);
+        grid_colour_begin(out, style, "33");
+        report_count(out, lines[index].count);
+        grid_colour_end(out, style, "33");
+        text_buffer_append(out, "\n", 1);
+    }
+}
+
 static void draw_sample(const struct reject_sample *sample, struct text_buffer *out)
 {
     text_buffer_append_string(out, "    ");
@@ -148,6 +184,29 @@ static void write_counters(struct json_writer *writer, const char *key,
     json_writer_end(writer, '}');
 }
 
+/// Only what happened: the object is empty where nothing was bent.
+static void write_bent(struct json_writer *writer, const struct ingest_books *books)
+{
+    struct bent_line lines[BENT_LINE_COUNT];
+    list_bent(books, lines);
+    json_writer_begin(writer, "bent", '{');
+    for (uint32_t index = 0; index < BENT_LINE_COUNT; index++) {
+        if (lines[index].count > 0) {
+            json_writer_unsigned(writer, lines[index].key, lines[index].count);
+        }
+    }
+    json_writer_end(writer, '}');
+}
+
+static void write_notes(struct json_writer *writer, const struct report_replay *replay)
+{
+    json_writer_begin(writer, "notes", '[');
+    for (uint32_t index = 0; index < replay->note_count; index++) {
+        json_writer_text(writer, NULL, text_from(replay->notes[index]));
+    }
+    json_writer_end(writer, ']');
+}
+
 static void write_samples(struct json_writer *writer, const struct reject_sample *samples,
                           uint32_t sample_count)
 {
@@ -170,9 +229,9 @@ static void write_samples(struct json_writer *writer, const struct reject_sample
     json_writer_end(writer, ']');
 }
 
-static void write_books(const struct ingest_books *books, const struct reject_sample *samples,
-                        uint32_t sample_count, struct text_buffer *out)
+static void write_books(const struct report_replay *replay, struct text_buffer *out)
 {
+    const struct ingest_books *books = replay->books;
     struct json_writer writer;
     struct book_line lines[BOOK_LINE_COUNT];
     list_lines(books, lines);
@@ -184,7 +243,9 @@ static void write_books(const struct ingest_books *books, const struct reject_sa
     json_writer_unsigned(&writer, "files", books->files);
     json_writer_unsigned(&writer, "files_skipped", books->files_skipped);
     json_writer_unsigned(&writer, "files_resumed", books->files_resumed);
-    write_samples(&writer, samples, sample_count);
+    write_bent(&writer, books);
+    write_notes(&writer, replay);
+    write_samples(&writer, replay->samples, replay->sample_count);
     json_writer_end(&writer, '}');
 }
 
@@ -200,16 +261,18 @@ static void list_books(const struct ingest_books *books, struct text_buffer *out
     }
 }
 
-void report_books(const struct ingest_books *books, const struct reject_sample *samples,
-                  uint32_t sample_count, const struct report_style *style, struct text_buffer *out)
+void report_books(const struct report_replay *replay, const struct report_style *style,
+                  struct text_buffer *out)
 {
+    const struct ingest_books *books = replay->books;
     if (style->format == REPORT_JSON) {
-        write_books(books, samples, sample_count, out);
+        write_books(replay, out);
     } else if (style->format == REPORT_CSV) {
         list_books(books, out);
     } else {
         draw_counts(books, style, out);
         draw_verdict(books, style, out);
-        draw_rejects(books, samples, sample_count, style, out);
+        draw_bent(books, style, out);
+        draw_rejects(books, replay->samples, replay->sample_count, style, out);
     }
 }

@@ -311,14 +311,31 @@ Test(report, the_books_say_whether_they_balance)
     struct text_buffer out = {0};
     books.run.rejected[REJECT_NOT_JSON] = 2;
     books.all = books.run;
-    report_books(&books, &sample, 1, &PLAIN, &out);
+    static const char *const notes[] = {"'a.log' is already in the store: skipped"};
+    const struct report_replay replay = {
+        .books = &books, .samples = &sample, .sample_count = 1, .notes = notes, .note_count = 1};
+    report_books(&replay, &PLAIN, &out);
+    cr_assert(strstr(out.bytes, "mapped") == NULL);
+    cr_assert(strstr(out.bytes, "event 42") == NULL); // of the message as a whole
     EXPECT_TEXT(out, "2 rejected: not_json");
     EXPECT_TEXT(out, "a.log at 17: at byte 3");
     EXPECT_TEXT(out, "{\\x1b");
     text_buffer_reset(&out);
-    report_books(&books, &sample, 1, &JSON, &out);
+    report_books(&replay, &JSON, &out);
     json_decref(parse(&out));
     EXPECT_TEXT(out, "\"not_json\": 2");
+    EXPECT_TEXT(out, "\"bent\": {}");
+    EXPECT_TEXT(out, "'a.log' is already in the store: skipped");
+    EXPECT_TEXT(out, "\"event_index\": null");
+    text_buffer_reset(&out);
+    books.bent = (struct decode_notes){.mistyped = 2000, .amount_rounded = 1};
+    report_books(&replay, &PLAIN, &out);
+    EXPECT_TEXT(out, "  values of another type than mapped, taken as missing: 2,000\n"
+                     "  amounts finer than 1/10000, rounded: 1\n");
+    text_buffer_reset(&out);
+    report_books(&replay, &JSON, &out);
+    json_decref(parse(&out));
+    EXPECT_TEXT(out, "\"mistyped\": 2000");
     text_buffer_deinit(&out);
 }
 
