@@ -91,3 +91,10 @@ if(TARGET corong)
   add_test(NAME cli COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/cli/run.py --corong $<TARGET_FILE:corong>)
   set_tests_properties(cli PROPERTIES TIMEOUT 300)
 endif()
+
+# The binary against a broker of its own. Debian's librdkafka does not run under TSan.
+if(TARGET corong AND TARGET kafka_store_test AND NOT CORONG_SANITIZE MATCHES "thread")
+  add_test(NAME kafka_cli COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/model/kafka_cli.py
+           ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+  set_tests_properties(kafka_cli PROPERTIES TIMEOUT 120)
+endif()
