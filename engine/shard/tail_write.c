@@ -3,6 +3,7 @@
 
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
+#include "storage/column/row_digest.h"
 
 #include <string.h>
 
@@ -18,9 +19,7 @@ struct period_write {
     uint32_t row_count;
     struct dictionary dictionaries[SCHEMA_COLUMN_COUNT_MAX];
     uint32_t *renumber[SCHEMA_COLUMN_COUNT_MAX]; // rank to code; NULL: every entry is used
-    union canonical_value *values;               // one row, for the digest
-    struct text_buffer canonical;
-    struct text_buffer scratch;
+    struct row_digester digester;
     struct hash128 digest;
     int64_t as_of_us;
     uint32_t group_capacity;
@@ -101,21 +100,6 @@ static void allocate_group(struct period_write *write)
     }
 }
 
-static void begin_values(struct period_write *write)
-{
-    const struct schema *schema = write->tail->schema;
-    write->values = memory_allocate_zeroed(schema->column_count, sizeof(union canonical_value));
-    for (uint32_t i = 0; i < schema->column_count; i++) {
-        if (schema->columns[i].type == COLUMN_STRING) {
-            write->values[i].string = TEXT_MISSING;
-        } else {
-            write->values[i].integer = schema->columns[i].type == COLUMN_NUMBER
-                                           ? (int64_t)COLUMN_NUMBER_MISSING_BITS
-                                           : COLUMN_INTEGER_MISSING;
-        }
-    }
-}
-
 static void write_init(struct period_write *write, struct tail *tail)
 {
     const struct tail_flush *flush = &tail->flush;
@@ -133,7 +117,7 @@ static void write_init(struct period_write *write, struct tail *tail)
         }
     }
     allocate_group(write);
-    begin_values(write);
+    row_digester_init(&write->digester, tail->schema, write->dictionaries);
 }
 
 static void write_deinit(struct period_write *write)
@@ -153,9 +137,7 @@ static void write_deinit(struct period_write *write)
     memory_free(group->user_row_counts);
     memory_free(group->user_flags);
     memory_free(group->id_offsets);
-    memory_free(write->values);
-    text_buffer_deinit(&write->canonical);
-    text_buffer_deinit(&write->scratch);
+    row_digester_deinit(&write->digester);
     text_buffer_deinit(&write->ids);
 }
 
@@ -207,40 +189,16 @@ static int64_t integer_of(const struct period_write *write, enum system_column c
     return integers == NULL ? COLUMN_INTEGER_MISSING : integers[i];
 }
 
-static struct hash128 digest_row(struct period_write *write, uint32_t i, uint32_t user)
-{
-    const struct tail *tail = write->tail;
-    const struct row_group *group = &write->group;
-    for (uint32_t column = 0; column < tail->schema->column_count; column++) {
-        if (group->columns[column].codes != NULL) {
-            write->values[column].string =
-                dictionary_text(&write->dictionaries[column], group->columns[column].codes[i]);
-        } else if (group->columns[column].integers != NULL) {
-            write->values[column].integer = group->columns[column].integers[i];
-        }
-    }
-    text_buffer_reset(&write->canonical);
-    canonical_row_append(&tail->canonical, tail->schema, write->values, &write->canonical);
-    const struct user_entry *entry = &tail->user_table.entries[user];
-    return canonical_row_digest(
-        entry->user_namespace, user_table_id(&tail->user_table, user),
-        integer_of(write, COLUMN_TIME, i), integer_of(write, COLUMN_SEQUENCE, i),
-        integer_of(write, COLUMN_ID_HASH, i),
-        (struct text){write->canonical.bytes, write->canonical.size}, &write->scratch);
-}
-
-static void digest_rows(struct period_write *write, uint32_t first, uint32_t count)
+static void note_as_of(struct period_write *write, uint32_t first, uint32_t count)
 {
     const struct tail *tail = write->tail;
     for (uint32_t i = 0; i < count; i++) {
         const struct tail_ordered *ordered = &write->rows[first + i];
-        uint32_t user = tail->flush.user_order[ordered->user_rank];
-        write->digest = hash128_add(write->digest, digest_row(write, i, user));
         int64_t received_us = integer_of(write, COLUMN_RECEIVED, i);
         int64_t known_us = received_us == COLUMN_INTEGER_MISSING || ordered->time_us < received_us
                                ? ordered->time_us
                                : received_us;
-        if (!tail->future[ordered->row] && known_us > write->as_of_us) {
+        if (known_us > write->as_of_us && !tail->future[ordered->row]) {
             write->as_of_us = known_us;
         }
     }
@@ -273,7 +231,9 @@ static enum corong_status append_groups(struct period_write *write, struct segme
             gather_column(write, column, first, count);
         }
         gather_users(write, first, count);
-        digest_rows(write, first, count);
+        note_as_of(write, first, count);
+        write->digest =
+            hash128_add(write->digest, row_digester_group(&write->digester, &write->group));
         TRY(segment_writer_append(writer, &write->group, error));
         first = end;
     }

@@ -3,7 +3,6 @@
 
 #include "storage/base/bytes.h"
 
-#define SIGN_BIT (UINT64_C(1) << 63)
 #define ROW_END 0xff
 #define STRING_ESCAPE 0xff
 #define STRING_END 0x01
@@ -28,22 +27,6 @@ void canonical_order_init(struct canonical_order *order, const struct schema *sc
         }
         order->columns[at] = column;
     }
-}
-
-// Unsigned order of the result is the order of the values.
-static uint64_t sortable(enum column_type type, int64_t integer)
-{
-    uint64_t bits = (uint64_t)integer;
-    if (type == COLUMN_NUMBER && (bits & SIGN_BIT) != 0) {
-        return ~bits;
-    }
-    return bits ^ SIGN_BIT;
-}
-
-static bool is_missing(enum column_type type, int64_t integer)
-{
-    return type == COLUMN_NUMBER ? (uint64_t)integer == COLUMN_NUMBER_MISSING_BITS
-                                 : integer == COLUMN_INTEGER_MISSING;
 }
 
 static void append_string(struct text_buffer *out, struct text string)
@@ -80,10 +63,10 @@ void canonical_row_append(const struct canonical_order *order, const struct sche
                 append_heading(out, column);
                 append_string(out, values[index].string);
             }
-        } else if (!is_missing(column->type, values[index].integer)) {
+        } else if (!canonical_is_missing(column->type, values[index].integer)) {
             append_heading(out, column);
             text_buffer_append_u64(
-                out, __builtin_bswap64(sortable(column->type, values[index].integer)));
+                out, __builtin_bswap64(canonical_sortable(column->type, values[index].integer)));
         }
     }
     text_buffer_append_u8(out, ROW_END);
@@ -138,7 +121,7 @@ static int compare_integers(enum column_type type, const int64_t *left, uint32_t
     if (left_value == missing || right_value == missing) {
         return compare_presence(left_value != missing, right_value != missing);
     }
-    return sortable(type, left_value) < sortable(type, right_value) ? -1 : 1;
+    return canonical_sortable(type, left_value) < canonical_sortable(type, right_value) ? -1 : 1;
 }
 
 int canonical_row_compare(const struct canonical_order *order, const struct schema *schema,

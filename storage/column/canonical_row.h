@@ -31,6 +31,21 @@ union canonical_value {
     int64_t integer; ///< INTEGER, BOOLEAN, and a NUMBER's bits
 };
 
+/// A value that is no string as its eight bytes are written (big-endian): unsigned order of the
+/// result is the order of the values.
+static inline uint64_t canonical_sortable(enum column_type type, int64_t integer)
+{
+    uint64_t sign = UINT64_C(1) << 63;
+    uint64_t bits = (uint64_t)integer;
+    return type == COLUMN_NUMBER && (bits & sign) != 0 ? ~bits : bits ^ sign;
+}
+
+static inline bool canonical_is_missing(enum column_type type, int64_t integer)
+{
+    return type == COLUMN_NUMBER ? (uint64_t)integer == COLUMN_NUMBER_MISSING_BITS
+                                 : integer == COLUMN_INTEGER_MISSING;
+}
+
 /// Appends the canonical bytes to `out`. `values` has schema->column_count entries; the columns
 /// time, seq and id are not read.
 void canonical_row_append(const struct canonical_order *order, const struct schema *schema,

@@ -3,7 +3,8 @@
 
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
-#include "storage/compact/compact_digest.h"
+#include "storage/column/canonical_row.h"
+#include "storage/column/row_digest.h"
 #include "storage/compact/compact_group.h"
 
 #include <stdlib.h>
@@ -15,7 +16,8 @@
 struct compact_sink {
     struct compact_sink_options options;
     struct compact_group rows;
-    struct compact_digest digest;
+    struct row_digester digester;
+    struct canonical_order order;
     struct segment_writer *writer; ///< NULL between segments
     uint64_t writer_row_count;
     struct hash128 writer_digest;
@@ -32,7 +34,8 @@ struct compact_sink *compact_sink_create(const struct compact_sink_options *opti
     struct compact_sink *sink = memory_allocate_zeroed(1, sizeof(*sink));
     sink->options = *options;
     compact_group_init(&sink->rows, options->schema, options->columns_used);
-    compact_digest_init(&sink->digest, options->schema, options->dictionaries);
+    row_digester_init(&sink->digester, options->schema, options->dictionaries);
+    canonical_order_init(&sink->order, options->schema);
     return sink;
 }
 
@@ -42,7 +45,7 @@ void compact_sink_destroy(struct compact_sink *sink)
         return;
     }
     segment_writer_destroy(sink->writer);
-    compact_digest_deinit(&sink->digest);
+    row_digester_deinit(&sink->digester);
     compact_group_deinit(&sink->rows);
     text_buffer_deinit(&sink->user_id);
     memory_free(sink->result.segments);
@@ -73,7 +76,7 @@ static enum corong_status write_group(struct compact_sink *sink, struct corong_e
     if (sink->writer == NULL) {
         TRY(open_writer(sink, error));
     }
-    struct hash128 digest = compact_digest_group(&sink->digest, group);
+    struct hash128 digest = row_digester_group(&sink->digester, group);
     TRY(segment_writer_append(sink->writer, group, error));
     sink->writer_digest = hash128_add(sink->writer_digest, digest);
     sink->writer_row_count += group->row_count;
@@ -246,8 +249,8 @@ static int compare_copies(const void *left, const void *right, void *context)
     }
     const struct compact_sink *sink = ((const struct instant_order *)context)->sink;
     const struct column_values *columns = sink->rows.group.columns;
-    int order = canonical_row_compare(&sink->digest.order, sink->options.schema, columns, a->row,
-                                      columns, b->row);
+    int order =
+        canonical_row_compare(&sink->order, sink->options.schema, columns, a->row, columns, b->row);
     // Rows lie in order of seq already.
     return order != 0 ? order : a->row < b->row ? -1 : a->row > b->row;
 }
@@ -278,15 +281,15 @@ static void drop_marked(struct compact_sink *sink, struct instant_row *rows, uin
 {
     qsort(rows, count, sizeof(*rows), compare_places);
     struct text id = {sink->user_id.bytes, sink->user_id.size};
-    uint8_t user_namespace = sink->user_flags & USER_NAMESPACE_MASK;
+    row_digester_user(&sink->digester, sink->user_flags & USER_NAMESPACE_MASK, id);
     uint32_t to = from;
     for (uint32_t index = 0; index < count; index++) {
         if (!rows[index].is_dropped) {
             compact_group_move_row(&sink->rows, to++, rows[index].row);
             continue;
         }
-        struct hash128 digest = compact_digest_row(&sink->digest, sink->rows.group.columns,
-                                                   rows[index].row, user_namespace, id);
+        struct hash128 digest =
+            row_digester_row(&sink->digester, sink->rows.group.columns, rows[index].row);
         sink->result.dropped_digest = hash128_add(sink->result.dropped_digest, digest);
         sink->result.dropped_count++;
     }
