@@ -50,13 +50,28 @@ void event_batch_reset(struct event_batch *batch)
     batch->string_end = batch->capacity;
 }
 
+// Most texts are short, and a call would cost more than the copy: halves that overlap.
+static inline void copy_text(char *to, const char *from, size_t size)
+{
+    if (size > 16) {
+        memcpy(to, from, size);
+    } else if (size >= 8) {
+        memcpy(to, from, 8);
+        memcpy(to + size - 8, from + size - 8, 8);
+    } else {
+        for (size_t index = 0; index < size; index++) {
+            to[index] = from[index];
+        }
+    }
+}
+
 static struct event_string batch_string(struct event_batch *batch, struct text text)
 {
     if (text.bytes == NULL) {
         return (struct event_string){EVENT_STRING_MISSING, 0};
     }
     batch->string_end -= (uint32_t)text.size;
-    memcpy(batch->bytes + batch->string_end, text.bytes, text.size);
+    copy_text(batch->bytes + batch->string_end, text.bytes, text.size);
     return (struct event_string){batch->string_end, (uint32_t)text.size};
 }
 

@@ -107,10 +107,39 @@ static bool slot_holds(const struct symbol_table *table, const struct symbol_slo
                   text.size) == 0;
 }
 
+// The first INLINE_SIZE bytes, without a call: most strings are shorter than that.
+static inline void fill_head(char *head, struct text text)
+{
+    uint64_t low = 0;
+    uint64_t high = 0;
+    const char *bytes = text.bytes;
+    size_t size = text.size;
+    if (size >= INLINE_SIZE) {
+        memcpy(&low, bytes, 8);
+        memcpy(&high, bytes + 8, 8);
+    } else if (size >= 8) {
+        memcpy(&low, bytes, 8);
+        memcpy(&high, bytes + size - 8, 8);
+        high = size == 8 ? 0 : high >> (INLINE_SIZE - size) * 8;
+    } else if (size >= 4) {
+        uint32_t first;
+        uint32_t last;
+        memcpy(&first, bytes, 4);
+        memcpy(&last, bytes + size - 4, 4);
+        low = first | (uint64_t)last << (size - 4) * 8;
+    } else {
+        for (size_t index = 0; index < size; index++) {
+            low |= (uint64_t)(uint8_t)bytes[index] << index * 8;
+        }
+    }
+    memcpy(head, &low, 8);
+    memcpy(head + 8, &high, 8);
+}
+
 static uint32_t resolve_one(struct symbol_table *table, struct text text, uint64_t hash)
 {
     struct symbol_slot key = {.hash = hash, .size = (uint32_t)text.size};
-    memcpy(key.head, text.bytes, text.size < INLINE_SIZE ? text.size : INLINE_SIZE);
+    fill_head(key.head, text);
     uint32_t mask = table->slot_count - 1;
     uint32_t at = (uint32_t)hash & mask;
     while (table->slots[at].code_plus_one != 0) {

@@ -95,6 +95,9 @@ void tail_discard(struct tail *tail);
 /// Fills tail->flush: ranks strings and users, sorts, drops duplicates, splits by period.
 /// tail_sort.c.
 void tail_sort(struct tail *tail);
+/// Moves rows of users with neighbouring ranks together; a user's stay in order of arrival.
+/// tail_cluster.c.
+void tail_cluster(struct tail *tail, const uint32_t *user_ranks);
 /// Frees what tail_sort() made.
 void tail_sort_release(struct tail *tail);
 /// Writes the next period's segment. tail_write.c.

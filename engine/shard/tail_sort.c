@@ -193,12 +193,9 @@ static void rank_symbols(struct tail *tail)
 }
 
 // Scatters the rows to their users, in key order; within a user they stay in order of arrival.
-static uint32_t scatter_rows(struct tail *tail, uint32_t *starts)
+static uint32_t scatter_rows(struct tail *tail, const uint32_t *ranks, uint32_t *starts)
 {
     const struct user_table *users = &tail->user_table;
-    uint32_t *ranks = memory_allocate(users->count * sizeof(uint32_t));
-    tail->flush.user_order = memory_allocate(users->count * sizeof(uint32_t));
-    user_table_rank(users, tail->flush.user_order, ranks);
     uint32_t largest = 0;
     starts[0] = 0;
     for (uint32_t rank = 0; rank < users->count; rank++) {
@@ -214,17 +211,16 @@ static uint32_t scatter_rows(struct tail *tail, uint32_t *starts)
             (struct tail_ordered){tail->columns[COLUMN_TIME].integers[row], row, rank};
     }
     memory_free(next);
-    memory_free(ranks);
     return largest;
 }
 
-static void sort_rows(struct tail *tail)
+static void sort_rows(struct tail *tail, const uint32_t *ranks)
 {
     struct tail_flush *flush = &tail->flush;
     uint32_t user_count = tail->user_table.count;
     flush->rows = memory_allocate(tail->row_count * sizeof(struct tail_ordered));
     uint32_t *starts = memory_allocate((user_count + (size_t)1) * sizeof(uint32_t));
-    uint32_t largest = scatter_rows(tail, starts);
+    uint32_t largest = scatter_rows(tail, ranks, starts);
     struct tail_ordered *buffer = memory_allocate((largest / 2 + 1) * sizeof(*buffer));
     uint32_t out = 0;
     for (uint32_t rank = 0; rank < user_count; rank++) {
@@ -327,8 +323,14 @@ void tail_sort(struct tail *tail)
 {
     ASSERT(!tail->flush.active && tail->row_count > 0);
     tail->flush.active = true;
+    uint32_t user_count = tail->user_table.count;
+    uint32_t *ranks = memory_allocate(user_count * sizeof(uint32_t));
+    tail->flush.user_order = memory_allocate(user_count * sizeof(uint32_t));
+    user_table_rank(&tail->user_table, tail->flush.user_order, ranks);
+    tail_cluster(tail, ranks);
     rank_symbols(tail);
-    sort_rows(tail);
+    sort_rows(tail, ranks);
+    memory_free(ranks);
     split_by_period(tail);
 }
 

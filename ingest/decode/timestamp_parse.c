@@ -226,6 +226,12 @@ static bool plain_digits(struct text text, int64_t *value_out)
     return true;
 }
 
+/// "2026-...": no number has a minus behind a digit.
+static bool looks_like_date(struct text text)
+{
+    return text.size > 4 && text.bytes[4] == '-' && (unsigned char)(text.bytes[3] - '0') <= 9;
+}
+
 enum reject_reason timestamp_parse(const struct timestamp_rule *rule, struct text text,
                                    int64_t *time_us_out, bool *floored_out)
 {
@@ -236,7 +242,7 @@ enum reject_reason timestamp_parse(const struct timestamp_rule *rule, struct tex
         if (plain_digits(text, &value)) {
             return parse_integer(rule->unit, value, time_us_out, floored_out);
         }
-        if (decimal_parse(text, &decimal)) {
+        if (!looks_like_date(text) && decimal_parse(text, &decimal)) {
             return parse_decimal(rule->unit, &decimal, time_us_out, floored_out);
         }
     }
