@@ -97,6 +97,48 @@ struct column_values {
     int64_t *integers;
 };
 
+/// One column as it is stored: small unsigned numbers, turned into values one at a time. Cheaper
+/// than `column_values` where few rows are looked at.
+struct column_packed {
+    const void *values; ///< `width` bytes each
+    uint8_t width;      ///< 1, 4 or 8; 0: all are 0, and `values` is NULL
+    bool exists;        ///< false: not asked for, or the segment does not have it (all missing)
+    bool nullable;      ///< 0 means missing
+    bool number;        ///< integers are a double's bits in signed order
+    uint64_t base;
+    uint64_t power;               ///< integer = base + (stored - nullable) * power
+    const uint32_t *ranked_codes; ///< code = ranked_codes[stored + base + 1], or stored + base
+};
+
+static inline uint64_t column_packed_stored(const struct column_packed *column, uint32_t row)
+{
+    if (column->width == 1) {
+        return ((const uint8_t *)column->values)[row];
+    }
+    if (column->width == 4) {
+        return ((const uint32_t *)column->values)[row];
+    }
+    return column->width == 0 ? 0 : ((const uint64_t *)column->values)[row];
+}
+
+/// Code of a STRING column that exists.
+static inline uint32_t column_packed_code(const struct column_packed *column, uint32_t row)
+{
+    uint32_t code = (uint32_t)(column_packed_stored(column, row) + column->base);
+    return column->ranked_codes == NULL ? code : column->ranked_codes[code + 1];
+}
+
+/// Value of a column of another type that exists; a NUMBER's bits.
+static inline int64_t column_packed_integer(const struct column_packed *column, uint32_t row)
+{
+    uint64_t stored = column_packed_stored(column, row);
+    if (column->nullable && stored == 0) {
+        return column->number ? (int64_t)COLUMN_NUMBER_MISSING_BITS : COLUMN_INTEGER_MISSING;
+    }
+    int64_t value = (int64_t)(column->base + (stored - column->nullable) * column->power);
+    return column->number ? value ^ (int64_t)((uint64_t)(value >> 63) >> 1) : value;
+}
+
 /// User flags, per user and row group.
 enum user_flag {
     USER_NAMESPACE_MASK = 0x03, ///< 0 known, 1 anonymous, 2 account
@@ -114,6 +156,7 @@ struct row_group {
     uint64_t *user_name_masks;     ///< bit b: the user has, in this group, an event whose name has
                                    ///< segment_reader_name_bit() b. Not read when written.
     struct column_values *columns; ///< column_count of the schema the group was asked with
-    uint32_t *id_offsets;          ///< user_count + 1 offsets into id_bytes; NULL unless asked for
+    const struct column_packed *packed; ///< column_count: those asked for as stored
+    uint32_t *id_offsets; ///< user_count + 1 offsets into id_bytes; NULL unless asked for
     char *id_bytes;
 };

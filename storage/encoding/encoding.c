@@ -395,6 +395,14 @@ static enum corong_status decode_root(struct encoding_decoder *decoder, struct b
     return CORONG_OK;
 }
 
+enum corong_status encoding_decode8(struct encoding_decoder *decoder, const void *bytes,
+                                    size_t size, const struct encoding_users *users,
+                                    uint8_t *values, uint32_t count, struct corong_error *error)
+{
+    return decode_root(decoder, byte_cursor_over(bytes, size), users, values, VALUE_8, count,
+                       error);
+}
+
 enum corong_status encoding_decode32(struct encoding_decoder *decoder, const void *bytes,
                                      size_t size, const struct encoding_users *users,
                                      uint32_t *values, uint32_t count, struct corong_error *error)

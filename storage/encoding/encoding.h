@@ -62,6 +62,12 @@ CORONG_MUST_CHECK enum corong_status encoding_decode32(struct encoding_decoder *
                                                        const struct encoding_users *users,
                                                        uint32_t *values, uint32_t count,
                                                        struct corong_error *error);
+/// As encoding_decode32(), 8 bits.
+CORONG_MUST_CHECK enum corong_status encoding_decode8(struct encoding_decoder *decoder,
+                                                      const void *bytes, size_t size,
+                                                      const struct encoding_users *users,
+                                                      uint8_t *values, uint32_t count,
+                                                      struct corong_error *error);
 /// As encoding_decode32(), 64 bits.
 CORONG_MUST_CHECK enum corong_status encoding_decode64(struct encoding_decoder *decoder,
                                                        const void *bytes, size_t size,

@@ -166,15 +166,47 @@ static void pack_all(const uint64_t *values, uint32_t count, unsigned width, uin
     memcpy(packed + (size_t)vectors * width * WORD_ROW_BYTES, tail, ((size_t)left * width + 7) / 8);
 }
 
+// Narrow values: two rows of words at a time would not be faster, as the shifts are few.
+static void unpack_vector8(const uint8_t *restrict packed, unsigned width, uint8_t reference,
+                           uint8_t *restrict values)
+{
+    uint32_t mask = (uint32_t)bit_mask(width);
+    for (unsigned row = 0; row < ROW_COUNT; row++) {
+        unsigned shift = row * width % 32;
+        const uint8_t *words = packed + row * width / 32 * WORD_ROW_BYTES;
+        uint8_t *to = values + row * LANE_COUNT;
+        for (uint32_t lane = 0; lane < LANE_COUNT; lane++) {
+            to[lane] = (uint8_t)((lane_load(words, lane) >> shift & mask) + reference);
+        }
+    }
+}
+
+// A width that divides 32 has no value across two words.
+ENCODING_INLINE void unpack_any8(const uint8_t *packed, unsigned width, uint64_t reference,
+                                 uint8_t *values)
+{
+    if (width == 1 || width == 2 || width == 4 || width == 8) {
+        unpack_vector8(packed, width, (uint8_t)reference, values);
+        return;
+    }
+    uint32_t wide[VECTOR_COUNT];
+    unpack_any(packed, width < 32 ? width : 32, (uint32_t)reference, wide);
+    for (uint32_t index = 0; index < VECTOR_COUNT; index++) {
+        values[index] = (uint8_t)wide[index];
+    }
+}
+
 ENCODING_INLINE void unpack_all(const uint8_t *packed, unsigned width, uint64_t reference,
-                                void *values, enum value_width value_width, uint32_t count)
+                                void *values, uint32_t count, enum value_width value_width)
 {
     uint32_t vectors = count / VECTOR_COUNT;
     size_t vector_bytes = (size_t)width * WORD_ROW_BYTES;
     for (uint32_t vector = 0; vector < vectors; vector++) {
         const uint8_t *from = packed + vector * vector_bytes;
         size_t at = (size_t)vector * VECTOR_COUNT;
-        if (value_width == VALUE_32) {
+        if (value_width == VALUE_8) {
+            unpack_any8(from, width, reference, (uint8_t *)values + at);
+        } else if (value_width == VALUE_32) {
             unpack_any(from, width < 32 ? width : 32, (uint32_t)reference, (uint32_t *)values + at);
         } else {
             unpack_vector64(from, width, reference, (uint64_t *)values + at);
@@ -270,11 +302,7 @@ static bool bitpack_decode(struct encoding_decoder *decoder, void *values, enum 
     if (packed == NULL) {
         return decoder_fail(decoder, "bitpack: cut short or frame does not fit");
     }
-    if (width == VALUE_32) {
-        unpack_all(packed, bits, reference, values, VALUE_32, count);
-    } else {
-        unpack_all(packed, bits, reference, values, VALUE_64, count);
-    }
+    ENCODING_BY_WIDTH(width, unpack_all, packed, bits, reference, values, count);
     return true;
 }
 

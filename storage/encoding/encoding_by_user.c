@@ -68,11 +68,7 @@ static bool by_user_decode(struct encoding_decoder *decoder, void *values, enum 
     if (!encoding_decode_node(decoder, firsts, width, users->user_count)) {
         return false;
     }
-    if (width == VALUE_32) {
-        spread(users, firsts, values, VALUE_32);
-    } else {
-        spread(users, firsts, values, VALUE_64);
-    }
+    ENCODING_BY_WIDTH(width, spread, users, firsts, values);
     return encoding_exceptions_decode(decoder, values, width, count);
 }
 

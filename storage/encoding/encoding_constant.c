@@ -19,6 +19,13 @@ static void constant_encode(struct encoding_encoder *encoder,
     text_buffer_append_u64(out, count == 0 ? 0 : values[0]);
 }
 
+ENCODING_INLINE void fill(void *values, uint32_t count, uint64_t value, enum value_width width)
+{
+    for (uint32_t index = 0; index < count; index++) {
+        value_set(values, width, index, value);
+    }
+}
+
 static bool constant_decode(struct encoding_decoder *decoder, void *values, enum value_width width,
                             uint32_t count)
 {
@@ -26,9 +33,7 @@ static bool constant_decode(struct encoding_decoder *decoder, void *values, enum
     if (decoder->cursor.failed) {
         return decoder_fail(decoder, "constant: cut short");
     }
-    for (uint32_t index = 0; index < count; index++) {
-        value_set(values, width, index, value);
-    }
+    ENCODING_BY_WIDTH(width, fill, values, count, value);
     return true;
 }
 

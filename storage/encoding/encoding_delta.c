@@ -29,8 +29,8 @@ static void delta_encode(struct encoding_encoder *encoder,
     encoder->slots.used = slots;
 }
 
-ENCODING_INLINE void sum_up(void *values, enum value_width width, uint32_t count, uint64_t first,
-                            uint64_t step)
+ENCODING_INLINE void sum_up(void *values, uint32_t count, uint64_t first, uint64_t step,
+                            enum value_width width)
 {
     uint64_t value = first;
     value_set(values, width, 0, value);
@@ -51,11 +51,7 @@ static bool delta_decode(struct encoding_decoder *decoder, void *values, enum va
     if (!encoding_decode_node(decoder, (uint8_t *)values + width, width, count - 1)) {
         return false;
     }
-    if (width == VALUE_32) {
-        sum_up(values, VALUE_32, count, first, step);
-    } else {
-        sum_up(values, VALUE_64, count, first, step);
-    }
+    ENCODING_BY_WIDTH(width, sum_up, values, count, first, step);
     return true;
 }
 

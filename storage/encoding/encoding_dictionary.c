@@ -93,7 +93,7 @@ static void dictionary_encode(struct encoding_encoder *encoder,
 }
 
 ENCODING_INLINE void look_up(const void *restrict entries, const uint32_t *restrict codes,
-                             void *restrict values, enum value_width width, uint32_t count)
+                             void *restrict values, uint32_t count, enum value_width width)
 {
     for (uint32_t index = 0; index < count; index++) {
         value_set(values, width, index, value_get(entries, width, codes[index]));
@@ -125,11 +125,7 @@ static bool dictionary_decode(struct encoding_decoder *decoder, void *values,
     if (!codes_below(codes, count, entry_count)) {
         return decoder_fail(decoder, "dictionary: a code past the entries");
     }
-    if (width == VALUE_32) {
-        look_up(entries, codes, values, VALUE_32, count);
-    } else {
-        look_up(entries, codes, values, VALUE_64, count);
-    }
+    ENCODING_BY_WIDTH(width, look_up, entries, codes, values, count);
     return true;
 }
 

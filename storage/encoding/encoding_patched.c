@@ -2,6 +2,7 @@
 /// Patched frame of reference: a few large values must not widen all. u8 width, u32 exception
 /// count, child codes, child exceptions. A code with all `width` bits set stands for the next
 /// exception, whose stored value is value - that code; positions need no bytes of their own.
+#include "storage/encoding/encoding_kernels.h"
 #include "storage/encoding/encoding_private.h"
 
 #define PATCHED_WIDTH_MAX 32u
@@ -96,14 +97,10 @@ ENCODING_INLINE uint32_t find_escapes(const void *values, enum value_width width
     return found;
 }
 
-ENCODING_INLINE bool decode_any(struct encoding_decoder *decoder, void *values,
-                                enum value_width width, uint32_t count)
+ENCODING_INLINE bool decode_wide(struct encoding_decoder *decoder, unsigned bits,
+                                 uint32_t exceptions, void *values, uint32_t count,
+                                 enum value_width width)
 {
-    unsigned bits = byte_cursor_u8(&decoder->cursor);
-    uint32_t exceptions = byte_cursor_u32(&decoder->cursor);
-    if (bits < 1 || bits > PATCHED_WIDTH_MAX || exceptions > count) {
-        return decoder_fail(decoder, "patched: bad width or count");
-    }
     if (!encoding_decode_node(decoder, values, width, count)) {
         return false;
     }
@@ -123,11 +120,72 @@ ENCODING_INLINE bool decode_any(struct encoding_decoder *decoder, void *values,
     return true;
 }
 
+ENCODING_INLINE void expand(const uint8_t *codes, uint8_t escape, const void *large, void *values,
+                            uint32_t count, enum value_width width)
+{
+    uint32_t next = 0;
+    for (uint32_t index = 0; index < count; index++) {
+        bool exception = codes[index] == escape;
+        uint64_t added = exception ? value_get(large, width, next) : 0;
+        next += exception;
+        value_set(values, width, index, codes[index] + added);
+    }
+}
+
+static uint32_t count_codes(const uint8_t *codes, uint32_t count, uint8_t code)
+{
+    uint32_t found = 0;
+    for (uint32_t index = 0; index < count; index++) {
+        found += codes[index] == code;
+    }
+    return found;
+}
+
+// Codes of at most a byte are decoded as bytes and widened while the exceptions are put in.
+static bool decode_narrow(struct encoding_decoder *decoder, unsigned bits, uint32_t exceptions,
+                          void *values, enum value_width width, uint32_t count)
+{
+    uint8_t escape = (uint8_t)bit_mask(bits);
+    uint8_t *codes = encoding_slot_take(&decoder->slots, count);
+    // Expanding reads whole vectors of exceptions.
+    void *large = encoding_slot_take(&decoder->slots,
+                                     ((size_t)exceptions + ENCODING_KERNEL_SLACK) * (size_t)width);
+    if (!encoding_decode_node(decoder, codes, VALUE_8, count) ||
+        !encoding_decode_node(decoder, large, width, exceptions)) {
+        return false;
+    }
+    if (count_codes(codes, count, escape) != exceptions) {
+        return decoder_fail(decoder, "patched: exceptions do not match their count");
+    }
+    if (width == VALUE_32) {
+        encoding_expand_bytes(codes, escape, large, values, count);
+    } else {
+        ENCODING_BY_WIDTH(width, expand, codes, escape, large, values, count);
+    }
+    return true;
+}
+
 static bool patched_decode(struct encoding_decoder *decoder, void *values, enum value_width width,
                            uint32_t count)
 {
-    return width == VALUE_32 ? decode_any(decoder, values, VALUE_32, count)
-                             : decode_any(decoder, values, VALUE_64, count);
+    unsigned bits = byte_cursor_u8(&decoder->cursor);
+    uint32_t exceptions = byte_cursor_u32(&decoder->cursor);
+    if (bits < 1 || bits > PATCHED_WIDTH_MAX || exceptions > count) {
+        return decoder_fail(decoder, "patched: bad width or count");
+    }
+    if (bits <= BYTE_WIDTH) {
+        return decode_narrow(decoder, bits, exceptions, values, width, count);
+    }
+    if (width == VALUE_8) {
+        uint32_t *wide = encoding_slot_take(&decoder->slots, count * sizeof(*wide));
+        bool decoded = decode_wide(decoder, bits, exceptions, wide, count, VALUE_32);
+        for (uint32_t index = 0; decoded && index < count; index++) {
+            ((uint8_t *)values)[index] = (uint8_t)wide[index];
+        }
+        return decoded;
+    }
+    return width == VALUE_32 ? decode_wide(decoder, bits, exceptions, values, count, VALUE_32)
+                             : decode_wide(decoder, bits, exceptions, values, count, VALUE_64);
 }
 
 const struct encoding_codec encoding_patched = {

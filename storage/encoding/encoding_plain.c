@@ -85,7 +85,7 @@ ENCODING_INLINE void join_chunk(const uint8_t *const *planes, unsigned plane_tot
 
 // In chunks, so that the values stay in the nearest cache while the planes are joined.
 ENCODING_INLINE void join_planes(const uint8_t *const *planes, unsigned plane_total, void *values,
-                                 enum value_width width, uint32_t count)
+                                 uint32_t count, enum value_width width)
 {
     for (uint32_t from = 0; from < count; from += CHUNK_COUNT) {
         uint32_t left = count - from;
@@ -108,11 +108,7 @@ static bool plain_decode(struct encoding_decoder *decoder, void *values, enum va
             return decoder_fail(decoder, "plain: cut short or frame does not fit");
         }
     }
-    if (width == VALUE_32) {
-        join_planes(planes, total, values, VALUE_32, count);
-    } else {
-        join_planes(planes, total, values, VALUE_64, count);
-    }
+    ENCODING_BY_WIDTH(width, join_planes, planes, total, values, count);
     return true;
 }
 

@@ -54,23 +54,34 @@ struct encoding_decoder {
     uint32_t used; ///< see encoding_decoder_used()
 };
 
-/// Width of a decoded value in bytes. Decoders are written once and compiled for both.
-enum value_width { VALUE_32 = 4, VALUE_64 = 8 };
+/// Width of a decoded value in bytes. Decoders are written once and compiled for each.
+enum value_width { VALUE_8 = 1, VALUE_32 = 4, VALUE_64 = 8 };
 
 ENCODING_INLINE uint64_t value_get(const void *values, enum value_width width, size_t index)
 {
+    if (width == VALUE_8) {
+        return ((const uint8_t *)values)[index];
+    }
     return width == VALUE_32 ? ((const uint32_t *)values)[index]
                              : ((const uint64_t *)values)[index];
 }
 
 ENCODING_INLINE void value_set(void *values, enum value_width width, size_t index, uint64_t value)
 {
-    if (width == VALUE_32) {
+    if (width == VALUE_8) {
+        ((uint8_t *)values)[index] = (uint8_t)value;
+    } else if (width == VALUE_32) {
         ((uint32_t *)values)[index] = (uint32_t)value;
     } else {
         ((uint64_t *)values)[index] = value;
     }
 }
+
+/// Calls an always-inline function whose last parameter is the width, compiled for each width.
+#define ENCODING_BY_WIDTH(width, function, ...)                                                    \
+    ((width) == VALUE_8    ? function(__VA_ARGS__, VALUE_8)                                        \
+     : (width) == VALUE_32 ? function(__VA_ARGS__, VALUE_32)                                       \
+                           : function(__VA_ARGS__, VALUE_64))
 
 static inline unsigned bit_length(uint64_t value)
 {

@@ -40,7 +40,7 @@ static void run_length_encode(struct encoding_encoder *encoder,
 }
 
 ENCODING_INLINE bool expand(const void *run_values, const uint32_t *lengths, uint32_t runs,
-                            void *values, enum value_width width, uint32_t count)
+                            void *values, uint32_t count, enum value_width width)
 {
     uint32_t at = 0;
     for (uint32_t run = 0; run < runs; run++) {
@@ -68,8 +68,7 @@ static bool run_length_decode(struct encoding_decoder *decoder, void *values,
         !encoding_decode_node(decoder, lengths, VALUE_32, runs)) {
         return false;
     }
-    bool fits = width == VALUE_32 ? expand(run_values, lengths, runs, values, VALUE_32, count)
-                                  : expand(run_values, lengths, runs, values, VALUE_64, count);
+    bool fits = ENCODING_BY_WIDTH(width, expand, run_values, lengths, runs, values, count);
     return fits || decoder_fail(decoder, "run-length: lengths do not sum to the count");
 }
 

@@ -21,7 +21,7 @@ void encoding_exceptions_encode(struct encoding_encoder *encoder, uint64_t *posi
 }
 
 ENCODING_INLINE bool scatter(const uint32_t *gaps, const void *exceptions, uint32_t exception_count,
-                             void *values, enum value_width width, uint32_t count)
+                             void *values, uint32_t count, enum value_width width)
 {
     uint64_t next = 0;
     for (uint32_t index = 0; index < exception_count; index++) {
@@ -48,9 +48,7 @@ bool encoding_exceptions_decode(struct encoding_decoder *decoder, void *values,
         !encoding_decode_node(decoder, exceptions, width, exception_count)) {
         return false;
     }
-    bool fits = width == VALUE_32
-                    ? scatter(gaps, exceptions, exception_count, values, VALUE_32, count)
-                    : scatter(gaps, exceptions, exception_count, values, VALUE_64, count);
+    bool fits = ENCODING_BY_WIDTH(width, scatter, gaps, exceptions, exception_count, values, count);
     return fits || decoder_fail(decoder, "exceptions: a position past the end");
 }
 
@@ -87,13 +85,18 @@ static void sparse_encode(struct encoding_encoder *encoder,
     encoder->slots.used = slots;
 }
 
+ENCODING_INLINE void fill(void *values, uint32_t count, uint64_t value, enum value_width width)
+{
+    for (uint32_t index = 0; index < count; index++) {
+        value_set(values, width, index, value);
+    }
+}
+
 static bool sparse_decode(struct encoding_decoder *decoder, void *values, enum value_width width,
                           uint32_t count)
 {
     uint64_t common = byte_cursor_u64(&decoder->cursor);
-    for (uint32_t index = 0; index < count; index++) {
-        value_set(values, width, index, common);
-    }
+    ENCODING_BY_WIDTH(width, fill, values, count, common);
     return encoding_exceptions_decode(decoder, values, width, count);
 }
 

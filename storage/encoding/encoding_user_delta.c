@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Difference to the value before of the same user, for times: child first value of each user,
 /// child differences of all other rows. Modulo 2^64.
+#include "storage/encoding/encoding_kernels.h"
 #include "storage/encoding/encoding_private.h"
 
 static uint64_t user_delta_estimate(const struct encoding_encoder *encoder,
@@ -38,15 +39,18 @@ static void user_delta_encode(struct encoding_encoder *encoder,
     encoder->slots.used = slots;
 }
 
-ENCODING_INLINE void sum_up(const struct encoding_users *users, const void *firsts,
-                            const void *deltas, void *values, enum value_width width)
+ENCODING_INLINE void sum_up(const struct encoding_users *users, const void *restrict firsts,
+                            const void *restrict deltas, void *restrict values,
+                            enum value_width width)
 {
+    const uint32_t *restrict row_counts = users->row_counts;
+    uint32_t user_count = users->user_count;
     size_t at = 0;
     size_t delta = 0;
-    for (uint32_t user = 0; user < users->user_count; user++) {
+    for (uint32_t user = 0; user < user_count; user++) {
         uint64_t value = value_get(firsts, width, user);
         value_set(values, width, at++, value);
-        for (uint32_t row = 1; row < users->row_counts[user]; row++) {
+        for (uint32_t row = 1; row < row_counts[user]; row++) {
             value += value_get(deltas, width, delta++);
             value_set(values, width, at++, value);
         }
@@ -62,15 +66,16 @@ static bool user_delta_decode(struct encoding_decoder *decoder, void *values,
     }
     uint32_t delta_count = count - users->user_count;
     void *firsts = encoding_slot_take(&decoder->slots, (size_t)users->user_count * width);
-    void *deltas = encoding_slot_take(&decoder->slots, (size_t)delta_count * width);
+    void *deltas =
+        encoding_slot_take(&decoder->slots, ((size_t)delta_count + ENCODING_KERNEL_SLACK) * width);
     if (!encoding_decode_node(decoder, firsts, width, users->user_count) ||
         !encoding_decode_node(decoder, deltas, width, delta_count)) {
         return false;
     }
     if (width == VALUE_32) {
-        sum_up(users, firsts, deltas, values, VALUE_32);
+        encoding_sum_up_users(users->row_counts, users->user_count, firsts, deltas, values);
     } else {
-        sum_up(users, firsts, deltas, values, VALUE_64);
+        ENCODING_BY_WIDTH(width, sum_up, users, firsts, deltas, values);
     }
     return true;
 }

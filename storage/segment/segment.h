@@ -123,11 +123,30 @@ void segment_scratch_destroy(struct segment_scratch *scratch);
 /// What to decode of a group. Bit sets over column indices.
 struct segment_selection {
     uint64_t columns[(SCHEMA_COLUMN_COUNT_MAX + 63) / 64];
+    uint64_t packed[(SCHEMA_COLUMN_COUNT_MAX + 63) / 64]; ///< of `columns`: only as stored
     bool ids;
+    bool rows_only; ///< keys, flags and name masks of users are left out
 };
 static inline void segment_select(struct segment_selection *selection, uint32_t column_index)
 {
     selection->columns[column_index / 64] |= UINT64_C(1) << (column_index % 64);
+}
+/// Selects a column that is looked at row by row: it comes in row_group.packed.
+static inline void segment_select_packed(struct segment_selection *selection, uint32_t column_index)
+{
+    segment_select(selection, column_index);
+    selection->packed[column_index / 64] |= UINT64_C(1) << (column_index % 64);
+}
+/// Selects a column whose values are needed in memory, whatever was selected before.
+static inline void segment_select_wide(struct segment_selection *selection, uint32_t column_index)
+{
+    segment_select(selection, column_index);
+    selection->packed[column_index / 64] &= ~(UINT64_C(1) << (column_index % 64));
+}
+static inline bool segment_selected_packed(const struct segment_selection *selection,
+                                           uint32_t column_index)
+{
+    return (selection->packed[column_index / 64] >> (column_index % 64) & 1) != 0;
 }
 static inline bool segment_selected(const struct segment_selection *selection,
                                     uint32_t column_index)
@@ -135,8 +154,9 @@ static inline bool segment_selected(const struct segment_selection *selection,
     return (selection->columns[column_index / 64] >> (column_index % 64) & 1) != 0;
 }
 
-/// Reads, checks and decodes the chosen columns of one group. Users (keys, counts, flags, masks)
-/// always come. Views in `group_out` live in `scratch` until its next use.
+/// Reads, checks and decodes the chosen columns of one group. Users (counts and, but for
+/// `rows_only`, keys, flags and masks) always come. Views in `group_out` live in `scratch` until
+/// its next use.
 CORONG_MUST_CHECK enum corong_status
 segment_reader_read(struct segment_reader *reader, uint32_t group_index,
                     const struct segment_selection *selection, struct segment_scratch *scratch,

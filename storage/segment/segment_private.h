@@ -208,6 +208,13 @@ CORONG_MUST_CHECK enum corong_status segment_ranks_restore(struct segment_reader
                                                            uint32_t count,
                                                            struct corong_error *error);
 
+/// The table that segment_ranks_restore() uses: [rank + 1] is a code, [0] missing. NULL where codes
+/// are stored as they are. Thread: any.
+CORONG_MUST_CHECK enum corong_status segment_ranks_table(struct segment_reader *reader,
+                                                         uint32_t column,
+                                                         const uint32_t **table_out,
+                                                         struct corong_error *error);
+
 struct segment_reader {
     struct arena arena;
     char *path;
@@ -238,6 +245,7 @@ struct segment_scratch {
     struct segment_buffer string_sizes;
     struct segment_buffer columns[SCHEMA_COLUMN_COUNT_MAX];
     struct column_values values[SCHEMA_COLUMN_COUNT_MAX];
+    struct column_packed packed[SCHEMA_COLUMN_COUNT_MAX];
 };
 
 /// At least `size` bytes; the content is lost when it grows.
@@ -275,6 +283,17 @@ CORONG_MUST_CHECK enum corong_status segment_column_read(struct segment_reader *
                                                          struct segment_scratch *scratch,
                                                          const struct row_group *group,
                                                          struct corong_error *error);
+
+/// As segment_column_read(), into scratch->packed[column].
+CORONG_MUST_CHECK enum corong_status segment_packed_read(struct segment_reader *reader,
+                                                         uint32_t group_index, uint32_t column,
+                                                         struct segment_scratch *scratch,
+                                                         const struct row_group *group,
+                                                         struct corong_error *error);
+/// False for a column that no group of this segment has a value of.
+bool segment_column_exists(const struct segment_reader *reader, uint32_t column);
+/// 10^exponent of a parsed transform.
+uint64_t segment_transform_power(const struct segment_transform *transform);
 
 /// Decodes a list of strings into offsets (count + 1) and bytes (size_bytes), both given by the
 /// caller.

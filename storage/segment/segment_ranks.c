@@ -83,11 +83,11 @@ static enum corong_status decode_ranks(struct segment_reader *reader, uint32_t c
     return CORONG_OK;
 }
 
-enum corong_status segment_ranks_restore(struct segment_reader *reader, uint32_t column,
-                                         uint32_t *codes, uint32_t count,
-                                         struct corong_error *error)
+enum corong_status segment_ranks_table(struct segment_reader *reader, uint32_t column,
+                                       const uint32_t **table_out, struct corong_error *error)
 {
     enum corong_status status = CORONG_OK;
+    *table_out = NULL;
     if (reader->footer.rank_blocks[column] == SEGMENT_NO_RANKS) {
         return CORONG_OK;
     }
@@ -95,10 +95,19 @@ enum corong_status segment_ranks_restore(struct segment_reader *reader, uint32_t
     if (reader->ranked_codes[column] == NULL) {
         status = decode_ranks(reader, column, error);
     }
-    const uint32_t *restrict table = reader->ranked_codes[column];
+    *table_out = reader->ranked_codes[column];
     ASSERT(pthread_mutex_unlock(&reader->mutex) == 0);
-    for (uint32_t row = 0; status == CORONG_OK && row < count; row++) {
+    return status;
+}
+
+enum corong_status segment_ranks_restore(struct segment_reader *reader, uint32_t column,
+                                         uint32_t *codes, uint32_t count,
+                                         struct corong_error *error)
+{
+    const uint32_t *table;
+    TRY(segment_ranks_table(reader, column, &table, error));
+    for (uint32_t row = 0; table != NULL && row < count; row++) {
         codes[row] = table[codes[row] + 1]; // missing + 1 is 0
     }
-    return status;
+    return CORONG_OK;
 }

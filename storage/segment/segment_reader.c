@@ -350,13 +350,12 @@ static enum corong_status read_keys(const struct segment_reader *reader,
     return CORONG_OK;
 }
 
-static enum corong_status read_users(const struct segment_reader *reader,
-                                     const struct segment_group *group,
-                                     struct segment_scratch *scratch, struct row_group *group_out,
-                                     struct corong_error *error)
+static enum corong_status read_row_counts(const struct segment_reader *reader,
+                                          const struct segment_group *group,
+                                          struct segment_scratch *scratch,
+                                          struct row_group *group_out, struct corong_error *error)
 {
     uint32_t count = group->zone.user_count;
-    TRY(read_keys(reader, group, scratch, group_out, error));
     uint32_t *row_counts = segment_buffer_reserve(&scratch->row_counts, count * sizeof(uint32_t));
     TRY(read_part32(reader, group, SEGMENT_ROW_COUNTS, scratch, row_counts, error));
     uint64_t rows = 0;
@@ -369,6 +368,17 @@ static enum corong_status read_users(const struct segment_reader *reader,
         return error_set(error, CORONG_CORRUPT, "segment '%s': rows of users do not sum up",
                          reader->path);
     }
+    group_out->user_row_counts = row_counts;
+    return CORONG_OK;
+}
+
+static enum corong_status read_users(const struct segment_reader *reader,
+                                     const struct segment_group *group,
+                                     struct segment_scratch *scratch, struct row_group *group_out,
+                                     struct corong_error *error)
+{
+    uint32_t count = group->zone.user_count;
+    TRY(read_keys(reader, group, scratch, group_out, error));
     uint32_t *wide = segment_buffer_reserve(&scratch->flags_wide, count * sizeof(uint32_t));
     uint8_t *flags = segment_buffer_reserve(&scratch->flags, count);
     TRY(read_part32(reader, group, SEGMENT_FLAGS, scratch, wide, error));
@@ -377,7 +387,6 @@ static enum corong_status read_users(const struct segment_reader *reader,
     }
     uint64_t *masks = segment_buffer_reserve(&scratch->masks, count * sizeof(*masks));
     TRY(read_part64(reader, group, SEGMENT_MASKS, scratch, masks, error));
-    group_out->user_row_counts = row_counts;
     group_out->user_flags = flags;
     group_out->user_name_masks = masks;
     return CORONG_OK;
@@ -441,7 +450,7 @@ static enum corong_status read_integers(const struct segment_reader *reader, uin
 }
 
 // A column that no group of this segment has stays NULL, as one that is younger than the segment.
-static bool column_exists(const struct segment_reader *reader, uint32_t column)
+bool segment_column_exists(const struct segment_reader *reader, uint32_t column)
 {
     for (uint32_t group = 0; group < reader->footer.group_count; group++) {
         if (segment_footer_array(&reader->footer, group, column)->kind != SEGMENT_ARRAY_MISSING) {
@@ -456,7 +465,7 @@ enum corong_status segment_column_read(struct segment_reader *reader, uint32_t g
                                        const struct row_group *group, struct corong_error *error)
 {
     const struct segment_array *array = segment_footer_array(&reader->footer, group_index, column);
-    if (array->kind == SEGMENT_ARRAY_MISSING && !column_exists(reader, column)) {
+    if (array->kind == SEGMENT_ARRAY_MISSING && !segment_column_exists(reader, column)) {
         return CORONG_OK;
     }
     struct segment_buffer *buffer = &scratch->columns[column];
@@ -489,12 +498,19 @@ enum corong_status segment_reader_read(struct segment_reader *reader, uint32_t g
     ASSERT(group_index < reader->footer.group_count);
     const struct segment_group *group = &reader->footer.groups[group_index];
     memset(scratch->values, 0, sizeof(scratch->values));
+    memset(scratch->packed, 0, sizeof(scratch->packed));
     *group_out = (struct row_group){.user_count = group->zone.user_count,
                                     .row_count = group->zone.row_count,
-                                    .columns = scratch->values};
-    TRY(read_users(reader, group, scratch, group_out, error));
+                                    .columns = scratch->values,
+                                    .packed = scratch->packed};
+    TRY(read_row_counts(reader, group, scratch, group_out, error));
+    if (!selection->rows_only) {
+        TRY(read_users(reader, group, scratch, group_out, error));
+    }
     for (uint32_t column = 0; column < reader->footer.schema.column_count; column++) {
-        if (segment_selected(selection, column)) {
+        if (segment_selected_packed(selection, column)) {
+            TRY(segment_packed_read(reader, group_index, column, scratch, group_out, error));
+        } else if (segment_selected(selection, column)) {
             TRY(segment_column_read(reader, group_index, column, scratch, group_out, error));
         }
     }

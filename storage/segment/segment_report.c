@@ -70,7 +70,7 @@ static void note_encodings(struct segment_reader *reader, struct tally *columns,
     struct segment_scratch *scratch = segment_scratch_create();
     for (uint32_t group = 0; group < reader->footer.group_count; group++) {
         struct row_group rows;
-        struct segment_selection selection = {{0}, false};
+        struct segment_selection selection = {0};
         if (segment_reader_read(reader, group, &selection, scratch, &rows, NULL) != CORONG_OK) {
             continue;
         }
@@ -133,7 +133,9 @@ uint64_t segment_reader_read_size(const struct segment_reader *reader, uint32_t 
     const struct segment_footer *footer = &reader->footer;
     uint64_t size = 0;
     for (unsigned part = 0; part < SEGMENT_PART_COUNT; part++) {
-        size += array_size(footer, &footer->groups[group_index].parts[part]);
+        if (part == SEGMENT_ROW_COUNTS || !selection->rows_only) {
+            size += array_size(footer, &footer->groups[group_index].parts[part]);
+        }
     }
     for (uint32_t column = 0; column < footer->schema.column_count; column++) {
         if (segment_selected(selection, column)) {

@@ -23,6 +23,11 @@ bool segment_transform_parse(const uint8_t *bytes, struct segment_transform *tra
     return bytes[0] <= 1 && bytes[1] <= EXPONENT_MAX && bytes[2] == 0 && bytes[3] == 0;
 }
 
+uint64_t segment_transform_power(const struct segment_transform *transform)
+{
+    return POWERS[transform->exponent];
+}
+
 static struct segment_array array_from(uint32_t present_count, uint32_t count, int64_t minimum,
                                        int64_t maximum)
 {

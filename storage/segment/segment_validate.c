@@ -369,7 +369,7 @@ static enum corong_status check_totals(struct validation *validation)
 
 static enum corong_status validate_all(struct validation *validation)
 {
-    struct segment_selection everything = {{0}, true};
+    struct segment_selection everything = {.ids = true};
     for (uint32_t column = 0; column < validation->footer->schema.column_count; column++) {
         segment_select(&everything, column);
     }

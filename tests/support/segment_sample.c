@@ -450,7 +450,7 @@ enum corong_status segment_sample_compare(const struct segment_sample *sample,
                                           struct segment_reader *reader, struct corong_error *error)
 {
     struct segment_scratch *scratch = segment_scratch_create();
-    struct segment_selection everything = {{UINT64_MAX}, true};
+    struct segment_selection everything = {.columns = {UINT64_MAX}, .ids = true};
     enum corong_status status = CORONG_OK;
     uint32_t from = 0;
     uint32_t user = 0;

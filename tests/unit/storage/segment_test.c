@@ -202,7 +202,7 @@ Test(segment, test_only_chosen_columns_are_read)
     struct written written;
     struct segment_reader *reader;
     struct row_group group;
-    struct segment_selection selection = {{0}, false};
+    struct segment_selection selection = {0};
     written_init(&written, &(struct sample_options){15, 50, 20, 5, 1000000}, 65536);
     cr_assert_eq(segment_reader_open(&reader, written.place.directory, &written.meta, NULL),
                  CORONG_OK);

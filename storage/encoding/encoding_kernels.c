@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/encoding/encoding_kernels.h"
+
+#include "storage/base/cpu.h"
+
+void encoding_expand_bytes_scalar(const uint8_t *codes, uint8_t escape, const uint32_t *large,
+                                  uint32_t *values, uint32_t count)
+{
+    uint32_t next = 0;
+    for (uint32_t index = 0; index < count; index++) {
+        uint32_t exception = codes[index] == escape;
+        values[index] = codes[index] + (large[next] & -exception);
+        next += exception;
+    }
+}
+
+void encoding_sum_up_users_scalar(const uint32_t *row_counts, uint32_t user_count,
+                                  const uint32_t *firsts, const uint32_t *deltas, uint32_t *values)
+{
+    for (uint32_t user = 0; user < user_count; user++) {
+        uint32_t value = firsts[user];
+        uint32_t rows = row_counts[user];
+        values[0] = value;
+        for (uint32_t row = 1; row < rows; row++) {
+            value += deltas[row - 1];
+            values[row] = value;
+        }
+        values += rows;
+        deltas += rows - 1;
+    }
+}
+
+void encoding_expand_bytes(const uint8_t *codes, uint8_t escape, const uint32_t *large,
+                           uint32_t *values, uint32_t count)
+{
+#if defined(__x86_64__)
+    if (cpu_has_avx2()) {
+        encoding_expand_bytes_avx2(codes, escape, large, values, count);
+        return;
+    }
+#endif
+    encoding_expand_bytes_scalar(codes, escape, large, values, count);
+}
+
+void encoding_sum_up_users(const uint32_t *row_counts, uint32_t user_count, const uint32_t *firsts,
+                           const uint32_t *deltas, uint32_t *values)
+{
+#if defined(__x86_64__)
+    if (cpu_has_avx2()) {
+        encoding_sum_up_users_avx2(row_counts, user_count, firsts, deltas, values);
+        return;
+    }
+#endif
+    encoding_sum_up_users_scalar(row_counts, user_count, firsts, deltas, values);
+}

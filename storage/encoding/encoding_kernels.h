@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Inner loops of decoding that have a vector form. The _scalar form is the specification; the
+/// _avx2 form gives the same bytes; the plain name chooses once per process. Thread: any.
+#pragma once
+
+#include <stdint.h>
+
+/// Values that may be read, but not used, behind `large`.
+#define ENCODING_KERNEL_SLACK 8u
+
+/// values[i] = codes[i], plus the next of `large` where codes[i] == escape. `large` has as many
+/// values as there are escapes, and ENCODING_KERNEL_SLACK more that may be read.
+void encoding_expand_bytes(const uint8_t *codes, uint8_t escape, const uint32_t *large,
+                           uint32_t *values, uint32_t count);
+void encoding_expand_bytes_scalar(const uint8_t *codes, uint8_t escape, const uint32_t *large,
+                                  uint32_t *values, uint32_t count);
+void encoding_expand_bytes_avx2(const uint8_t *codes, uint8_t escape, const uint32_t *large,
+                                uint32_t *values, uint32_t count);
+
+/// Rows of users: the first value of each, then its value plus the deltas so far, modulo 2^32. No
+/// user is empty. `deltas` has one value fewer per user than rows, and ENCODING_KERNEL_SLACK more
+/// that may be read.
+void encoding_sum_up_users(const uint32_t *row_counts, uint32_t user_count, const uint32_t *firsts,
+                           const uint32_t *deltas, uint32_t *values);
+void encoding_sum_up_users_scalar(const uint32_t *row_counts, uint32_t user_count,
+                                  const uint32_t *firsts, const uint32_t *deltas, uint32_t *values);
+void encoding_sum_up_users_avx2(const uint32_t *row_counts, uint32_t user_count,
+                                const uint32_t *firsts, const uint32_t *deltas, uint32_t *values);

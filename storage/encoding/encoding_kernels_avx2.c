@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/encoding/encoding_kernels.h"
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+
+#define LANE_COUNT 8u
+
+// For each set of lanes, which of the next exceptions each lane takes: as many as lanes of the set
+// lie before it.
+#define RANK(set, lane) __builtin_popcount((set) & ((1u << (lane)) - 1))
+#define RANKS(set)                                                                                 \
+    {                                                                                              \
+        RANK(set, 0), RANK(set, 1), RANK(set, 2), RANK(set, 3), RANK(set, 4), RANK(set, 5),        \
+            RANK(set, 6), RANK(set, 7)                                                             \
+    }
+#define RANKS4(set) RANKS(set), RANKS((set) + 1), RANKS((set) + 2), RANKS((set) + 3)
+#define RANKS16(set) RANKS4(set), RANKS4((set) + 4), RANKS4((set) + 8), RANKS4((set) + 12)
+#define RANKS64(set) RANKS16(set), RANKS16((set) + 16), RANKS16((set) + 32), RANKS16((set) + 48)
+static const uint8_t EXCEPTION_OF_LANE[256][LANE_COUNT] = {RANKS64(0), RANKS64(64), RANKS64(128),
+                                                           RANKS64(192)};
+
+void encoding_expand_bytes_avx2(const uint8_t *codes, uint8_t escape, const uint32_t *large,
+                                uint32_t *values, uint32_t count)
+{
+    const __m128i escapes = _mm_set1_epi8((char)escape);
+    uint32_t index = 0;
+    for (; index + LANE_COUNT <= count; index += LANE_COUNT) {
+        __m128i bytes = _mm_loadl_epi64((const __m128i *)(codes + index));
+        __m128i equal = _mm_cmpeq_epi8(bytes, escapes);
+        uint32_t set = (uint32_t)_mm_movemask_epi8(equal) & 0xff;
+        __m256i ranks =
+            _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)EXCEPTION_OF_LANE[set]));
+        __m256i next = _mm256_loadu_si256((const __m256i *)large);
+        __m256i added =
+            _mm256_and_si256(_mm256_permutevar8x32_epi32(next, ranks), _mm256_cvtepi8_epi32(equal));
+        _mm256_storeu_si256((__m256i *)(values + index),
+                            _mm256_add_epi32(_mm256_cvtepu8_epi32(bytes), added));
+        large += __builtin_popcount(set);
+    }
+    encoding_expand_bytes_scalar(codes + index, escape, large, values + index, count - index);
+}
+
+/// Sums of the lanes up to each lane.
+static inline __m256i running_sums(__m256i values)
+{
+    __m256i sums = _mm256_add_epi32(values, _mm256_slli_si256(values, 4));
+    sums = _mm256_add_epi32(sums, _mm256_slli_si256(sums, 8));
+    // Both halves hold their own sums now; the upper one lacks the last of the lower one.
+    __m256i last = _mm256_shuffle_epi32(sums, 0xff);
+    return _mm256_add_epi32(sums, _mm256_permute2x128_si256(last, last, 0x08));
+}
+
+/// Users whose whole vectors end before the last row: what is written behind a user's rows is
+/// overwritten by the users after it.
+static uint32_t count_whole_users(const uint32_t *row_counts, uint32_t user_count)
+{
+    uint32_t behind = 0;
+    while (user_count > 0 && behind < LANE_COUNT) {
+        behind += row_counts[--user_count];
+    }
+    return user_count;
+}
+
+void encoding_sum_up_users_avx2(const uint32_t *row_counts, uint32_t user_count,
+                                const uint32_t *firsts, const uint32_t *deltas, uint32_t *values)
+{
+    const __m256i top = _mm256_set1_epi32(LANE_COUNT - 1);
+    uint32_t whole = count_whole_users(row_counts, user_count);
+    for (uint32_t user = 0; user < whole; user++) {
+        uint32_t rows = row_counts[user];
+        __m256i before = _mm256_set1_epi32((int)firsts[user]);
+        values[0] = firsts[user];
+        for (uint32_t row = 1; row < rows; row += LANE_COUNT) {
+            __m256i next = _mm256_loadu_si256((const __m256i *)(deltas + row - 1));
+            __m256i sums = running_sums(next);
+            _mm256_storeu_si256((__m256i *)(values + row), _mm256_add_epi32(sums, before));
+            before = _mm256_add_epi32(before, _mm256_permutevar8x32_epi32(sums, top));
+        }
+        values += rows;
+        deltas += rows - 1;
+    }
+    encoding_sum_up_users_scalar(row_counts + whole, user_count - whole, firsts + whole, deltas,
+                                 values);
+}
+#endif
