@@ -118,11 +118,6 @@ bool query_cursor_next(struct query_cursor *cursor)
     return true;
 }
 
-bool query_cursor_in_one_place(const struct query_cursor *cursor)
-{
-    return cursor->part_count == 1 && !query_source_continues(&cursor->sources[cursor->parts[0]]);
-}
-
 /// One source: its rows are in order already.
 static enum corong_status rows_of_one(struct query_cursor *cursor, query_run_function *run,
                                       void *context, struct corong_error *error)

@@ -40,9 +40,6 @@ CORONG_MUST_CHECK enum corong_status query_cursor_rows(struct query_cursor *curs
                                                        struct corong_error *error);
 CORONG_MUST_CHECK enum corong_status query_cursor_skip(struct query_cursor *cursor,
                                                        struct corong_error *error);
-/// True where all rows of the present user lie in the loaded group of one source: parts[0].
-bool query_cursor_in_one_place(const struct query_cursor *cursor);
-
 /// Merges the rows of a user who stands in several sources (query_merge.c).
 CORONG_MUST_CHECK enum corong_status query_merge_rows(struct query_cursor *cursor,
                                                       query_run_function *run, void *context,

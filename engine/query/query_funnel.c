@@ -128,14 +128,16 @@ static enum corong_status add_money(struct funnel_worker *worker,
         const struct row_group *rows;
         struct query_place place = attempt->places[k];
         TRY(query_units_look(&worker->units, place, &rows, error));
-        const int64_t *amounts = rows->columns[COLUMN_AMOUNT].integers;
-        if (amounts == NULL || amounts[place.row] == COLUMN_INTEGER_MISSING) {
+        const struct column_packed *amounts = &rows->packed[COLUMN_AMOUNT];
+        int64_t amount =
+            amounts->exists ? column_packed_integer(amounts, place.row) : COLUMN_INTEGER_MISSING;
+        if (amount == COLUMN_INTEGER_MISSING) {
             continue;
         }
         struct query_money_key key = {.slice = slice, .step = k};
         TRY(query_slices_currency(&worker->part.slices, &worker->units.cursor.sources[place.source],
                                   rows, place.row, &key.currency, error));
-        query_tally_money(&worker->part.tally, &key, amounts[place.row]);
+        query_tally_money(&worker->part.tally, &key, amount);
     }
     return CORONG_OK;
 }

@@ -78,7 +78,7 @@ static void keep(struct query_gather *gather, int64_t time_us, bool entry)
 enum corong_status query_gather_add(struct query_gather *gather, const struct query_source *source,
                                     uint32_t row, uint32_t steps, struct corong_error *error)
 {
-    int64_t time_us = source->times[row];
+    int64_t time_us = query_source_time(source, row);
     bool entry =
         (steps & 1) != 0 && time_us >= gather->entries.from_us && time_us < gather->entries.to_us;
     forget_waiting(gather, time_us);

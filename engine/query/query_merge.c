@@ -17,7 +17,7 @@ struct merge {
 
 static int64_t head_time(const struct query_source *head)
 {
-    return head->times[head->row];
+    return query_source_time(head, head->row);
 }
 
 /// Hands rows up to `end` on and moves the head there; without further rows it leaves the merge.
@@ -198,7 +198,7 @@ static enum corong_status order_instant(struct merge *merge, int64_t time_us,
 static uint32_t end_of_instant(const struct query_source *head, int64_t time_us)
 {
     uint32_t row = head->row;
-    while (row < head->row_end && head->times[row] == time_us) {
+    while (row < head->row_end && query_source_time(head, row) == time_us) {
         row++;
     }
     return row;
@@ -282,7 +282,7 @@ enum corong_status query_merge_rows(struct query_cursor *cursor, query_run_funct
             continue;
         }
         uint32_t end = head->row;
-        while (end < head->row_end && head->times[end] < alone_until_us) {
+        while (end < head->row_end && query_source_time(head, end) < alone_until_us) {
             end++;
         }
         TRY(take_rows(&merge, earliest, end, error));

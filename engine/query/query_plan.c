@@ -77,7 +77,7 @@ static enum corong_status prepare_filter(struct query_plan *plan, struct query_s
         if (column >= segment->schema->column_count) {
             continue;
         }
-        segment_select(&segment->scan, column);
+        segment_select_wide(&segment->scan, column);
         if (segment->schema->columns[column].type == COLUMN_STRING) {
             TRY(segment_reader_dictionary(segment->reader, column, &dictionaries[column], error));
         }
@@ -127,19 +127,20 @@ static void prepare_names(struct query_plan *plan, struct query_segment *segment
 
 static void select_columns(struct query_plan *plan, struct query_segment *segment)
 {
-    segment_select(&segment->scan, COLUMN_TIME);
+    segment_select_packed(&segment->scan, COLUMN_TIME);
     segment->scan.ids = plan->ask.ids;
+    segment->look.rows_only = true;
     if (plan->ask.step_count > 0) {
-        segment_select(&segment->scan, COLUMN_NAME);
+        segment_select_packed(&segment->scan, COLUMN_NAME);
     }
     for (uint32_t i = 0; i < plan->ask.column_count; i++) {
         if (plan->ask.columns[i] < segment->schema->column_count) {
-            segment_select(&segment->look, plan->ask.columns[i]);
+            segment_select_packed(&segment->look, plan->ask.columns[i]);
         }
     }
     if (plan->ask.money) {
-        segment_select(&segment->look, COLUMN_AMOUNT);
-        segment_select(&segment->look, COLUMN_CURRENCY);
+        segment_select_packed(&segment->look, COLUMN_AMOUNT);
+        segment_select_packed(&segment->look, COLUMN_CURRENCY);
     }
 }
 

@@ -159,12 +159,12 @@ static enum corong_status add_rows(void *context, struct query_source *source, u
 {
     struct sessions_worker *worker = context;
     for (uint32_t row = begin; row < end; row++) {
-        if (source->times[row] > worker->run->plan.as_of_us) {
+        if (query_source_time(source, row) > worker->run->plan.as_of_us) {
             worker->after_as_of += end - row;
             return CORONG_OK;
         }
         struct query_session_rule before = worker->rule;
-        if (query_session_step(&worker->rule, source->times[row])) {
+        if (query_session_step(&worker->rule, query_source_time(source, row))) {
             TRY(end_session(worker, &before, false, error));
             TRY(begin_session(worker, source, row, error));
         }

@@ -101,15 +101,19 @@ static enum corong_status value_number(struct query_slices *slices,
     if (column >= source->segment->schema->column_count) {
         return CORONG_OK;
     }
-    const struct column_values *values = &rows->columns[column];
-    if (values->codes != NULL && values->codes[row] != COLUMN_CODE_MISSING) {
-        return number_of_code(slices, source, which, values->codes[row], number_out, error);
+    const struct column_packed *packed = &rows->packed[column];
+    enum column_type type = slices->plan->schema->columns[column].type;
+    if (!packed->exists) {
+        return CORONG_OK;
     }
-    if (values->integers != NULL) {
-        *number_out = number_of_integer(slices, slices->plan->schema->columns[column].type,
-                                        values->integers[row]);
+    if (type != COLUMN_STRING) {
+        *number_out = number_of_integer(slices, type, column_packed_integer(packed, row));
+        return CORONG_OK;
     }
-    return CORONG_OK;
+    uint32_t code = column_packed_code(packed, row);
+    return code == COLUMN_CODE_MISSING
+               ? CORONG_OK
+               : number_of_code(slices, source, which, code, number_out, error);
 }
 
 enum corong_status query_slices_at(struct query_slices *slices, const struct query_source *source,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/query/query_source.h"
 
-#include "storage/base/bytes.h"
+#include "engine/query/query_bitmaps.h"
 #include "storage/base/clock.h"
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
@@ -43,6 +43,7 @@ void query_source_deinit(struct query_source *source)
     memory_free(source->entries);
     memory_free(source->later);
     memory_free(source->matches);
+    memory_free(source->wide_times);
     arena_deinit(&source->filter_scratch);
 }
 
@@ -55,8 +56,7 @@ static void reserve_rows(struct query_source *source, uint32_t row_count)
     source->row_capacity = row_count;
     source->entries = memory_resize_array(source->entries, words, sizeof(uint64_t));
     source->later = memory_resize_array(source->later, words, sizeof(uint64_t));
-    // Eight more bytes: the bitmaps are built from whole words of flags.
-    source->matches = memory_resize_array(source->matches, (size_t)row_count + 64, 1);
+    source->matches = memory_resize_array(source->matches, row_count, 1);
     if (source->plan->filtered) {
         source->steps = memory_resize_array(source->steps, row_count, sizeof(uint32_t));
     }
@@ -84,10 +84,9 @@ static void apply_filter(struct query_source *source, const struct filter_segmen
 
 static void fill_steps(struct query_source *source)
 {
-    const uint32_t *names = source->rows.columns[COLUMN_NAME].codes;
     const struct query_segment *segment = source->segment;
     for (uint32_t i = 0; i < source->rows.row_count; i++) {
-        source->steps[i] = segment->steps_of_name[names[i]];
+        source->steps[i] = segment->steps_of_name[query_source_name(source, i)];
     }
     if (segment->where != NULL) {
         apply_filter(source, segment->where, UINT32_MAX);
@@ -99,50 +98,60 @@ static void fill_steps(struct query_source *source)
     }
 }
 
-/// Bit 0: may fill step 1; bit 1: may fill a later step.
 static inline uint8_t kind_of(uint32_t steps)
 {
-    return (uint8_t)((steps & 1) | (uint32_t)(steps > 1) << 1);
+    return (uint8_t)((steps & 1) * QUERY_KIND_ENTRY | (steps > 1) * QUERY_KIND_LATER);
 }
 
-static void fill_kinds(struct query_source *source)
+/// The kind of each stored name, for names of one byte.
+static void kinds_of_names(const struct query_source *source, uint8_t *kinds)
 {
-    const uint32_t *names = source->rows.columns[COLUMN_NAME].codes;
-    const uint32_t *table = source->segment->steps_of_name;
-    uint32_t count = source->rows.row_count;
-    if (source->plan->filtered) {
-        for (uint32_t i = 0; i < count; i++) {
-            source->matches[i] = kind_of(source->steps[i]);
-        }
-    } else {
-        for (uint32_t i = 0; i < count; i++) {
-            source->matches[i] = kind_of(table[names[i]]);
-        }
+    uint8_t stored[QUERY_KIND_COUNT];
+    struct column_packed names = *source->names;
+    names.values = stored;
+    for (uint32_t i = 0; i < source->segment->names->count; i++) {
+        stored[i] = (uint8_t)i;
+        kinds[i] = kind_of(source->segment->steps_of_name[column_packed_code(&names, i)]);
     }
-    memset(source->matches + count, 0, 64);
 }
 
-/// The lowest bits of eight bytes, side by side.
-static inline uint64_t gather_bits(uint64_t bytes)
-{
-    return (bytes & UINT64_C(0x0101010101010101)) * UINT64_C(0x0102040810204080) >> 56;
-}
-
+/// Marks the rows by their kinds.
 static void fill_bitmaps(struct query_source *source)
 {
-    uint32_t words = source->rows.row_count / 64 + 1;
-    for (uint32_t w = 0; w < words; w++) {
-        const uint8_t *kinds = source->matches + (size_t)w * 64;
-        uint64_t entries = 0;
-        uint64_t later = 0;
-        for (unsigned i = 0; i < 8; i++) {
-            uint64_t bytes = bytes_load_u64(kinds + (size_t)i * 8);
-            entries |= gather_bits(bytes) << (i * 8);
-            later |= gather_bits(bytes >> 1) << (i * 8);
-        }
-        source->entries[w] = entries;
-        source->later[w] = later;
+    uint8_t kinds[QUERY_KIND_COUNT] = {0};
+    uint32_t count = source->rows.row_count;
+    if (source->names != NULL && source->names->width == 1 && !source->plan->filtered) {
+        kinds_of_names(source, kinds);
+        query_bitmaps_fill(source->names->values, count, kinds, source->entries, source->later);
+        return;
     }
+    for (uint32_t i = 0; i < count; i++) {
+        source->matches[i] = kind_of(query_source_steps(source, i));
+    }
+    for (uint8_t kind = 0; kind <= (QUERY_KIND_ENTRY | QUERY_KIND_LATER); kind++) {
+        kinds[kind] = kind;
+    }
+    query_bitmaps_fill(source->matches, count, kinds, source->entries, source->later);
+}
+
+static void prepare_times(struct query_source *source)
+{
+    const struct row_group *rows = &source->rows;
+    const struct column_packed *packed = &rows->packed[COLUMN_TIME];
+    if (!packed->exists) {
+        source->times = (struct query_times){.wide = rows->columns[COLUMN_TIME].integers};
+        return;
+    }
+    if (packed->width == sizeof(uint32_t) && !packed->nullable) {
+        source->times = (struct query_times){packed->values, packed->base, packed->power, NULL};
+        return;
+    }
+    source->wide_times =
+        memory_resize_array(source->wide_times, rows->row_count, sizeof(*source->wide_times));
+    for (uint32_t i = 0; i < rows->row_count; i++) {
+        source->wide_times[i] = column_packed_integer(packed, i);
+    }
+    source->times = (struct query_times){.wide = source->wide_times};
 }
 
 static void prepare_rows(struct query_source *source)
@@ -151,7 +160,8 @@ static void prepare_rows(struct query_source *source)
     uint32_t own = source->segment->schema->column_count;
     reserve_rows(source, rows->row_count);
     memcpy(source->columns, rows->columns, own * sizeof(*source->columns));
-    source->times = rows->columns[COLUMN_TIME].integers;
+    prepare_times(source);
+    source->names = rows->packed[COLUMN_NAME].exists ? &rows->packed[COLUMN_NAME] : NULL;
     source->sequences = source->plan->sequences ? rows->columns[COLUMN_SEQUENCE].integers : NULL;
     if (source->plan->ask.step_count == 0) {
         return;
@@ -159,7 +169,6 @@ static void prepare_rows(struct query_source *source)
     if (source->plan->filtered) {
         fill_steps(source);
     }
-    fill_kinds(source);
     fill_bitmaps(source);
 }
 

@@ -21,6 +21,14 @@ struct query_look {
     struct row_group rows;
 };
 
+/// Times of the loaded group: base + units[row] * power where `units` is set, else wide[row].
+struct query_times {
+    const uint32_t *units;
+    uint64_t base;
+    uint64_t power;
+    const int64_t *wide;
+};
+
 struct query_source {
     const struct query_plan *plan;
     const struct query_segment *segment;
@@ -34,13 +42,15 @@ struct query_source {
     uint32_t group; ///< position in query_segment.groups of the loaded group
     struct segment_scratch *scratch;
     struct row_group rows;
-    const int64_t *times;
-    const int64_t *sequences;      ///< NULL where they never differ
-    struct column_values *columns; ///< of the plan's schema, for filters
-    uint32_t *steps;               ///< by row; filled only where filters exist
-    uint64_t *entries;             ///< bitmap: rows that may fill step 1
-    uint64_t *later;               ///< bitmap: rows that may fill a later step
-    uint8_t *matches;              ///< scratch of filters
+    struct query_times times;
+    const struct column_packed *names; ///< NULL where rows.columns has them
+    const int64_t *sequences;          ///< NULL where they never differ
+    struct column_values *columns;     ///< of the plan's schema, for filters
+    uint32_t *steps;                   ///< by row; filled only where filters exist
+    uint64_t *entries;                 ///< bitmap: rows that may fill step 1
+    uint64_t *later;                   ///< bitmap: rows that may fill a later step
+    uint8_t *matches;                  ///< scratch of filters and of the bitmaps
+    int64_t *wide_times; ///< memory of times.wide where times are not stored in 32 bits
     uint32_t row_capacity;
     struct arena filter_scratch;
 
@@ -81,11 +91,24 @@ CORONG_MUST_CHECK enum corong_status query_source_full(struct query_source *sour
                                                        const struct row_group **rows_out,
                                                        struct corong_error *error);
 
+/// Time of a row of the loaded group.
+static inline int64_t query_source_time(const struct query_source *source, uint32_t row)
+{
+    const struct query_times *times = &source->times;
+    return times->units != NULL ? (int64_t)(times->base + times->units[row] * times->power)
+                                : times->wide[row];
+}
+
+/// Code of the event name of a row of the loaded group.
+static inline uint32_t query_source_name(const struct query_source *source, uint32_t row)
+{
+    return source->names != NULL ? column_packed_code(source->names, row)
+                                 : source->rows.columns[COLUMN_NAME].codes[row];
+}
+
 /// Steps that a row of the loaded group may fill.
 static inline uint32_t query_source_steps(const struct query_source *source, uint32_t row)
 {
-    if (source->plan->filtered) {
-        return source->steps[row];
-    }
-    return source->segment->steps_of_name[source->rows.columns[COLUMN_NAME].codes[row]];
+    return source->plan->filtered ? source->steps[row]
+                                  : source->segment->steps_of_name[query_source_name(source, row)];
 }

@@ -113,7 +113,7 @@ static uint32_t number_of_name(struct stages_worker *worker, const struct query_
     if (*numbers == NULL) {
         *numbers = memory_allocate_zeroed((size_t)names->count + 1, sizeof(uint32_t));
     }
-    uint32_t code = source->rows.columns[COLUMN_NAME].codes[row];
+    uint32_t code = query_source_name(source, row);
     if ((*numbers)[code] == 0) {
         (*numbers)[code] = query_table_number(&worker->names, dictionary_text(names, code)) + 1;
     }
@@ -126,7 +126,7 @@ static enum corong_status add_rows(void *context, struct query_source *source, u
     struct stages_worker *worker = context;
     const struct query_plan *plan = &worker->run->plan;
     for (uint32_t row = begin; row < end; row++) {
-        int64_t time_us = source->times[row];
+        int64_t time_us = query_source_time(source, row);
         if (time_us > plan->as_of_us) {
             worker->after_as_of++;
             continue;

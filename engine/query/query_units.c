@@ -106,7 +106,7 @@ static enum corong_status end_session(struct query_units *units, bool last,
 static uint32_t cut_as_of(struct query_units *units, const struct query_source *source,
                           uint32_t begin, uint32_t end)
 {
-    while (end > begin && source->times[end - 1] > units->plan->as_of_us) {
+    while (end > begin && query_source_time(source, end - 1) > units->plan->as_of_us) {
         units->after_as_of++;
         end--;
     }
@@ -132,7 +132,7 @@ static enum corong_status run_steps(void *context, struct query_source *source, 
     for (uint32_t word = begin / 64; word * 64 < end; word++) {
         for (uint64_t bits = step_bits(source, word, begin, end); bits != 0; bits &= bits - 1) {
             uint32_t row = word * 64 + (uint32_t)__builtin_ctzll(bits);
-            int64_t time_us = source->times[row];
+            int64_t time_us = query_source_time(source, row);
             if (time_us < rows->from_us || time_us > rows->to_us) {
                 continue;
             }
@@ -152,7 +152,7 @@ static enum corong_status run_sessions(void *context, struct query_source *sourc
     end = cut_as_of(units, source, begin, end);
     for (uint32_t row = begin; row < end; row++) {
         struct query_session_rule ended = units->session;
-        if (query_session_step(&units->session, source->times[row]) && ended.any) {
+        if (query_session_step(&units->session, query_source_time(source, row)) && ended.any) {
             TRY(end_session(units, false, error));
         }
         uint32_t steps = query_source_steps(source, row);
@@ -180,8 +180,7 @@ static enum corong_status user_by_gathering(struct query_units *units, struct co
 static enum corong_status user_by_steps(struct query_units *units, struct corong_error *error)
 {
     struct query_attempt attempt;
-    if (units->rows_after || !query_cursor_in_one_place(&units->cursor) ||
-        !query_fast_match(units, &units->cursor.sources[units->cursor.parts[0]], &attempt)) {
+    if (units->rows_after || !query_fast_match(units, &attempt)) {
         return user_by_gathering(units, error);
     }
     if (attempt.level > 0) {
