@@ -29,6 +29,18 @@ struct json_tape_entry {
     uint8_t value;     ///< kind | escape << 4
 };
 
+/// The key that stood at some place of the last document, of at most 16 bytes and without escapes:
+/// logs repeat their keys in one order, and a key that repeats needs no scan and no search.
+struct json_guess {
+    uint64_t prefix; ///< as in struct json_key
+    uint64_t suffix;
+    uint64_t mask;  ///< of the prefix
+    uint32_t size;  ///< 0: nothing is known
+    uint16_t node;  ///< whose child it is
+    uint16_t place; ///< the child
+};
+#define JSON_GUESS_COUNT 64u ///< a power of two; keys of longer documents share them
+
 /// Where a scan puts what it finds. `fields` has plan->field_count entries, which the scan first
 /// clears. The tape grows as needed, to at most six times the text's size.
 struct json_capture {
@@ -42,6 +54,7 @@ struct json_capture {
     uint32_t element_count;
     size_t fault_at;       ///< offset of the first byte that cannot stand, when rejected
     uint8_t document_kind; ///< enum field_kind of the whole document
+    struct json_guess guesses[JSON_GUESS_COUNT]; ///< by the number of the key in its document
 };
 
 /// Texts must be shorter than 4 GiB. Returns REJECT_NONE, REJECT_NOT_JSON, REJECT_NOT_UTF8,

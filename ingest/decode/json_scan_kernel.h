@@ -76,6 +76,44 @@ static inline const char *scan_value(struct json_scanner *scanner, const char *a
     return scan_word(scanner, at, node);
 }
 
+/// Whether the key that begins at `at` (behind its quote) is the one guessed. The guess was a whole
+/// key without escapes, so the same bytes between quotes are.
+static inline bool guess_holds(const struct json_scanner *scanner, const struct json_guess *guess,
+                               const char *at, uint16_t node)
+{
+    // Eight bytes and the quote behind them can be read.
+    if (guess->size == 0 || guess->node != node || scanner->end - at <= 16 ||
+        (load_word(at) & guess->mask) != guess->prefix || at[guess->size] != '"') {
+        return false;
+    }
+    return guess->size <= 8 || load_word(at + guess->size - 8) == guess->suffix;
+}
+
+static inline void guess_learn(struct json_guess *guess, const char *key, size_t size,
+                               uint16_t node, uint16_t place, const char *end)
+{
+    guess->size = 0;
+    if (size == 0 || size > 16 || place == JSON_NODE_NONE || end - key < 8) {
+        return;
+    }
+    guess->mask = size < 8 ? (UINT64_C(1) << size * 8) - 1 : UINT64_MAX;
+    guess->prefix = load_word(key) & guess->mask;
+    guess->suffix = size > 8 ? load_word(key + size - 8) : 0;
+    guess->node = node;
+    guess->place = place;
+    guess->size = (uint32_t)size;
+}
+
+/// From behind the key's closing quote to the value.
+static inline const char *scan_colon(struct json_scanner *scanner, const char *at)
+{
+    at = skip_whitespace(at, scanner->end);
+    if (at == scanner->end || *at != ':') {
+        return scan_fault(scanner, at, REJECT_NOT_JSON);
+    }
+    return skip_whitespace(at + 1, scanner->end);
+}
+
 /// Scans `"key" :`. Returns the value's first byte and its place in the plan, or NULL.
 static inline const char *scan_key(struct json_scanner *scanner, const char *at, uint16_t node,
                                    uint16_t *place_out)
@@ -84,8 +122,14 @@ static inline const char *scan_key(struct json_scanner *scanner, const char *at,
     if (at == end || *at != '"') {
         return scan_fault(scanner, at, REJECT_NOT_JSON);
     }
-    uint8_t escape = FIELD_PLAIN;
+    struct json_guess *guess =
+        &scanner->capture->guesses[scanner->key_count++ & (JSON_GUESS_COUNT - 1)];
     const char *key = at + 1;
+    if (__builtin_expect(guess_holds(scanner, guess, key, node), 1)) {
+        *place_out = guess->place;
+        return scan_colon(scanner, key + guess->size + 1);
+    }
+    uint8_t escape = FIELD_PLAIN;
     const char *close = scan_string(scanner, key, &escape);
     if (close == NULL) {
         return NULL;
@@ -96,12 +140,11 @@ static inline const char *scan_key(struct json_scanner *scanner, const char *at,
         *place_out = __builtin_expect(escape == FIELD_PLAIN, 1)
                          ? match_key(scanner, node, key, size)
                          : match_escaped_key(&scanner->nodes[node], (struct text){key, size});
+        if (escape == FIELD_PLAIN) {
+            guess_learn(guess, key, size, node, *place_out, end);
+        }
     }
-    at = skip_whitespace(close + 1, end);
-    if (at == end || *at != ':') {
-        return scan_fault(scanner, at, REJECT_NOT_JSON);
-    }
-    return skip_whitespace(at + 1, end);
+    return scan_colon(scanner, close + 1);
 }
 
 /// After a value: closes what ends here. Returns the next member's first byte; or NULL at the end
@@ -198,6 +241,7 @@ static inline enum reject_reason kernel_scan(const struct json_plan *plan, struc
     scanner.capture = capture;
     scanner.reason = REJECT_NONE;
     scanner.depth = 0;
+    scanner.key_count = 0;
     scan_document(&scanner);
     return scanner.reason;
 }

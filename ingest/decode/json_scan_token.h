@@ -32,6 +32,7 @@ struct json_scanner {
     struct json_capture *capture;
     enum reject_reason reason;
     uint32_t depth;
+    uint32_t key_count; ///< keys seen so far
     struct scan_frame frames[JSON_DEPTH_MAX + 1];
 };
 

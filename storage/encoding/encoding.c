@@ -9,7 +9,8 @@
 #define COMPRESS_SIZE_MIN 64u ///< below, a frame's own header eats the gain
 #define SAVING_SHARE 16u
 #define SAMPLE_SIZE 4096u
-#define TRY_SLACK 2u ///< estimates may be wrong by this factor before a candidate is dropped
+#define SAMPLE_COUNT 4096u ///< values looked at to estimate how many are how wide
+#define TRY_SLACK 2u       ///< estimates may be wrong by this factor before a candidate is dropped
 
 static const struct encoding_codec *const CODECS[ENCODING_ID_END] = {
     [ENCODING_CONSTANT] = &encoding_constant,     [ENCODING_PLAIN] = &encoding_plain,
@@ -162,27 +163,59 @@ bool encoding_users_cover(const struct encoding_users *users, uint32_t count)
     return !empty && sum == count;
 }
 
-static void analyse_values(struct encoding_statistics *statistics, const uint64_t *values,
-                           uint32_t count)
+static void find_bounds(struct encoding_statistics *statistics, const uint64_t *values,
+                        uint32_t count)
 {
+    uint64_t minimum = values[0];
+    uint64_t maximum = values[0];
+    for (uint32_t index = 1; index < count; index++) {
+        minimum = values[index] < minimum ? values[index] : minimum;
+        maximum = values[index] > maximum ? values[index] : maximum;
+    }
+    statistics->minimum = minimum;
+    statistics->maximum = maximum;
+}
+
+// Bit lengths are for estimates, and a majority shows in a sample as well. False: there is none.
+static bool sample_values(struct encoding_statistics *statistics, const uint64_t *values,
+                          uint32_t count)
+{
+    uint32_t step = count > 2 * SAMPLE_COUNT ? count / SAMPLE_COUNT : 1;
     uint64_t candidate = values[0];
     uint32_t votes = 0;
-    statistics->minimum = values[0];
-    statistics->maximum = values[0];
-    for (uint32_t index = 0; index < count; index++) {
+    uint32_t last = 0;
+    for (uint32_t index = 0; index < count; index += step) {
         uint64_t value = values[index];
-        statistics->minimum = value < statistics->minimum ? value : statistics->minimum;
-        statistics->maximum = value > statistics->maximum ? value : statistics->maximum;
-        statistics->bit_counts[value == UINT64_MAX ? 64 : bit_length(value + 1)]++;
+        last = value == UINT64_MAX ? 64 : bit_length(value + 1);
+        statistics->bit_counts[last] += step;
         if (votes == 0) { // Boyer and Moore: what is more than half survives the vote
             candidate = value;
         }
         votes += value == candidate ? 1u : -1u;
     }
+    // The counts sum to the number of values.
+    statistics->bit_counts[last] -= (step - count % step) % step;
     statistics->majority = candidate;
-    for (uint32_t index = 0; index < count; index++) {
-        statistics->majority_count += values[index] == candidate;
+    uint32_t equal = 0;
+    for (uint32_t index = 0; index < count && votes > 0; index += step) {
+        equal += values[index] == candidate;
     }
+    return equal > count / step / 3;
+}
+
+static void analyse_values(struct encoding_statistics *statistics, const uint64_t *values,
+                           uint32_t count)
+{
+    find_bounds(statistics, values, count);
+    if (!sample_values(statistics, values, count)) {
+        return;
+    }
+    uint64_t majority = statistics->majority;
+    uint32_t majority_count = 0;
+    for (uint32_t index = 0; index < count; index++) {
+        majority_count += values[index] == majority;
+    }
+    statistics->majority_count = majority_count;
 }
 
 static void analyse_neighbours(struct encoding_statistics *statistics, const uint64_t *values,

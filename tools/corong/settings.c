@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/corong/settings.h"
 
+#include "storage/base/clock.h"
 #include "tools/corong/console.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define CONFIG_FILE_DEFAULT "corong.yaml"
 #define STORE_DEFAULT "./corong.store"
+/// Recorded files can be read again, so they are committed less often than a stream: larger
+/// segments, less to merge at the end.
+#define FILES_COMMIT_INTERVAL_US (60 * MICROSECONDS_PER_SECOND)
 
 static enum corong_status load_file(const struct options *options, struct config *config,
                                     struct corong_error *error)
@@ -53,6 +58,28 @@ static void overlay_store(const struct options *options, struct config *config)
         config->origins[CONFIG_STORE] = CONFIG_ORIGIN_FLAG;
     } else if (config->store.bytes == NULL) {
         config->store = TEXT_LITERAL(STORE_DEFAULT);
+    }
+}
+
+/// Whether all that is read lies on disk. What does not exist may be a glob.
+static bool reads_recorded_files(const struct options *options)
+{
+    for (uint32_t index = 0; index < options->operand_count; index++) {
+        struct stat status;
+        bool known = stat(options->operand_strings[index], &status) == 0;
+        if (text_equal(options->operands[index], TEXT_LITERAL("-")) ||
+            (known && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))) {
+            return false;
+        }
+    }
+    return options->operand_count > 0;
+}
+
+static void relax_commits(const struct options *options, struct config *config)
+{
+    if (config->origins[CONFIG_COMMIT_INTERVAL] == CONFIG_ORIGIN_DEFAULT &&
+        reads_recorded_files(options)) {
+        config->commit_interval_us = FILES_COMMIT_INTERVAL_US;
     }
 }
 
@@ -116,6 +143,7 @@ enum corong_status settings_load(const struct options *options, struct config *c
     config_init(config, options->arena);
     TRY(load_file(options, config, error));
     overlay_numbers(options, config);
+    relax_commits(options, config);
     overlay_store(options, config);
     TRY(overlay_kafka(options, config, error));
     return options_given(options, OPTION_MAPPING)
