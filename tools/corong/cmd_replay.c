@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/base/clock.h"
+#include "tools/corong/allocator.h"
 #include "tools/corong/compaction.h"
 #include "tools/corong/console.h"
 #include "tools/corong/guess.h"
+#include "tools/corong/recount.h"
 #include "tools/corong/screen.h"
 #include "tools/corong/settings.h"
 
@@ -184,7 +186,9 @@ static const char *const *list_notes(const struct replay *replay, uint32_t *coun
     }
     const char **notes = arena_allocate_zeroed(replay->options->arena, count + 1, sizeof(notes[0]));
     for (uint32_t index = 0; index < count; index++) {
-        notes[index] = ingest_note(replay->ingest, index);
+
+        notes[index] =
+            arena_copy_string(replay->options->arena, ingest_note(replay->ingest, index));
     }
     *count_out = count;
     return notes;
@@ -210,28 +214,86 @@ static void print_notes(const struct replay *replay, const char *const *notes, u
     }
 }
 
-static enum exit_code print_books(const struct replay *replay)
-{
+/// Everything there is to say about the run, copied: it is printed when the engine is gone.
+struct replay_end {
     struct ingest_books books;
+    struct engine_live_view view;
+    struct report_live_end live;
+    struct report_replay report;
+};
+
+static void take_end(const struct replay *replay, struct replay_end *end)
+{
+    struct arena *arena = replay->options->arena;
+    const struct reject_sample *samples;
+    *end = (struct replay_end){0};
+    ingest_books(replay->ingest, &end->books);
+    ingest_live(replay->ingest, arena, &end->view);
+    end->live = (struct report_live_end){.view = &end->view, .pending = end->view.pending};
+    end->report = (struct report_replay){.books = &end->books, .live = &end->live};
+    uint32_t count = ingest_samples(replay->ingest, &samples, SAMPLE_COUNT_MAX);
+    struct reject_sample *copies = arena_allocate_zeroed(arena, count + 1, sizeof(copies[0]));
+    if (count > 0) {
+        memcpy(copies, samples, count * sizeof(copies[0]));
+    }
+    end->report.samples = copies;
+    end->report.sample_count = count;
+    end->report.notes = list_notes(replay, &end->report.note_count);
+    print_notes(replay, end->report.notes, end->report.note_count);
+}
+
+static enum exit_code print_books(const struct replay *replay, const struct replay_end *end)
+{
     struct text_buffer out = {0};
     struct report_style style = console_style(replay->options, stdout);
-    struct report_replay report = {.books = &books};
-    ingest_books(replay->ingest, &books);
-    report.sample_count = ingest_samples(replay->ingest, &report.samples, SAMPLE_COUNT_MAX);
-    report.notes = list_notes(replay, &report.note_count);
-    print_notes(replay, report.notes, report.note_count);
-    report_books(&report, &style, &out);
+    report_books(&end->report, &style, &out);
     return console_write(stdout, &out);
 }
 
-static void note_pending(const struct replay *replay)
+static bool prints_json(const struct replay *replay)
 {
-    struct engine_live_view view;
-    ingest_live(replay->ingest, replay->options->arena, &view);
-    if (view.pending > 0 && !replay->quiet && console_is_terminal(stderr)) {
-        console_note("the live counts above leave out %llu users whose events came late or out of "
-                     "order; 'corong funnel' counts everyone",
-                     (unsigned long long)view.pending);
+    return console_style(replay->options, stdout).format == REPORT_JSON;
+}
+
+/// On a terminal the funnels stand there as they ended; what differs is drawn again.
+static void draw_recounted(const struct replay *replay, struct engine_live_view view)
+{
+    struct text_buffer out = {0};
+    struct report_style style = console_style(replay->options, stderr);
+    view.pending = 0;
+    console_note("some events came late, out of order or in earlier runs; counted from the store:");
+    report_live(&view, &style, &out);
+    fwrite(out.bytes, 1, out.size, stderr);
+    text_buffer_deinit(&out);
+}
+
+/// Users are pending, or the store holds events that the engine did not see or has seen twice: then
+/// the store is asked, where anybody is going to see the answer.
+static void settle_live(const struct replay *replay, struct replay_end *end)
+{
+    const struct ingest_books *books = &end->books;
+    bool terminal = !replay->quiet && console_is_terminal(stderr);
+    bool differs = end->view.pending > 0 || books->all.stored != books->run.stored ||
+                   books->duplicates_run > 0 || books->run.future > 0;
+    if (!differs || (!terminal && !prints_json(replay))) {
+        return;
+    }
+    struct query_funnel defaults = {
+        .range = {QUERY_TIME_NONE, QUERY_TIME_NONE},
+        .as_of_us = QUERY_TIME_NONE,
+        .session_timeout_us = replay->config.session_timeout_us,
+        .limits = {.memory_limit_bytes = replay->config.memory_limit_bytes},
+    };
+    struct corong_error error;
+    end->live.recounted =
+        recount_live(settings_store(&replay->config), &replay->definitions, &defaults,
+                     replay->options->arena, &end->view, &error) == CORONG_OK;
+    if (!end->live.recounted) {
+        console_note("the live counts leave out %llu users whose events came late or out of "
+                     "order, and could not be counted again (%s); 'corong funnel' counts everyone",
+                     (unsigned long long)end->view.pending, error.message);
+    } else if (terminal) {
+        draw_recounted(replay, end->view);
     }
 }
 
@@ -272,28 +334,44 @@ static bool reads_standard_input(const struct options *options)
     return false;
 }
 
+/// Everything was read: the engine's memory is given back before others need theirs.
+static enum exit_code finish(struct replay *replay, struct replay_end *end)
+{
+    enum exit_code code = prints_json(replay) ? EXIT_DONE : print_books(replay, end);
+    ingest_destroy(replay->ingest);
+    replay->ingest = NULL;
+    allocator_release();
+    enum exit_code merged = merge(replay);
+    settle_live(replay, end);
+    if (prints_json(replay)) {
+        code = print_books(replay, end);
+    }
+    hint(replay);
+    return code == EXIT_DONE ? merged : code;
+}
+
 /// The store is open and the ingest made.
 static enum exit_code run_and_report(struct replay *replay)
 {
+    struct replay_end end;
     enum corong_status status = run_ingest(replay);
     bool stopped = atomic_load(&signal_seen);
-    if (status != CORONG_OK && !(stopped && status == CORONG_CANCELLED)) {
+    bool failed = status != CORONG_OK && !(stopped && status == CORONG_CANCELLED);
+    if (failed) {
         console_fail(&replay->error);
-        print_books(replay);
+    }
+    take_end(replay, &end);
+    if (failed) {
+        print_books(replay, &end);
         return EXIT_FAILED;
     }
-    note_pending(replay);
-    enum exit_code code = print_books(replay);
     if (stopped && !options_given(replay->options, OPTION_FOLLOW)) {
+        print_books(replay, &end);
         console_note(reads_standard_input(replay->options) ? "stopped; what was read is stored"
                                                            : "stopped; the same command continues");
         return EXIT_FAILED;
     }
-    ingest_destroy(replay->ingest);
-    replay->ingest = NULL;
-    enum exit_code merged = merge(replay);
-    hint(replay);
-    return code == EXIT_DONE ? merged : code;
+    return finish(replay, &end);
 }
 
 static enum exit_code replay_into_store(struct replay *replay)

@@ -24,6 +24,12 @@ void report_stages(const struct query_stages *query, const struct query_stages_r
                    const struct report_style *style, struct text_buffer *out);
 void report_sessions(const struct query_sessions *query, const struct query_sessions_result *result,
                      const struct report_style *style, struct text_buffer *out);
+/// The live view as a replay ends. Borrowed.
+struct report_live_end {
+    const struct engine_live_view *view;
+    uint64_t pending; ///< users that were pending when the last event was taken
+    bool recounted;   ///< the funnels of `view` were then counted from the store
+};
 /// What a replay brought home. All borrowed.
 struct report_replay {
     const struct ingest_books *books;
@@ -31,6 +37,7 @@ struct report_replay {
     uint32_t sample_count;
     const char *const *notes; ///< sentences about files; in JSON only: people get them from stderr
     uint32_t note_count;
+    const struct report_live_end *live; ///< in JSON only; may be NULL
 };
 /// The books of a replay, what was bent, and samples of rejects.
 void report_books(const struct report_replay *replay, const struct report_style *style,

@@ -2,6 +2,7 @@
 #include "tools/report/grid.h"
 #include "tools/report/json_writer.h"
 #include "tools/report/report.h"
+#include "tools/report/report_json.h"
 #include "tools/report/report_lines.h"
 
 #include <inttypes.h>
@@ -246,6 +247,9 @@ static void write_books(const struct report_replay *replay, struct text_buffer *
     write_bent(&writer, books);
     write_notes(&writer, replay);
     write_samples(&writer, replay->samples, replay->sample_count);
+    if (replay->live != NULL) {
+        report_json_live(&writer, replay->live);
+    }
     json_writer_end(&writer, '}');
 }
 

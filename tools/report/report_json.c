@@ -331,3 +331,37 @@ void report_json_sessions(const struct query_sessions *query,
     write_provenance(&writer, &result->provenance, style);
     json_writer_end(&writer, '}');
 }
+
+static void write_live_funnel(struct json_writer *writer, const struct engine_live_funnel *funnel)
+{
+    json_writer_begin(writer, NULL, '{');
+    json_writer_text(writer, "name", funnel->name);
+    write_counts(writer, "reached", funnel->reached, funnel->step_count);
+    json_writer_begin(writer, "slices", '[');
+    for (uint32_t index = 0; index < funnel->slice_count; index++) {
+        json_writer_begin(writer, NULL, '{');
+        json_writer_text(writer, "value", funnel->slices[index].value);
+        write_counts(writer, "reached", funnel->slices[index].reached, funnel->step_count);
+        json_writer_end(writer, '}');
+    }
+    json_writer_end(writer, ']');
+    json_writer_end(writer, '}');
+}
+
+void report_json_live(struct json_writer *writer, const struct report_live_end *live)
+{
+    const struct engine_live_view *view = live->view;
+    json_writer_begin(writer, "live", '{');
+    json_writer_unsigned(writer, "users", view->users);
+    json_writer_unsigned(writer, "users_evicted", view->users_evicted);
+    json_writer_unsigned(writer, "sessions", view->sessions);
+    json_writer_unsigned(writer, "pending", live->pending);
+    json_writer_bool(writer, "recounted", live->recounted);
+    json_writer_unsigned(writer, "live_state_bytes", view->live_state_bytes);
+    json_writer_begin(writer, "funnels", '[');
+    for (uint32_t index = 0; index < view->funnel_count; index++) {
+        write_live_funnel(writer, &view->funnels[index]);
+    }
+    json_writer_end(writer, ']');
+    json_writer_end(writer, '}');
+}

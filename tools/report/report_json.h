@@ -2,6 +2,7 @@
 /// Answers as JSON; README.md shows each. Private to tools/report. Thread: any.
 #pragma once
 
+#include "tools/report/json_writer.h"
 #include "tools/report/report.h"
 
 void report_json_funnel(const struct query_funnel *query, const struct query_funnel_result *result,
@@ -11,3 +12,5 @@ void report_json_stages(const struct query_stages *query, const struct query_sta
 void report_json_sessions(const struct query_sessions *query,
                           const struct query_sessions_result *result,
                           const struct report_style *style, struct text_buffer *out);
+/// The member "live" of a replay's books.
+void report_json_live(struct json_writer *writer, const struct report_live_end *live);
