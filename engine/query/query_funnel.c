@@ -250,6 +250,7 @@ enum corong_status query_funnel_run(struct store_snapshot *snapshot,
     struct query_ask ask;
     TRY(query_funnel_ask(snapshot, query, run.columns, &ask, error));
     run.tasks = query_tasks_create(&query->limits);
+    ask.tasks = run.tasks;
     enum corong_status status =
         query_plan_init(&run.plan, snapshot, &ask, query_tasks_thread_count(run.tasks), error);
     if (status == CORONG_OK) {

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#define RANKED_SLICE_SIZE 64u
+
 static uint64_t slice_reached(const struct query_tally *tally, uint32_t slice)
 {
     const uint64_t *ended = tally->ended + (size_t)slice * (tally->step_count + 1);
@@ -16,6 +18,25 @@ static uint64_t slice_reached(const struct query_tally *tally, uint32_t slice)
         reached += ended[level];
     }
     return reached;
+}
+
+/// What ranking takes at most: each part's keys and values once more, a rank and counts per slice;
+/// and what the listed slices take.
+static enum corong_status charge_ranking(struct query_outcome *outcome, uint32_t top,
+                                         struct corong_error *error)
+{
+    uint64_t slices = 0;
+    uint64_t bytes = 0;
+    for (uint32_t p = 0; p < outcome->part_count; p++) {
+        const struct query_part *part = outcome->parts[p];
+        slices += part->tally.slice_count;
+        bytes += 2 * query_slices_bytes(&part->slices);
+    }
+    uint64_t listed = slices < top ? slices : top;
+    bytes += slices * RANKED_SLICE_SIZE +
+             listed * outcome->query->funnel.step_count * sizeof(struct query_step);
+    return query_tasks_charge(outcome->tasks, outcome->query->by_count == 0 ? 0 : bytes,
+                              "ranking the slices", error);
 }
 
 /// Ranks the slices of all parts by the attempts that have an entry.
@@ -208,6 +229,8 @@ enum corong_status query_outcome_fill(struct query_outcome *outcome,
 {
     ASSERT(outcome->part_count > 0);
     *result_out = (struct query_funnel_result){0};
+    uint32_t top = outcome->query->top == 0 ? QUERY_TOP_DEFAULT : outcome->query->top;
+    TRY(charge_ranking(outcome, top, error));
     make_slices(outcome, result_out);
     struct query_slice **outputs =
         arena_allocate(&outcome->scratch, outcome->output_count * sizeof(struct query_slice *));

@@ -62,6 +62,18 @@ static enum corong_status compile_filters(struct query_plan *plan, struct corong
     return CORONG_OK;
 }
 
+/// Books a column's dictionary before it is decoded; it then stays with the snapshot.
+static enum corong_status book_dictionary(const struct query_plan *plan,
+                                          const struct query_segment *segment, uint32_t column,
+                                          struct corong_error *error)
+{
+    uint64_t bytes = segment_reader_dictionary_bytes(segment->reader, column);
+    if (plan->ask.tasks == NULL || bytes == 0) {
+        return CORONG_OK;
+    }
+    return query_tasks_charge(plan->ask.tasks, bytes, "the distinct values of a column", error);
+}
+
 /// Binds a filter to the dictionaries of one segment and selects the columns that it reads.
 static enum corong_status prepare_filter(struct query_plan *plan, struct query_segment *segment,
                                          const struct filter *filter,
@@ -77,10 +89,13 @@ static enum corong_status prepare_filter(struct query_plan *plan, struct query_s
         if (column >= segment->schema->column_count) {
             continue;
         }
-        segment_select_wide(&segment->scan, column);
         if (segment->schema->columns[column].type == COLUMN_STRING) {
+            if (!segment_selected(&segment->scan, column)) {
+                TRY(book_dictionary(plan, segment, column, error));
+            }
             TRY(segment_reader_dictionary(segment->reader, column, &dictionaries[column], error));
         }
+        segment_select_wide(&segment->scan, column);
     }
     *prepared_out = filter_prepare(filter, &plan->arena, dictionaries);
     return CORONG_OK;
@@ -221,6 +236,7 @@ static void survey_segments(struct query_plan *plan, struct store_snapshot *snap
 static enum corong_status prepare_segment(struct query_plan *plan, struct query_segment *segment,
                                           struct corong_error *error)
 {
+    TRY(book_dictionary(plan, segment, COLUMN_NAME, error));
     TRY(segment_reader_dictionary(segment->reader, COLUMN_NAME, &segment->names, error));
     prepare_names(plan, segment);
     select_columns(plan, segment);
@@ -229,6 +245,9 @@ static enum corong_status prepare_segment(struct query_plan *plan, struct query_
     }
     TRY(prepare_filters(plan, segment, error));
     select_groups(plan, segment);
+    for (uint32_t i = 0; i < plan->ask.column_count && segment->group_count > 0; i++) {
+        TRY(book_dictionary(plan, segment, plan->ask.columns[i], error));
+    }
     return CORONG_OK;
 }
 

@@ -30,6 +30,7 @@ struct query_ask {
     bool money;              ///< amount and currency are looked up
     const uint32_t *columns; ///< schema columns looked up on single rows
     uint32_t column_count;
+    struct query_tasks *tasks; ///< where dictionaries are booked; NULL: nowhere
 };
 
 /// One segment, prepared.

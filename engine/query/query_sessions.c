@@ -416,6 +416,7 @@ static enum corong_status prepare(struct sessions_run *run, struct store_snapsho
         ask.rows.from_us =
             query_time_add(ask.rows.from_us, -QUERY_SESSION_LOOK_BACK_US(run->timeout_us));
     }
+    ask.tasks = run->tasks;
     return query_plan_init(&run->plan, snapshot, &ask, query_tasks_thread_count(run->tasks), error);
 }
 

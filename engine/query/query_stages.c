@@ -445,6 +445,7 @@ static enum corong_status run_passes(struct stages_run *run, struct store_snapsh
         struct query_ask ask = ask_of(query);
         uint32_t left = count - at;
         ask.steps = run->by_name ? &every_event : query->stages + at;
+        ask.tasks = at == 0 ? run->tasks : NULL; // a later pass finds most of them decoded
         ask.step_count = left < FUNNEL_STEP_COUNT_MAX ? left : FUNNEL_STEP_COUNT_MAX;
         query_plan_deinit(&run->plan);
         TRY(query_plan_init(&run->plan, snapshot, &ask, query_tasks_thread_count(run->tasks),

@@ -48,6 +48,7 @@ query_funnel_users(struct store_snapshot *snapshot, const struct query_funnel *q
     struct query_limits limits = query->limits;
     limits.thread_count = 1;
     struct query_tasks *tasks = query_tasks_create(&limits);
+    ask.tasks = tasks;
     enum corong_status status = query_plan_init(&plan, snapshot, &ask, 1, error);
     if (status == CORONG_OK) {
         query_units_init(&run.units, &plan, query, tasks, report, &run);

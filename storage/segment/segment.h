@@ -94,6 +94,9 @@ const struct schema *segment_reader_schema(const struct segment_reader *reader);
 CORONG_MUST_CHECK enum corong_status
 segment_reader_dictionary(struct segment_reader *reader, uint32_t column_index,
                           const struct dictionary **dictionary_out, struct corong_error *error);
+/// Bytes of that dictionary once decoded; 0 for columns without one. Reads nothing.
+uint64_t segment_reader_dictionary_bytes(const struct segment_reader *reader,
+                                         uint32_t column_index);
 /// The bit of a name code in user_name_masks: 0..62 for the 63 commonest names of the segment, 63
 /// for all others together.
 uint32_t segment_reader_name_bit(const struct segment_reader *reader, uint32_t name_code);

@@ -116,3 +116,13 @@ enum corong_status segment_reader_dictionary(struct segment_reader *reader, uint
     *dictionary_out = &reader->dictionaries[column_index];
     return status;
 }
+
+uint64_t segment_reader_dictionary_bytes(const struct segment_reader *reader, uint32_t column_index)
+{
+    const struct segment_footer *footer = &reader->footer;
+    if (column_index >= footer->schema.column_count) {
+        return 0;
+    }
+    const struct segment_strings *strings = &footer->dictionaries[column_index];
+    return strings->size_bytes + strings->count * sizeof(uint32_t);
+}

@@ -8,6 +8,7 @@
 #include <jemalloc/jemalloc.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /// Read by jemalloc before main(). Pages that are past their dirty decay go back to the system at
 /// once: kept as "muzzy" they would still look used to whoever watches --memory-limit from outside.
@@ -31,6 +32,13 @@ void allocator_check(void)
     ASSERT(after >= before + 4096);
 }
 
+void allocator_release(void)
+{
+    char name[32];
+    snprintf(name, sizeof(name), "arena.%u.purge", (unsigned)MALLCTL_ARENAS_ALL);
+    ASSERT(mallctl(name, NULL, NULL, NULL, 0) == 0);
+}
+
 const char *allocator_version(void)
 {
     const char *version = NULL;
@@ -40,6 +48,10 @@ const char *allocator_version(void)
 }
 #else
 void allocator_check(void)
+{
+}
+
+void allocator_release(void)
 {
 }
 

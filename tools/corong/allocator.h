@@ -5,5 +5,7 @@
 /// Asserts that malloc() is jemalloc's, where the build has it: a linker that drops the library
 /// would otherwise go unnoticed and cost a third of the speed and the bound on memory.
 void allocator_check(void);
+/// Gives freed pages back to the system at once: between phases that need memory for other things.
+void allocator_release(void);
 /// jemalloc's version, or why it is not in use.
 const char *allocator_version(void);

@@ -1,0 +1,680 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What engine/SEMANTICS.md claims, through the whole product: JSON lines → replay → store → question. Each
+claim is a function named like a sentence; the tables of examples are run as well.
+
+    claims.py BIN_FOLDER [WORD...]     only claims with one of these words in their names"""
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+WORDS = [word for word in sys.argv[1:] if not word.startswith("--")]
+CORONG = str(pathlib.Path(WORDS[0] if WORDS else "build/release/bin").resolve() / "corong")
+BASE = 1767225600 * 10**6  # 2026-01-01T00:00:00Z in microseconds
+MINUTE, HOUR, DAY = 60 * 10**6, 3600 * 10**6, 86400 * 10**6
+MAPPING = {"format": "json", "user": "u", "time": {"path": "t", "unit": "us"}, "name": "n", "sequence": "s",
+           "received": {"path": "r", "unit": "us"}, "revenue": {"amount": "m", "currency": "c"},
+           "attributes": {"a": "a", "b": "b", "k": {"path": "k", "type": "number"}}}
+claims = []
+
+
+def claim(function):
+    claims.append(function)
+    return function
+
+
+def same(found, expected, what=""):
+    if found != expected:
+        raise AssertionError(f"{what} expected {expected}, found {found}")
+
+
+class Shop:
+    """A store in a folder of its own and the questions asked of it."""
+
+    def __init__(self, events, **mapping):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="corong-claims-"))
+        self.mapping = {**MAPPING, **mapping}
+        log = self.folder / "log.jsonl"
+        log.write_text("".join(event if isinstance(event, str) else json.dumps(event) + "\n" for event in events))
+        self.books = self.run("replay", "--quiet", "--format", "json", log)
+
+    def configure(self, funnel=None):
+        path = self.folder / "corong.yaml"
+        config = {"mapping": self.mapping, **({"funnels": {"f": funnel}} if funnel else {})}
+        path.write_text(json.dumps(config))  # JSON is YAML
+        return path
+
+    def call(self, verb, *arguments, funnel=None):
+        command = [CORONG, verb, "--config", self.configure(funnel), "--store", self.folder / "store", *arguments]
+        return subprocess.run(list(map(str, command)), capture_output=True, text=True)
+
+    def run(self, verb, *arguments, funnel=None):
+        done = self.call(verb, *arguments, funnel=funnel)
+        if done.returncode != 0:
+            raise AssertionError(f"{verb} {arguments}: exit {done.returncode}: {done.stderr}")
+        return json.loads(done.stdout)
+
+    def funnel(self, steps, *arguments, **rules):
+        return self.run("funnel", "f", "--format", "json", *arguments, funnel=definition(steps, rules))
+
+    def refused(self, steps, *arguments, **rules):
+        done = self.call("funnel", "f", *arguments, funnel=definition(steps, rules))
+        same(done.returncode, 2, "exit status:")
+        return done.stderr
+
+    def sessions(self, *arguments):
+        return self.run("sessions", "--format", "json", *arguments)["total"]
+
+    def remove(self):
+        shutil.rmtree(self.folder)
+
+
+def definition(steps, rules):
+    """'A B C', or a list of step objects."""
+    listed = steps.split() if isinstance(steps, str) else steps
+    return {"steps": [{"event": step} if isinstance(step, str) else step for step in listed], **rules}
+
+
+def events_of(text, user="ann", **more):
+    """'A@0 B@5#2': name, microseconds, sequence number."""
+    events = []
+    for word in text.split():
+        name, _, rest = word.partition("@")
+        time, _, sequence = rest.partition("#")
+        events.append({"u": user, "t": BASE + int(time), "n": name, **more})
+        if sequence:
+            events[-1]["s"] = int(sequence)
+    return events
+
+
+def ask(events, steps, *arguments, mapping=None, **rules):
+    shop = Shop(events, **(mapping or {}))
+    try:
+        return shop.funnel(steps, *arguments, **rules)
+    finally:
+        shop.remove()
+
+
+def levels(answer):
+    return [step["reached"] for step in answer["total"]["steps"]]
+
+
+def level(text, steps, *arguments, **rules):
+    return sum(levels(ask(events_of(text), steps, *arguments, **rules)))
+
+
+def ends(answer):
+    total = answer["total"]
+    return total["won"], total["open"], total["lost"]
+
+
+def time(us):
+    """An instant for --from, --to and --as-of."""
+    seconds, rest = divmod(BASE + us, 10**6)
+    stamp = subprocess.run(["date", "-u", "-d", f"@{seconds}", "+%Y-%m-%dT%H:%M:%S"], capture_output=True,
+                           text=True, check=True).stdout.strip()
+    return f"{stamp}.{rest:06}Z"
+
+
+# ---- SEMANTICS 10
+
+
+@claim
+def a_thousand_visitors_a_hundred_carts_ten_confirmations_and_one_order():
+    events = []
+    for user in range(1000):
+        depth = 1 + (user % 10 == 0) + (user % 100 == 0) + (user == 0)
+        events += [{"u": f"u{user}", "t": BASE + user + step, "n": "VCKO"[step]} for step in range(depth)]
+    steps = ask(events, "V C K O")["total"]["steps"]
+    same([step["reached"] for step in steps], [1000, 100, 10, 1])
+    same([step["of_previous"] for step in steps], [None, 0.1, 0.1, 0.1])
+    same([step["of_first"] for step in steps], [1, 0.1, 0.01, 0.001])
+    same([step["dropped"] for step in steps], [900, 90, 9, 0])
+
+
+@claim
+def orders_of_100_1000_and_10000_average_to_3700():
+    events = [{"u": f"u{amount}", "t": BASE, "n": "O", "m": amount, "c": "EUR"} for amount in (100, 1000, 10000)]
+    same(ask(events, "O")["total"]["steps"][0]["money"],
+         [{"currency": "EUR", "revenue": "11100.0000", "orders": 3, "average": "3700.0000"}])
+
+
+@claim
+def steps_a_a_and_a_single_a_are_level_one():
+    same(level("A@0", "A A"), 1)
+    same(level("A@0 A@0", "A A"), 2)
+
+
+@claim
+def b_at_the_end_of_the_window_counts_and_one_microsecond_later_does_not():
+    for window, us in (("10us", 10), ("30m", 30 * MINUTE), ("7d", 7 * DAY)):
+        same(level(f"A@0 B@{us}", "A B", window=window), 2, window)
+        same(level(f"A@0 B@{us + 1}", "A B", window=window), 1, window)
+    same(level(f"A@0 B@{7 * DAY}", "A B"), 2, "the default window")
+    same(level(f"A@0 B@{7 * DAY + 1}", "A B"), 1, "the default window")
+
+
+@claim
+def simultaneous_b_and_a_are_level_two():
+    same(level("B@0 A@0", "A B"), 2)
+    same(level("B@0 A@0", "A B", ties="strict"), 1)
+    same(level("B@0#1 A@0#2", "A B"), 1, "a sequence number orders them:")
+
+
+@claim
+def the_best_entry_need_not_be_the_first():
+    same(level("A@0 A@3 B@5 C@12", "A B C", window="10us"), 3)
+    same(level("A@0 A@3 B@5 C@12", "A B C", window="10us", attempts="first"), 2)
+
+
+@claim
+def what_is_not_answered_yet_is_refused_and_named():
+    shop = Shop(events_of("A@0 X@5 B@5 C@6"))
+    exclusion = [{"event": "X", "after": 1, "before": 2}]
+    for key, value in (("exclude", exclusion), ("order", "strict"), ("order", "any"), ("attempts", "last"),
+                       ("attempts", "all"), ("entry", "open"), ("unit", ["a"])):
+        message = shop.refused("A B C", window="10us", **{key: value})
+        same(key in message and ("not supported" in message or "this version" in message), True, f"{key}: {message}")
+    shop.remove()
+
+
+# ---- the tables of engine/SEMANTICS.md
+
+
+def table_rows(heading):
+    inside = False
+    for line in (HERE.parent.parent / "engine" / "SEMANTICS.md").read_text().splitlines():
+        inside = line == f"## {heading}" if line.startswith("## ") else inside
+        if inside and line.startswith("| `"):
+            yield [cell.strip().strip("`") for cell in line.strip("|").split("|")]
+
+
+def table_rules(options):
+    rules = {}
+    for option in options.split(", "):
+        key, _, value = option.partition(" ")
+        rules[key] = f"{value}us" if key == "window" and value not in ("none", "0") else value
+    if rules["window"] == "0":
+        rules["window"] = "0us"
+    return rules
+
+
+def table_range(words):
+    """Events marked ! lie outside the range of entries."""
+    marked = [int(word.split("@")[1].split("#")[0].rstrip("!")) for word in words if word.endswith("!")]
+    inside = [int(word.split("@")[1].split("#")[0]) for word in words if not word.endswith("!")]
+    if not marked:
+        return []
+    return ["--from", time(min(inside))] if max(marked) < min(inside) else ["--to", time(min(marked))]
+
+
+def matched_times(shop, steps, arguments, rules, reached):
+    """The entry's time is its slice; the others follow from the times since the entry."""
+    if reached == 0:
+        return []
+    answer = shop.funnel(steps, *arguments, "--by", "a", **rules)
+    same(len(answer["slices"]), 1, "slices:")
+    entry = int(answer["slices"][0]["values"][0])
+    later = [step["from_entry"]["min_us"] for step in answer["total"]["steps"][1:reached]]
+    return [entry] + [entry + us for us in later]
+
+
+def run_row(text, names, options, expected, times):
+    words = text.split()
+    events = events_of(text.replace("!", ""))
+    for event in events:
+        event["a"] = str(event["t"] - BASE)
+    every = sorted({event["n"] for event in events})
+    steps = [{"event": [name for name in every if step in name] or [step], "name": f"step{index}"}
+             for index, step in enumerate(names.split())]
+    rules, arguments = table_rules(options), table_range(words)
+    shop = Shop(events)
+    reached = sum(levels(shop.funnel(steps, *arguments, **rules)))
+    what = f"{text} | {names} | {options}:"
+    same(reached, int(expected), what)
+    same(matched_times(shop, steps, arguments, rules, reached), [int(word) for word in times.split()], what)
+    shop.remove()
+
+
+@claim
+def every_example_of_matching_in_the_tables():
+    rows = list(table_rows("Matching"))
+    same(len(rows) >= 33, True, f"{len(rows)} rows:")
+    for row in rows:
+        run_row(*row)
+
+
+# ---- SEMANTICS 1: events and people
+
+
+@claim
+def finer_digits_than_microseconds_are_floored():
+    mapping = {"time": "t"}
+    events = [{"u": "ann", "t": "2026-01-01T00:00:00.0000019Z", "n": "A"},
+              {"u": "ann", "t": "2026-01-01T00:00:00.0000020Z", "n": "B"}]
+    answer = ask(events, "A B", mapping=mapping, ties="strict", window="1us")
+    same(answer["total"]["steps"][1]["from_entry"]["min_us"], 1)
+
+
+@claim
+def a_missing_attribute_is_not_empty_not_zero_and_not_the_text_null():
+    values = [None, "", "0", "null"]
+    events = [{"u": "absent", "t": BASE, "n": "A"}]
+    events += [{"u": f"u{index}", "t": BASE, "n": "A", "a": value} for index, value in enumerate(values)]
+    shop = Shop(events)
+    found = {row["values"][0]: row["steps"][0]["reached"] for row in shop.funnel("A", "--by", "a")["slices"]}
+    same(found, {None: 2, "": 1, "0": 1, "null": 1})
+    for where, reached in (("a is null", 2), ("a = ''", 1), ("a = '0'", 1), ("a = 'null'", 1), ("a != 'x'", 3),
+                           ("not a = 'x'", 3), ("a != 'x' or a is null", 5)):
+        same(levels(shop.funnel("A", "--where", where)), [reached], where)
+    table = shop.call("funnel", "f", "--by", "a", funnel=definition("A", {})).stdout
+    same("(none)" in table, True, "shown as (none):")
+    shop.remove()
+
+
+@claim
+def equal_events_are_two_unless_an_event_id_says_that_they_are_one():
+    twice = events_of("A@0 A@0", i="x")
+    same(levels(ask(twice, "A A")), [1, 1])
+    same(levels(ask(twice, "A A", mapping={"event_id": "i"})), [1, 0])
+    other_time = events_of("A@0 A@1", i="x")
+    same(levels(ask(other_time, "A A", mapping={"event_id": "i"})), [1, 1], "another time is another event:")
+    other_user = events_of("A@0", "ann", i="x") + events_of("A@0", "bob", i="x")
+    same(levels(ask(other_user, "A", mapping={"event_id": "i"})), [2], "another person is another event:")
+
+
+@claim
+def of_two_copies_the_smaller_stays_whichever_came_first():
+    small, large = events_of("A@0", i="x", a="DE")[0], events_of("A@0", i="x", a="FR")[0]
+    for events in ([small, large], [large, small]):
+        answer = ask(events, "A", "--by", "a", mapping={"event_id": "i"})
+        same([row["values"] for row in answer["slices"]], [["DE"]])
+
+
+@claim
+def the_default_as_of_is_the_latest_of_min_time_and_received():
+    day = [{"u": "ann", "t": BASE, "n": "A"}, {"u": "bob", "t": BASE + 9 * HOUR, "n": "A", "r": BASE + 2 * HOUR}]
+    answer = ask(day, "A")
+    same(answer["provenance"]["as_of"], "2026-01-01T02:00:00Z")
+    same((levels(answer), answer["provenance"]["after_as_of"]), ([1], 1), "bob's event is later than T:")
+    late = [{"u": "ann", "t": BASE, "n": "A", "r": BASE + 5 * HOUR}]
+    same(ask(late, "A")["provenance"]["as_of"], "2026-01-01", "a late arrival moves T by its time only:")
+
+
+@claim
+def future_events_never_move_as_of_and_are_counted():
+    limit = BASE + DAY  # 24 h after it was received: not yet in the future
+    shop = Shop([{"u": "ann", "t": BASE, "n": "A"}, {"u": "bob", "t": limit, "n": "A", "r": BASE},
+                 {"u": "eve", "t": limit + 1, "n": "A", "r": BASE}, {"u": "eve", "t": BASE + 400 * DAY, "n": "A",
+                                                                     "r": BASE}])
+    same((shop.books["run"]["stored"], shop.books["run"]["future"]), (4, 2))
+    answer = shop.funnel("A")
+    same((answer["provenance"]["as_of"], levels(answer), answer["provenance"]["after_as_of"]),
+         ("2026-01-01", [1], 3))
+    same(levels(shop.funnel("A", "--as-of", "2028-01-01")), [3], "T can be asked for:")
+    shop.remove()
+
+
+@claim
+def events_beyond_max_time_are_future():
+    mapping = {"max_time": "2026-01-02T00:00:00Z"}
+    shop = Shop(events_of(f"A@0 A@{DAY} A@{DAY + 1}"), **mapping)
+    same(shop.books["run"]["future"], 1)
+    same(shop.funnel("A")["provenance"]["as_of"], "2026-01-02")
+    shop.remove()
+
+
+@claim
+def events_after_an_asked_as_of_do_not_exist_and_are_counted():
+    shop = Shop(events_of("A@0 B@5 C@9"))
+    for asked, expected, after in ((9, [1, 1, 1], 0), (8, [1, 1, 0], 1), (5, [1, 1, 0], 1), (4, [1, 0, 0], 2)):
+        answer = shop.funnel("A B C", "--as-of", time(asked))
+        same((levels(answer), answer["provenance"]["after_as_of"]), (expected, after), f"as of {asked}:")
+    shop.remove()
+
+
+# ---- SEMANTICS 2: sessions
+
+
+def session_counts(times, *arguments):
+    shop = Shop([{"u": "ann", "t": BASE + at, "n": "A"} for at in times])
+    found = shop.sessions(*arguments)
+    shop.remove()
+    return found["sessions"], found["bounces"]
+
+
+@claim
+def exactly_thirty_minutes_stay_together_and_one_microsecond_more_does_not():
+    same(session_counts([0, 30 * MINUTE]), (1, 0))
+    same(session_counts([0, 30 * MINUTE + 1]), (2, 2))
+    same(session_counts([0, 10 * MINUTE], "--session-timeout", "10m"), (1, 0))
+    same(session_counts([0, 10 * MINUTE + 1], "--session-timeout", "10m"), (2, 2))
+
+
+@claim
+def midnight_splits_a_run_that_is_a_day_old_and_an_event_at_midnight_is_the_next():
+    run = range(0, 2 * DAY + 1, 30 * MINUTE)  # unbroken from midnight to midnight after next
+    same(session_counts(run), (3, 1), "at the first midnight the run is a day old already:")
+    from_one = range(30 * MINUTE, 2 * DAY, 30 * MINUTE)
+    same(session_counts(from_one), (1, 0), "split only where it was unbroken 24 h before:")
+    same(session_counts([*from_one, 2 * DAY]), (2, 1), "the event at midnight:")
+    broken = [at for at in run if at != 25 * HOUR]
+    same(session_counts(broken), (3, 0), "a gap after the first midnight, so the second does not split:")
+
+
+@claim
+def a_session_belongs_to_the_range_that_holds_its_start_and_has_a_length():
+    times = [23 * HOUR + 50 * MINUTE, 24 * HOUR + 5 * MINUTE, 30 * HOUR]
+    shop = Shop([{"u": "ann", "t": BASE + at, "n": "A"} for at in times])
+    found = shop.sessions("--to", "2026-01-02")
+    same((found["sessions"], found["events"], found["length"]["max_us"]), (1, 2, 15 * MINUTE))
+    found = shop.sessions("--from", "2026-01-02")
+    same((found["sessions"], found["bounces"], found["length"]["max_us"]), (1, 1, 0))
+    shop.remove()
+
+
+@claim
+def where_hides_events_from_steps_and_never_moves_session_bounds():
+    events = [{"u": "ann", "t": BASE, "n": "A", "a": "x"}, {"u": "ann", "t": BASE + 20 * MINUTE, "n": "Z", "a": "y"},
+              {"u": "ann", "t": BASE + 40 * MINUTE, "n": "B", "a": "x"}]
+    same(levels(ask(events, "A B", "--where", "a = 'x'", unit="session")), [1, 1])
+    same(levels(ask([events[0], events[2]], "A B", unit="session")), [1, 0])
+
+
+# ---- SEMANTICS 3 and 4: definition and matching
+
+
+@claim
+def a_window_of_zero_means_simultaneous_and_a_negative_one_is_an_error():
+    same(level("A@5 B@5", "A B", window="0us"), 2)
+    same(level("A@5 B@6", "A B", window="0us"), 1)
+    shop = Shop(events_of("A@0"))
+    same("window" in shop.refused("A B", window="-1s"), True)
+    shop.remove()
+
+
+@claim
+def thirty_two_steps_are_answered_and_thirty_three_are_refused():
+    shop = Shop(events_of(" ".join(f"S{index}@{index}" for index in range(32))))
+    same(levels(shop.funnel(" ".join(f"S{index}" for index in range(32)))), [1] * 32)
+    same("32" in shop.refused(" ".join(f"S{index % 32}" for index in range(33))), True)
+    done = shop.call("funnel", *[word for index in range(33) for word in ("--step", f"S{index % 32}")])
+    same((done.returncode, "at most 32" in done.stderr), (2, True), done.stderr)
+    shop.remove()
+
+
+@claim
+def the_entry_lies_in_the_range_and_completion_may_follow():
+    shop = Shop(events_of("A@0 B@5") + events_of("A@3 B@4", "bob"))
+    for arguments, expected in ((["--to", time(3)], [1, 1]), (["--from", time(3)], [1, 1]),
+                                (["--from", time(0), "--to", time(4)], [2, 2]), (["--to", time(0)], [0, 0])):
+        same(levels(shop.funnel("A B", *arguments)), expected, str(arguments))
+    shop.remove()
+
+
+@claim
+def an_event_fills_one_step_of_an_attempt():
+    steps = [{"event": ["A", "AB"], "name": "first"}, {"event": ["AB"], "name": "second"}]
+    same(levels(ask(events_of("AB@0"), steps)), [1, 0])
+    same(levels(ask(events_of("A@0 AB@0"), steps)), [1, 1])
+
+
+@claim
+def a_comparison_with_a_value_of_another_type_is_unknown_and_counted():
+    shop = Shop([{"u": "ann", "t": BASE, "n": "A", "k": 3}])
+    answer = shop.funnel([{"event": "A", "where": "k = 'three'"}])
+    same((levels(answer), answer["provenance"]["type_mismatches"]), ([0], 1))
+    shop.remove()
+
+
+# ---- SEMANTICS 5: counts
+
+
+def open_at(text, steps, us, *arguments, **rules):
+    """(won, open, lost) where the last event of anybody, bob's, is at `us`."""
+    # The command line refuses steps whose events never occur; bob's event is one of each but the first.
+    listed = [{"event": [name, "other"] if index else [name], "name": name} for index, name in enumerate(steps.split())]
+    return ends(ask(events_of(text) + events_of(f"other@{us}", "bob"), listed, *arguments, **rules))
+
+
+@claim
+def an_attempt_is_open_while_as_of_is_within_the_window_and_lost_after():
+    for window, us in (("10us", 10), ("7d", 7 * DAY)):
+        same(open_at("A@0", "A B", us, window=window), (0, 1, 0), window)
+        same(open_at("A@0", "A B", us + 1, window=window), (0, 0, 1), window)
+    same(open_at("A@0", "A B", 400 * DAY, window="none"), (0, 1, 0), "without a window:")
+    same(open_at("A@0 B@1", "A B", 400 * DAY, window="10us"), (1, 0, 0), "won stays won:")
+
+
+@claim
+def a_later_entry_keeps_the_reported_attempt_open():
+    same(open_at("A@0 B@1 A@8", "A B C", 15, window="10us"), (0, 1, 0))
+    same(open_at("A@0 B@1 A@8", "A B C", 18, window="10us"), (0, 1, 0))
+    same(open_at("A@0 B@1 A@8", "A B C", 19, window="10us"), (0, 0, 1))
+    same(open_at("A@0 B@1 A@8", "A B C", 15, window="10us", attempts="first"), (0, 0, 1))
+    same(open_at("A@0 B@1 A@8", "A B C", 15, "--to", time(8), window="10us"), (0, 0, 1), "not in the range:")
+
+
+@claim
+def a_session_is_open_until_the_timeout_has_passed():
+    for us, expected in ((30 * MINUTE, (0, 1, 0)), (30 * MINUTE + 1, (0, 0, 1))):
+        same(open_at("A@0", "A B", us, unit="session"), expected, f"{us}, unit session:")
+        same(open_at("A@0", "A B", us, window="session"), expected, f"{us}, window session:")
+
+
+@claim
+def everybody_with_an_entry_is_won_open_or_lost():
+    events = events_of("A@0 B@1 C@2", "won") + events_of("A@0 B@1", "lost") + events_of("A@95", "open")
+    answer = ask(events + events_of("C@100", "nobody"), "A B C", window="10us")
+    same((levels(answer), ends(answer)), ([3, 2, 1], (1, 1, 1)))
+    steps = answer["total"]["steps"]
+    same([(step["dropped"], step["open"], step["lost"]) for step in steps], [(1, 1, 0), (1, 0, 1), (0, 0, 0)])
+    same((answer["total"]["won_of_closed"], answer["total"]["won_of_entered"]), (0.5, 0.333333333333))
+
+
+@claim
+def an_empty_denominator_is_null():
+    never = {"event": "A", "where": "a = 'never'", "name": "never"}
+    answer = ask(events_of("A@0"), ["A", never, {**never, "name": "nor this"}])
+    steps = answer["total"]["steps"]
+    same([step["of_previous"] for step in steps], [None, 0, None], "of previous:")
+    same((answer["total"]["won_of_closed"], answer["total"]["won_of_closed_95"]), (None, None), "all are open:")
+    answer = ask(events_of("A@0"), [never, "A"])
+    same([step["of_first"] for step in answer["total"]["steps"]], [None, None], "of first:")
+    same(answer["total"]["won_of_entered"], None)
+
+
+@claim
+def throughput_counts_the_day_of_the_matched_event():
+    answer = ask(events_of(f"A@{23 * HOUR} B@{25 * HOUR}") + events_of(f"A@{24 * HOUR}", "bob"), "A B")
+    same(answer["days"], [{"day": "2026-01-01", "reached": [1, 0]}, {"day": "2026-01-02", "reached": [1, 1]}])
+
+
+# ---- SEMANTICS 6: slices
+
+
+@claim
+def slices_and_other_sum_to_the_total_exactly():
+    events = []
+    for user in range(3000):
+        for step in range(1 + user % 3):
+            event = {"u": f"u{user}", "t": BASE + user + step, "n": "ABC"[step], "a": f"v{user * user % 701}"}
+            if step == 2:
+                event.update(m=f"0.{user:04}", c="EUR")
+            events.append(event)
+    shop = Shop(events)
+    for top in (1, 7, 10000):
+        answer = shop.funnel("A B C", "--by", "a", "--top", top)
+        parts = answer["slices"] + ([answer["other"]] if answer["other"] else [])
+        for key in ("won", "open", "lost"):
+            same(sum(part[key] for part in parts), answer["total"][key], key)
+        for step in range(3):
+            for key in ("reached", "dropped", "open", "lost"):
+                same(sum(part["steps"][step][key] for part in parts), answer["total"]["steps"][step][key], key)
+        cents = [round(float(money["revenue"]) * 10000) for part in parts for money in part["steps"][2]["money"]]
+        same(sum(cents), round(float(answer["total"]["steps"][2]["money"][0]["revenue"]) * 10000), "revenue")
+        order = [(-row["steps"][0]["reached"], row["values"][0]) for row in answer["slices"]]
+        same(order, sorted(order), "by reached[1], ties by value:")
+    same(answer["other"], None, "all are listed:")
+    shop.remove()
+
+
+@claim
+def a_slice_is_the_value_on_the_entry_event():
+    events = [{"u": "ann", "t": BASE, "n": "A", "a": "DE", "b": "x"}, {"u": "ann", "t": BASE + 1, "n": "B", "a": "FR"}]
+    found = {tuple(row["values"]): [step["reached"] for step in row["steps"]]
+             for row in ask(events, "A B", "--by", "a,b")["slices"]}
+    same(found, {("DE", "x"): [1, 1]})
+
+
+@claim
+def eight_slice_attributes_are_answered_and_nine_refused():
+    shop = Shop(events_of("A@0"))
+    same(len(shop.funnel("A", "--by", ",".join(["a"] * 8))["slices"]), 1)
+    same("at most 8" in shop.refused("A", "--by", ",".join(["a"] * 9)), True)
+    shop.remove()
+
+
+# ---- SEMANTICS 7: time and money
+
+
+@claim
+def percentiles_are_exact_with_rank_p_times_n_minus_1():
+    events = []
+    for index, seconds in enumerate((40, 10, 30, 20, 0)):
+        events += events_of(f"A@0 B@{seconds * 10**6}", f"u{index}")
+    found = ask(events, "A B")["total"]["steps"][1]["from_entry"]
+    same((found["count"], found["mean_us"], found["min_us"], found["max_us"]), (5, 20e6, 0, 40e6), "zero counts:")
+    same([found[f"p{p}_us"] for p in (10, 50, 90, 95, 99)], [4e6, 20e6, 36e6, 38e6, 39.6e6])
+
+
+@claim
+def amounts_are_rounded_half_to_even_at_four_digits():
+    for amount, expected in (("0.00005", "0.0000"), ("0.00015", "0.0002"), ("0.00025", "0.0002"),
+                             ("0.000050001", "0.0001"), ("-0.00015", "-0.0002"), ("12.34565", "12.3456")):
+        event = f'{{"u":"ann","t":{BASE},"n":"O","m":{amount},"c":"EUR"}}\n'
+        same(ask([event], "O")["total"]["steps"][0]["money"][0]["revenue"], expected, amount)
+
+
+@claim
+def an_average_is_rounded_half_to_even():
+    events = [{"u": f"u{index}", "t": BASE, "n": "O", "m": amount} for index, amount in enumerate(("0.0001", "0.0002"))]
+    same(ask(events, "O")["total"]["steps"][0]["money"][0]["average"], "0.0002")
+    events[1]["m"] = "0.0004"
+    same(ask(events, "O")["total"]["steps"][0]["money"][0]["average"], "0.0002", "0.00025:")
+
+
+@claim
+def currencies_are_never_added_and_an_order_without_an_amount_is_none():
+    events = [{"u": "ann", "t": BASE, "n": "O", "m": 10, "c": "EUR"}, {"u": "bob", "t": BASE, "n": "O", "m": 5, "c": "USD"},
+              {"u": "cat", "t": BASE, "n": "O", "m": 7, "c": "EUR"}, {"u": "dan", "t": BASE, "n": "O", "m": 1},
+              {"u": "eve", "t": BASE, "n": "O", "c": "EUR"}]
+    answer = ask(events, "O")
+    same([(row["currency"], row["revenue"], row["orders"]) for row in answer["total"]["steps"][0]["money"]],
+         [(None, "1.0000", 1), ("EUR", "17.0000", 2), ("USD", "5.0000", 1)])
+
+
+@claim
+def revenue_is_that_of_the_matched_event_alone():
+    events = events_of("A@0") + [{"u": "ann", "t": BASE + 1, "n": "O", "m": 10}, {"u": "ann", "t": BASE + 2, "n": "O",
+                                                                                 "m": 99}]
+    same(ask(events, "A O")["total"]["steps"][1]["money"][0]["revenue"], "10.0000")
+
+
+@claim
+def the_same_events_in_another_order_give_the_same_bytes():
+    events = events_of("A@0 B@0 A@1 B@2 C@2") + events_of("C@9 B@8 A@7", "bob") + events_of("A@1", "cat", a="x")
+    digests = set()
+    for listed in (events, events[::-1], events[4:] + events[:4]):
+        found = ask(listed, "A B C", "--by", "a")["provenance"]
+        digests.add((found["result_digest"], found["store_digest"]))
+    same(len(digests), 1)
+
+
+# ---- limits, on both sides
+
+
+def rejected(event, **mapping):
+    shop = Shop([event], **mapping)
+    found = shop.books["run"]
+    shop.remove()
+    return found["stored"], found["rejected"]
+
+
+@claim
+def an_id_has_at_most_1024_bytes():
+    same(rejected({"u": "u" * 1024, "t": BASE, "n": "A"}), (1, {}))
+    same(rejected({"u": "u" * 1025, "t": BASE, "n": "A"})[0], 0)
+
+
+@claim
+def an_event_name_has_at_most_1024_bytes():
+    same(rejected({"u": "u", "t": BASE, "n": "n" * 1024}), (1, {}))
+    same(rejected({"u": "u", "t": BASE, "n": "n" * 1025})[0], 0)
+
+
+@claim
+def a_value_of_an_attribute_has_at_most_65536_bytes():
+    shop = Shop([{"u": "a", "t": BASE, "n": "A", "a": "v" * 65536}, {"u": "b", "t": BASE, "n": "A", "a": "v" * 65537}])
+    sizes = [len(row["values"][0] or "") for row in shop.funnel("A", "--by", "a")["slices"]]
+    same(sorted(sizes)[-1], 65536)
+    same(65537 in sizes, False)
+    shop.remove()
+
+
+@claim
+def json_nests_128_deep_and_no_deeper():
+    def nested(depth):
+        return f'{{"u":"u","t":{BASE},"n":"A","z":{"[" * (depth - 1)}{"]" * (depth - 1)}}}\n'
+    same(rejected(nested(128)), (1, {}))
+    same(rejected(nested(129)), (0, {"too_deep": 1}))
+
+
+@claim
+def a_line_has_at_most_16_mebibytes():
+    def line_of(size):
+        head, tail = f'{{"u":"u","t":{BASE},"n":"A","z":"', '"}'
+        return head + "z" * (size - len(head) - len(tail)) + tail + "\n"
+    same(rejected(line_of(16 << 20)), (1, {}))
+    same(rejected(line_of((16 << 20) + 1))[0], 0)
+
+
+@claim
+def a_store_has_at_most_256_attributes():
+    def replay(count):
+        names = {f"a{index}": f"a{index}" for index in range(count)}
+        mapping = {"attributes": {**{key: None for key in MAPPING["attributes"]}, **names}}
+        mapping["attributes"] = names
+        event = {"u": "u", "t": BASE, "n": "A", f"a{count - 1}": "x"}
+        shop = Shop([event], **mapping)
+        found = shop.funnel("A", "--by", f"a{count - 1}")["slices"][0]["values"]
+        shop.remove()
+        return found
+    same(replay(256), ["x"])
+    try:
+        replay(257)
+    except AssertionError as refusal:
+        same("256" in str(refusal), True, str(refusal))
+        return
+    raise AssertionError("257 attributes were taken")
+
+
+def main():
+    chosen = [run for run in claims if len(WORDS) < 2 or any(word in run.__name__ for word in WORDS[1:])]
+    failed = 0
+    for run in chosen:
+        try:
+            run()
+        except AssertionError as reason:
+            failed += 1
+            print(f"FAILED {run.__name__}: {reason}")
+    print(f"claims: {len(chosen) - failed} of {len(chosen)} hold")
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__":
+    main()
