@@ -9,9 +9,7 @@
 
 /// Replaces the counts of `view`'s funnels by those of the questions that their definitions ask.
 /// Memory: `arena`. On failure the view is as before.
-CORONG_MUST_CHECK enum corong_status recount_live(const char *directory,
-                                                  const struct definitions *definitions,
-                                                  const struct query_funnel *defaults,
-                                                  struct arena *arena,
-                                                  struct engine_live_view *view,
-                                                  struct corong_error *error);
+CORONG_MUST_CHECK enum corong_status
+recount_live(const char *directory, const struct definitions *definitions,
+             const struct query_funnel *defaults, struct arena *arena,
+             struct engine_live_view *view, struct corong_error *error);

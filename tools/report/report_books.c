@@ -244,12 +244,12 @@ static void write_books(const struct report_replay *replay, struct text_buffer *
     json_writer_unsigned(&writer, "files", books->files);
     json_writer_unsigned(&writer, "files_skipped", books->files_skipped);
     json_writer_unsigned(&writer, "files_resumed", books->files_resumed);
-    write_bent(&writer, books);
-    write_notes(&writer, replay);
-    write_samples(&writer, replay->samples, replay->sample_count);
     if (replay->live != NULL) {
         report_json_live(&writer, replay->live);
     }
+    write_bent(&writer, books);
+    write_notes(&writer, replay);
+    write_samples(&writer, replay->samples, replay->sample_count);
     json_writer_end(&writer, '}');
 }
 
