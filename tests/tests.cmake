@@ -86,6 +86,14 @@ foreach(source ${bench_sources})
   endif()
 endforeach()
 
+# Preloaded by tests/crash/replay_kill.py.
+if(NOT CORONG_FUZZ AND NOT CORONG_SANITIZE)
+  add_library(kill_at MODULE tests/crash/kill_at.c)
+  target_link_libraries(kill_at PRIVATE corong_flags)
+  set_target_properties(kill_at PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY
+                        ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+endif()
+
 # Transcripts of the binary: what people type and what they see.
 if(TARGET corong)
   add_test(NAME cli COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/cli/run.py --corong $<TARGET_FILE:corong>)

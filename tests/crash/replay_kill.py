@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Kills `corong replay` at random moments and at every system call of a commit, runs the same command
-again, and compares the store with that of a run nobody disturbed.
+"""Kills `corong replay` at random moments and at every system call on its store (kill_at.so counts them),
+runs the same command again, and compares store, answer and books with those of a run nobody disturbed.
 
 usage: replay_kill.py BIN_FOLDER [SEED]     CORONG_TEST_SCALE multiplies kills and seconds.
 """
 
+import concurrent.futures
 import gzip
 import json
 import os
@@ -21,36 +22,49 @@ import time
 SCALE = max(1, int(os.environ.get("CORONG_TEST_SCALE", "1")))
 EVENT_COUNT = 1_000_000
 KILL_COUNT = 200 * SCALE
-KILL_AFTER_SECONDS = (0.005, 0.25)  # a commit comes every 20 ms
-KILL_BUDGET_SECONDS = 28 * SCALE  # a slow machine makes fewer kills, and says how many
-SMALL_EVENT_COUNT = 20_000
-CALLS = ["write", "fsync", "fdatasync", "rename", "unlink", "openat", "ftruncate", "mkdir", "close"]
-CALL_BUDGET_SECONDS = 12 * SCALE
+KILL_AFTER_SECONDS = (0.005, 0.2)  # a commit comes every 20 ms
+KILL_BUDGET_SECONDS = 40 * SCALE  # a slow machine makes fewer kills, and says how many
+SMALL_EVENT_COUNT = 300
+WORKER_COUNT = 2
 BAD_LINES = [b"not json\n", b"\n", b'{"user_id":"u","event":"view"}\n']
+
+
+class Failure(Exception):
+    pass
+
+
+def in_parallel(function, arguments):
+    with concurrent.futures.ThreadPoolExecutor(WORKER_COUNT) as pool:
+        return list(pool.map(function, arguments))
 
 
 class Rig:
     def __init__(self, bin_folder, folder, seed):
         self.corong = str(pathlib.Path(bin_folder, "corong").resolve())
         self.clickgen = str(pathlib.Path(bin_folder, "clickgen").resolve())
+        self.kill_at = str(pathlib.Path(bin_folder, "kill_at.so").resolve())
         self.folder = pathlib.Path(folder)
         self.random = random.Random(seed)
         self.seed = seed
 
     def fail(self, words):
-        print(f"FAILED (seed {self.seed}): {words}")
-        sys.exit(1)
+        raise Failure(f"FAILED (seed {self.seed}): {words}")
+
+    def events(self, event_count, seed):
+        """Lines of a shop; some lines bad."""
+        made = subprocess.run([self.clickgen, "--events", str(event_count), "--users",
+                               str(event_count // 25), "--seed", str(seed)],
+                              stdout=subprocess.PIPE, check=True).stdout
+        lines = made.splitlines(keepends=True)
+        for _ in range(50):
+            lines[self.random.randrange(len(lines))] += self.random.choice(BAD_LINES)
+        return lines
 
     def generate(self, name, event_count):
         """A folder of files: plain, gzip of two members, zstd where the tool is; some lines bad."""
         folder = self.folder / name
         folder.mkdir()
-        made = subprocess.run([self.clickgen, "--events", str(event_count), "--users",
-                               str(event_count // 25), "--seed", str(self.seed % 1000 + 1)],
-                              stdout=subprocess.PIPE, check=True).stdout
-        lines = made.splitlines(keepends=True)
-        for _ in range(50):
-            lines[self.random.randrange(len(lines))] += self.random.choice(BAD_LINES)
+        lines = self.events(event_count, self.seed % 1000 + 1)
         third = len(lines) // 3
         (folder / "a.json").write_bytes(b"".join(lines[:third]))
         with open(folder / "b.gz", "wb") as out:
@@ -69,8 +83,9 @@ class Rig:
         return [self.corong, "replay", str(source), "--store", str(store), "--mapping", "generic",
                 "--commit-interval", interval, "--quiet"]
 
-    def run(self, command, words):
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    def run(self, command, words, environment=None):
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, check=False)
         if done.returncode != 0:
             self.fail(f"{words}: exit {done.returncode}: {done.stderr.decode(errors='replace')}")
         return done.stdout
@@ -82,6 +97,13 @@ class Rig:
                         "order", "--format", "json"], f"funnel {store}")
         provenance = json.loads(out)["provenance"]
         return provenance["store_digest"], provenance["result_digest"]
+
+    def answer_and_books(self, store, command):
+        """The same with what the store has counted; `command` finds nothing more to read."""
+        books = json.loads(self.run(command + ["--no-compact", "--format", "json"], "the books"))
+        if books["run"]["messages"] != 0 or not books["store"]["balance"]:
+            self.fail(f"{store}: read again, or out of balance: {books}")
+        return self.answer(store), books["store"]
 
     def fresh(self, name):
         store = self.folder / name
@@ -104,26 +126,38 @@ def life(rig, command, seconds):
     return child.returncode == 0
 
 
-def random_kills(rig):
-    source = rig.generate("events", EVENT_COUNT)
-    whole = rig.fresh("whole.store")
-    rig.run(rig.replay_command(whole, source), "undisturbed run")
-    expected = rig.answer(whole)
+def random_rounds(rig, worker, share, source, expected, end):
+    """Kills until `share` are made or time is over; returns kills and stores."""
+    random_of = random.Random(rig.seed * WORKER_COUNT + worker)
     kills = rounds = 0
-    end = time.monotonic() + KILL_BUDGET_SECONDS
-    while kills < KILL_COUNT and time.monotonic() < end:
-        store = rig.fresh("killed.store")
+    while kills < share and time.monotonic() < end:
+        store = rig.fresh(f"killed-{worker}.store")
         command = rig.replay_command(store, source)
-        while kills < KILL_COUNT and time.monotonic() < end:
-            if life(rig, command, rig.random.uniform(*KILL_AFTER_SECONDS)):
+        while kills < share and time.monotonic() < end:
+            if life(rig, command, random_of.uniform(*KILL_AFTER_SECONDS)):
                 break
             kills += 1
         rig.run(command, "last run")
         rounds += 1
-        if rig.answer(store) != expected:
-            rig.fail(f"after {kills} kills the store differs: {rig.answer(store)}, not {expected}")
+        found = rig.answer_and_books(store, command)
+        if found != expected:
+            rig.fail(f"after {kills} kills the store differs: {found}, not {expected}")
+    return kills, rounds
+
+
+def random_kills(rig):
+    begun = time.monotonic()
+    source = rig.generate("events", EVENT_COUNT)
+    whole = rig.fresh("whole.store")
+    rig.run(rig.replay_command(whole, source), "undisturbed run")
+    expected = rig.answer_and_books(whole, rig.replay_command(whole, source))
+    end = time.monotonic() + KILL_BUDGET_SECONDS
+    share = KILL_COUNT // WORKER_COUNT
+    done = in_parallel(lambda worker: random_rounds(rig, worker, share, source, expected, end),
+                       range(WORKER_COUNT))
+    kills, rounds = sum(one[0] for one in done), sum(one[1] for one in done)
     print(f"random moments: {kills} kills over {rounds} stores of {EVENT_COUNT} events: "
-          "0 lost, 0 doubled, 0 unopenable")
+          f"0 lost, 0 doubled, 0 unopenable, {time.monotonic() - begun:.0f} s")
 
 
 def piped_kills(rig):
@@ -151,74 +185,98 @@ def piped_kills(rig):
     print(f"standard input: {kills} kills: the same store")
 
 
-def calls_of(rig, source):
-    """How often each call is made by the thread that makes it most."""
-    log = rig.folder / "calls.log"
-    store = rig.fresh("traced.store")
-    rig.run(["strace", "-f", "-qq", "-o", str(log), "-e", "trace=" + ",".join(CALLS)] +
-            rig.replay_command(store, source, "1ms"), "strace")
-    counts = {}
-    for line in log.read_text(errors="replace").splitlines():
-        thread, _, rest = line.partition(" ")
-        name = rest.strip().partition("(")[0]
-        if name in CALLS:
-            counts[thread, name] = counts.get((thread, name), 0) + 1
-    return {name: max([count for (_, called), count in counts.items() if called == name],
-                      default=0) for name in CALLS}
+class Sweep:
+    """One command whose every call on the store is the last one that a process makes."""
 
+    def __init__(self, rig, name, source, before):
+        self.rig = rig
+        self.name = name
+        self.source = source
+        self.before = before  # a store to begin with, or None
+        whole = self.store(f"{name}-whole")
+        rig.run(self.command(whole), "undisturbed run")
+        self.expected = rig.answer_and_books(whole, self.command(whole))
+        self.points = self.list_points()
 
-def strace_works():
-    if not shutil.which("strace"):
-        return False
-    return subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"], stderr=subprocess.DEVNULL,
-                          check=False).returncode == 0
+    def store(self, name):
+        store = self.rig.fresh(f"{name}.store")
+        if self.before:
+            shutil.copytree(self.before, store)
+        return store
+
+    def command(self, store):
+        return self.rig.replay_command(store, self.source, "5s") + ["--shards", "1"]
+
+    def environment(self, store, **more):
+        return dict(os.environ, LD_PRELOAD=self.rig.kill_at, CORONG_KILL_UNDER=str(store), **more)
+
+    def list_points(self):
+        """Every call, and every write once more: torn in its middle."""
+        store = self.store(f"{self.name}-listed")
+        log = self.rig.folder / f"{self.name}.log"
+        self.rig.run(self.command(store), "listed run",
+                     self.environment(store, CORONG_KILL_LOG=str(log)))
+        calls = [line.partition(" ")[0] for line in log.read_text().splitlines()]
+        return [(number, call, torn) for number, call in enumerate(calls, 1)
+                for torn in (["", "1"] if call == "write" else [""])]
+
+    def kill(self, point):
+        """True where the process died at the point, and did not end before it."""
+        number, call, torn = point
+        store = self.store(f"{self.name}-{number}{torn and 't'}")
+        command = self.command(store)
+        environment = self.environment(store, CORONG_KILL_AT=str(number), CORONG_KILL_TORN=torn)
+        done = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, check=False)
+        if done.returncode not in (0, -signal.SIGKILL):
+            self.rig.fail(f"{self.name}: exit {done.returncode}: {done.stderr.decode()}")
+        self.rig.run(command, f"{self.name}: the run after a kill at {call} {number}")
+        found = self.rig.answer_and_books(store, command)
+        if found != self.expected:
+            self.rig.fail(f"{self.name}: killed at {call} {number}: {found}, not {self.expected}")
+        shutil.rmtree(store)
+        return done.returncode != 0
 
 
 def call_kills(rig):
-    """The n-th call of each kind is the last thing that the process does."""
-    if not strace_works():
-        if os.environ.get("CI") == "true":
-            rig.fail("strace does not work here")
-        print("SKIP kills at system calls: strace does not work here")
-        return
-    source = rig.generate("few", SMALL_EVENT_COUNT)
-    whole = rig.fresh("whole.store")
-    rig.run(rig.replay_command(whole, source), "undisturbed run")
-    expected = rig.answer(whole)
-    points = [(name, number) for name, count in calls_of(rig, source).items()
-              for number in range(1, count + 1)]
-    total = len(points)
-    rig.random.shuffle(points)
-    end = time.monotonic() + CALL_BUDGET_SECONDS
-    killed = done = 0
-    for name, number in points:
-        if time.monotonic() > end:
-            break
-        store = rig.fresh("killed.store")
-        command = rig.replay_command(store, source, "1ms")
-        traced = subprocess.run(["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={name}",
-                                 "-e", f"inject={name}:signal=KILL:when={number}"] + command,
-                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-        killed += traced.returncode != 0
-        done += 1
-        rig.run(command, f"run after a kill at {name} {number}")
-        if rig.answer(store) != expected:
-            rig.fail(f"killed at {name} {number}: {rig.answer(store)}, not {expected}")
-    print(f"system calls: {killed} kills at {done} of {total} points: "
-          "0 lost, 0 doubled, 0 unopenable")
+    """A new store with its first commit; and a store with one commit that is opened, gets a second and
+    is merged."""
+    begun = time.monotonic()
+    first, second = rig.folder / "few", rig.folder / "more"
+    first.mkdir()
+    (first / "a.json").write_bytes(b"".join(rig.events(SMALL_EVENT_COUNT, 1)))
+    shutil.copytree(first, second)
+    (second / "b.json").write_bytes(b"".join(rig.events(SMALL_EVENT_COUNT, 2)))
+    before = rig.fresh("before.store")
+    rig.run(rig.replay_command(before, first, "5s") + ["--shards", "1"], "first commit")
+    sweeps = [Sweep(rig, "new", first, None), Sweep(rig, "opened", second, before)]
+    points = [(sweep, point) for sweep in sweeps for point in sweep.points]
+    kills = sum(in_parallel(lambda one: one[0].kill(one[1]), points))
+    calls = {}
+    for _, (_, call, torn) in points:
+        calls[call] = calls.get(call, 0) + (not torn)
+    words = ", ".join(f"{count} {call}" for call, count in sorted(calls.items()))
+    if kills < len(points) * 9 // 10:
+        rig.fail(f"only {kills} of {len(points)} points were reached")
+    print(f"system calls: {kills} kills at {len(points)} points ({words}; writes whole and torn): "
+          f"0 lost, 0 doubled, 0 unopenable, {time.monotonic() - begun:.0f} s")
 
 
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(1 << 32)
-    print(f"seed {seed}")
+    print(f"seed {seed}", flush=True)
+    begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="corong-kill-") as folder:
         rig = Rig(sys.argv[1], folder, seed)
-        random_kills(rig)
-        piped_kills(rig)
-        call_kills(rig)
-    print("passed")
+        try:
+            random_kills(rig)
+            piped_kills(rig)
+            call_kills(rig)
+        except Failure as failure:
+            sys.exit(str(failure))
+    print(f"passed in {time.monotonic() - begun:.0f} s")
 
 
 if __name__ == "__main__":
