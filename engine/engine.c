@@ -12,7 +12,7 @@
 
 #define BATCH_COUNT 4u
 #define BATCH_CAPACITY_MIN (16u << 10)
-#define BATCH_CAPACITY_MAX (256u << 10)
+#define BATCH_CAPACITY_MAX (128u << 10)
 #define TAIL_BUDGET_MIN (UINT64_C(2) << 20)
 
 // How the memory limit is divided: in eighths, for rings, tails and live users.

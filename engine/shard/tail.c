@@ -9,7 +9,7 @@
 #define ROW_CAPACITY_MIN 4096u
 #define ROW_CAPACITY_DOUBLED (1u << 18)
 #define ROW_CAPACITY_MAX (1u << 30)
-#define CHUNK SYMBOL_BATCH_COUNT_MAX
+#define CHUNK 64u // rows and strings of a chunk stay in the nearest cache from column to column
 // What a flush needs beside the columns: the ordered rows and the merge buffer of the largest user.
 #define FLUSH_ROW_BYTES (2 * sizeof(struct tail_ordered))
 
