@@ -10,7 +10,6 @@
 #include "storage/base/memory.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <unistd.h>
 
 #define MEMORY_LIMIT_DEFAULT (UINT64_C(1) << 30)
@@ -47,7 +46,7 @@ struct ingest {
     struct pump_progress *progress; ///< one per worker
     struct worker *workers;
     uint32_t worker_count;
-    _Atomic int64_t start_us; ///< a screen may look at it before the run begins
+    struct pump_clock clock;
     uint64_t duplicates_before;
     struct store_counters run;
     struct store_counters all;
@@ -305,17 +304,6 @@ static enum corong_status set_up(struct ingest *ingest, const struct ingest_opti
     return open_engine(ingest, options, error);
 }
 
-static void set_start(struct ingest *ingest)
-{
-    // Display only; nothing else is read through it.
-    atomic_store_explicit(&ingest->start_us, clock_monotonic_us(), memory_order_relaxed);
-}
-
-static int64_t get_start(struct ingest *ingest)
-{
-    return atomic_load_explicit(&ingest->start_us, memory_order_relaxed); // see set_start()
-}
-
 enum corong_status ingest_create(struct ingest **ingest_out, const struct ingest_options *options,
                                  struct corong_error *error)
 {
@@ -323,7 +311,7 @@ enum corong_status ingest_create(struct ingest **ingest_out, const struct ingest
     struct ingest *ingest = memory_allocate_zeroed(1, sizeof(*ingest));
     ingest->store = options->store;
     ingest->mapping = options->mapping;
-    set_start(ingest);
+    pump_clock_start(&ingest->clock, clock_monotonic_us());
     enum corong_status status = set_up(ingest, options, error);
     if (status != CORONG_OK) {
         ingest_destroy(ingest);
@@ -385,7 +373,7 @@ static void tell_kafka(struct ingest *ingest)
 
 enum corong_status ingest_run(struct ingest *ingest, struct corong_error *error)
 {
-    set_start(ingest);
+    pump_clock_start(&ingest->clock, clock_monotonic_us());
     for (uint32_t index = 0; index < ingest->worker_count; index++) {
         struct worker *worker = &ingest->workers[index];
         ASSERT(pthread_create(&worker->thread, NULL, work, worker) == 0);
@@ -425,7 +413,7 @@ void ingest_progress(struct ingest *ingest, struct ingest_progress *progress_out
         sum.bytes_done += pump_progress_get(&progress->bytes_done);
     }
     sum.bytes_total = ingest->plan != NULL ? ingest->plan->bytes_total : 0;
-    sum.elapsed_us = clock_monotonic_us() - get_start(ingest);
+    sum.elapsed_us = clock_monotonic_us() - pump_clock_get(&ingest->clock);
     *progress_out = sum;
 }
 

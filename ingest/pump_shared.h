@@ -43,6 +43,22 @@ static inline bool pump_stop_asked(const struct pump_stop *stop)
                                 memory_order_relaxed); // seen a message later is early enough
 }
 
+/// When the run began. A screen may look at it before.
+struct pump_clock {
+    _Atomic int64_t start_us;
+};
+
+static inline void pump_clock_start(struct pump_clock *clock, int64_t now_us)
+{
+    atomic_store_explicit(&clock->start_us, now_us, memory_order_relaxed); // display only
+}
+
+static inline int64_t pump_clock_get(const struct pump_clock *clock)
+{
+    return atomic_load_explicit(&((struct pump_clock *)clock)->start_us,
+                                memory_order_relaxed); // display only
+}
+
 /// Hands each index below a count to exactly one pump.
 struct pump_queue {
     _Atomic uint32_t next;
