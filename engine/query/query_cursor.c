@@ -4,12 +4,16 @@
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 
+#define SCANNED_SOURCE_COUNT_MAX 16u
+
 void query_cursor_init(struct query_cursor *cursor, const struct query_plan *plan,
                        struct query_tasks *tasks, struct query_reading *reading)
 {
     size_t count = (size_t)plan->segment_count + 1;
     *cursor = (struct query_cursor){.plan = plan};
     cursor->sources = memory_allocate_zeroed(count, sizeof(*cursor->sources));
+    cursor->scanned = plan->segment_count <= SCANNED_SOURCE_COUNT_MAX;
+    cursor->key_highs = memory_allocate_zeroed(count, sizeof(*cursor->key_highs));
     cursor->heap = memory_allocate_zeroed(count, sizeof(*cursor->heap));
     cursor->parts = memory_allocate_zeroed(count, sizeof(*cursor->parts));
     cursor->heads = memory_allocate_zeroed(count, sizeof(struct query_source *));
@@ -25,12 +29,19 @@ void query_cursor_deinit(struct query_cursor *cursor)
         query_source_deinit(&cursor->sources[i]);
     }
     memory_free(cursor->sources);
+    memory_free(cursor->key_highs);
     memory_free(cursor->heap);
     memory_free(cursor->parts);
     memory_free(cursor->heads);
     memory_free(cursor->values);
     text_buffer_deinit(&cursor->canonical[0]);
     text_buffer_deinit(&cursor->canonical[1]);
+}
+
+static void note_key(struct query_cursor *cursor, uint32_t source)
+{
+    const struct query_source *at = &cursor->sources[source];
+    cursor->key_highs[source] = at->done ? UINT64_MAX : at->key.high;
 }
 
 /// Equal keys come in order of the segments, so that parts are always in the same order.
@@ -81,7 +92,8 @@ enum corong_status query_cursor_seek(struct query_cursor *cursor, uint32_t task,
     for (uint32_t i = 0; i < plan->segment_count; i++) {
         TRY_IN(query_source_seek(&cursor->sources[i], plan->bounds[task], end, error), error,
                "segment %u", i);
-        if (!cursor->sources[i].done) {
+        note_key(cursor, i);
+        if (!cursor->scanned && !cursor->sources[i].done) {
             heap_push(cursor, i);
         }
     }
@@ -92,27 +104,65 @@ enum corong_status query_cursor_seek(struct query_cursor *cursor, uint32_t task,
 static void return_parts(struct query_cursor *cursor)
 {
     for (uint32_t i = 0; i < cursor->part_count; i++) {
-        if (!cursor->sources[cursor->parts[i]].done) {
+        note_key(cursor, cursor->parts[i]);
+        if (!cursor->scanned && !cursor->sources[cursor->parts[i]].done) {
             heap_push(cursor, cursor->parts[i]);
         }
     }
     cursor->part_count = 0;
 }
 
+static inline void add_part(struct query_cursor *cursor, uint32_t index)
+{
+    const struct query_source *source = &cursor->sources[index];
+    cursor->parts[cursor->part_count++] = index;
+    cursor->possible |= query_source_continues(source) ? UINT32_MAX : query_source_possible(source);
+}
+
+/// Finds the least key and all sources that stand at it, by their high halves. False: none.
+static bool scan_sources(struct query_cursor *cursor)
+{
+    uint32_t count = cursor->plan->segment_count;
+    uint64_t least = UINT64_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        least = cursor->key_highs[i] < least ? cursor->key_highs[i] : least;
+    }
+    const struct query_source *first = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct query_source *source = &cursor->sources[i];
+        if (cursor->key_highs[i] != least || source->done) {
+            continue;
+        }
+        if (first == NULL || source->key.low < first->key.low) {
+            first = source;
+        }
+    }
+    if (first == NULL) {
+        return false;
+    }
+    cursor->key = first->key;
+    for (uint32_t i = (uint32_t)(first - cursor->sources); i < count; i++) {
+        const struct query_source *source = &cursor->sources[i];
+        if (cursor->key_highs[i] == least && !source->done && source->key.low == first->key.low) {
+            add_part(cursor, i);
+        }
+    }
+    return true;
+}
+
 bool query_cursor_next(struct query_cursor *cursor)
 {
     return_parts(cursor);
+    cursor->possible = 0;
+    if (cursor->scanned) {
+        return scan_sources(cursor);
+    }
     if (cursor->heap_count == 0) {
         return false;
     }
     cursor->key = cursor->sources[cursor->heap[0]].key;
-    cursor->possible = 0;
     do {
-        uint32_t index = heap_pop(cursor);
-        const struct query_source *source = &cursor->sources[index];
-        cursor->parts[cursor->part_count++] = index;
-        cursor->possible |=
-            query_source_continues(source) ? UINT32_MAX : query_source_possible(source);
+        add_part(cursor, heap_pop(cursor));
     } while (cursor->heap_count > 0 &&
              hash128_equal(cursor->sources[cursor->heap[0]].key, cursor->key));
     return true;

@@ -14,8 +14,10 @@ typedef enum corong_status query_run_function(void *context, struct query_source
 struct query_cursor {
     const struct query_plan *plan;
     struct query_source *sources;
-    uint32_t *heap; ///< indices of sources that are not done, least key first
+    uint64_t *key_highs; ///< of each source; UINT64_MAX where it is done
+    uint32_t *heap;      ///< where sources are many: those that are not done, least key first
     uint32_t heap_count;
+    bool scanned;    ///< few sources: all are looked at for each user, and there is no heap
     uint32_t *parts; ///< sources that stand at the present user
     uint32_t part_count;
     struct hash128 key;          ///< of the present user

@@ -10,6 +10,7 @@
 #define SMALL_COUNT 64
 #define SORTED_COUNT_MAX 512u ///< so few are sorted
 #define NONE UINT32_MAX
+#define RANK_COUNT (2u * QUERY_PERCENTILE_COUNT)
 
 static const uint32_t percentile_of[QUERY_PERCENTILE_COUNT] = {10, 50, 90, 95, 99};
 
@@ -44,17 +45,11 @@ static void radix_pass(const int64_t *from, int64_t *to, size_t count, int64_t b
     }
 }
 
-static void sort_values(int64_t *values, size_t count)
+static void sort_values(int64_t *values, size_t count, int64_t least, int64_t largest)
 {
     if (count <= SMALL_COUNT) {
         insertion_sort(values, count);
         return;
-    }
-    int64_t least = values[0];
-    int64_t largest = values[0];
-    for (size_t i = 0; i < count; i++) {
-        least = values[i] < least ? values[i] : least;
-        largest = values[i] > largest ? values[i] : largest;
     }
     int64_t *spare = memory_allocate(count * sizeof(*spare));
     int64_t *from = values;
@@ -72,48 +67,22 @@ static void sort_values(int64_t *values, size_t count)
     memory_free(spare);
 }
 
-/// A rank and how far it lies towards the next one.
-struct rank {
-    size_t index;
-    uint32_t hundredths;
-};
-
-static struct rank rank_of(uint32_t percent, size_t count)
-{
-    unsigned __int128 hundredths = (unsigned __int128)percent * (count - 1);
-    return (struct rank){(size_t)(hundredths / 100), (uint32_t)(hundredths % 100)};
-}
-
-/// Ranks p * (n - 1) / 100 in integers, so that the same values give the same bits everywhere.
-static double between(int64_t below, int64_t above, uint32_t hundredths)
-{
-    if (hundredths == 0) {
-        return (double)below;
-    }
-    __int128 base = below;
-    return (double)(base * 100 + ((__int128)above - base) * hundredths) / 100.0;
-}
-
-static void percentiles_of_sorted(const int64_t *sorted, size_t count, double *percentiles_out)
-{
-    for (size_t i = 0; i < QUERY_PERCENTILE_COUNT; i++) {
-        struct rank rank = rank_of(percentile_of[i], count);
-        size_t above = rank.index + (rank.hundredths != 0);
-        percentiles_out[i] = between(sorted[rank.index], sorted[above], rank.hundredths);
-    }
-}
-
-/// Buckets of equal width over the values' range, and which of them hold a rank that is asked for.
+/// Buckets of equal width over the values' range.
 struct buckets {
     uint64_t base;
     unsigned shift;
     uint32_t ends[RADIX_SIZE];   ///< values up to the bucket's end
-    uint32_t picked[RADIX_SIZE]; ///< where the bucket's values begin among those picked, or NONE
+    uint32_t picked[RADIX_SIZE]; ///< where the bucket's next value goes, or NONE
 };
 
 static inline size_t bucket_of(const struct buckets *buckets, int64_t value)
 {
     return (size_t)(((uint64_t)value - buckets->base) >> buckets->shift);
+}
+
+static size_t bucket_start(const struct buckets *buckets, size_t bucket)
+{
+    return bucket == 0 ? 0 : buckets->ends[bucket - 1];
 }
 
 static void fill_buckets(struct buckets *buckets, const int64_t *values, size_t count,
@@ -123,6 +92,7 @@ static void fill_buckets(struct buckets *buckets, const int64_t *values, size_t 
     buckets->base = (uint64_t)least;
     buckets->shift = bits > RADIX_BITS ? bits - RADIX_BITS : 0;
     memset(buckets->ends, 0, sizeof(buckets->ends));
+    memset(buckets->picked, 0xff, sizeof(buckets->picked));
     for (size_t i = 0; i < count; i++) {
         buckets->ends[bucket_of(buckets, values[i])]++;
     }
@@ -131,79 +101,110 @@ static void fill_buckets(struct buckets *buckets, const int64_t *values, size_t 
     }
 }
 
-/// The bucket of a rank.
-static size_t find_bucket(const struct buckets *buckets, size_t rank)
+/// Copies the values of the buckets that hold some rank, bucket by bucket; picked[] is where each
+/// of them ends then.
+static void pick_values(struct buckets *buckets, const int64_t *values, size_t count,
+                        const size_t *ranks, size_t rank_count, int64_t *picked)
 {
-    size_t low = 0;
-    size_t high = RADIX_SIZE - 1;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (buckets->ends[middle] <= rank) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
-static size_t bucket_start(const struct buckets *buckets, size_t bucket)
-{
-    return bucket == 0 ? 0 : buckets->ends[bucket - 1];
-}
-
-/// Copies the values of the buckets that hold some rank to `picked`, bucket by bucket, sorted.
-static void pick_buckets(struct buckets *buckets, const int64_t *values, size_t count,
-                         int64_t *picked)
-{
-    memset(buckets->picked, 0xff, sizeof(buckets->picked));
     uint32_t at = 0;
-    size_t chosen[2 * QUERY_PERCENTILE_COUNT];
-    uint32_t chosen_count = 0;
-    for (size_t i = 0; i < 2 * QUERY_PERCENTILE_COUNT; i++) {
-        struct rank rank = rank_of(percentile_of[i / 2], count);
-        size_t bucket = find_bucket(buckets, rank.index + (i % 2 != 0 && rank.hundredths != 0));
+    size_t bucket = 0;
+    for (size_t i = 0; i < rank_count; i++) {
+        while (buckets->ends[bucket] <= ranks[i]) {
+            bucket++;
+        }
         if (buckets->picked[bucket] == NONE) {
             buckets->picked[bucket] = at;
             at += buckets->ends[bucket] - (uint32_t)bucket_start(buckets, bucket);
-            chosen[chosen_count++] = bucket;
         }
     }
     for (size_t i = 0; i < count; i++) {
-        size_t bucket = bucket_of(buckets, values[i]);
-        if (buckets->picked[bucket] != NONE) {
-            picked[buckets->picked[bucket]++] = values[i];
+        uint32_t *to = &buckets->picked[bucket_of(buckets, values[i])];
+        if (*to != NONE) {
+            picked[(*to)++] = values[i];
         }
     }
-    for (uint32_t i = 0; i < chosen_count; i++) {
-        size_t size = buckets->ends[chosen[i]] - bucket_start(buckets, chosen[i]);
-        buckets->picked[chosen[i]] -= (uint32_t)size;
-        sort_values(picked + buckets->picked[chosen[i]], size);
+}
+
+static void select_ranks(int64_t *values, size_t count, const size_t *ranks, size_t rank_count,
+                         int64_t *found);
+
+/// Looks for the ranks in their buckets only.
+static void select_in_buckets(struct buckets *buckets, const size_t *ranks, size_t rank_count,
+                              int64_t *picked, int64_t *found)
+{
+    size_t bucket = 0;
+    for (size_t from = 0, to = 0; from < rank_count; from = to) {
+        while (buckets->ends[bucket] <= ranks[from]) {
+            bucket++;
+        }
+        size_t inner[RANK_COUNT];
+        size_t start = bucket_start(buckets, bucket);
+        for (to = from; to < rank_count && ranks[to] < buckets->ends[bucket]; to++) {
+            inner[to - from] = ranks[to] - start;
+        }
+        size_t size = buckets->ends[bucket] - start;
+        select_ranks(picked + buckets->picked[bucket] - size, size, inner, to - from, found + from);
     }
 }
 
-static int64_t value_at(const struct buckets *buckets, const int64_t *picked, size_t rank)
+/// The values at ascending `ranks`. Sorts few values; of many, only the parts of the range in which
+/// a rank lies are looked at again. Each level narrows the range by RADIX_BITS bits.
+static void select_ranks(int64_t *values, size_t count, const size_t *ranks, size_t rank_count,
+                         int64_t *found)
 {
-    size_t bucket = find_bucket(buckets, rank);
-    return picked[buckets->picked[bucket] + rank - bucket_start(buckets, bucket)];
-}
-
-/// Sorts only the parts of the range in which a percentile lies.
-static void percentiles_by_selection(const int64_t *values, size_t count, int64_t least,
-                                     int64_t largest, double *percentiles_out)
-{
+    int64_t least = values[0];
+    int64_t largest = values[0];
+    for (size_t i = 0; i < count; i++) {
+        least = values[i] < least ? values[i] : least;
+        largest = values[i] > largest ? values[i] : largest;
+    }
+    if (count <= SORTED_COUNT_MAX || count > UINT32_MAX || least == largest) {
+        sort_values(values, count, least, largest);
+        for (size_t i = 0; i < rank_count; i++) {
+            found[i] = values[ranks[i]];
+        }
+        return;
+    }
     struct buckets *buckets = memory_allocate(sizeof(*buckets));
     int64_t *picked = memory_allocate(count * sizeof(*picked));
     fill_buckets(buckets, values, count, least, largest);
-    pick_buckets(buckets, values, count, picked);
-    for (size_t i = 0; i < QUERY_PERCENTILE_COUNT; i++) {
-        struct rank rank = rank_of(percentile_of[i], count);
-        int64_t below = value_at(buckets, picked, rank.index);
-        int64_t above = value_at(buckets, picked, rank.index + (rank.hundredths != 0));
-        percentiles_out[i] = between(below, above, rank.hundredths);
-    }
+    pick_values(buckets, values, count, ranks, rank_count, picked);
+    select_in_buckets(buckets, ranks, rank_count, picked, found);
     memory_free(picked);
     memory_free(buckets);
+}
+
+/// Ranks p * (n - 1) / 100 in integers, so that the same values give the same bits everywhere.
+static void fill_percentiles(int64_t *values, size_t count, double *percentiles_out)
+{
+    size_t ranks[RANK_COUNT];
+    uint32_t hundredths[QUERY_PERCENTILE_COUNT];
+    int64_t found[RANK_COUNT];
+    for (size_t i = 0; i < QUERY_PERCENTILE_COUNT; i++) {
+        unsigned __int128 exact = (unsigned __int128)percentile_of[i] * (count - 1);
+        hundredths[i] = (uint32_t)(exact % 100);
+        ranks[2 * i] = (size_t)(exact / 100);
+        ranks[2 * i + 1] = ranks[2 * i] + (hundredths[i] != 0);
+    }
+    // Ranks of neighbouring percentiles of few values may cross by one.
+    bool ascending = true;
+    for (size_t i = 1; i < RANK_COUNT; i++) {
+        ascending = ascending && ranks[i - 1] <= ranks[i];
+    }
+    if (ascending) {
+        select_ranks(values, count, ranks, RANK_COUNT, found);
+    } else {
+        for (size_t i = 0; i < RANK_COUNT; i++) {
+            select_ranks(values, count, &ranks[i], 1, &found[i]);
+        }
+    }
+    for (size_t i = 0; i < QUERY_PERCENTILE_COUNT; i++) {
+        __int128 below = found[2 * i];
+        __int128 above = found[2 * i + 1];
+        percentiles_out[i] = hundredths[i] == 0
+                                 ? (double)found[2 * i]
+                                 : (double)(below * 100 + (above - below) * hundredths[i]) / 100.0;
+    }
 }
 
 void query_durations_of(int64_t *values, size_t count, struct query_durations *durations_out)
@@ -223,10 +224,5 @@ void query_durations_of(int64_t *values, size_t count, struct query_durations *d
     durations_out->mean_us = (double)sum / (double)count;
     durations_out->min_us = least;
     durations_out->max_us = largest;
-    if (count <= SORTED_COUNT_MAX || count > UINT32_MAX || least == largest) {
-        sort_values(values, count);
-        percentiles_of_sorted(values, count, durations_out->percentiles_us);
-    } else {
-        percentiles_by_selection(values, count, least, largest, durations_out->percentiles_us);
-    }
+    fill_percentiles(values, count, durations_out->percentiles_us);
 }

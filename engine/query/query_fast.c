@@ -4,6 +4,7 @@
 #include "storage/base/invariant.h"
 
 #define NO_ROW UINT32_MAX
+#define WINDOW_SIZE 64u
 
 /// Rows of the user in one source, all within the question's range.
 struct fast_run {
@@ -27,9 +28,9 @@ struct fast_user {
     uint32_t step_count;
     int64_t window_us;
     bool first_only;
-    uint32_t level;
+    uint32_t level; ///< 0 before the first entry
     struct fast_entry first;
-    struct fast_entry last;  ///< the latest one of the runs gone through
+    struct fast_entry last;  ///< the latest one of the windows gone through
     struct fast_entry entry; ///< of the assignment that reached `level` first
 };
 
@@ -55,19 +56,15 @@ static inline uint32_t first_row(const uint64_t *bitmap, uint32_t begin, uint32_
     return NO_ROW;
 }
 
-/// Last set row of [begin, end), or NO_ROW.
-static inline uint32_t last_row(const uint64_t *bitmap, uint32_t begin, uint32_t end)
+/// Bits of at most WINDOW_SIZE rows from `begin` on; the bit of row `begin` is the lowest.
+static inline uint64_t window_at(const uint64_t *bitmap, uint32_t begin, uint32_t end)
 {
-    if (begin >= end) {
-        return NO_ROW;
+    unsigned shift = begin % 64;
+    uint64_t bits = bitmap[begin / 64] >> shift;
+    if (shift + (end - begin) > 64) {
+        bits |= bitmap[begin / 64 + 1] << (64 - shift); // shift > 0: a window has at most 64 rows
     }
-    for (uint32_t word = (end - 1) / 64 + 1; word-- > begin / 64;) {
-        uint64_t bits = bits_within(bitmap[word], word, begin, end);
-        if (bits != 0) {
-            return word * 64 + 63 - (uint32_t)__builtin_clzll(bits);
-        }
-    }
-    return NO_ROW;
+    return end - begin < 64 ? bits & ((UINT64_C(1) << (end - begin)) - 1) : bits;
 }
 
 /// Narrows a run to the rows that can matter.
@@ -120,29 +117,15 @@ static bool collect_runs(struct fast_user *user, const struct query_units *units
     }
     for (uint32_t i = 0; i < cursor->part_count; i++) {
         const struct query_source *source = &cursor->sources[cursor->parts[i]];
-        struct fast_run run = {source, source->row, source->row_end, 0};
+        struct fast_run run = {source, source->row, source->row_end, source->row_end};
         if (query_source_continues(source) || !insert_run(user, &run)) {
             return false;
         }
     }
-    for (uint32_t i = 0; i < user->run_count; i++) {
+    for (uint32_t i = 0; units->clipped && i < user->run_count; i++) {
         clip_run(&user->runs[i], units);
     }
     return true;
-}
-
-static uint64_t count_step_rows(const struct fast_user *user)
-{
-    uint64_t count = 0;
-    for (uint32_t i = 0; i < user->run_count; i++) {
-        const struct fast_run *run = &user->runs[i];
-        const struct query_source *source = run->source;
-        for (uint32_t word = run->begin / 64; word * 64 < run->end; word++) {
-            uint64_t bits = source->entries[word] | source->later[word];
-            count += (uint64_t)__builtin_popcountll(bits_within(bits, word, run->begin, run->end));
-        }
-    }
-    return count;
 }
 
 static inline bool has_step(const struct query_source *source, uint32_t row)
@@ -150,26 +133,28 @@ static inline bool has_step(const struct query_source *source, uint32_t row)
     return ((source->entries[row / 64] | source->later[row / 64]) >> (row % 64) & 1) != 0;
 }
 
+static inline bool same_instant(const struct query_times *times, uint32_t left, uint32_t right)
+{
+    return times->units != NULL ? times->units[left] == times->units[right]
+                                : times->wide[left] == times->wide[right];
+}
+
 /// True where another step row of the user is at the same instant. Runs do not share instants.
-static inline bool has_tie(const struct fast_run *run, uint32_t row, int64_t time_us)
+static inline bool has_tie(const struct fast_run *run, uint32_t row)
 {
     const struct query_source *source = run->source;
-    for (uint32_t r = row; r > run->begin && query_source_time(source, r - 1) == time_us; r--) {
+    const struct query_times *times = &source->times;
+    for (uint32_t r = row; r > run->begin && same_instant(times, r - 1, row); r--) {
         if (has_step(source, r - 1)) {
             return true;
         }
     }
-    for (uint32_t r = row + 1; r < run->end && query_source_time(source, r) == time_us; r++) {
+    for (uint32_t r = row + 1; r < run->end && same_instant(times, r, row); r++) {
         if (has_step(source, r)) {
             return true;
         }
     }
     return false;
-}
-
-static inline bool entry_has_tie(const struct fast_user *user, const struct fast_entry *entry)
-{
-    return has_tie(&user->runs[entry->run], entry->row, entry->time_us);
 }
 
 /// Lets one row complete the steps that it may fill, later steps first, so that it fills only one
@@ -196,73 +181,99 @@ static inline void advance(struct fast_user *user, uint32_t steps, int64_t time_
     }
 }
 
-/// The latest entry of run `which` before row `end`, or the one of the runs before.
-static inline struct fast_entry latest_entry(const struct fast_user *user, uint32_t which,
-                                             uint32_t end)
+/// Up to WINDOW_SIZE rows of a run.
+struct window {
+    const struct fast_run *run;
+    uint32_t which; ///< the run's number
+    uint32_t begin; ///< row of the lowest bits
+    uint64_t entries;
+    uint64_t later;
+};
+
+static inline struct fast_entry entry_at(const struct window *window, uint32_t bit)
 {
-    const struct fast_run *run = &user->runs[which];
-    uint32_t row =
-        last_row(run->source->entries, run->begin, end < run->entry_end ? end : run->entry_end);
-    if (row == NO_ROW) {
-        return user->last;
-    }
-    return (struct fast_entry){query_source_time(run->source, row), which, row};
+    uint32_t row = window->begin + bit;
+    return (struct fast_entry){query_source_time(window->run->source, row), window->which, row};
 }
 
-/// Visits the rows of later steps of one run; false at a tie.
-static bool walk(struct fast_user *user, uint32_t which, struct fast_entry *starts)
+static inline uint32_t highest_bit(uint64_t bits)
 {
-    const struct fast_run *run = &user->runs[which];
-    const struct query_source *source = run->source;
-    uint32_t begin = which == user->first.run ? user->first.row : run->begin;
-    for (uint32_t word = begin / 64; word * 64 < run->end; word++) {
-        uint64_t bits = bits_within(source->later[word], word, begin, run->end);
-        for (; bits != 0; bits &= bits - 1) {
-            uint32_t row = word * 64 + (uint32_t)__builtin_ctzll(bits);
-            int64_t time_us = query_source_time(source, row);
-            if (has_tie(run, row, time_us)) {
-                return false;
-            }
-            starts[0] = user->first_only ? user->first : latest_entry(user, which, row);
-            if (which == user->first.run && row == user->first.row) {
-                starts[0].row = NO_ROW; // the first entry itself, which may fill later steps too
-            }
-            advance(user, query_source_steps(source, row), time_us, starts);
-            if (user->level == user->step_count) {
-                return true;
-            }
+    return 63 - (uint32_t)__builtin_clzll(bits);
+}
+
+/// Visits the rows of later steps of a window, none of which lies before the first entry; false at
+/// a tie.
+static inline bool walk(struct fast_user *user, const struct window *window, uint64_t later,
+                        struct fast_entry *starts)
+{
+    const struct query_source *source = window->run->source;
+    for (; later != 0 && user->level < user->step_count; later &= later - 1) {
+        uint32_t bit = (uint32_t)__builtin_ctzll(later);
+        uint32_t row = window->begin + bit;
+        if (has_tie(window->run, row)) {
+            return false;
         }
+        // The first entry itself may fill later steps too: nothing lies before it.
+        uint64_t before = window->entries & ((UINT64_C(1) << bit) - 1);
+        if (user->first_only) {
+            starts[0] = user->first;
+            starts[0].row = before != 0 || user->last.row != NO_ROW ? user->first.row : NO_ROW;
+        } else {
+            starts[0] = before != 0 ? entry_at(window, highest_bit(before)) : user->last;
+        }
+        advance(user, query_source_steps(source, row), query_source_time(source, row), starts);
     }
     return true;
 }
 
-/// The first entry; false where there is none.
-static bool find_first(struct fast_user *user)
+/// Takes the next rows; false at a tie.
+static inline bool take_window(struct fast_user *user, const struct window *window,
+                               struct fast_entry *starts)
 {
-    for (uint32_t i = 0; i < user->run_count; i++) {
-        const struct fast_run *run = &user->runs[i];
-        uint32_t row = first_row(run->source->entries, run->begin, run->entry_end);
-        if (row != NO_ROW) {
-            user->first = (struct fast_entry){query_source_time(run->source, row), i, row};
+    uint64_t later = window->later;
+    if (user->level == 0) {
+        if (window->entries == 0) {
             return true;
         }
-    }
-    return false;
-}
-
-/// Goes through the runs from the first entry on; false at a tie. user->last is the user's last
-/// entry then.
-static bool walk_runs(struct fast_user *user)
-{
-    struct fast_entry starts[FUNNEL_STEP_COUNT_MAX];
-    user->last = user->first;
-    user->entry = user->first;
-    user->level = 1;
-    for (uint32_t i = user->first.run; i < user->run_count; i++) {
-        if (user->level < user->step_count && !walk(user, i, starts)) {
+        uint32_t bit = (uint32_t)__builtin_ctzll(window->entries);
+        later &= UINT64_MAX << bit;
+        user->first = entry_at(window, bit);
+        user->entry = user->first;
+        user->level = 1;
+        if (has_tie(window->run, user->first.row)) {
             return false;
         }
-        user->last = latest_entry(user, i, user->runs[i].end);
+    }
+    if (!walk(user, window, later, starts)) {
+        return false;
+    }
+    if (window->entries != 0) {
+        user->last = entry_at(window, highest_bit(window->entries));
+    }
+    return true;
+}
+
+/// Goes through all rows; false at a tie. Counts the rows that match some step.
+static bool walk_runs(struct fast_user *user, uint64_t *step_rows)
+{
+    struct fast_entry starts[FUNNEL_STEP_COUNT_MAX];
+    for (uint32_t i = 0; i < user->run_count; i++) {
+        const struct fast_run *run = &user->runs[i];
+        const struct query_source *source = run->source;
+        for (uint32_t row = run->begin; row < run->end; row += WINDOW_SIZE) {
+            uint32_t end = run->end - row < WINDOW_SIZE ? run->end : row + WINDOW_SIZE;
+            uint64_t entries = window_at(source->entries, row, end);
+            uint64_t later = window_at(source->later, row, end);
+            *step_rows += (uint64_t)__builtin_popcountll(entries | later);
+            if (end > run->entry_end) {
+                entries =
+                    row < run->entry_end ? window_at(source->entries, row, run->entry_end) : 0;
+            }
+            struct window window = {run, i, row, entries, later};
+            if (!take_window(user, &window, starts)) {
+                return false;
+            }
+        }
     }
     return true;
 }
@@ -302,20 +313,21 @@ bool query_fast_match(struct query_units *units, struct query_attempt *attempt)
     user.window_us = units->rule.window_us;
     user.step_count = units->rule.step_count;
     user.first_only = units->rule.attempts == FUNNEL_ATTEMPTS_FIRST;
-    if (!collect_runs(&user, units)) {
+    user.level = 0;
+    user.last.row = NO_ROW;
+    uint64_t step_rows = 0;
+    if (!collect_runs(&user, units) || !walk_runs(&user, &step_rows)) {
         return false;
     }
     attempt->level = 0;
-    if (!find_first(&user)) {
-        units->events_matched += count_step_rows(&user);
-        return true;
-    }
     // Of several entries at one instant the first in canonical order is the reported one.
-    if (entry_has_tie(&user, &user.first) || !walk_runs(&user) ||
-        entry_has_tie(&user, &user.entry)) {
+    if (user.level > 0 && has_tie(&user.runs[user.entry.run], user.entry.row)) {
         return false;
     }
-    units->events_matched += count_step_rows(&user);
+    units->events_matched += step_rows;
+    if (user.level == 0) {
+        return true;
+    }
     place_rows(&user, attempt);
     int64_t last_us = user.first_only ? user.first.time_us : user.last.time_us;
     attempt->open = attempt->level < user.step_count && query_units_may_convert(units, last_us);

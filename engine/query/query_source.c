@@ -281,18 +281,19 @@ bool query_source_continues(const struct query_source *source)
 
 enum corong_status query_source_skip(struct query_source *source, struct corong_error *error)
 {
-    struct hash128 key = source->key;
-    if (source->user + 1 == source->rows.user_count) {
-        uint32_t next = source->group + 1;
-        while (next < source->segment->group_count &&
-               hash128_equal(zone_at(source, next).key_max, key)) {
-            next++;
-        }
-        source->group = next;
-        TRY(enter_group(source, error));
-    } else {
-        TRY(query_source_next(source, error));
+    if (source->user + 1 < source->rows.user_count) {
+        source->user++; // keys of a group ascend: it is another user
+        stand_at_user(source);
+        return CORONG_OK;
     }
+    struct hash128 key = source->key;
+    uint32_t next = source->group + 1;
+    while (next < source->segment->group_count &&
+           hash128_equal(zone_at(source, next).key_max, key)) {
+        next++;
+    }
+    source->group = next;
+    TRY(enter_group(source, error));
     if (!source->done && hash128_equal(source->key, key)) {
         return query_source_next(source, error);
     }

@@ -25,6 +25,9 @@ void query_units_init(struct query_units *units, const struct query_plan *plan,
     if (query->range.to_us == QUERY_TIME_NONE) {
         units->gather.entries.to_us = INT64_MAX;
     }
+    const struct query_range *rows = &plan->ask.rows;
+    units->clipped = rows->from_us > plan->time_min_us || rows->to_us < plan->time_max_us ||
+                     units->gather.entries.to_us <= plan->time_max_us;
     units->session.timeout_us =
         query->session_timeout_us == 0 ? SESSION_TIMEOUT_DEFAULT_US : query->session_timeout_us;
     query_cursor_init(&units->cursor, plan, tasks, &units->reading);

@@ -32,6 +32,7 @@ struct query_units {
     struct match_rule rule;
     bool in_sessions; ///< attempts stay inside sessions
     bool per_session; ///< and each session is a unit
+    bool clipped;     ///< some rows of the store lie outside the question's ranges
     bool rows_after;  ///< rows after as-of exist and are to be counted
     struct query_cursor cursor;
     struct query_reading reading;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Mostly constant within a user (country, device): child value of each user, exceptions for the
 /// rows that differ from it.
+#include "storage/encoding/encoding_kernels.h"
 #include "storage/encoding/encoding_private.h"
 
 #define EXCEPTION_SHARE_MAX 8u
@@ -68,7 +69,11 @@ static bool by_user_decode(struct encoding_decoder *decoder, void *values, enum 
     if (!encoding_decode_node(decoder, firsts, width, users->user_count)) {
         return false;
     }
-    ENCODING_BY_WIDTH(width, spread, users, firsts, values);
+    if (width == VALUE_8) {
+        encoding_spread_bytes(users->row_counts, users->user_count, firsts, values);
+    } else {
+        ENCODING_BY_WIDTH(width, spread, users, firsts, values);
+    }
     return encoding_exceptions_decode(decoder, values, width, count);
 }
 

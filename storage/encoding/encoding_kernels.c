@@ -3,6 +3,10 @@
 
 #include "storage/base/cpu.h"
 
+#include <string.h>
+
+#define STORE_SIZE 16u
+
 void encoding_expand_bytes_scalar(const uint8_t *codes, uint8_t escape, const uint32_t *large,
                                   uint32_t *values, uint32_t count)
 {
@@ -52,4 +56,33 @@ void encoding_sum_up_users(const uint32_t *row_counts, uint32_t user_count, cons
     }
 #endif
     encoding_sum_up_users_scalar(row_counts, user_count, firsts, deltas, values);
+}
+
+/// Users behind whom STORE_SIZE bytes and more follow.
+static uint32_t count_whole_users(const uint32_t *row_counts, uint32_t user_count)
+{
+    uint32_t behind = 0;
+    while (user_count > 0 && behind < STORE_SIZE) {
+        behind += row_counts[--user_count];
+    }
+    return user_count;
+}
+
+void encoding_spread_bytes(const uint32_t *row_counts, uint32_t user_count, const uint8_t *firsts,
+                           uint8_t *values)
+{
+    uint32_t whole = count_whole_users(row_counts, user_count);
+    for (uint32_t user = 0; user < whole; user++) {
+        uint8_t same[STORE_SIZE];
+        memset(same, firsts[user], sizeof(same));
+        // What is written behind a user's rows is overwritten by the users after it.
+        for (uint32_t row = 0; row < row_counts[user]; row += STORE_SIZE) {
+            memcpy(values + row, same, sizeof(same));
+        }
+        values += row_counts[user];
+    }
+    for (uint32_t user = whole; user < user_count; user++) {
+        memset(values, firsts[user], row_counts[user]);
+        values += row_counts[user];
+    }
 }

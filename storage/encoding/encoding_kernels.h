@@ -26,3 +26,7 @@ void encoding_sum_up_users_scalar(const uint32_t *row_counts, uint32_t user_coun
                                   const uint32_t *firsts, const uint32_t *deltas, uint32_t *values);
 void encoding_sum_up_users_avx2(const uint32_t *row_counts, uint32_t user_count,
                                 const uint32_t *firsts, const uint32_t *deltas, uint32_t *values);
+
+/// Rows of users: the value of each, once per row. No user is empty.
+void encoding_spread_bytes(const uint32_t *row_counts, uint32_t user_count, const uint8_t *firsts,
+                           uint8_t *values);

@@ -57,6 +57,16 @@ ENCODING_INLINE void sum_up(const struct encoding_users *users, const void *rest
     }
 }
 
+/// Attributes that users keep.
+static bool all_zero(const uint8_t *bytes, uint32_t count)
+{
+    uint8_t any = 0;
+    for (uint32_t index = 0; index < count; index++) {
+        any |= bytes[index];
+    }
+    return any == 0;
+}
+
 static bool user_delta_decode(struct encoding_decoder *decoder, void *values,
                               enum value_width width, uint32_t count)
 {
@@ -72,7 +82,9 @@ static bool user_delta_decode(struct encoding_decoder *decoder, void *values,
         !encoding_decode_node(decoder, deltas, width, delta_count)) {
         return false;
     }
-    if (width == VALUE_32) {
+    if (width == VALUE_8 && all_zero(deltas, delta_count)) {
+        encoding_spread_bytes(users->row_counts, users->user_count, firsts, values);
+    } else if (width == VALUE_32) {
         encoding_sum_up_users(users->row_counts, users->user_count, firsts, deltas, values);
     } else {
         ENCODING_BY_WIDTH(width, sum_up, users, firsts, deltas, values);

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The vector forms against the scalar ones: all tails, unaligned starts, any bytes.
+#include "storage/encoding/encoding_kernels.h"
+
+#include "storage/base/cpu.h"
+#include "tests/support/test_random.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+#define COUNT_MAX 200u
+#define ROUNDS 20u
+
+struct sample {
+    uint8_t bytes[COUNT_MAX + 8];
+    uint32_t words[COUNT_MAX + ENCODING_KERNEL_SLACK];
+    uint32_t row_counts[COUNT_MAX];
+    uint32_t user_count;
+};
+
+static void fill(struct sample *sample, struct test_random *random, uint32_t count)
+{
+    for (uint32_t i = 0; i < COUNT_MAX + 8; i++) {
+        bool escape = test_random_below(random, 4) == 0;
+        sample->bytes[i] = escape ? 255 : (uint8_t)test_random_next(random);
+    }
+    for (uint32_t i = 0; i < COUNT_MAX + ENCODING_KERNEL_SLACK; i++) {
+        sample->words[i] = (uint32_t)test_random_next(random);
+    }
+    sample->user_count = 0;
+    for (uint32_t left = count; left > 0;) {
+        uint32_t rows = 1 + test_random_below(random, left < 30 ? left : 30);
+        sample->row_counts[sample->user_count++] = rows;
+        left -= rows;
+    }
+}
+
+static void check_count(uint32_t count, struct test_random *random)
+{
+    struct sample sample;
+    uint32_t expected[COUNT_MAX + 1] = {0};
+    uint32_t found[COUNT_MAX + 1] = {0};
+    fill(&sample, random, count);
+    uint32_t shift = test_random_below(random, 8);
+    encoding_expand_bytes_scalar(sample.bytes + shift, 255, sample.words, expected, count);
+    encoding_expand_bytes_avx2(sample.bytes + shift, 255, sample.words, found, count);
+    cr_assert_arr_eq(found, expected, sizeof(found), "expand %u", count);
+    encoding_sum_up_users_scalar(sample.row_counts, sample.user_count, sample.words + 3,
+                                 sample.words, expected);
+    encoding_sum_up_users_avx2(sample.row_counts, sample.user_count, sample.words + 3, sample.words,
+                               found);
+    cr_assert_arr_eq(found, expected, sizeof(found), "sum up %u", count);
+}
+
+Test(encoding_kernels, the_vector_forms_give_what_the_scalar_ones_give)
+{
+    struct test_random random = test_random_start(7);
+    for (uint32_t count = 0; cpu_has_avx2() && count <= COUNT_MAX; count++) {
+        for (uint32_t round = 0; round < ROUNDS; round++) {
+            check_count(count, &random);
+        }
+    }
+}
+
+Test(encoding_kernels, an_escape_takes_the_next_exception)
+{
+    const uint8_t codes[] = {1, 7, 7, 0};
+    const uint32_t large[2 + ENCODING_KERNEL_SLACK] = {100, 200};
+    uint32_t values[4];
+    encoding_expand_bytes(codes, 7, large, values, 4);
+    const uint32_t expected[] = {1, 107, 207, 0};
+    cr_assert_arr_eq(values, expected, sizeof(values));
+}
+
+Test(encoding_kernels, sums_start_anew_with_each_user)
+{
+    const uint32_t rows[] = {3, 1, 2};
+    const uint32_t firsts[] = {10, 20, 30};
+    const uint32_t deltas[3 + ENCODING_KERNEL_SLACK] = {1, 2, UINT32_MAX};
+    uint32_t values[6];
+    encoding_sum_up_users(rows, 3, firsts, deltas, values);
+    const uint32_t expected[] = {10, 11, 13, 20, 30, 29};
+    cr_assert_arr_eq(values, expected, sizeof(values));
+}
+
+Test(encoding_kernels, bytes_are_spread_over_exactly_the_rows)
+{
+    struct test_random random = test_random_start(8);
+    for (uint32_t count = 0; count <= COUNT_MAX; count++) {
+        struct sample sample;
+        uint8_t values[COUNT_MAX + 1];
+        fill(&sample, &random, count);
+        memset(values, 0xee, sizeof(values));
+        encoding_spread_bytes(sample.row_counts, sample.user_count, sample.bytes, values);
+        uint32_t at = 0;
+        for (uint32_t user = 0; user < sample.user_count; user++) {
+            for (uint32_t row = 0; row < sample.row_counts[user]; row++) {
+                cr_assert_eq(values[at++], sample.bytes[user]);
+            }
+        }
+        cr_assert_eq(values[at], 0xee);
+    }
+}
