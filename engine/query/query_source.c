@@ -172,6 +172,23 @@ static void prepare_rows(struct query_source *source)
     fill_bitmaps(source);
 }
 
+/// Books what the buffers have grown by: a store of many segments needs them for each.
+static enum corong_status charge_buffers(struct query_source *source, struct corong_error *error)
+{
+    uint64_t bytes = segment_scratch_bytes(source->scratch) +
+                     segment_scratch_bytes(source->looks[0].scratch) +
+                     segment_scratch_bytes(source->looks[1].scratch) +
+                     segment_scratch_bytes(source->full.scratch);
+    if (bytes <= source->charged_bytes) {
+        return CORONG_OK;
+    }
+    uint64_t grown = bytes - source->charged_bytes;
+    source->charged_bytes = bytes;
+    return query_tasks_charge(source->tasks, grown,
+                              "decoded rows of every segment ('corong compact' leaves fewer)",
+                              error);
+}
+
 /// Decodes the group at `source->group` and stands before its first user.
 static enum corong_status load_group(struct query_source *source, struct corong_error *error)
 {
@@ -183,6 +200,7 @@ static enum corong_status load_group(struct query_source *source, struct corong_
     source->reading->read_us += clock_monotonic_us() - start_us;
     source->reading->bytes +=
         segment_reader_read_size(segment->reader, segment->groups[source->group], &segment->scan);
+    TRY(charge_buffers(source, error));
     prepare_rows(source);
     source->user = 0;
     source->row = 0;
@@ -326,7 +344,7 @@ static enum corong_status look_load(struct query_source *source, struct query_lo
     source->reading->bytes += segment_reader_read_size(source->segment->reader,
                                                        source->segment->groups[group], selection);
     source->reading->read_us += clock_monotonic_us() - start_us;
-    return CORONG_OK;
+    return charge_buffers(source, error);
 }
 
 enum corong_status query_source_look(struct query_source *source, uint32_t group,

@@ -61,6 +61,7 @@ struct query_source {
 
     struct query_look looks[2]; ///< the group before stays, for users that cross groups
     uint32_t look_turn;
+    uint64_t charged_bytes; ///< of buffers, booked so far
     struct query_look full; ///< all columns, for the order of simultaneous rows
 };
 

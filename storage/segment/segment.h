@@ -122,6 +122,8 @@ bool segment_reader_column_zone(const struct segment_reader *reader, uint32_t gr
 
 struct segment_scratch *segment_scratch_create(void);
 void segment_scratch_destroy(struct segment_scratch *scratch);
+/// Bytes of its buffers, for budgets. NULL: 0.
+uint64_t segment_scratch_bytes(const struct segment_scratch *scratch);
 
 /// What to decode of a group. Bit sets over column indices.
 struct segment_selection {

@@ -208,6 +208,25 @@ void segment_scratch_destroy(struct segment_scratch *scratch)
     memory_free(scratch);
 }
 
+#define SEGMENT_DECODER_SIZE (UINT64_C(160) << 10)
+
+uint64_t segment_scratch_bytes(const struct segment_scratch *scratch)
+{
+    if (scratch == NULL) {
+        return 0;
+    }
+    // A zstd context has about 160 KiB, whatever it decodes.
+    uint64_t bytes = SEGMENT_DECODER_SIZE + scratch->keys.capacity + scratch->key_high.capacity +
+                     scratch->key_low.capacity + scratch->row_counts.capacity +
+                     scratch->flags.capacity + scratch->flags_wide.capacity +
+                     scratch->masks.capacity + scratch->id_offsets.capacity +
+                     scratch->id_bytes.capacity + scratch->string_sizes.capacity;
+    for (uint32_t column = 0; column < SCHEMA_COLUMN_COUNT_MAX; column++) {
+        bytes += scratch->columns[column].capacity;
+    }
+    return bytes;
+}
+
 void *segment_buffer_reserve(struct segment_buffer *buffer, size_t size)
 {
     if (size > buffer->capacity || buffer->bytes == NULL) {

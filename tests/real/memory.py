@@ -157,12 +157,29 @@ def stress(work, make, limit_mib, log, expected):
     return over
 
 
+def live_state(work):
+    """Bytes per live user of one sliced funnel of four steps, slack included."""
+    config = work / "four.yaml"
+    config.write_text(CONFIG.replace("{ event: order } ]", "{ event: pay }, { event: order } ]"))
+    log, store = work / "live.jsonl", work / "live.store"
+    count = size(1_000_000, 200_000)
+    log.write_text("".join(line(f"user-{i}", BASE_MS + i, "view", f"c{i % 30}") for i in range(count)))
+    status, out, err, _ = run(BIN / "corong", "replay", "--quiet", "--config", config, "--store", store, "--format",
+                              "json", "--no-compact", log)
+    check("live state", status == 0, err[-500:])
+    live = json.loads(out)["live"]
+    each = live["live_state_bytes"] / live["users"]
+    check("live state", live["users"] == count and each <= 96, f"{live['users']} users, {each:.1f} bytes each")
+    print(f"live state: {count} users of a 4-step funnel with a slice, {each:.1f} bytes each, at most 96", flush=True)
+
+
 def main():
     chosen = [make for make in INPUTS if len(WORDS) < 2 or make.__name__ in WORDS[1:]]
     worst = 0
     with tempfile.TemporaryDirectory(prefix="corong-memory-") as folder:
         work = pathlib.Path(folder)
         (work / "corong.yaml").write_text(CONFIG)
+        live_state(work)
         for make in chosen:
             log = work / f"{make.__name__}.jsonl"
             expected = write_input(log, make())
