@@ -1,18 +1,67 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Do the tests notice? Applies small faults to the source, one at a time, in a copy of the tree, and runs the tests
-# that should see them. Prints caught k/k; a fault that nothing notices, or whose place is gone, is a failure.
+# Do the tests notice? Applies small faults to a copy of the tree, one at a time, and runs the tests that should see
+# each. Prints caught k/k; a fault that nothing notices, or whose place in the source is gone, is a failure.
 #
 #   tests/mutants.sh           every fault (minutes)
 #   tests/mutants.sh NAME...   only these
 set -u
 cd "$(dirname "$0")/.."
+tree=build/mutants/tree
 
-# name | file | sed expression | test executables that must fail
-mutants='
-window_exclusive|engine/funnel/funnel_match.c|s/> rule->window_us/>= rule->window_us/|funnel_match_test semantics_test
-session_exclusive|engine/session/session_rule.h|s/> timeout_us/>= timeout_us/|session_rule_test
-query_session_exclusive|engine/query/query_session_rule.h|s/> \(rule->\)\?timeout_us/>= \1timeout_us/|query_sessions_test query_funnel_test
-percentile_rank|engine/query/query_durations.c|s/count - 1/count/|query_durations_test
-amount_half_up|ingest/decode/amount_parse.c|s/% 2 != 0/% 2 != 7/|amount_parse_test
-'
+# name | file | sed expression | test executables, at least one of which must fail
+mutants=(
+    'matcher_window_exclusive|engine/funnel/funnel_match.c|s/from->time_us >= earliest_us/from->time_us > earliest_us/|funnel_match_test semantics_test'
+    'session_gap_exclusive|engine/session/session_rule.h|s/last_us > timeout_us/last_us >= timeout_us/|session_rule_test'
+    'query_session_gap_exclusive|engine/query/query_session_rule.h|s/rule->last_us > rule->timeout_us/rule->last_us >= rule->timeout_us/|query_funnel_test query_sessions_test'
+    'live_ties_never_strict|engine/live/live_funnel.c|s/ties == FUNNEL_TIES_STRICT/ties > FUNNEL_TIES_STRICT/|live_test live_funnel_test'
+    'amount_half_away|ingest/decode/decimal.c|s/(rest == 0 \&\& (magnitude \& 1) != 0)/rest == 0/|amount_parse_test'
+    'percentile_rank|engine/query/query_durations.c|s/percent \* (count - 1)/percent * count/|query_durations_test'
+    'barrier_not_aligned|engine/shard/shard.c|s/marker_epochs\[i\] < epoch/marker_epochs[i] + 1 < epoch/|barrier_stress engine_test'
+    'manifest_not_synced|storage/manifest/manifest_log.c|s/^        file_sync_data(log->descriptor, path);//|store_crash_test'
+    'segments_not_synced_before_commit|storage/storage.c|s/^        file_sync_directory(store->segment_directory);//|store_crash_test'
+    'manifest_order_unchecked|storage/manifest/manifest_load.c|s/record->sequence != state->sequence + 1/record->sequence == 0/|manifest_test store_test'
+)
+
+prepare() {
+    mkdir -p "$tree"
+    git ls-files -z | tar -c --null -T - | tar -x -C "$tree"
+    cmake -S "$tree" -B "$tree/build/debug" --preset debug >/dev/null
+}
+
+# Runs the tests of a mutant; true where one of them fails.
+noticed() {
+    local target
+    for target in $1; do
+        cmake --build "$tree/build/debug" --target "$target" -j "$(nproc)" -- --quiet >/dev/null 2>&1 || {
+            echo "  $target: does not build"
+            return 1
+        }
+        (cd "$tree" && ctest --test-dir build/debug --timeout 120 -R "^$target\$") >/dev/null 2>&1 || return 0
+    done
+    return 1
+}
+
+caught=0
+count=0
+prepare || exit 1
+for mutant in "${mutants[@]}"; do
+    IFS='|' read -r name file expression targets <<<"$mutant"
+    [ $# -gt 0 ] && [[ " $* " != *" $name "* ]] && continue
+    count=$((count + 1))
+    cp -p "$tree/$file" "$tree/$file.sound"
+    sed -i "$expression" "$tree/$file"
+    if cmp -s "$tree/$file" "$tree/$file.sound"; then
+        verdict="its place in $file is gone"
+    elif noticed "$targets"; then
+        verdict=caught
+        caught=$((caught + 1))
+    else
+        verdict="NOT NOTICED by $targets"
+    fi
+    mv "$tree/$file.sound" "$tree/$file"
+    touch "$tree/$file"
+    echo "$name: $verdict"
+done
+echo "mutants: caught $caught/$count"
+[ "$caught" -eq "$count" ]
