@@ -50,6 +50,8 @@ struct tail_flush {
     struct tail_ordered *rows;
     uint32_t row_count; ///< without duplicates
     uint32_t duplicate_count;
+    int64_t
+        dropped_as_of_us;  ///< maximum of min(time, received) over the duplicates; INT64_MIN: none
     int64_t *periods;      ///< ascending
     uint32_t *period_ends; ///< rows[period_ends[i - 1]..period_ends[i]) lie in periods[i]
     uint32_t period_count;

@@ -119,9 +119,21 @@ static bool same_copy(const struct tail *tail, const struct tail_ordered *left,
            id_hash == integer_at(tail, COLUMN_ID_HASH, right->row);
 }
 
+// A copy that goes still says how far the data reaches: as-of is a maximum over everything that
+// came, so that it does not depend on where copies meet.
+static void note_dropped(struct tail *tail, const struct tail_ordered *dropped)
+{
+    int64_t received_us = integer_at(tail, COLUMN_RECEIVED, dropped->row);
+    bool missing = received_us == COLUMN_INTEGER_MISSING || dropped->time_us < received_us;
+    int64_t known_us = missing ? dropped->time_us : received_us;
+    if (known_us > tail->flush.dropped_as_of_us && !tail->future[dropped->row]) {
+        tail->flush.dropped_as_of_us = known_us;
+    }
+}
+
 // Rows of one user and one time: keeps one row per event id and puts the rest into canonical order.
 // Returns how many rows are left.
-static uint32_t settle_tie(const struct tail *tail, struct tail_ordered *rows, uint32_t count,
+static uint32_t settle_tie(struct tail *tail, struct tail_ordered *rows, uint32_t count,
                            struct tail_ordered *buffer)
 {
     uint32_t kept = count;
@@ -129,7 +141,9 @@ static uint32_t settle_tie(const struct tail *tail, struct tail_ordered *rows, u
         merge_sort(tail, rows, count, buffer, compare_copies);
         kept = 1;
         for (uint32_t i = 1; i < count; i++) {
-            if (!same_copy(tail, &rows[kept - 1], &rows[i])) {
+            if (same_copy(tail, &rows[kept - 1], &rows[i])) {
+                note_dropped(tail, &rows[i]);
+            } else {
                 rows[kept++] = rows[i];
             }
         }
@@ -149,7 +163,7 @@ static bool in_time_order(const struct tail_ordered *rows, uint32_t count)
 }
 
 // Sorts one user's rows and moves them to `out`, which lies at or before them. Returns how many.
-static uint32_t sort_user(const struct tail *tail, struct tail_ordered *rows, uint32_t count,
+static uint32_t sort_user(struct tail *tail, struct tail_ordered *rows, uint32_t count,
                           struct tail_ordered *buffer, struct tail_ordered *out)
 {
     if (!in_time_order(rows, count)) {
@@ -323,6 +337,7 @@ void tail_sort(struct tail *tail)
 {
     ASSERT(!tail->flush.active && tail->row_count > 0);
     tail->flush.active = true;
+    tail->flush.dropped_as_of_us = INT64_MIN;
     uint32_t user_count = tail->user_table.count;
     uint32_t *ranks = memory_allocate(user_count * sizeof(uint32_t));
     tail->flush.user_order = memory_allocate(user_count * sizeof(uint32_t));

@@ -104,11 +104,12 @@ static void write_init(struct period_write *write, struct tail *tail)
 {
     const struct tail_flush *flush = &tail->flush;
     uint32_t first = flush->period_done == 0 ? 0 : flush->period_ends[flush->period_done - 1];
+    bool last = flush->period_done + 1 == flush->period_count;
     *write = (struct period_write){
         .tail = tail,
         .rows = flush->rows + first,
         .row_count = flush->period_ends[flush->period_done] - first,
-        .as_of_us = INT64_MIN,
+        .as_of_us = last ? flush->dropped_as_of_us : INT64_MIN,
     };
     for (uint32_t i = 0; i < tail->schema->column_count; i++) {
         write->dictionaries[i] = (struct dictionary){0, &no_offset, ""};

@@ -27,8 +27,9 @@ struct segment_meta {
     int64_t period;      ///< floor(time / period length); all rows lie in it
     int64_t time_min_us;
     int64_t time_max_us;
-    int64_t as_of_us; ///< maximum of min(time, received) over rows that are not `future`;
-                      ///< INT64_MIN where every row is
+    int64_t as_of_us; ///< maximum of min(time, received) over what was merged into this run and its
+                      ///< duplicates, `future` events left out; INT64_MIN: none. Not of these rows
+                      ///< alone: a run may have several segments, and a dropped copy may be later
     struct hash128 key_min;
     struct hash128 key_max;
     struct hash128 row_digest;  ///< sum mod 2^128 of the canonical rows' XXH3-128

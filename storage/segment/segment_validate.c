@@ -18,7 +18,6 @@ struct validation {
     struct text_buffer digest_bytes;
     struct segment_buffer work;
     struct segment_meta found; ///< what the groups add up to
-    int64_t as_of_max_us;
     uint32_t group_index;
     struct hash128 last_key;
     /// The last row of the group before, as a group of one row.
@@ -289,7 +288,6 @@ static void add_row(struct validation *validation, const struct row_group *group
     const struct text id = {group->id_bytes + group->id_offsets[user],
                             group->id_offsets[user + 1] - group->id_offsets[user]};
     int64_t time = group->columns[COLUMN_TIME].integers[row];
-    int64_t received = integer_at(group->columns, COLUMN_RECEIVED, row);
     fill_values(validation, group, row);
     text_buffer_reset(&validation->canonical);
     canonical_row_append(&validation->order, &validation->footer->schema, validation->values,
@@ -301,8 +299,6 @@ static void add_row(struct validation *validation, const struct row_group *group
                              (struct text){validation->canonical.bytes, validation->canonical.size},
                              &validation->digest_bytes);
     validation->found.row_digest = hash128_add(validation->found.row_digest, digest);
-    int64_t known = received != COLUMN_INTEGER_MISSING && received < time ? received : time;
-    validation->as_of_max_us = known > validation->as_of_max_us ? known : validation->as_of_max_us;
 }
 
 static void add_rows(struct validation *validation, const struct row_group *group)
@@ -358,9 +354,6 @@ static enum corong_status check_totals(struct validation *validation)
         !hash128_equal(stated->key_max, footer->groups[footer->group_count - 1].zone.key_max)) {
         return wrong(validation, "the keys of the footer are wrong");
     }
-    if (stated->as_of_us > validation->as_of_max_us) {
-        return wrong(validation, "no row is as late as the footer's as-of time");
-    }
     if (!hash128_equal(stated->row_digest, found->row_digest)) {
         return wrong(validation, "the digest of the rows is wrong");
     }
@@ -389,7 +382,6 @@ enum corong_status segment_validate(struct segment_reader *reader, struct corong
     validation->reader = reader;
     validation->footer = &reader->footer;
     validation->error = error;
-    validation->as_of_max_us = INT64_MIN;
     validation->scratch = segment_scratch_create();
     canonical_order_init(&validation->order, &reader->footer.schema);
     enum corong_status status = validate_all(validation);

@@ -51,6 +51,18 @@ static bool find_in_path(char *path, struct text_buffer *path_out)
     return true;
 }
 
+/// A pipe gives its bytes once: looked at here, they would be missing from the replay.
+static enum corong_status check_rereadable(const char *path, struct corong_error *error)
+{
+    struct stat status;
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
+        return error_set(error, CORONG_INVALID,
+                         "'%s' is no regular file: its mapping cannot be guessed; give --mapping",
+                         path);
+    }
+    return CORONG_OK;
+}
+
 enum corong_status first_file_find(const char *const *paths, struct text_buffer *path_out,
                                    struct corong_error *error)
 {
@@ -68,7 +80,7 @@ enum corong_status first_file_find(const char *const *paths, struct text_buffer 
         }
         globfree(&found);
         if (done) {
-            return CORONG_OK;
+            return check_rereadable(path_out->bytes, error);
         }
         return error_set(error, CORONG_NOT_FOUND, "cannot read '%s': there is no such file",
                          paths[index]);
