@@ -20,7 +20,8 @@ mutants=(
     'barrier_not_aligned|engine/shard/shard.c|s/marker_epochs\[i\] < epoch/marker_epochs[i] + 1 < epoch/|barrier_stress engine_test'
     'manifest_not_synced|storage/manifest/manifest_log.c|s/^        file_sync_data(log->descriptor, path);//|store_crash_test'
     'segments_not_synced_before_commit|storage/storage.c|s/^        file_sync_directory(store->segment_directory);//|store_crash_test'
-    'manifest_order_unchecked|storage/manifest/manifest_load.c|s/record->sequence != state->sequence + 1/record->sequence == 0/|manifest_test store_test'
+    'fast_path_ignores_ties|engine/query/query_fast.c|s/if (has_tie(window->run, row))/if (false \&\& has_tie(window->run, row))/|query_funnel_test store_model_test'
+    'matcher_ties_always_any|engine/funnel/funnel_match.c|s/ties_any = rule->ties == FUNNEL_TIES_ANY/ties_any = true/|funnel_match_test semantics_test'
 )
 
 prepare() {
