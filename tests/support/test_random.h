@@ -15,7 +15,7 @@ struct test_random test_random_start(uint64_t seed);
 uint64_t test_random_next(struct test_random *random);
 /// 0 .. bound-1.
 uint32_t test_random_below(struct test_random *random, uint32_t bound);
-/// `count` times CORONG_TEST_SCALE (default 1).
+/// `count` times CORONG_TEST_SCALE (default 1, under sanitizers 0.1), plus one.
 uint64_t test_scaled(uint64_t count);
 /// Prints what failed and how to repeat it, and exits with 1. For plain programs.
 _Noreturn void test_fail(uint64_t seed, const char *format, ...)
