@@ -9,6 +9,7 @@
 #include "storage/base/memory.h"
 
 #define CHARGE_EVERY 1024u
+#define CHARGE_SIZE (UINT64_C(1) << 20)
 
 /// One worker and what it adds up.
 struct funnel_worker {
@@ -159,7 +160,11 @@ static enum corong_status report(void *context, struct query_units *units,
     if (units->plan->ask.money) {
         TRY(add_money(worker, attempt, slice, error));
     }
-    return ++worker->since_charge < CHARGE_EVERY ? CORONG_OK : charge(worker, error);
+    // Values may be long: a thousand of them between two charges would be too many.
+    uint64_t value_bytes = worker->part.slices.values.arena.used_bytes;
+    bool due =
+        ++worker->since_charge >= CHARGE_EVERY || value_bytes > worker->charged_bytes + CHARGE_SIZE;
+    return due ? charge(worker, error) : CORONG_OK;
 }
 
 static enum corong_status work_task(void *context, uint32_t worker, uint32_t index,

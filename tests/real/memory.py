@@ -163,7 +163,8 @@ def live_state(work):
     config.write_text(CONFIG.replace("{ event: order } ]", "{ event: pay }, { event: order } ]"))
     log, store = work / "live.jsonl", work / "live.store"
     count = size(1_000_000, 200_000)
-    log.write_text("".join(line(f"user-{i}", BASE_MS + i, "view", f"c{i % 30}") for i in range(count)))
+    with log.open("w") as out_log:  # line by line: a child's peak begins at its parent's size
+        out_log.writelines(line(f"user-{i}", BASE_MS + i, "view", f"c{i % 30}") for i in range(count))
     status, out, err, _ = run(BIN / "corong", "replay", "--quiet", "--config", config, "--store", store, "--format",
                               "json", "--no-compact", log)
     check("live state", status == 0, err[-500:])
