@@ -8,6 +8,7 @@
 #define GROUP_BITS 24
 #define CAPACITY_MIN 1024u
 
+// NOLINTNEXTLINE(misc-redundant-expression)
 _Static_assert(SEGMENT_GROUP_ROW_COUNT_MAX <= 1u << ROW_BITS, "a row number fits its bits");
 
 void query_gather_deinit(struct query_gather *gather)
