@@ -268,16 +268,14 @@ CORONG_MUST_CHECK enum corong_status segment_block_open(const struct segment_rea
 /// CORONG_CORRUPT with file and block named.
 enum corong_status segment_block_error(const struct segment_reader *reader, uint32_t index,
                                        const char *what, struct corong_error *error);
-/// An array block of the right owner and count; its transform, and the payload where the node
-/// begins.
+/// An array block of the right owner and count, its transform, and where its node begins.
 CORONG_MUST_CHECK enum corong_status segment_array_open(const struct segment_reader *reader,
                                                         uint32_t index, uint32_t owner,
                                                         uint32_t count, struct segment_block *block,
                                                         struct segment_transform *transform,
                                                         struct corong_error *error);
 
-/// Decodes one column of a group whose users were read into `scratch`; the values are in
-/// scratch->values[column] then.
+/// Decodes a column of a group whose users are in `scratch`, into scratch->values[column].
 CORONG_MUST_CHECK enum corong_status segment_column_read(struct segment_reader *reader,
                                                          uint32_t group_index, uint32_t column,
                                                          struct segment_scratch *scratch,
@@ -295,8 +293,7 @@ bool segment_column_exists(const struct segment_reader *reader, uint32_t column)
 /// 10^exponent of a parsed transform.
 uint64_t segment_transform_power(const struct segment_transform *transform);
 
-/// Decodes a list of strings into offsets (count + 1) and bytes (size_bytes), both given by the
-/// caller.
+/// Decodes a list of strings into the caller's offsets (count + 1) and bytes (size_bytes).
 CORONG_MUST_CHECK enum corong_status
 segment_strings_read(const struct segment_reader *reader, const struct segment_strings *strings,
                      uint32_t sizes_owner, uint32_t bytes_owner, struct segment_scratch *scratch,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/file_model.h"
 
+#include "tests/support/file_model_inode.h"
+
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 #include "tests/support/test_random.h"
@@ -12,44 +14,6 @@
 #define SECTOR_SIZE 512u
 #define DESCRIPTOR_COUNT_MAX 256
 #define DESCRIPTOR_BASE 1000
-#define NAME_SIZE_MAX 64
-
-struct bytes {
-    uint8_t *at;
-    size_t size;
-};
-
-struct entry {
-    char name[NAME_SIZE_MAX];
-    struct inode *inode;
-};
-
-struct entries {
-    struct entry *at;
-    uint32_t count;
-};
-
-/// A change of a directory that is not synced yet. A rename is one change: file systems keep it
-/// whole.
-struct change {
-    char removed[NAME_SIZE_MAX]; ///< empty: none
-    char added[NAME_SIZE_MAX];   ///< empty: none
-    struct inode *inode;
-};
-
-struct inode {
-    struct inode *next; ///< all inodes, for destroy
-    struct inode *parent;
-    bool is_directory;
-    struct bytes live;
-    struct bytes synced;
-    struct entries live_entries;
-    struct entries synced_entries;
-    struct change *changes;
-    uint32_t change_count;
-    bool is_locked;
-    bool sync_is_late; ///< FILE_MODEL_LATE_SEGMENT_SYNC: to be synced a call after the manifest
-};
 
 struct descriptor {
     struct inode *inode; ///< NULL: free
@@ -73,86 +37,6 @@ struct file_model {
     bool has_crashed;
     bool manifest_was_synced; ///< late segment syncs happen at the next change
 };
-
-static struct inode *inode_create(struct file_model *model, struct inode *parent, bool is_directory)
-{
-    struct inode *inode = memory_allocate_zeroed(1, sizeof(*inode));
-    inode->next = model->inodes;
-    inode->parent = parent;
-    inode->is_directory = is_directory;
-    model->inodes = inode;
-    return inode;
-}
-
-static void bytes_set(struct bytes *bytes, const uint8_t *from, size_t size)
-{
-    bytes->at = memory_resize(bytes->at, size);
-    if (size > 0) {
-        memcpy(bytes->at, from, size);
-    }
-    bytes->size = size;
-}
-
-static void entries_remove(struct entries *entries, const char *name)
-{
-    for (uint32_t index = 0; index < entries->count; index++) {
-        if (strcmp(entries->at[index].name, name) == 0) {
-            entries->at[index] = entries->at[--entries->count];
-            return;
-        }
-    }
-}
-
-static void entries_add(struct entries *entries, const char *name, struct inode *inode)
-{
-    entries_remove(entries, name);
-    entries->at =
-        memory_resize_array(entries->at, entries->count + (size_t)1, sizeof(*entries->at));
-    struct entry *entry = &entries->at[entries->count++];
-    strcpy(entry->name, name);
-    entry->inode = inode;
-}
-
-static void entries_copy(struct entries *to, const struct entries *from)
-{
-    to->at = memory_resize_array(to->at, from->count, sizeof(*to->at));
-    if (from->count > 0) {
-        memcpy(to->at, from->at, from->count * sizeof(*to->at));
-    }
-    to->count = from->count;
-}
-
-static struct inode *entries_find(const struct entries *entries, const char *name)
-{
-    for (uint32_t index = 0; index < entries->count; index++) {
-        if (strcmp(entries->at[index].name, name) == 0) {
-            return entries->at[index].inode;
-        }
-    }
-    return NULL;
-}
-
-static void apply_change(struct entries *entries, const struct change *change)
-{
-    if (change->removed[0] != '\0') {
-        entries_remove(entries, change->removed);
-    }
-    if (change->added[0] != '\0') {
-        entries_add(entries, change->added, change->inode);
-    }
-}
-
-static void directory_change(struct inode *directory, const char *removed, const char *added,
-                             struct inode *inode)
-{
-    directory->changes = memory_resize_array(
-        directory->changes, directory->change_count + (size_t)1, sizeof(*directory->changes));
-    struct change *change = &directory->changes[directory->change_count++];
-    *change = (struct change){.inode = inode};
-    strcpy(change->removed, removed);
-    strcpy(change->added, added);
-    apply_change(&directory->live_entries, change);
-}
 
 /// Finds the directory of a path and the last name in it. NULL: no such directory.
 static struct inode *resolve_parent(struct file_model *model, const char *path, char *name_out)
@@ -186,14 +70,6 @@ static struct inode *resolve(struct file_model *model, const char *path)
         return parent;
     }
     return strcmp(name, "..") == 0 ? parent->parent : entries_find(&parent->live_entries, name);
-}
-
-static void inode_sync(struct inode *inode)
-{
-    bytes_set(&inode->synced, inode->live.at, inode->live.size);
-    entries_copy(&inode->synced_entries, &inode->live_entries);
-    inode->change_count = 0;
-    inode->sync_is_late = false;
 }
 
 static void sync_late_segments(struct file_model *model)
@@ -268,7 +144,7 @@ static int open_new(struct file_model *model, const char *path)
         errno = EIO;
         return -1;
     }
-    struct inode *inode = inode_create(model, parent, false);
+    struct inode *inode = inode_create(&model->inodes, parent, false);
     directory_change(parent, "", name, inode);
     return descriptor_open(model, inode, path);
 }
@@ -494,7 +370,7 @@ static int model_mkdir(void *context, const char *path, unsigned mode)
         errno = EIO;
         return -1;
     }
-    directory_change(parent, "", name, inode_create(model, parent, true));
+    directory_change(parent, "", name, inode_create(&model->inodes, parent, true));
     return 0;
 }
 
@@ -567,7 +443,7 @@ struct file_model *file_model_create(uint64_t seed)
 {
     struct file_model *model = memory_allocate_zeroed(1, sizeof(*model));
     model->random = test_random_start(seed);
-    model->root = inode_create(model, NULL, true);
+    model->root = inode_create(&model->inodes, NULL, true);
     model->root->parent = model->root;
     model->calls = (struct file_calls){
         .context = model,
@@ -692,13 +568,6 @@ static void lose_some_names(struct file_model *model, struct inode *inode)
             apply_change(&inode->live_entries, &inode->changes[index]);
         }
     }
-}
-
-static bool is_dirty(const struct inode *inode)
-{
-    return inode->live.size != inode->synced.size ||
-           (inode->live.size > 0 &&
-            memcmp(inode->live.at, inode->synced.at, inode->live.size) != 0);
 }
 
 void file_model_restart(struct file_model *model, enum file_model_loss loss, uint64_t seed)

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/file_model_inode.h"
+
+#include "storage/base/memory.h"
+
+#include <string.h>
+
+struct inode *inode_create(struct inode **list, struct inode *parent, bool is_directory)
+{
+    struct inode *inode = memory_allocate_zeroed(1, sizeof(*inode));
+    inode->next = *list;
+    inode->parent = parent;
+    inode->is_directory = is_directory;
+    *list = inode;
+    return inode;
+}
+
+void bytes_set(struct bytes *bytes, const uint8_t *from, size_t size)
+{
+    bytes->at = memory_resize(bytes->at, size);
+    if (size > 0) {
+        memcpy(bytes->at, from, size);
+    }
+    bytes->size = size;
+}
+
+void entries_remove(struct entries *entries, const char *name)
+{
+    for (uint32_t index = 0; index < entries->count; index++) {
+        if (strcmp(entries->at[index].name, name) == 0) {
+            entries->at[index] = entries->at[--entries->count];
+            return;
+        }
+    }
+}
+
+void entries_add(struct entries *entries, const char *name, struct inode *inode)
+{
+    entries_remove(entries, name);
+    entries->at =
+        memory_resize_array(entries->at, entries->count + (size_t)1, sizeof(*entries->at));
+    struct entry *entry = &entries->at[entries->count++];
+    strcpy(entry->name, name);
+    entry->inode = inode;
+}
+
+void entries_copy(struct entries *to, const struct entries *from)
+{
+    to->at = memory_resize_array(to->at, from->count, sizeof(*to->at));
+    if (from->count > 0) {
+        memcpy(to->at, from->at, from->count * sizeof(*to->at));
+    }
+    to->count = from->count;
+}
+
+struct inode *entries_find(const struct entries *entries, const char *name)
+{
+    for (uint32_t index = 0; index < entries->count; index++) {
+        if (strcmp(entries->at[index].name, name) == 0) {
+            return entries->at[index].inode;
+        }
+    }
+    return NULL;
+}
+
+void apply_change(struct entries *entries, const struct change *change)
+{
+    if (change->removed[0] != '\0') {
+        entries_remove(entries, change->removed);
+    }
+    if (change->added[0] != '\0') {
+        entries_add(entries, change->added, change->inode);
+    }
+}
+
+void directory_change(struct inode *directory, const char *removed, const char *added,
+                      struct inode *inode)
+{
+    directory->changes = memory_resize_array(
+        directory->changes, directory->change_count + (size_t)1, sizeof(*directory->changes));
+    struct change *change = &directory->changes[directory->change_count++];
+    *change = (struct change){.inode = inode};
+    strcpy(change->removed, removed);
+    strcpy(change->added, added);
+    apply_change(&directory->live_entries, change);
+}
+
+void inode_sync(struct inode *inode)
+{
+    bytes_set(&inode->synced, inode->live.at, inode->live.size);
+    entries_copy(&inode->synced_entries, &inode->live_entries);
+    inode->change_count = 0;
+    inode->sync_is_late = false;
+}
+
+bool is_dirty(const struct inode *inode)
+{
+    return inode->live.size != inode->synced.size ||
+           (inode->live.size > 0 &&
+            memcmp(inode->live.at, inode->synced.at, inode->live.size) != 0);
+}
