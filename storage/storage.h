@@ -136,12 +136,24 @@ struct store_dead_letter_file {
 uint32_t store_snapshot_dead_letters(const struct store_snapshot *snapshot,
                                      struct store_dead_letter_file *files_out);
 
+/// How a compaction goes about it. {0} is fine.
+struct store_compact_options {
+    /// A period whose merge would hold more than about this (its segments' dictionaries, and the
+    /// merged ones) keeps its runs; questions merge them as they read. 0: no limit.
+    uint64_t memory_limit_bytes;
+    /// Called with rows done and rows in all; may be NULL.
+    void (*progress)(void *context, uint64_t done, uint64_t total);
+    void *context;
+};
+
 /// Merges the segments so that one sorted run per period is left, dropping duplicates, and commits
-/// the exchange. Memory bounded by row groups, not by data. `progress` (may be NULL) is called with
-/// rows done and rows in all. Checks sum(in) - duplicates = out before the commit.
-CORONG_MUST_CHECK enum corong_status
-store_compact(struct store *store, void (*progress)(void *context, uint64_t done, uint64_t total),
-              void *context, struct corong_error *error);
+/// the exchange. Memory: row groups and the dictionaries of one period. `periods_left_out` (may be
+/// NULL) counts the periods that the memory limit kept apart. Checks sum(in) - duplicates = out
+/// before each commit.
+CORONG_MUST_CHECK enum corong_status store_compact(struct store *store,
+                                                   const struct store_compact_options *options,
+                                                   uint32_t *periods_left_out,
+                                                   struct corong_error *error);
 
 /// Checks every checksum, order, count and digest of the store. Calls `found` for each fault; the
 /// first also fills `error`.

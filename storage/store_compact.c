@@ -73,20 +73,70 @@ static enum corong_status merge_plan(struct store *store, const struct compact_p
     return status;
 }
 
-enum corong_status store_compact(struct store *store,
-                                 void (*progress)(void *context, uint64_t done, uint64_t total),
-                                 void *context, struct corong_error *error)
+/// Bytes of the dictionaries of the plan's segments, decoded.
+static enum corong_status dictionary_bytes(const struct store *store,
+                                           const struct compact_plan *plan, uint64_t *bytes_out,
+                                           struct corong_error *error)
+{
+    uint32_t count;
+    struct segment_meta *segments = plan_segments(plan, &count);
+    enum corong_status status = CORONG_OK;
+    *bytes_out = 0;
+    for (uint32_t index = 0; status == CORONG_OK && index < count; index++) {
+        struct segment_reader *reader = NULL;
+        status =
+            segment_reader_open(&reader, store_segment_directory(store), &segments[index], error);
+        if (status == CORONG_OK) {
+            uint32_t columns = segment_reader_schema(reader)->column_count;
+            for (uint32_t column = 0; column < columns; column++) {
+                *bytes_out += segment_reader_dictionary_bytes(reader, column);
+            }
+            segment_reader_close(reader);
+        }
+    }
+    memory_free(segments);
+    return status;
+}
+
+/// The inputs' dictionaries and the merged one are in memory together.
+static enum corong_status fits(const struct store *store, const struct compact_plan *plan,
+                               uint64_t limit_bytes, bool *fits_out, struct corong_error *error)
+{
+    uint64_t bytes = 0;
+    *fits_out = true;
+    if (limit_bytes > 0) {
+        TRY(dictionary_bytes(store, plan, &bytes, error));
+        *fits_out = bytes * 2 <= limit_bytes / 4 * 3;
+    }
+    return CORONG_OK;
+}
+
+enum corong_status store_compact(struct store *store, const struct store_compact_options *options,
+                                 uint32_t *periods_left_out, struct corong_error *error)
 {
     uint32_t count;
     const struct segment_meta *segments = store_segments(store, &count);
-    struct progress_relay relay = {
-        .progress = progress, .context = context, .total = compact_plan_rows(segments, count)};
+    struct progress_relay relay = {.progress = options->progress,
+                                   .context = options->context,
+                                   .total = compact_plan_rows(segments, count)};
     enum corong_status status = CORONG_OK;
+    int64_t first_period = INT64_MIN;
+    uint32_t left_out = 0;
     struct compact_plan plan;
-    while (status == CORONG_OK && compact_plan_next(segments, count, &plan)) {
-        status = merge_plan(store, &plan, &relay, error);
+    while (status == CORONG_OK && compact_plan_next(segments, count, first_period, &plan)) {
+        bool small_enough;
+        status = fits(store, &plan, options->memory_limit_bytes, &small_enough, error);
+        if (status == CORONG_OK && small_enough) {
+            status = merge_plan(store, &plan, &relay, error);
+        } else if (status == CORONG_OK) {
+            first_period = plan.runs[0].segments[0].period + 1;
+            left_out++;
+        }
         compact_plan_deinit(&plan);
         segments = store_segments(store, &count);
+    }
+    if (periods_left_out != NULL) {
+        *periods_left_out = left_out;
     }
     return status;
 }

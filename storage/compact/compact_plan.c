@@ -90,14 +90,14 @@ static void plan_fill(struct compact_plan *plan, const struct segment_meta *sort
     plan_trim(plan);
 }
 
-bool compact_plan_next(const struct segment_meta *segments, uint32_t count,
+bool compact_plan_next(const struct segment_meta *segments, uint32_t count, int64_t first_period,
                        struct compact_plan *plan_out)
 {
     *plan_out = (struct compact_plan){0};
     struct segment_meta *sorted = sorted_copy(segments, count);
     for (uint32_t index = 0; index < count;) {
         uint32_t together = overlap_count(sorted + index, count - index);
-        if (together > 1) {
+        if (together > 1 && sorted[index].period >= first_period) {
             plan_fill(plan_out, sorted + index, together);
             break;
         }

@@ -26,8 +26,9 @@ struct compact_plan {
 
 /// Finds the next merge, the earliest period first: a set of segments of one period that overlap,
 /// through others or directly. Where they form more runs than can be merged at once, the smallest
-/// ones. Returns false where every period is one sorted run.
-bool compact_plan_next(const struct segment_meta *segments, uint32_t count,
+/// ones. Periods before `first_period` are passed over. Returns false where every period is one
+/// sorted run.
+bool compact_plan_next(const struct segment_meta *segments, uint32_t count, int64_t first_period,
                        struct compact_plan *plan_out);
 void compact_plan_deinit(struct compact_plan *plan);
 /// How many rows a full compaction has to write, estimated: the rows of all overlapping sets.

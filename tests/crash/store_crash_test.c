@@ -238,7 +238,7 @@ static enum corong_status compact(struct run *run, struct corong_error *error)
     enum corong_status status;
     int try = 0;
     do {
-        status = store_compact(run->store, NULL, NULL, error);
+        status = store_compact(run->store, &(struct store_compact_options){0}, NULL, error);
     } while (tries_again(run, status, try++));
     return status;
 }

@@ -169,7 +169,8 @@ char *model_store_build(const struct oracle_event *events, int count,
         model_run(store, attributes, events + begin, share, options, run);
         begin += share;
         if (options->compact && run + 1 == options->run_count) {
-            model_check(store_compact(store, NULL, NULL, &error), &error);
+            model_check(store_compact(store, &(struct store_compact_options){0}, NULL, &error),
+                        &error);
         }
         store_close(store);
     }

@@ -8,7 +8,7 @@ static enum exit_code compact(const struct options *options, struct store *store
 {
     struct corong_error error = {0};
     struct compaction_extent before = compaction_measure(store);
-    if (compaction_run(store, options, &error) != CORONG_OK) {
+    if (compaction_run(store, options, 0, &error) != CORONG_OK) {
         console_fail(&error);
         return EXIT_FAILED;
     }

@@ -302,7 +302,8 @@ static enum exit_code merge(struct replay *replay)
     if (options_given(replay->options, OPTION_NO_COMPACT)) {
         return EXIT_DONE;
     }
-    if (compaction_run(replay->store, replay->options, &replay->error) != CORONG_OK) {
+    if (compaction_run(replay->store, replay->options, replay->config.memory_limit_bytes,
+                       &replay->error) != CORONG_OK) {
         console_fail(&replay->error);
         console_note(
             "every event is stored; only the merging failed ('corong compact' repeats it)");

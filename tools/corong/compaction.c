@@ -36,13 +36,24 @@ static void draw(void *context, uint64_t done, uint64_t total)
 }
 
 enum corong_status compaction_run(struct store *store, const struct options *options,
-                                  struct corong_error *error)
+                                  uint64_t memory_limit_bytes, struct corong_error *error)
 {
     struct merge_progress progress = {0};
     bool visible = console_is_terminal(stderr) && !options_given(options, OPTION_QUIET);
-    enum corong_status status = store_compact(store, visible ? draw : NULL, &progress, error);
+    struct store_compact_options how = {
+        .memory_limit_bytes = memory_limit_bytes,
+        .progress = visible ? draw : NULL,
+        .context = &progress,
+    };
+    uint32_t left_out = 0;
+    enum corong_status status = store_compact(store, &how, &left_out, error);
     if (progress.shown) {
         fputs("\r\x1b[K", stderr);
+    }
+    if (left_out > 0) {
+        console_note("%u periods stay in several runs: merging their strings would exceed "
+                     "--memory-limit ('corong compact' merges without a limit)",
+                     left_out);
     }
     return status;
 }

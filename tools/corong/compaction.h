@@ -13,6 +13,8 @@ struct compaction_extent {
 
 struct compaction_extent compaction_measure(const struct store *store);
 /// store_compact() with a percentage on standard error where that is a terminal and --quiet is not
-/// given.
-CORONG_MUST_CHECK enum corong_status
-compaction_run(struct store *store, const struct options *options, struct corong_error *error);
+/// given. `memory_limit_bytes` 0: no limit; what it keeps apart is said.
+CORONG_MUST_CHECK enum corong_status compaction_run(struct store *store,
+                                                    const struct options *options,
+                                                    uint64_t memory_limit_bytes,
+                                                    struct corong_error *error);

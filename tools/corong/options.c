@@ -14,7 +14,7 @@
 
 static const char *const UNITS[] = {"user", "session", NULL};
 static const char *const TIES[] = {"any", "strict", NULL};
-static const char *const ATTEMPTS[] = {"best", "first", "last", "all", NULL};
+static const char *const ATTEMPTS[] = {"best", "first", NULL};
 static const char *const FORMATS[] = {"table", "json", "csv", NULL};
 static const char *const COLORS[] = {"auto", "always", "never", NULL};
 

@@ -46,7 +46,8 @@ static void add_segment(struct store *store, const struct store_row *rows, uint3
 static void compact(struct store *store)
 {
     struct corong_error error = {0};
-    cr_assert_eq(store_compact(store, NULL, NULL, &error), CORONG_OK, "%s", error.message);
+    cr_assert_eq(store_compact(store, &(struct store_compact_options){0}, NULL, &error), CORONG_OK,
+                 "%s", error.message);
 }
 
 static void expect_sound(const char *directory)
@@ -250,7 +251,7 @@ Test(compact, test_random_stores_become_one_sorted_run)
         struct compact_plan plan;
         uint32_t live_count;
         const struct segment_meta *live = store_segments(store, &live_count);
-        cr_assert_not(compact_plan_next(live, live_count, &plan));
+        cr_assert_not(compact_plan_next(live, live_count, INT64_MIN, &plan));
         store_close(store);
         expect_sound(directory);
         store_directory_remove(directory);
@@ -303,7 +304,7 @@ Test(compact, test_a_long_run_is_several_disjoint_segments)
     uint32_t count;
     struct compact_plan plan;
     const struct segment_meta *live = store_segments(store, &count);
-    cr_assert(compact_plan_next(live, count, &plan));
+    cr_assert(compact_plan_next(live, count, INT64_MIN, &plan));
     struct compact_request request = {.directory = store_segment_directory(store),
                                       .schema = store_schema(store),
                                       .plan = &plan,
@@ -312,7 +313,7 @@ Test(compact, test_a_long_run_is_several_disjoint_segments)
     cr_assert_eq(compact_merge(&request, &outcome, &error), CORONG_OK, "%s", error.message);
     cr_expect_eq(outcome.segment_count, 4);
     struct compact_plan rest;
-    cr_expect_not(compact_plan_next(outcome.segments, outcome.segment_count, &rest));
+    cr_expect_not(compact_plan_next(outcome.segments, outcome.segment_count, INT64_MIN, &rest));
     compact_outcome_discard(&outcome, request.directory);
     compact_plan_deinit(&plan);
     store_close(store);
