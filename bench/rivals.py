@@ -249,8 +249,8 @@ class Run:
             answer = {row["values"][0]: [step["reached"] for step in row["steps"]] for row in result["slices"]}
             if run > 0:
                 seconds.append(wall)
-                inner.append(result["provenance"].get("seconds_total", wall))
-        timing = {key: value for key, value in result["provenance"].items() if key.startswith("seconds_")}
+                inner.append(result["provenance"]["work"]["seconds_total"])
+        timing = {key: value for key, value in result["provenance"]["work"].items() if key.startswith("seconds_")}
         self.row("4-step funnel", "corong", seconds=statistics.median(seconds), min=min(seconds),
                  max=max(seconds), seconds_inside=statistics.median(inner), peak_mib=peak, cpu_seconds=cpu,
                  events_per_s=count / statistics.median(seconds), answer=answer, **timing)

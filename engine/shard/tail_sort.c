@@ -55,15 +55,16 @@ static int compare_tied(const struct tail *tail, const struct tail_ordered *left
     return order != 0 ? order : compare_canonical(tail, left, right);
 }
 
-// Copies of one event side by side, the one that stays first.
+// Copies of one event side by side, the one that stays first: the first in canonical order, so the
+// smaller sequence number before the smaller bytes.
 static int compare_copies(const struct tail *tail, const struct tail_ordered *left,
                           const struct tail_ordered *right)
 {
     int order = compare_column(tail, COLUMN_ID_HASH, left, right);
     if (order == 0) {
-        order = compare_canonical(tail, left, right);
+        order = compare_column(tail, COLUMN_SEQUENCE, left, right);
     }
-    return order != 0 ? order : compare_column(tail, COLUMN_SEQUENCE, left, right);
+    return order != 0 ? order : compare_canonical(tail, left, right);
 }
 
 static void insertion_sort(const struct tail *tail, struct tail_ordered *rows, uint32_t count,

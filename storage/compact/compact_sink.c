@@ -236,23 +236,15 @@ struct instant_row {
     bool is_dropped;
 };
 
-struct instant_order {
-    const struct compact_sink *sink;
-};
-
-static int compare_copies(const void *left, const void *right, void *context)
+/// Rows lie in canonical order already: the first of the copies stays.
+static int compare_copies(const void *left, const void *right)
 {
     const struct instant_row *a = left;
     const struct instant_row *b = right;
     if (a->id_hash != b->id_hash) {
         return a->id_hash < b->id_hash ? -1 : 1;
     }
-    const struct compact_sink *sink = ((const struct instant_order *)context)->sink;
-    const struct column_values *columns = sink->rows.group.columns;
-    int order =
-        canonical_row_compare(&sink->order, sink->options.schema, columns, a->row, columns, b->row);
-    // Rows lie in order of seq already.
-    return order != 0 ? order : a->row < b->row ? -1 : a->row > b->row;
+    return a->row < b->row ? -1 : a->row > b->row;
 }
 
 static int compare_places(const void *left, const void *right)
@@ -263,10 +255,9 @@ static int compare_places(const void *left, const void *right)
 }
 
 /// Marks all but the first copy of each id. Returns how many.
-static uint32_t mark_copies(struct compact_sink *sink, struct instant_row *rows, uint32_t count)
+static uint32_t mark_copies(struct instant_row *rows, uint32_t count)
 {
-    struct instant_order order = {sink};
-    qsort_r(rows, count, sizeof(*rows), compare_copies, &order);
+    qsort(rows, count, sizeof(*rows), compare_copies);
     uint32_t dropped = 0;
     for (uint32_t index = 1; index < count; index++) {
         rows[index].is_dropped = rows[index].id_hash != COLUMN_INTEGER_MISSING &&
@@ -307,7 +298,7 @@ void compact_sink_deduplicate(struct compact_sink *sink, uint32_t from)
     for (uint32_t index = 0; index < count; index++) {
         rows[index] = (struct instant_row){.id_hash = id_hashes[from + index], .row = from + index};
     }
-    if (mark_copies(sink, rows, count) > 0) {
+    if (mark_copies(rows, count) > 0) {
         drop_marked(sink, rows, count, from);
     }
     memory_free(rows);

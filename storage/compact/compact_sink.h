@@ -40,7 +40,7 @@ CORONG_MUST_CHECK enum corong_status compact_sink_users(struct compact_sink *sin
 /// Rows in memory: where the next one will be.
 uint32_t compact_sink_row_count(const struct compact_sink *sink);
 /// Rows [from, row count) are the current user's of one instant, in order: of those with one id
-/// hash the one with the smallest canonical row (then seq) stays.
+/// hash the first in canonical order (seq, then canonical row) stays.
 void compact_sink_deduplicate(struct compact_sink *sink, uint32_t from);
 /// Nothing before this will be looked at again: writes the group where it has grown long.
 CORONG_MUST_CHECK enum corong_status compact_sink_settle(struct compact_sink *sink,

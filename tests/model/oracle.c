@@ -51,12 +51,10 @@ static int compare_events(const void *left_raw, const void *right_raw)
     return order != 0 ? order : compare_contents(left, right);
 }
 
-// Of two copies of one event the one with the smallest canonical bytes stays; where these are equal
-// too, the one with the smaller sequence.
+// Of two copies of one event the first in canonical order stays.
 static bool stays(const struct oracle_event *event, const struct oracle_event *copy)
 {
-    int order = compare_contents(event, copy);
-    order = order != 0 ? order : compare_integers(event->sequence, copy->sequence);
+    int order = compare_events(event, copy);
     return order < 0 || (order == 0 && event < copy);
 }
 

@@ -45,6 +45,7 @@ static void data_set_fill(struct data_set *data, struct test_random *random)
     data->span = 2 + test_random_below(random, 40);
     data->ids = test_random_below(random, 2);
     bool sequences = test_random_below(random, 4) == 0;
+    uint32_t id_count = test_random_below(random, 2) ? 4 : 1000; // few ids: many copies
     uint32_t name_count = 2 + test_random_below(random, 6);
     data->count = 0;
     for (int user = 0; user < USER_COUNT; user++) {
@@ -61,7 +62,7 @@ static void data_set_fill(struct data_set *data, struct test_random *random)
                     test_random_below(random, 3) == 0 ? ORACLE_NONE : test_random_below(random, 10),
                 .amount = test_random_below(random, 3) == 0 ? test_random_below(random, 100000)
                                                             : ORACLE_NONE,
-                .id = data->ids ? test_random_below(random, 1000) : ORACLE_NONE,
+                .id = data->ids ? test_random_below(random, id_count) : ORACLE_NONE,
             };
         }
     }
