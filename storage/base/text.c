@@ -58,6 +58,7 @@ char *text_buffer_reserve(struct text_buffer *buffer, size_t size)
 
 void text_buffer_append(struct text_buffer *buffer, const void *bytes, size_t size)
 {
+    ASSERT(size <= PTRDIFF_MAX);
     char *target = text_buffer_reserve(buffer, size);
     if (size > 0) {
         memcpy(target, bytes, size);
