@@ -160,36 +160,24 @@ static enum corong_status take_question(struct funnel_run *run)
     return CORONG_OK;
 }
 
-static enum exit_code ask(struct funnel_run *run)
+static enum exit_code ask(const struct options *options, const struct config *config,
+                          struct store_snapshot *snapshot)
 {
-    struct arena *arena = run->options->arena;
-    if (question_event_names(run->snapshot, arena, &run->names, &run->name_count, &run->error) !=
+    struct funnel_run run = {.options = options, .config = *config, .snapshot = snapshot};
+    if (question_event_names(snapshot, options->arena, &run.names, &run.name_count, &run.error) !=
             CORONG_OK ||
-        take_question(run) != CORONG_OK ||
-        query_funnel_run(run->snapshot, &run->query, arena, &run->result, &run->error) !=
+        take_question(&run) != CORONG_OK ||
+        query_funnel_run(snapshot, &run.query, options->arena, &run.result, &run.error) !=
             CORONG_OK) {
-        return console_fail(&run->error);
+        return console_fail(&run.error);
     }
     struct text_buffer out = {0};
-    struct report_style style = console_style(run->options, stdout);
-    report_funnel(&run->query, &run->result, &style, &out);
+    struct report_style style = console_style(options, stdout);
+    report_funnel(&run.query, &run.result, &style, &out);
     return console_write(stdout, &out);
 }
 
 enum exit_code cmd_funnel(const struct options *options)
 {
-    struct funnel_run run = {.options = options};
-    if (settings_load(options, &run.config, &run.error) != CORONG_OK) {
-        return console_fail(&run.error);
-    }
-    if (options_given(options, OPTION_PRINT_CONFIG)) {
-        return settings_print(&run.config);
-    }
-    if (question_open(&run.config, &run.snapshot, &run.error) != CORONG_OK) {
-        console_fail(&run.error);
-        return EXIT_FAILED;
-    }
-    enum exit_code code = ask(&run);
-    store_snapshot_close(run.snapshot);
-    return code;
+    return question_run(options, ask);
 }

@@ -28,20 +28,5 @@ static enum exit_code ask(const struct options *options, const struct config *co
 
 enum exit_code cmd_sessions(const struct options *options)
 {
-    struct config config;
-    struct corong_error error = {0};
-    struct store_snapshot *snapshot;
-    if (settings_load(options, &config, &error) != CORONG_OK) {
-        return console_fail(&error);
-    }
-    if (options_given(options, OPTION_PRINT_CONFIG)) {
-        return settings_print(&config);
-    }
-    if (question_open(&config, &snapshot, &error) != CORONG_OK) {
-        console_fail(&error);
-        return EXIT_FAILED;
-    }
-    enum exit_code code = ask(options, &config, snapshot);
-    store_snapshot_close(snapshot);
-    return code;
+    return question_run(options, ask);
 }

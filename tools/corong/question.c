@@ -27,6 +27,26 @@ enum corong_status question_open(const struct config *config, struct store_snaps
     return store_snapshot_open(snapshot_out, settings_store(config), error);
 }
 
+enum exit_code question_run(const struct options *options, question_function *ask)
+{
+    struct config config;
+    struct corong_error error = {0};
+    struct store_snapshot *snapshot;
+    if (settings_load(options, &config, &error) != CORONG_OK) {
+        return console_fail(&error);
+    }
+    if (options_given(options, OPTION_PRINT_CONFIG)) {
+        return settings_print(&config);
+    }
+    if (question_open(&config, &snapshot, &error) != CORONG_OK) {
+        console_fail(&error);
+        return EXIT_FAILED;
+    }
+    enum exit_code code = ask(options, &config, snapshot);
+    store_snapshot_close(snapshot);
+    return code;
+}
+
 static int compare_texts(const void *left, const void *right)
 {
     return text_compare(*(const struct text *)left, *(const struct text *)right);

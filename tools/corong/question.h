@@ -13,6 +13,11 @@ CORONG_MUST_CHECK enum corong_status question_require_store(const struct config 
 CORONG_MUST_CHECK enum corong_status question_open(const struct config *config,
                                                    struct store_snapshot **snapshot_out,
                                                    struct corong_error *error);
+/// What one verb asks of an open store.
+typedef enum exit_code question_function(const struct options *options, const struct config *config,
+                                         struct store_snapshot *snapshot);
+/// Reads flags and file, answers --print-config, opens the store, asks, closes it.
+enum exit_code question_run(const struct options *options, question_function *ask);
 /// All distinct event names of the store, sorted. Memory: `arena`.
 CORONG_MUST_CHECK enum corong_status
 question_event_names(struct store_snapshot *snapshot, struct arena *arena, struct text **names_out,
