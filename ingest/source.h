@@ -6,6 +6,7 @@
 /// Thread: a source belongs to one ingest thread.
 #pragma once
 
+#include "ingest/metadata.h"
 #include "storage/base/error.h"
 #include "storage/base/hash.h"
 #include "storage/base/text.h"
@@ -34,6 +35,9 @@ struct source_message {
     bool starts_file;         ///< the first message of a file (a CSV header may be here)
     bool truncated;           ///< input ended inside it (no line end at the end of a cut file)
     bool too_long;            ///< longer than the limit; `bytes` holds its start
+    /// NULL: none (a recorded line). Its headers are filled by the operation `headers`, where the
+    /// source has it.
+    const struct metadata *metadata;
 };
 
 struct source;
@@ -51,6 +55,9 @@ struct source_operations {
     /// The store has committed these positions (advisory; Kafka's own offset commit). May be NULL.
     void (*committed)(struct source *source, const struct store_position *positions,
                       uint32_t position_count);
+    /// Fills the headers of the message in hand (`message->metadata`), which cost time and are
+    /// rarely wanted; until then there are none. NULL: `metadata` is complete as it is delivered.
+    void (*headers)(struct source *source);
     /// First line of the file for formats that need a header after a resume; missing otherwise.
     struct text (*header)(struct source *source);
     void (*close)(struct source *source);
