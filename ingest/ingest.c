@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ingest/ingest.h"
 
+#include "ingest/file_run.h"
 #include "ingest/ingest_dead.h"
 #include "ingest/kafka/kafka.h"
 #include "ingest/pump.h"
@@ -13,13 +14,7 @@
 #include <unistd.h>
 
 #define MEMORY_LIMIT_DEFAULT (UINT64_C(1) << 30)
-#define NOTE_COUNT_MAX 1000u ///< per pump; the books count the rest
 #define SAMPLE_COUNT_MAX (REJECT_REASON_COUNT * REJECT_SAMPLE_COUNT)
-
-struct note {
-    char *sentence;
-    bool failure;
-};
 
 /// One ingest thread and what it brings home.
 struct worker {
@@ -27,11 +22,7 @@ struct worker {
     pthread_t thread;
     struct pump pump;
     struct pump_progress *progress;
-    struct corong_error error; ///< the first
-    uint64_t files_skipped;
-    uint64_t files_resumed;
-    struct note *notes;
-    uint32_t note_count;
+    struct file_run files;
 };
 
 struct ingest {
@@ -81,104 +72,6 @@ bool ingest_books_balance(const struct store_counters *counters)
            counters->future <= counters->stored;
 }
 
-/// Takes the sentence over.
-static void add_note(struct worker *worker, char *sentence, bool failure)
-{
-    if (worker->note_count == NOTE_COUNT_MAX) {
-        memory_free(sentence);
-        return;
-    }
-    if (worker->notes == NULL) {
-        worker->notes = memory_allocate_zeroed(NOTE_COUNT_MAX, sizeof(*worker->notes));
-    }
-    worker->notes[worker->note_count++] = (struct note){sentence, failure};
-}
-
-static void note_path(struct worker *worker, const char *path, const char *what)
-{
-    struct text_buffer sentence = {0};
-    text_buffer_printf(&sentence, "'%s' %s", path, what);
-    add_note(worker, sentence.bytes, false);
-}
-
-/// The first failure is what the run returns; every one is noted.
-static void fail(struct worker *worker, const struct corong_error *error)
-{
-    if (worker->error.status == CORONG_OK) {
-        worker->error = *error;
-    }
-    add_note(worker, memory_copy_string(error->message, strlen(error->message)), true);
-}
-
-static void note_file(struct worker *worker, const struct replay_file *file, bool resumed,
-                      bool read_any)
-{
-    if (resumed && !read_any) {
-        worker->files_skipped++;
-        note_path(worker, file->path, "is already in the store: skipped");
-    } else if (resumed) {
-        worker->files_resumed++;
-        note_path(worker, file->path, "was partly in the store: continued");
-    }
-}
-
-/// Reads one file from `position` and moves it to where the file ended. False: no further file.
-static bool read_file(struct worker *worker, struct replay_file *file,
-                      struct store_position *position)
-{
-    struct ingest *ingest = worker->ingest;
-    struct corong_error error = {0};
-    struct source *source;
-    if (replay_open(&source, ingest->plan, file, position, &error) != CORONG_OK) {
-        fail(worker, &error);
-        return true;
-    }
-    bool resumed = position->next_offset > 0;
-    uint64_t messages_before = worker->pump.run.messages;
-    struct store_position last = {0};
-    enum corong_status status = pump_read(&worker->pump, source, position, &last, &error);
-    source->operations->close(source);
-    *position = last;
-    bool stopped = pump_stop_asked(&ingest->stop) || engine_failed(ingest->engine);
-    if (status != CORONG_OK) {
-        fail(worker, &error);
-    } else if (!stopped) {
-        note_file(worker, file, resumed, worker->pump.run.messages != messages_before);
-    }
-    return !stopped;
-}
-
-static void read_chains(struct worker *worker)
-{
-    struct replay_plan *plan = worker->ingest->plan;
-    for (;;) {
-        uint32_t chain = pump_queue_take(&worker->ingest->chains);
-        if (chain >= plan->chain_count || pump_stop_asked(&worker->ingest->stop)) {
-            return;
-        }
-        struct store_position position = plan->files[plan->chains[chain]].start;
-        for (uint32_t index = plan->chains[chain]; index != REPLAY_NONE;
-             index = plan->files[index].next) {
-            if (!read_file(worker, &plan->files[index], &position)) {
-                return;
-            }
-        }
-    }
-}
-
-/// Files whose whole content the plan already found in the store.
-static void pass_stored_files(struct worker *worker)
-{
-    const struct replay_plan *plan = worker->ingest->plan;
-    for (uint32_t index = 0; index < plan->file_count; index++) {
-        if (plan->files[index].stored) {
-            worker->files_skipped++;
-            note_path(worker, plan->files[index].path, "is already in the store: skipped");
-            pump_pass(&worker->pump, plan->files[index].size_bytes);
-        }
-    }
-}
-
 static void *work(void *argument)
 {
     struct worker *worker = argument;
@@ -189,13 +82,13 @@ static void *work(void *argument)
         struct corong_error error = {0};
         if (pump_read(&worker->pump, ingest->kafka, ingest->kafka_starts, NULL, &error) !=
             CORONG_OK) {
-            fail(worker, &error);
+            file_run_fail(&worker->files, &error);
         }
     } else {
         if (worker == ingest->workers) {
-            pass_stored_files(worker);
+            file_run_pass_stored(&worker->files);
         }
-        read_chains(worker);
+        file_run_read(&worker->files);
     }
     pump_close(&worker->pump);
     return NULL;
@@ -297,8 +190,10 @@ static enum corong_status set_up(struct ingest *ingest, const struct ingest_opti
                                                ingest->worker_count * sizeof(*ingest->progress));
     memset(ingest->progress, 0, ingest->worker_count * sizeof(*ingest->progress));
     for (uint32_t index = 0; index < ingest->worker_count; index++) {
-        ingest->workers[index].ingest = ingest;
-        ingest->workers[index].progress = &ingest->progress[index];
+        struct worker *worker = &ingest->workers[index];
+        worker->ingest = ingest;
+        worker->progress = &ingest->progress[index];
+        file_run_init(&worker->files, &worker->pump, ingest->plan, &ingest->chains);
     }
     ingest->duplicates_before = store_totals(options->store).duplicates;
     return open_engine(ingest, options, error);
@@ -349,7 +244,8 @@ static void close_books(struct ingest *ingest)
     for (uint32_t index = 0; index < ingest->worker_count; index++) {
         const struct pump *pump = &ingest->workers[index].pump;
         counters_add(&ingest->run, &pump->run);
-        add_bent(&ingest->bent, decoder_notes(pump->decoder));
+        struct decode_notes bent = pump_notes(pump);
+        add_bent(&ingest->bent, &bent);
     }
     uint32_t count;
     const struct store_position *positions = store_positions(ingest->store, &count);
@@ -386,7 +282,7 @@ enum corong_status ingest_run(struct ingest *ingest, struct corong_error *error)
     TRY(status);
     tell_kafka(ingest);
     for (uint32_t index = 0; index < ingest->worker_count; index++) {
-        const struct corong_error *failure = &ingest->workers[index].error;
+        const struct corong_error *failure = &ingest->workers[index].files.error;
         if (failure->status != CORONG_OK) {
             if (error != NULL) {
                 *error = *failure;
@@ -432,8 +328,8 @@ void ingest_books(const struct ingest *ingest, struct ingest_books *books_out)
         .files = ingest->plan != NULL ? ingest->plan->file_count : 0,
     };
     for (uint32_t index = 0; index < ingest->worker_count; index++) {
-        books_out->files_skipped += ingest->workers[index].files_skipped;
-        books_out->files_resumed += ingest->workers[index].files_resumed;
+        books_out->files_skipped += ingest->workers[index].files.skipped_count;
+        books_out->files_resumed += ingest->workers[index].files.resumed_count;
     }
 }
 
@@ -444,26 +340,27 @@ uint32_t ingest_samples(const struct ingest *ingest, const struct reject_sample 
     return ingest->sample_count < sample_max ? ingest->sample_count : sample_max;
 }
 
-static const struct note *find_note(const struct ingest *ingest, uint32_t index)
+static const struct file_note *find_note(const struct ingest *ingest, uint32_t index)
 {
     for (uint32_t at = 0; at < ingest->worker_count; at++) {
-        if (index < ingest->workers[at].note_count) {
-            return &ingest->workers[at].notes[index];
+        const struct file_run *files = &ingest->workers[at].files;
+        if (index < files->note_count) {
+            return &files->notes[index];
         }
-        index -= ingest->workers[at].note_count;
+        index -= files->note_count;
     }
     return NULL;
 }
 
 const char *ingest_note(const struct ingest *ingest, uint32_t index)
 {
-    const struct note *note = find_note(ingest, index);
+    const struct file_note *note = find_note(ingest, index);
     return note == NULL ? NULL : note->sentence;
 }
 
 bool ingest_note_is_failure(const struct ingest *ingest, uint32_t index)
 {
-    const struct note *note = find_note(ingest, index);
+    const struct file_note *note = find_note(ingest, index);
     return note != NULL && note->failure;
 }
 
@@ -475,10 +372,7 @@ void ingest_destroy(struct ingest *ingest)
     engine_close(ingest->engine);
     for (uint32_t index = 0; ingest->workers != NULL && index < ingest->worker_count; index++) {
         struct worker *worker = &ingest->workers[index];
-        for (uint32_t at = 0; at < worker->note_count; at++) {
-            memory_free(worker->notes[at].sentence);
-        }
-        memory_free(worker->notes);
+        file_run_deinit(&worker->files);
         pump_deinit(&worker->pump);
     }
     if (ingest->kafka != NULL) {

@@ -20,7 +20,7 @@ void pump_open(struct pump *pump, struct engine *engine, const struct mapping *m
 {
     *pump = (struct pump){.engine = engine, .progress = progress, .stop = stop};
     pump->producer = engine_producer_open(engine);
-    pump->decoder = decoder_create(mapping, schema);
+    pump_set_mapping(pump, mapping, schema);
 }
 
 void pump_deinit(struct pump *pump)
@@ -224,6 +224,58 @@ static void serve_barrier_if_due(struct pump *pump)
     }
 }
 
+/// Header lines: of a new file, or again where the source goes on behind one.
+static void prepare_decoder(struct pump *pump)
+{
+    if (pump->decoder == NULL || pump->source == NULL) {
+        return;
+    }
+    decoder_begin_file(pump->decoder);
+    struct text header = pump->source->operations->header(pump->source);
+    bool resumes = pump->track_count == 1 && pump->tracks[0].next_offset > 0;
+    if (resumes && header.bytes != NULL) {
+        decoder_set_header(pump->decoder, header);
+    }
+}
+
+static void add_bent(struct decode_notes *sum, const struct decode_notes *more)
+{
+    sum->mistyped += more->mistyped;
+    sum->time_floored += more->time_floored;
+    sum->amount_rounded += more->amount_rounded;
+}
+
+struct decode_notes pump_notes(const struct pump *pump)
+{
+    struct decode_notes sum = pump->bent;
+    if (pump->decoder != NULL) {
+        add_bent(&sum, decoder_notes(pump->decoder));
+    }
+    return sum;
+}
+
+void pump_set_mapping(struct pump *pump, const struct mapping *mapping, const struct schema *schema)
+{
+    pump->bent = pump_notes(pump);
+    if (pump->decoder != NULL) {
+        decoder_destroy(pump->decoder);
+    }
+    pump->decoder = mapping == NULL ? NULL : decoder_create(mapping, schema);
+    prepare_decoder(pump);
+}
+
+void pump_reset_books(struct pump *pump)
+{
+    ASSERT(pump->source == NULL && pump->decoder == NULL);
+    pump->run = (struct store_counters){0};
+    pump->decoded = 0;
+    pump->bent = (struct decode_notes){0};
+    memset(pump->rejects.sample_counts, 0, sizeof(pump->rejects.sample_counts));
+    pump->bytes_before = 0;
+    publish(pump);
+    publish_bytes(pump);
+}
+
 static void begin_source(struct pump *pump, struct source *source,
                          const struct store_position *starts)
 {
@@ -239,12 +291,7 @@ static void begin_source(struct pump *pump, struct source *source,
             .next_offset = position.next_offset > 0 ? position.next_offset : -1,
         };
     }
-    decoder_begin_file(pump->decoder);
-    struct text header = source->operations->header(source);
-    bool resumes = pump->track_count == 1 && pump->tracks[0].next_offset > 0;
-    if (resumes && header.bytes != NULL) {
-        decoder_set_header(pump->decoder, header);
-    }
+    prepare_decoder(pump);
 }
 
 void pump_pass(struct pump *pump, uint64_t size_bytes)
@@ -288,6 +335,9 @@ enum corong_status pump_read(struct pump *pump, struct source *source,
         if (engine_failed(pump->engine)) {
             break; // its error comes out of engine_drain()
         }
+        if (pump->host != NULL && pump_stop_asked(&pump->host->asked)) {
+            pump->host->leave(pump->host->context, pump);
+        }
     }
     end_source(pump, last_out);
     if (result == SOURCE_FAILED) {
@@ -305,4 +355,10 @@ void pump_close(struct pump *pump)
     engine_producer_close(pump->producer, &cut);
     pump->moved_count = 0;
     text_buffer_reset(&pump->rejects.dead_letters);
+}
+
+void pump_enter(struct pump *pump, struct engine *engine)
+{
+    pump->engine = engine;
+    pump->producer = engine_producer_open(engine);
 }

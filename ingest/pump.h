@@ -23,16 +23,28 @@ struct pump_track {
     bool moved;                     ///< since the last barrier
 };
 
+struct pump;
+/// Whoever runs pumps that outlive an engine. When `asked` is set, a pump calls `leave` between two
+/// messages; the callback closes the pump, waits, and enters it into another engine (or none: then
+/// the pump's stop must be set).
+struct pump_host {
+    struct pump_stop asked;
+    void (*leave)(void *context, struct pump *pump);
+    void *context;
+};
+
 struct pump {
     struct engine *engine;
     struct engine_producer *producer;
-    struct decoder *decoder;
+    struct decoder *decoder; ///< NULL without a mapping: then only sources without messages
     struct reject_log rejects;
     struct store_counters run; ///< what this pump read
     uint64_t decoded;          ///< messages that were neither blank nor rejected
     struct pump_progress *progress;
     const struct pump_stop *stop;
-    uint64_t bytes_before; ///< of the sources that ended
+    const struct pump_host *host; ///< NULL: one engine for life
+    uint64_t bytes_before;        ///< of the sources that ended
+    struct decode_notes bent;     ///< of decoders before the one in use
 
     struct source *source;     ///< in hand
     struct pump_track *tracks; ///< its partitions
@@ -48,7 +60,8 @@ struct pump {
     uint32_t moved_capacity;
 };
 
-/// Opens the thread's producer and its decoder. `progress` and `stop` outlive the pump.
+/// Opens the thread's producer and its decoder. `progress` and `stop` outlive the pump. `mapping`
+/// may be NULL where pump_set_mapping() follows.
 void pump_open(struct pump *pump, struct engine *engine, const struct mapping *mapping,
                const struct schema *schema, struct pump_progress *progress,
                const struct pump_stop *stop);
@@ -63,6 +76,18 @@ CORONG_MUST_CHECK enum corong_status pump_read(struct pump *pump, struct source 
 /// Counts bytes of a file that need not be read as done.
 void pump_pass(struct pump *pump, uint64_t size_bytes);
 
-/// The final barrier; nothing may be read afterwards. Books and rejects stay until pump_deinit().
+/// Another mapping (NULL: none) for the next sources, or for the rest of the one in hand.
+void pump_set_mapping(struct pump *pump, const struct mapping *mapping,
+                      const struct schema *schema);
+/// Forgets what was counted, sampled and bent, for the next job's books. Between two sources.
+void pump_reset_books(struct pump *pump);
+/// What its decoders bent since the books were reset.
+struct decode_notes pump_notes(const struct pump *pump);
+
+/// The final barrier; nothing may be read afterwards unless pump_enter() follows. Books and rejects
+/// stay until pump_deinit().
 void pump_close(struct pump *pump);
+/// After pump_close(): opens a producer of another engine; a source in hand goes on.
+/// pump_set_mapping must follow where the schema grew.
+void pump_enter(struct pump *pump, struct engine *engine);
 void pump_deinit(struct pump *pump);
