@@ -63,6 +63,8 @@ void decoder_destroy(struct decoder *decoder)
     memory_free(decoder->scratch);
     memory_free(decoder->values);
     memory_free(decoder->columns);
+    memory_free(decoder->column_key_ends);
+    text_buffer_deinit(&decoder->column_keys);
     freelocale(decoder->locale);
     memory_free(decoder);
 }

@@ -90,3 +90,8 @@ void decode_message(struct decoder *decoder, struct text message, const struct d
 
 /// After a resume in the middle of a CSV file: gives the header line again.
 void decoder_set_header(struct decoder *decoder, struct text header_line);
+
+/// A CSV or TSV row, whose header was given, as a JSON object with a string per column and null
+/// for what is missing: a JSON mapping with the same paths (dots in them escaped) makes the same
+/// event of it. False, with nothing appended, for a header, or a row that is not sound.
+bool decoder_row_as_json(struct decoder *decoder, struct text row, struct text_buffer *out);

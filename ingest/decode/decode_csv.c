@@ -78,14 +78,35 @@ static uint16_t field_of_column(const struct mapping *mapping, struct text name)
     return FIELD_NONE;
 }
 
-static void columns_append(struct decoder *decoder, uint16_t field)
+static void append_json_string(struct text_buffer *out, struct text text)
+{
+    text_buffer_append_string(out, "\"");
+    for (size_t index = 0; index < text.size; index++) {
+        unsigned char byte = (unsigned char)text.bytes[index];
+        if (byte < 0x20) {
+            text_buffer_printf(out, "\\u%04x", byte);
+            continue;
+        }
+        if (byte == '"' || byte == '\\') {
+            text_buffer_append_string(out, "\\");
+        }
+        text_buffer_append(out, text.bytes + index, 1);
+    }
+    text_buffer_append_string(out, "\"");
+}
+
+static void columns_append(struct decoder *decoder, uint16_t field, struct text name)
 {
     if (decoder->column_count == decoder->column_capacity) {
         decoder->column_capacity =
             decoder->column_capacity == 0 ? 32 : decoder->column_capacity * 2;
         decoder->columns = memory_resize_array(decoder->columns, decoder->column_capacity,
                                                sizeof(*decoder->columns));
+        decoder->column_key_ends = memory_resize_array(
+            decoder->column_key_ends, decoder->column_capacity, sizeof(*decoder->column_key_ends));
     }
+    append_json_string(&decoder->column_keys, name);
+    decoder->column_key_ends[decoder->column_count] = (uint32_t)decoder->column_keys.size;
     decoder->columns[decoder->column_count++] = field;
 }
 
@@ -93,6 +114,7 @@ bool decode_csv_header(struct decoder *decoder, struct text line)
 {
     struct csv_reader reader = csv_reader_over(decoder, line);
     decoder->column_count = 0;
+    text_buffer_reset(&decoder->column_keys);
     decoder->scratch_used = 0;
     decoder->message_size = line.size;
     while (reader.at != NULL) {
@@ -103,7 +125,7 @@ bool decode_csv_header(struct decoder *decoder, struct text line)
             return false;
         }
         struct text name = decode_field_text(decoder, &field);
-        columns_append(decoder, field_of_column(decoder->mapping, name));
+        columns_append(decoder, field_of_column(decoder->mapping, name), name);
     }
     return true;
 }
@@ -160,4 +182,42 @@ void decode_csv(struct decoder *decoder, struct text text, const struct decode_s
         return;
     }
     decode_single(decoder, sink, outcome);
+}
+
+static void append_json_cell(struct decoder *decoder, struct text_buffer *out, uint32_t column,
+                             struct decode_field *field)
+{
+    uint32_t begin = column == 0 ? 0 : decoder->column_key_ends[column - 1];
+    text_buffer_append_string(out, column == 0 ? "{" : ",");
+    text_buffer_append(out, decoder->column_keys.bytes + begin,
+                       decoder->column_key_ends[column] - begin);
+    text_buffer_append_string(out, ":");
+    if (field->kind == FIELD_MISSING) {
+        text_buffer_append_string(out, "null");
+    } else {
+        append_json_string(out, decode_field_text(decoder, field));
+    }
+}
+
+bool decoder_row_as_json(struct decoder *decoder, struct text row, struct text_buffer *out)
+{
+    size_t begin = out->size;
+    uint32_t column = 0;
+    struct csv_reader reader = csv_reader_over(decoder, row);
+    bool sound = !decoder->header_wanted && utf8_check(row) == NULL && row.size < UINT32_MAX;
+    decoder->scratch_used = 0;
+    decoder->message_size = row.size;
+    for (; sound && reader.at != NULL; column++) {
+        struct decode_field field;
+        sound = column < decoder->column_count && read_field(&reader, &field) == REJECT_NONE;
+        if (sound) {
+            append_json_cell(decoder, out, column, &field);
+        }
+    }
+    if (!sound || column != decoder->column_count || column == 0) {
+        out->size = begin;
+        return false;
+    }
+    text_buffer_append_string(out, "}");
+    return true;
 }

@@ -32,6 +32,8 @@ struct decoder {
     uint16_t *columns;  ///< header place -> field or FIELD_NONE
     uint32_t column_count;
     uint32_t column_capacity;
+    struct text_buffer column_keys; ///< the names as JSON keys, one after the other
+    uint32_t *column_key_ends;
 };
 
 /// Makes an event of the fields in hand: fills decoder->event and returns REJECT_NONE, or the

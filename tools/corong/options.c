@@ -12,6 +12,7 @@
 
 #define OPTION_FIRST_VALUE 256
 
+static const char *const TIMESTAMPS[] = {"event", "now", NULL};
 static const char *const UNITS[] = {"user", "session", NULL};
 static const char *const TIES[] = {"any", "strict", NULL};
 static const char *const ATTEMPTS[] = {"best", "first", NULL};
@@ -38,12 +39,21 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
                            "do not merge the segments at the end"},
     [OPTION_DEAD_LETTERS] = {"dead-letters", NULL, OPTION_KIND_FLAG, 0, 0, NULL,
                              "PATHs are dead-letter files: feed their messages again"},
-    [OPTION_KAFKA_TOPIC] = {"kafka-topic", "TOPIC[:P,P]", OPTION_KIND_LIST, 0, 0, NULL,
-                            "read a Kafka topic instead of files (repeatable)"},
+    [OPTION_KAFKA_TOPIC] =
+        {"kafka-topic", "TOPIC[:P,P]", OPTION_KIND_LIST, 0, 0, NULL,
+         "a Kafka topic; 'replay' reads several and, where P are named, those partitions"},
     [OPTION_KAFKA_PROPERTY] = {"kafka-property", "NAME=VALUE", OPTION_KIND_LIST, 0, 0, NULL,
                                "any librdkafka property, such as bootstrap.servers=host:9092"},
     [OPTION_FOLLOW] = {"follow", NULL, OPTION_KIND_FLAG, 0, 0, NULL,
                        "keep reading the topics until interrupted, not just to their end"},
+    [OPTION_KEY] = {"key", "user|none|ATTR", OPTION_KIND_TEXT, 0, 0, NULL,
+                    "what a message's key is: the mapped user (default) or another field"},
+    [OPTION_PACK] = {"pack", "N", OPTION_KIND_COUNT, 1, 1000000, NULL,
+                     "lines in one message, one event each (default 1)"},
+    [OPTION_RATE] = {"rate", "N", OPTION_KIND_COUNT, 1, 1000000000, NULL,
+                     "lines per second at most (default: as fast as they go)"},
+    [OPTION_TIMESTAMP] = {"timestamp", "WORD", OPTION_KIND_WORD, 0, 0, TIMESTAMPS,
+                          "Kafka's timestamp: the event's (default), or the moment of sending"},
     [OPTION_QUIET] = {"quiet", NULL, OPTION_KIND_FLAG, 0, 0, NULL, "no progress and no hints"},
     [OPTION_STEP] = {"step", "STEP", OPTION_KIND_LIST, 0, 0, NULL,
                      "stage, event, 'NAME where EXPR' or '[LABEL: ]where EXPR'; one per step"},

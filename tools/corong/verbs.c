@@ -50,6 +50,10 @@ static const uint8_t SESSIONS_OPTIONS[] = {
 static const uint8_t INSPECT_OPTIONS[] = {OPTION_STORE,  OPTION_CONFIG, OPTION_COLUMNS,
                                           OPTION_FORMAT, OPTION_COLOR,  OPTION_HELP,
                                           OPTION_COUNT};
+static const uint8_t PRODUCE_OPTIONS[] = {
+    OPTION_KAFKA_TOPIC, OPTION_KAFKA_PROPERTY, OPTION_CONFIG, OPTION_MAPPING,
+    OPTION_KEY,         OPTION_PACK,           OPTION_RATE,   OPTION_TIMESTAMP,
+    OPTION_FORMAT,      OPTION_QUIET,          OPTION_HELP,   OPTION_COUNT};
 static const uint8_t STORE_OPTIONS[] = {OPTION_STORE, OPTION_CONFIG, OPTION_HELP, OPTION_COUNT};
 static const uint8_t HELP_OPTIONS[] = {OPTION_HELP, OPTION_COUNT};
 
@@ -83,6 +87,18 @@ const struct verb VERBS[] = {
      "  corong sessions --by device\n"
      "  corong sessions --session-timeout 10m --format json\n",
      SESSIONS_OPTIONS, cmd_sessions},
+    {"produce", "PATH...", 1, OPERAND_COUNT_ANY, false,
+     "send logs to a Kafka topic, a line as a message",
+     "PATHs are read as 'replay' reads them. A line is sent as it is, a CSV or TSV row as a JSON\n"
+     "object; a line that the mapping cannot read is sent without a key, so that whoever reads\n"
+     "the topic rejects it as a replay would. Lines of one key keep their order. With --pack,\n"
+     "lines of the same partition share a message. Exit status 1 says that not every line was\n"
+     "acknowledged. A topic that keeps messages by time drops old events at once: raise its\n"
+     "retention.ms, or give --timestamp now.\n",
+     "  corong produce shop.jsonl --kafka-topic clicks \\\n"
+     "                 --kafka-property bootstrap.servers=localhost:9092\n"
+     "  corong produce logs/ --kafka-topic clicks --pack 100 --rate 20000\n",
+     PRODUCE_OPTIONS, cmd_produce},
     {"inspect", "[STORE]", 0, 1, true,
      "what a store holds: segments, sizes, encodings, sources, books", "",
      "  corong inspect shop.store --columns\n", INSPECT_OPTIONS, cmd_inspect},
