@@ -20,7 +20,8 @@ struct store {
     struct store_format format;
     struct manifest_state state;
     struct manifest_log log;
-    int lock_descriptor; ///< -1: read only
+    int lock_descriptor;             ///< -1: read only
+    struct store_commit_guard guard; ///< enter NULL: none
 };
 
 /// Names the holder, as far as its LOCK file tells.
@@ -111,7 +112,21 @@ static enum corong_status open_format(struct store *store, const struct store_op
     sync_parent(store->directory);
     int64_t period_us = options->period_us > 0 ? options->period_us
                                                : STORE_PERIOD_DAYS_DEFAULT * MICROSECONDS_PER_DAY;
-    return store_format_create(store->directory, period_us, &store->format, error);
+    return store_format_create(store->directory, period_us, options->secret, &store->format, error);
+}
+
+/// A store of another group has other user keys: they would never meet.
+static enum corong_status check_secret(const struct store *store,
+                                       const struct store_options *options,
+                                       struct corong_error *error)
+{
+    if (options->secret == NULL ||
+        memcmp(options->secret->bytes, store->format.secret.bytes, HASH_SECRET_SIZE) == 0) {
+        return CORONG_OK;
+    }
+    return error_set(error, CORONG_INVALID,
+                     "the store '%s' was made with another secret than its group's",
+                     store->directory);
 }
 
 static enum corong_status open_manifest(struct store *store, struct corong_error *error)
@@ -144,12 +159,30 @@ static enum corong_status prepare_directory(const struct store *store,
     return file_make_directory(store->directory, error);
 }
 
+/// Two kinds of directory that one must not take for the other.
+static enum corong_status refuse_group(const char *directory, struct corong_error *error)
+{
+    char *path = store_load_path(directory, "GROUP");
+    int descriptor;
+    bool is_group = file_open_read(path, &descriptor, NULL) == CORONG_OK;
+    memory_free(path);
+    if (is_group) {
+        file_close_quietly(descriptor);
+        return error_set(error, CORONG_INVALID,
+                         "'%s' is a group of stores; name one of them ('%s/node-1')", directory,
+                         directory);
+    }
+    return CORONG_OK;
+}
+
 static enum corong_status open_for_writing(struct store *store, const struct store_options *options,
                                            struct corong_error *error)
 {
+    TRY(refuse_group(store->directory, error));
     TRY(prepare_directory(store, options, error));
     TRY(take_lock(store, error));
     TRY(open_format(store, options, error));
+    TRY(check_secret(store, options, error));
     TRY(make_subdirectories(store, error));
     return open_manifest(store, error);
 }
@@ -247,6 +280,11 @@ const struct segment_meta *store_segments(const struct store *store, uint32_t *c
     return store->state.segments;
 }
 
+void store_set_commit_guard(struct store *store, struct store_commit_guard guard)
+{
+    store->guard = guard;
+}
+
 static bool has_twin(const struct segment_meta *metas, uint32_t count, uint32_t index)
 {
     for (uint32_t other = index + 1; other < count; other++) {
@@ -325,6 +363,42 @@ static enum corong_status append_record(struct store *store, struct text payload
     return CORONG_OK;
 }
 
+static bool has_moved(const struct store *store, const struct store_position *position)
+{
+    const struct store_position *committed = manifest_state_position(&store->state, position->id);
+    return committed == NULL || committed->next_offset != position->next_offset ||
+           committed->anchor_offset != position->anchor_offset ||
+           committed->epoch != position->epoch ||
+           memcmp(&committed->counters, &position->counters, sizeof(position->counters)) != 0;
+}
+
+/// Writes the record while the guard holds what the commit moves.
+static enum corong_status append_guarded(struct store *store, const struct store_commit *commit,
+                                         struct text payload, struct corong_error *error)
+{
+    const struct store_position **moved =
+        memory_allocate_zeroed(commit->position_count, sizeof(struct store_position *));
+    uint32_t count = 0;
+    for (uint32_t index = 0; store->guard.enter != NULL && index < commit->position_count;
+         index++) {
+        if (has_moved(store, &commit->positions[index])) {
+            moved[count++] = &commit->positions[index];
+        }
+    }
+    enum corong_status status = CORONG_OK;
+    if (count > 0) {
+        status = store->guard.enter(store->guard.context, moved, count, error);
+    }
+    if (status == CORONG_OK) {
+        status = append_record(store, payload, error);
+        if (count > 0) {
+            store->guard.leave(store->guard.context);
+        }
+    }
+    memory_free(moved);
+    return status;
+}
+
 static void list_dead(const struct manifest_state *state, struct store_dead_list *list)
 {
     list->count = state->dead_file_count;
@@ -357,7 +431,7 @@ enum corong_status store_commit(struct store *store, const struct store_commit *
     struct text_buffer payload = {0};
     encode_commit(store, commit, &dead, totals, &payload);
     enum corong_status status =
-        append_record(store, (struct text){payload.bytes, payload.size}, error);
+        append_guarded(store, commit, (struct text){payload.bytes, payload.size}, error);
     text_buffer_deinit(&payload);
     TRY(status);
     ASSERT(store->state.totals.rows == totals.rows &&

@@ -59,6 +59,9 @@ struct store_options {
     int64_t period_us; ///< used when the store is created; 0 means 30 days
     bool create;       ///< make the directory and its files where there are none
     bool read_only;    ///< no lock, no recovery writes; commits are refused
+    /// Of the store's group, or NULL. A new store is made with it (NULL: with random bytes); a
+    /// store that has another one is refused as CORONG_INVALID.
+    const struct hash_secret *secret;
 };
 
 /// Opens or creates. Takes the lock (CORONG_BUSY names the holder), replays the manifest (a torn
@@ -103,10 +106,25 @@ struct store_commit {
 
 /// The commit point. Order: fsync(seg directory), append and sync dead letters, one write() of one
 /// record, fdatasync(manifest). Then the new version is what snapshots see; removed files are
-/// unlinked. Asserts that sum(added digests) + duplicates' effect keeps the store digest
+/// unlinked. CORONG_FENCED by the guard: nothing changed, and nothing will by trying again. Asserts
+/// that sum(added digests) + duplicates' effect keeps the store digest
 /// consistent. On CORONG_IO (disk full) nothing changed and the call may be repeated.
 CORONG_MUST_CHECK enum corong_status
 store_commit(struct store *store, const struct store_commit *commit, struct corong_error *error);
+
+/// Asked at every commit whether the sources that it moves may be committed by this store.
+struct store_commit_guard {
+    void *context;
+    /// Just before the record is written, with the positions that differ from the committed ones.
+    /// What is not CORONG_OK (CORONG_FENCED: another store took one over) ends the commit, and
+    /// nothing has changed.
+    enum corong_status (*enter)(void *context, const struct store_position *const *moved,
+                                uint32_t count, struct corong_error *error);
+    /// The record is synced, or failed. Called where `enter` said CORONG_OK, and only there.
+    void (*leave)(void *context);
+};
+/// Sets the guard of all later commits. Without positions that move it is not asked.
+void store_set_commit_guard(struct store *store, struct store_commit_guard guard);
 
 /// A stable view of one manifest version with all its segments open. Readers take no lock: if a
 /// segment vanished between reading the manifest and opening it, the newer version is taken.

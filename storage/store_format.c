@@ -102,12 +102,17 @@ enum corong_status store_format_read(const char *directory, struct store_format 
 }
 
 enum corong_status store_format_create(const char *directory, int64_t period_us,
+                                       const struct hash_secret *secret,
                                        struct store_format *format_out, struct corong_error *error)
 {
     ASSERT(period_us > 0);
     *format_out = (struct store_format){.period_us = period_us};
     hash_random_bytes(format_out->uuid, STORE_UUID_SIZE);
-    hash_random_bytes(format_out->secret.bytes, HASH_SECRET_SIZE);
+    if (secret != NULL) {
+        format_out->secret = *secret;
+    } else {
+        hash_random_bytes(format_out->secret.bytes, HASH_SECRET_SIZE);
+    }
     struct text_buffer bytes = {0};
     format_encode(format_out, &bytes);
     enum corong_status status = file_replace(directory, "FORMAT", bytes.bytes, bytes.size, error);

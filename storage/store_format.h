@@ -23,7 +23,8 @@ struct store_format {
 CORONG_MUST_CHECK enum corong_status store_format_read(const char *directory,
                                                        struct store_format *format_out,
                                                        struct corong_error *error);
-/// Draws uuid and secret and writes the file durably.
+/// Draws the uuid, and the secret where none is given, and writes the file durably.
 CORONG_MUST_CHECK enum corong_status store_format_create(const char *directory, int64_t period_us,
+                                                         const struct hash_secret *secret,
                                                          struct store_format *format_out,
                                                          struct corong_error *error);

@@ -54,6 +54,22 @@ enum corong_status store_load(const char *directory, struct store_format *format
     return status;
 }
 
+enum corong_status store_load_synced(const char *directory, struct store_format *format,
+                                     struct manifest_state *state, struct corong_error *error)
+{
+    TRY(store_load(directory, format, state, error));
+    struct manifest_place place = store_load_place(directory, format);
+    enum corong_status status = CORONG_NOT_FOUND;
+    // A file that is gone was followed by one that holds what it held and was synced before.
+    for (int try = 0; status == CORONG_NOT_FOUND && try < STORE_LOAD_TRY_COUNT; try++) {
+        status = manifest_sync_current(&place, error);
+    }
+    if (status != CORONG_OK) {
+        manifest_state_deinit(state);
+    }
+    return status;
+}
+
 static enum corong_status check_file(const char *path, uint64_t size_wanted,
                                      struct corong_error *error)
 {

@@ -21,6 +21,13 @@ char *store_load_segment_path(const char *directory, const uint8_t *uuid);
 CORONG_MUST_CHECK enum corong_status store_load(const char *directory, struct store_format *format,
                                                 struct manifest_state *state,
                                                 struct corong_error *error);
+/// As store_load(), and what was read is synced: a writer that was killed between writing a record
+/// and syncing it leaves one that a reader sees and a power cut takes back. Whoever builds on it
+/// (another store that goes on from there) must not outlive it.
+CORONG_MUST_CHECK enum corong_status store_load_synced(const char *directory,
+                                                       struct store_format *format,
+                                                       struct manifest_state *state,
+                                                       struct corong_error *error);
 /// Each live segment exists and has its size. Does not look inside.
 CORONG_MUST_CHECK enum corong_status store_load_check_files(const char *directory,
                                                             const struct manifest_state *state,

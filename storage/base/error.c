@@ -64,7 +64,8 @@ void error_prepend(struct corong_error *error, const char *format, ...)
 
 const char *error_status_name(enum corong_status status)
 {
-    static const char *const names[] = {"ok",        "invalid", "not_found", "corrupt",    "io",
-                                        "no_memory", "busy",    "cancelled", "unsupported"};
+    static const char *const names[] = {"ok",          "invalid",   "not_found", "corrupt",
+                                        "io",          "no_memory", "busy",      "cancelled",
+                                        "unsupported", "fenced"};
     return (size_t)status < sizeof(names) / sizeof(names[0]) ? names[status] : "unknown";
 }

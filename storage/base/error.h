@@ -21,6 +21,7 @@ enum corong_status {
     CORONG_BUSY,        ///< somebody else holds it
     CORONG_CANCELLED,   ///< deadline passed or the caller gave up
     CORONG_UNSUPPORTED, ///< a newer format, or a library that lacks the feature
+    CORONG_FENCED,      ///< somebody else took over what was to be committed
 };
 
 #define CORONG_ERROR_MESSAGE_SIZE 1024

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/file/file.h"
 
+#include "storage/base/clock.h"
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 #include "storage/base/text.h"
@@ -15,6 +16,10 @@
 #define DIRECTORY_MODE 0750u
 /// Linux moves at most this much in one call; asking for more only hides short counts.
 #define TRANSFER_SIZE_MAX ((size_t)1 << 30)
+
+/// Whoever waits for a lock looks again after these pauses, growing from the first to the last.
+#define LOCK_PAUSE_FIRST_US ((int64_t)100)
+#define LOCK_PAUSE_MAX_US ((int64_t)5000)
 
 static const struct file_calls *replaced_calls;
 
@@ -246,6 +251,29 @@ enum corong_status file_lock(int descriptor, const char *path, struct corong_err
         return error_set(error, CORONG_BUSY, "'%s' is locked by another process", path);
     }
     return error_set_errno(error, "cannot lock '%s'", path);
+}
+
+enum corong_status file_lock_wait(int descriptor, const char *path, int64_t patience_us,
+                                  struct corong_error *error)
+{
+    int64_t until_us = clock_monotonic_us() + patience_us;
+    int64_t pause_us = LOCK_PAUSE_FIRST_US;
+    enum corong_status status = file_lock(descriptor, path, error);
+    while (status == CORONG_BUSY && clock_monotonic_us() < until_us) {
+        clock_sleep_us(pause_us);
+        pause_us = pause_us < LOCK_PAUSE_MAX_US ? pause_us * 2 : pause_us;
+        status = file_lock(descriptor, path, error);
+    }
+    if (status == CORONG_BUSY && error != NULL) {
+        error->retriable = true;
+    }
+    return status;
+}
+
+void file_unlock(int descriptor)
+{
+    int result = calls()->unlock(calls()->context, descriptor);
+    ASSERT(result == 0); // the descriptor is open, and unlocking waits for nothing
 }
 
 static enum corong_status write_synced(const char *path, const void *bytes, size_t size,

@@ -31,6 +31,7 @@ struct file_calls {
                 void *user);
     /// flock(LOCK_EX | LOCK_NB).
     int (*lock)(void *context, int descriptor);
+    int (*unlock)(void *context, int descriptor);
     /// A read-only view of the first `size` bytes (mmap, shared), or NULL and errno.
     void *(*map)(void *context, int descriptor, size_t size);
     int (*unmap)(void *context, void *address, size_t size);
@@ -94,6 +95,11 @@ CORONG_MUST_CHECK enum corong_status file_list(const char *path,
 /// Takes an exclusive lock or fails with CORONG_BUSY.
 CORONG_MUST_CHECK enum corong_status file_lock(int descriptor, const char *path,
                                                struct corong_error *error);
+/// As file_lock(), but tries again for `patience_us` before it says CORONG_BUSY (retriable).
+CORONG_MUST_CHECK enum corong_status
+file_lock_wait(int descriptor, const char *path, int64_t patience_us, struct corong_error *error);
+/// Gives the lock back; closing the descriptor does too.
+void file_unlock(int descriptor);
 /// Writes a small file whole: tmp, fsync, rename, fsync(directory).
 CORONG_MUST_CHECK enum corong_status file_replace(const char *directory, const char *name,
                                                   const void *bytes, size_t size,

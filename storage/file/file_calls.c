@@ -109,6 +109,12 @@ static int call_lock(void *context, int descriptor)
     return flock(descriptor, LOCK_EX | LOCK_NB);
 }
 
+static int call_unlock(void *context, int descriptor)
+{
+    (void)context;
+    return flock(descriptor, LOCK_UN);
+}
+
 static void *call_map(void *context, int descriptor, size_t size)
 {
     (void)context;
@@ -138,6 +144,7 @@ const struct file_calls *file_calls_system(void)
         .file_size = call_file_size,
         .list = call_list,
         .lock = call_lock,
+        .unlock = call_unlock,
         .map = call_map,
         .unmap = call_unmap,
     };

@@ -82,6 +82,10 @@ struct manifest_place {
 CORONG_MUST_CHECK enum corong_status manifest_load(const struct manifest_place *place,
                                                    struct manifest_state *state,
                                                    struct corong_error *error);
+/// Syncs the file that CURRENT names, so that records which a killed writer left unsynced survive
+/// a power cut. CORONG_NOT_FOUND as above. For readers that build on what they read.
+CORONG_MUST_CHECK enum corong_status manifest_sync_current(const struct manifest_place *place,
+                                                           struct corong_error *error);
 /// The way back where CURRENT is missing, empty or short: the newest manifest that replays. A store
 /// that never had one (no manifest, no segment) stays empty. For the holder of the lock.
 CORONG_MUST_CHECK enum corong_status manifest_recover(const struct manifest_place *place,

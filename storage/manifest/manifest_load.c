@@ -135,6 +135,22 @@ enum corong_status manifest_load(const struct manifest_place *place, struct mani
     return CORONG_OK;
 }
 
+enum corong_status manifest_sync_current(const struct manifest_place *place,
+                                         struct corong_error *error)
+{
+    uint64_t number;
+    TRY(manifest_current_read(place, &number, error));
+    char *path = manifest_path(place, number);
+    int descriptor;
+    enum corong_status status = file_open_read(path, &descriptor, error);
+    if (status == CORONG_OK) {
+        file_sync_data(descriptor, path);
+        file_close_quietly(descriptor);
+    }
+    memory_free(path);
+    return status;
+}
+
 /// Loads the newest manifest that holds a record; `found_out` false where none does.
 static enum corong_status recover_newest(const struct manifest_place *place,
                                          const struct manifest_numbers *numbers,

@@ -418,6 +418,16 @@ static int model_lock(void *context, int number)
     return 0;
 }
 
+static int model_unlock(void *context, int number)
+{
+    struct descriptor *descriptor = descriptor_at(context, number);
+    if (descriptor->holds_lock) {
+        descriptor->inode->is_locked = false;
+        descriptor->holds_lock = false;
+    }
+    return 0;
+}
+
 static void *model_map(void *context, int number, size_t size)
 {
     struct file_model *model = context;
@@ -460,6 +470,7 @@ struct file_model *file_model_create(uint64_t seed)
         .file_size = model_file_size,
         .list = model_list,
         .lock = model_lock,
+        .unlock = model_unlock,
         .map = model_map,
         .unmap = model_unmap,
     };
