@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real and generated logs through several partitions, keyed and not, in every codec and in batches of many sizes,
+with restarts in the middle: the store is that of the file."""
+
+import csv
+import io
+import json
+import subprocess
+import threading
+
+import rig as kit
+
+
+def real_logs(rig):
+    """REES46 as one object per row, OTTO as it is: many events in one message."""
+    if not kit.DATA.is_dir():
+        print("SKIP real logs through Kafka: the data folder is not here")
+        return
+    text = subprocess.run(["zstd", "-dcq", str(kit.DATA / "rees46_2019-10-01_first_rows.csv.zst")],
+                          capture_output=True, check=True).stdout.decode()
+    rows = list(csv.DictReader(io.StringIO(text)))[:-1]  # the last is cut
+    shop = [json.dumps(row, separators=(",", ":")).encode() for row in rows]
+    yield "REES46", shop, kit.broker.HERE / "rees46.yaml"
+    yield "OTTO", (kit.DATA / "otto_test_train.jsonl").read_bytes().splitlines(), "otto"
+
+
+def through(rig, name, lines, mapping, keyed):
+    """Produced by pieces, each with its own codec and batches, while the consumer is stopped and started."""
+    topic = kit.Topic(rig, rig.cluster(1), partitions=rig.random.randrange(2, 6))
+    follower = kit.Follower(rig, [topic], mapping).start()
+    pieces = len(kit.CODECS) if len(lines) > 1000 else 2
+    for index in range(pieces):
+        topic.produce(lines[len(lines) * index // pieces:len(lines) * (index + 1) // pieces], keyed,
+                      compression_type=kit.CODECS[index % len(kit.CODECS)])
+        if index % 2 == 0 and index > 0:
+            follower.stop()
+            follower.start()
+    follower.wait_ends(topic)
+    follower.stop()
+    events, lost, doubled = rig.compare(follower.store, topic.lines, mapping)
+    return kit.Figures(f"{name} {'keyed by user' if keyed else 'not keyed'}", events,
+                       f"{pieces // 2} restarts", lost, doubled)
+
+
+def while_produced(rig, event_count):
+    """The consumer runs, and is killed, while the producer does."""
+    lines = rig.generate(event_count)
+    topic = kit.Topic(rig, rig.cluster(1), partitions=6)
+    follower = kit.Follower(rig, [topic]).start()
+    third = len(lines) // 3
+    writers = [threading.Thread(target=topic.produce, args=(lines[at * third:(at + 1) * third if at < 2 else None],
+                                                            at > 0)) for at in range(3)]
+    for one in writers:
+        one.start()
+    kills = 0
+    while any(one.is_alive() for one in writers):
+        writers[0].join(rig.random.uniform(0.3, 1.0))
+        writers[-1].join(rig.random.uniform(0.0, 0.3))
+        kills += follower.kill()
+        follower.start()
+    follower.wait_ends(topic, 600)
+    follower.stop()
+    if len(topic.lines) != event_count:
+        raise kit.Failure("a writer failed")
+    events, lost, doubled = rig.compare(follower.store, topic.lines)
+    return kit.Figures("generated, three producers at once", events, f"{kills} kills", lost, doubled)
+
+
+def scenarios(rig):
+    for name, lines, mapping in real_logs(rig):
+        for keyed in (True, False):
+            yield through(rig, name, lines, mapping, keyed)
+    yield while_produced(rig, 5_000_000 if rig.long else 200_000)
