@@ -132,15 +132,38 @@ struct store_snapshot;
 CORONG_MUST_CHECK enum corong_status store_snapshot_open(struct store_snapshot **snapshot_out,
                                                          const char *directory,
                                                          struct corong_error *error);
+/// One store of a snapshot, and the sealed segments that its engine holds beyond it.
+struct store_snapshot_part {
+    const char *directory;
+    uint64_t sequence; ///< 0: whatever is current; else another version is CORONG_BUSY, retriable
+    const int *chunk_fds; ///< of segments that this version does not have; stay the caller's
+    uint32_t chunk_count;
+};
+/// A view over one or several stores. They must share their secret (CORONG_INVALID): users then
+/// are the same everywhere, and an answer is exact for those who cross stores. Attributes are
+/// united by name; one with two types is CORONG_INVALID. Segments merge by user, copies of one
+/// event are dropped by the usual rule, wherever they lie.
+CORONG_MUST_CHECK enum corong_status
+store_snapshot_open_parts(struct store_snapshot **snapshot_out,
+                          const struct store_snapshot_part *parts, uint32_t part_count,
+                          struct corong_error *error);
+/// NULL-safe.
 void store_snapshot_close(struct store_snapshot *snapshot);
+/// Committed segments, then chunks.
 uint32_t store_snapshot_segment_count(const struct store_snapshot *snapshot);
+/// How many of the segments are committed: they come first.
+uint32_t store_snapshot_committed_count(const struct store_snapshot *snapshot);
 struct segment_reader *store_snapshot_segment(const struct store_snapshot *snapshot,
                                               uint32_t index);
 const struct schema *store_snapshot_schema(const struct store_snapshot *snapshot);
 const struct hash_secret *store_snapshot_secret(const struct store_snapshot *snapshot);
+/// Committed positions, ascending by id. A source that several stores know stands where it is
+/// furthest, with the counts of all.
 const struct store_position *store_snapshot_positions(const struct store_snapshot *snapshot,
                                                       uint32_t *count_out);
+/// Of all parts, rows and digest with the chunks.
 struct store_totals store_snapshot_totals(const struct store_snapshot *snapshot);
+/// The manifest's; of several parts the sum, which grows with any commit.
 uint64_t store_snapshot_sequence(const struct store_snapshot *snapshot);
 
 /// How many dead-letter files are kept: the newest; each begins when the one before reached 64 MiB.
@@ -150,7 +173,8 @@ struct store_dead_letter_file {
     uint64_t number;
     uint64_t size_bytes;
 };
-/// Fills at most STORE_DEAD_LETTER_FILE_COUNT_MAX entries, oldest first; returns how many.
+/// Fills at most STORE_DEAD_LETTER_FILE_COUNT_MAX entries of the first part, oldest first; returns
+/// how many.
 uint32_t store_snapshot_dead_letters(const struct store_snapshot *snapshot,
                                      struct store_dead_letter_file *files_out);
 

@@ -62,6 +62,20 @@ enum corong_status file_create(const char *path, int *descriptor_out, struct cor
     return *descriptor_out >= 0 ? CORONG_OK : error_set_errno(error, "cannot create '%s'", path);
 }
 
+enum corong_status file_create_memory(const char *label, int *descriptor_out,
+                                      struct corong_error *error)
+{
+    *descriptor_out = calls()->memory_file(calls()->context, label);
+    return *descriptor_out >= 0 ? CORONG_OK : error_set_errno(error, "cannot create a memory file");
+}
+
+enum corong_status file_seal(int descriptor, struct corong_error *error)
+{
+    return calls()->seal(calls()->context, descriptor) == 0
+               ? CORONG_OK
+               : error_set_errno(error, "cannot seal a memory file");
+}
+
 enum corong_status file_open_append(const char *path, int *descriptor_out,
                                     struct corong_error *error)
 {

@@ -32,9 +32,13 @@ struct file_calls {
     /// flock(LOCK_EX | LOCK_NB).
     int (*lock)(void *context, int descriptor);
     int (*unlock)(void *context, int descriptor);
-    /// A read-only view of the first `size` bytes (mmap, shared), or NULL and errno.
+    /// A read-only view of the first `size` bytes (mmap), or NULL and errno.
     void *(*map)(void *context, int descriptor, size_t size);
     int (*unmap)(void *context, void *address, size_t size);
+    /// A new file without a name that lives in memory (memfd_create).
+    int (*memory_file)(void *context, const char *label);
+    /// From now on nobody can change a memory file (F_ADD_SEALS: write, shrink, grow, seal).
+    int (*seal)(void *context, int descriptor);
 };
 
 /// The table of real system calls.
@@ -49,6 +53,12 @@ CORONG_MUST_CHECK enum corong_status file_open_read(const char *path, int *descr
 /// written can be read back through the same descriptor.
 CORONG_MUST_CHECK enum corong_status file_create(const char *path, int *descriptor_out,
                                                  struct corong_error *error);
+/// Creates a file without a name that lives in memory, for reading and writing; it goes with its
+/// last descriptor. `label` shows in /proc.
+CORONG_MUST_CHECK enum corong_status file_create_memory(const char *label, int *descriptor_out,
+                                                        struct corong_error *error);
+/// Makes a memory file immutable for everybody, whoever gets its descriptor.
+CORONG_MUST_CHECK enum corong_status file_seal(int descriptor, struct corong_error *error);
 /// Opens or creates for appending.
 CORONG_MUST_CHECK enum corong_status file_open_append(const char *path, int *descriptor_out,
                                                       struct corong_error *error);

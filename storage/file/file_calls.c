@@ -118,7 +118,8 @@ static int call_unlock(void *context, int descriptor)
 static void *call_map(void *context, int descriptor, size_t size)
 {
     (void)context;
-    void *address = mmap(NULL, size, PROT_READ, MAP_SHARED, descriptor, 0);
+    // Private, though nobody writes: before Linux 6.7 a sealed memory file cannot be mapped shared.
+    void *address = mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
     return address == MAP_FAILED ? NULL : address;
 }
 
@@ -126,6 +127,18 @@ static int call_unmap(void *context, void *address, size_t size)
 {
     (void)context;
     return munmap(address, size);
+}
+
+static int call_memory_file(void *context, const char *label)
+{
+    (void)context;
+    return memfd_create(label, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+}
+
+static int call_seal(void *context, int descriptor)
+{
+    (void)context;
+    return fcntl(descriptor, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
 }
 
 const struct file_calls *file_calls_system(void)
@@ -147,6 +160,8 @@ const struct file_calls *file_calls_system(void)
         .unlock = call_unlock,
         .map = call_map,
         .unmap = call_unmap,
+        .memory_file = call_memory_file,
+        .seal = call_seal,
     };
     return &calls;
 }

@@ -40,7 +40,7 @@ struct segment_writer;
 
 /// What a writer needs to know before the first row.
 struct segment_writer_options {
-    const char *directory; ///< the store's `seg` directory
+    const char *directory; ///< the store's `seg` directory; NULL: a file in memory
     uint8_t uuid[SEGMENT_UUID_SIZE];
     const struct schema *schema;
     const struct dictionary *dictionaries; ///< one per schema column, sorted; empty for
@@ -50,6 +50,7 @@ struct segment_writer_options {
 };
 
 /// Creates the file under its final name (O_EXCL): nobody looks at it until a manifest names it.
+/// In memory the file has no name; segment_writer_take() gives its descriptor.
 CORONG_MUST_CHECK enum corong_status
 segment_writer_create(struct segment_writer **writer_out,
                       const struct segment_writer_options *options, struct corong_error *error);
@@ -65,6 +66,9 @@ CORONG_MUST_CHECK enum corong_status segment_writer_append(struct segment_writer
 CORONG_MUST_CHECK enum corong_status
 segment_writer_seal(struct segment_writer *writer, struct hash128 row_digest, int64_t as_of_us,
                     struct segment_meta *meta_out, struct corong_error *error);
+/// The descriptor of a sealed segment in memory, which nobody can change any more; the caller
+/// closes it. Once.
+int segment_writer_take(struct segment_writer *writer);
 /// Frees; a file that was not sealed is removed. NULL-safe.
 void segment_writer_destroy(struct segment_writer *writer);
 
@@ -85,10 +89,20 @@ CORONG_MUST_CHECK enum corong_status segment_reader_open_bare(struct segment_rea
                                                               const char *directory,
                                                               const uint8_t *uuid,
                                                               struct corong_error *error);
+/// As segment_reader_open_bare() for a file that is open: a segment in memory, or one that no
+/// manifest names yet. The descriptor stays the caller's and may be closed afterwards.
+CORONG_MUST_CHECK enum corong_status
+segment_reader_open_descriptor(struct segment_reader **reader_out, int descriptor,
+                               struct corong_error *error);
 /// NULL-safe.
 void segment_reader_close(struct segment_reader *reader);
+/// From now on columns are named by their places in `schema` (borrowed; it has every column of the
+/// segment, by name and type) wherever a reader takes or gives a column index. Columns that the
+/// segment lacks are missing in every row. Called once, before other threads read.
+void segment_reader_present(struct segment_reader *reader, const struct schema *schema);
 const struct segment_meta *segment_reader_meta(const struct segment_reader *reader);
-/// The schema the segment was written with (a prefix-compatible part of the store's).
+/// The schema the segment was written with (a prefix-compatible part of the store's), or the part
+/// of the presented one that reaches to the segment's last column.
 const struct schema *segment_reader_schema(const struct segment_reader *reader);
 /// Dictionary of a string column, decoded at first use and kept (thread-safe, once per column).
 /// CORONG_CORRUPT where it fails its checksum or its rules.

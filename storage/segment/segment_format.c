@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#define HEADER_UUID_OFFSET 24u
 #define HEADER_HASH_OFFSET 56u
 #define TRAILER_HASH_OFFSET 48u
 #define TRAILER_MAGIC_OFFSET 56u
@@ -34,8 +35,13 @@ void segment_header_build(uint8_t *header, const uint8_t *uuid)
     bytes_store_u16(header + 8, SEGMENT_VERSION_MAJOR);
     bytes_store_u16(header + 10, SEGMENT_VERSION_MINOR);
     // 12: incompatible features, 16: compatible features; none so far.
-    memcpy(header + 24, uuid, SEGMENT_UUID_SIZE);
+    memcpy(header + HEADER_UUID_OFFSET, uuid, SEGMENT_UUID_SIZE);
     bytes_store_u64(header + HEADER_HASH_OFFSET, hash_bytes64(header, HEADER_HASH_OFFSET));
+}
+
+const uint8_t *segment_header_uuid(const uint8_t *header)
+{
+    return header + HEADER_UUID_OFFSET;
 }
 
 enum corong_status segment_header_check(const uint8_t *header, const uint8_t *uuid,
@@ -58,7 +64,7 @@ enum corong_status segment_header_check(const uint8_t *header, const uint8_t *uu
                          "the segment uses features 0x%x, which this program does not know",
                          features);
     }
-    if (memcmp(header + 24, uuid, SEGMENT_UUID_SIZE) != 0) {
+    if (memcmp(header + HEADER_UUID_OFFSET, uuid, SEGMENT_UUID_SIZE) != 0) {
         return error_set(error, CORONG_CORRUPT, "the header has the uuid of another segment");
     }
     return CORONG_OK;

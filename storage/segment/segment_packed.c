@@ -6,13 +6,19 @@
 
 #define BYTE_MAX 255u
 
+static struct column_packed *packed_of(const struct segment_reader *reader,
+                                       struct segment_scratch *scratch, uint32_t column)
+{
+    return &scratch->packed[segment_columns_place(&reader->columns, column)];
+}
+
 /// Where the stored numbers go and how wide they are.
 static enum corong_status decode_stored(const struct segment_reader *reader, uint32_t index,
                                         const struct segment_block *block, uint64_t largest,
                                         struct segment_scratch *scratch, uint32_t column,
                                         const struct row_group *group, struct corong_error *error)
 {
-    struct column_packed *packed = &scratch->packed[column];
+    struct column_packed *packed = packed_of(reader, scratch, column);
     const struct encoding_users users = {group->user_row_counts, group->user_count};
     uint32_t count = group->row_count;
     packed->width = largest <= BYTE_MAX ? 1 : largest <= UINT32_MAX ? 4 : 8;
@@ -58,7 +64,7 @@ static enum corong_status read_codes(struct segment_reader *reader, uint32_t col
                                      struct segment_scratch *scratch, const struct row_group *group,
                                      struct corong_error *error)
 {
-    struct column_packed *packed = &scratch->packed[column];
+    struct column_packed *packed = packed_of(reader, scratch, column);
     if (array->kind != SEGMENT_ARRAY_BLOCK) {
         bool missing = array->kind == SEGMENT_ARRAY_MISSING;
         packed->base = missing ? COLUMN_CODE_MISSING : (uint32_t)array->minimum;
@@ -90,7 +96,7 @@ static enum corong_status read_integers(const struct segment_reader *reader, uin
                                         struct segment_scratch *scratch,
                                         const struct row_group *group, struct corong_error *error)
 {
-    struct column_packed *packed = &scratch->packed[column];
+    struct column_packed *packed = packed_of(reader, scratch, column);
     packed->number = reader->footer.schema.columns[column].type == COLUMN_NUMBER;
     packed->power = 1;
     if (array->kind != SEGMENT_ARRAY_BLOCK) {
@@ -119,7 +125,7 @@ enum corong_status segment_packed_read(struct segment_reader *reader, uint32_t g
     if (array->kind == SEGMENT_ARRAY_MISSING && !segment_column_exists(reader, column)) {
         return CORONG_OK;
     }
-    scratch->packed[column].exists = true;
+    packed_of(reader, scratch, column)->exists = true;
     if (reader->footer.schema.columns[column].type == COLUMN_STRING) {
         return read_codes(reader, column, array, scratch, group, error);
     }

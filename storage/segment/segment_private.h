@@ -7,6 +7,7 @@
 #include "storage/base/bytes.h"
 #include "storage/encoding/encoding.h"
 #include "storage/segment/segment.h"
+#include "storage/segment/segment_columns.h"
 
 #include <pthread.h>
 
@@ -138,6 +139,8 @@ uint64_t segment_block_seed(const uint8_t *uuid, uint32_t block);
 void segment_header_build(uint8_t *header, const uint8_t *uuid);
 CORONG_MUST_CHECK enum corong_status
 segment_header_check(const uint8_t *header, const uint8_t *uuid, struct corong_error *error);
+/// The uuid that a header names; to be checked with segment_header_check().
+const uint8_t *segment_header_uuid(const uint8_t *header);
 
 struct segment_trailer {
     uint64_t footer_offset;
@@ -158,13 +161,6 @@ CORONG_MUST_CHECK enum corong_status segment_footer_parse(const uint8_t *bytes, 
                                                           uint64_t blocks_end, struct arena *arena,
                                                           struct segment_footer *footer,
                                                           struct corong_error *error);
-
-/// Reads a written file again and compares every hash with what was meant. `buffer` is overwritten.
-CORONG_MUST_CHECK enum corong_status segment_read_back(int descriptor,
-                                                       const struct segment_footer *footer,
-                                                       const struct segment_trailer *trailer,
-                                                       struct text_buffer *buffer,
-                                                       struct corong_error *error);
 
 /// How the values of a block become encoded ones and back: u = (value - base) / 10^exponent, plus 1
 /// with 0 for missing where a row is missing.
@@ -224,6 +220,7 @@ struct segment_reader {
     pthread_mutex_t mutex;           ///< held while dictionaries or ranked_codes are decoded
     struct dictionary *dictionaries; ///< offsets NULL until decoded
     uint32_t **ranked_codes;         ///< per column, NULL until decoded
+    struct segment_columns columns;  ///< how callers name them
 };
 
 struct segment_buffer {
@@ -275,14 +272,15 @@ CORONG_MUST_CHECK enum corong_status segment_array_open(const struct segment_rea
                                                         struct segment_transform *transform,
                                                         struct corong_error *error);
 
-/// Decodes a column of a group whose users are in `scratch`, into scratch->values[column].
+/// Decodes an own column of a group whose users are in `scratch`, into scratch->values at its
+/// place.
 CORONG_MUST_CHECK enum corong_status segment_column_read(struct segment_reader *reader,
                                                          uint32_t group_index, uint32_t column,
                                                          struct segment_scratch *scratch,
                                                          const struct row_group *group,
                                                          struct corong_error *error);
 
-/// As segment_column_read(), into scratch->packed[column].
+/// As segment_column_read(), into scratch->packed.
 CORONG_MUST_CHECK enum corong_status segment_packed_read(struct segment_reader *reader,
                                                          uint32_t group_index, uint32_t column,
                                                          struct segment_scratch *scratch,

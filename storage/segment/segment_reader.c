@@ -10,26 +10,27 @@
 
 #define FILE_SIZE_MIN (SEGMENT_HEADER_SIZE + SEGMENT_TRAILER_SIZE)
 
+static enum corong_status map_descriptor(struct segment_reader *reader, int descriptor,
+                                         struct corong_error *error)
+{
+    int64_t size = 0;
+    TRY(file_size(descriptor, &size, error));
+    if (size < (int64_t)FILE_SIZE_MIN) {
+        return error_set(error, CORONG_CORRUPT, "segment '%s' is only %lld bytes long",
+                         reader->path, (long long)size);
+    }
+    const void *bytes = NULL;
+    TRY_IN(file_map(descriptor, (size_t)size, &bytes, error), error, "segment '%s'", reader->path);
+    reader->bytes = bytes;
+    reader->size = (size_t)size;
+    return CORONG_OK;
+}
+
 static enum corong_status map_file(struct segment_reader *reader, struct corong_error *error)
 {
     int descriptor;
-    int64_t size = 0;
     TRY(file_open_read(reader->path, &descriptor, error));
-    enum corong_status status = file_size(descriptor, &size, error);
-    if (status == CORONG_OK && size < (int64_t)FILE_SIZE_MIN) {
-        status = error_set(error, CORONG_CORRUPT, "segment '%s' is only %lld bytes long",
-                           reader->path, (long long)size);
-    }
-    if (status == CORONG_OK) {
-        const void *bytes = NULL;
-        status = file_map(descriptor, (size_t)size, &bytes, error);
-        if (status == CORONG_OK) {
-            reader->bytes = bytes;
-            reader->size = (size_t)size;
-        } else {
-            error_prepend(error, "segment '%s'", reader->path);
-        }
-    }
+    enum corong_status status = map_descriptor(reader, descriptor, error);
     enum corong_status closed = file_close(descriptor, reader->path, error);
     return status != CORONG_OK ? status : closed;
 }
@@ -67,13 +68,33 @@ static enum corong_status parse_file(struct segment_reader *reader, const uint8_
     return CORONG_OK;
 }
 
-static enum corong_status open_file(struct segment_reader *reader, const char *directory,
-                                    const uint8_t *uuid, const struct segment_meta *meta,
+// Where a segment is: a file of a directory, or a descriptor.
+struct place {
+    const char *directory;
+    int descriptor; // where directory is NULL
+    const uint8_t *uuid;
+    const struct segment_meta *meta; // NULL: the footer is believed
+};
+
+static enum corong_status map_place(struct segment_reader *reader, const struct place *place,
                                     struct corong_error *error)
 {
+    if (place->directory == NULL) {
+        reader->path = arena_copy_string(&reader->arena, "a descriptor");
+        return map_descriptor(reader, place->descriptor, error);
+    }
     reader->path = arena_allocate(&reader->arena, SEGMENT_PATH_SIZE);
-    TRY(segment_path(reader->path, directory, uuid, error));
-    TRY(map_file(reader, error));
+    TRY(segment_path(reader->path, place->directory, place->uuid, error));
+    return map_file(reader, error);
+}
+
+static enum corong_status open_place(struct segment_reader *reader, const struct place *place,
+                                     struct corong_error *error)
+{
+    TRY(map_place(reader, place, error));
+    const struct segment_meta *meta = place->meta;
+    const uint8_t *uuid =
+        place->directory == NULL ? segment_header_uuid(reader->bytes) : place->uuid;
     TRY_IN(parse_file(reader, uuid, error), error, "segment '%s'", reader->path);
     if (meta != NULL && !meta_equal(meta, &reader->footer.meta)) {
         return error_set(error, CORONG_CORRUPT,
@@ -84,16 +105,16 @@ static enum corong_status open_file(struct segment_reader *reader, const char *d
         arena_allocate_zeroed(&reader->arena, columns, sizeof(*reader->ranked_codes));
     reader->dictionaries =
         arena_allocate_zeroed(&reader->arena, columns, sizeof(*reader->dictionaries));
+    reader->columns.schema = reader->footer.schema;
     return CORONG_OK;
 }
 
-static enum corong_status reader_open(struct segment_reader **reader_out, const char *directory,
-                                      const uint8_t *uuid, const struct segment_meta *meta,
+static enum corong_status reader_open(struct segment_reader **reader_out, const struct place *place,
                                       struct corong_error *error)
 {
     struct segment_reader *reader = memory_allocate_zeroed(1, sizeof(*reader));
     ASSERT(pthread_mutex_init(&reader->mutex, NULL) == 0);
-    enum corong_status status = open_file(reader, directory, uuid, meta, error);
+    enum corong_status status = open_place(reader, place, error);
     if (status != CORONG_OK) {
         segment_reader_close(reader);
         return status;
@@ -105,14 +126,45 @@ static enum corong_status reader_open(struct segment_reader **reader_out, const 
 enum corong_status segment_reader_open(struct segment_reader **reader_out, const char *directory,
                                        const struct segment_meta *meta, struct corong_error *error)
 {
-    return reader_open(reader_out, directory, meta->uuid, meta, error);
+    struct place place = {.directory = directory, .uuid = meta->uuid, .meta = meta};
+    return reader_open(reader_out, &place, error);
 }
 
 enum corong_status segment_reader_open_bare(struct segment_reader **reader_out,
                                             const char *directory, const uint8_t *uuid,
                                             struct corong_error *error)
 {
-    return reader_open(reader_out, directory, uuid, NULL, error);
+    struct place place = {.directory = directory, .uuid = uuid};
+    return reader_open(reader_out, &place, error);
+}
+
+enum corong_status segment_reader_open_descriptor(struct segment_reader **reader_out,
+                                                  int descriptor, struct corong_error *error)
+{
+    struct place place = {.descriptor = descriptor};
+    return reader_open(reader_out, &place, error);
+}
+
+void segment_reader_present(struct segment_reader *reader, const struct schema *schema)
+{
+    const struct schema *own = &reader->footer.schema;
+    uint32_t *places = arena_allocate(&reader->arena, own->column_count * sizeof(*places));
+    uint32_t *own_columns =
+        arena_allocate(&reader->arena, schema->column_count * sizeof(*own_columns));
+    memset(own_columns, 0xff, schema->column_count * sizeof(*own_columns));
+    bool moved = false;
+    uint32_t end = 0;
+    for (uint32_t column = 0; column < own->column_count; column++) {
+        int32_t place = schema_find(schema, own->columns[column].name);
+        ASSERT(place >= 0 && schema->columns[place].type == own->columns[column].type);
+        places[column] = (uint32_t)place;
+        own_columns[place] = column;
+        moved |= places[column] != column;
+        end = places[column] >= end ? places[column] + 1 : end;
+    }
+    reader->columns.schema = (struct schema){schema->columns, end};
+    reader->columns.places = moved ? places : NULL;
+    reader->columns.own_columns = moved ? own_columns : NULL;
 }
 
 void segment_reader_close(struct segment_reader *reader)
@@ -141,7 +193,7 @@ const struct segment_meta *segment_reader_meta(const struct segment_reader *read
 
 const struct schema *segment_reader_schema(const struct segment_reader *reader)
 {
-    return &reader->footer.schema;
+    return &reader->columns.schema;
 }
 
 uint32_t segment_reader_name_bit(const struct segment_reader *reader, uint32_t name_code)
@@ -170,12 +222,12 @@ bool segment_reader_column_zone(const struct segment_reader *reader, uint32_t gr
                                 uint32_t column_index, int64_t *min_out, int64_t *max_out)
 {
     ASSERT(group_index < reader->footer.group_count);
-    if (column_index >= reader->footer.schema.column_count) {
+    uint32_t column = segment_columns_own(&reader->columns, column_index);
+    if (column == SEGMENT_NO_COLUMN) {
         return false;
     }
-    const struct segment_array *array =
-        segment_footer_array(&reader->footer, group_index, column_index);
-    bool number = reader->footer.schema.columns[column_index].type == COLUMN_NUMBER;
+    const struct segment_array *array = segment_footer_array(&reader->footer, group_index, column);
+    bool number = reader->footer.schema.columns[column].type == COLUMN_NUMBER;
     *min_out = number ? segment_number_order(array->minimum) : array->minimum;
     *max_out = number ? segment_number_order(array->maximum) : array->maximum;
     return array->kind != SEGMENT_ARRAY_MISSING;
@@ -488,7 +540,8 @@ enum corong_status segment_column_read(struct segment_reader *reader, uint32_t g
         return CORONG_OK;
     }
     struct segment_buffer *buffer = &scratch->columns[column];
-    struct column_values *values = &scratch->values[column];
+    struct column_values *values =
+        &scratch->values[segment_columns_place(&reader->columns, column)];
     if (reader->footer.schema.columns[column].type == COLUMN_STRING) {
         values->codes = segment_buffer_reserve(buffer, group->row_count * sizeof(uint32_t));
         return read_codes(reader, column, array, scratch, group, values->codes, error);
@@ -527,9 +580,10 @@ enum corong_status segment_reader_read(struct segment_reader *reader, uint32_t g
         TRY(read_users(reader, group, scratch, group_out, error));
     }
     for (uint32_t column = 0; column < reader->footer.schema.column_count; column++) {
-        if (segment_selected_packed(selection, column)) {
+        uint32_t place = segment_columns_place(&reader->columns, column);
+        if (segment_selected_packed(selection, place)) {
             TRY(segment_packed_read(reader, group_index, column, scratch, group_out, error));
-        } else if (segment_selected(selection, column)) {
+        } else if (segment_selected(selection, place)) {
             TRY(segment_column_read(reader, group_index, column, scratch, group_out, error));
         }
     }

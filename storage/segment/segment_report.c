@@ -138,7 +138,7 @@ uint64_t segment_reader_read_size(const struct segment_reader *reader, uint32_t 
         }
     }
     for (uint32_t column = 0; column < footer->schema.column_count; column++) {
-        if (segment_selected(selection, column)) {
+        if (segment_selected(selection, segment_columns_place(&reader->columns, column))) {
             size += array_size(footer, segment_footer_array(footer, group_index, column));
         }
     }

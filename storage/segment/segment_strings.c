@@ -106,23 +106,30 @@ enum corong_status segment_reader_dictionary(struct segment_reader *reader, uint
                                              const struct dictionary **dictionary_out,
                                              struct corong_error *error)
 {
-    ASSERT(column_index < reader->footer.schema.column_count);
+    static const uint32_t no_offset = 0;
+    static const struct dictionary none = {0, &no_offset, ""};
+    ASSERT(column_index < reader->columns.schema.column_count);
+    uint32_t column = segment_columns_own(&reader->columns, column_index);
+    if (column == SEGMENT_NO_COLUMN) {
+        *dictionary_out = &none;
+        return CORONG_OK;
+    }
     enum corong_status status = CORONG_OK;
     ASSERT(pthread_mutex_lock(&reader->mutex) == 0);
-    if (reader->dictionaries[column_index].offsets == NULL) {
-        status = decode_dictionary(reader, column_index, error);
+    if (reader->dictionaries[column].offsets == NULL) {
+        status = decode_dictionary(reader, column, error);
     }
     ASSERT(pthread_mutex_unlock(&reader->mutex) == 0);
-    *dictionary_out = &reader->dictionaries[column_index];
+    *dictionary_out = &reader->dictionaries[column];
     return status;
 }
 
 uint64_t segment_reader_dictionary_bytes(const struct segment_reader *reader, uint32_t column_index)
 {
-    const struct segment_footer *footer = &reader->footer;
-    if (column_index >= footer->schema.column_count) {
+    uint32_t column = segment_columns_own(&reader->columns, column_index);
+    if (column == SEGMENT_NO_COLUMN) {
         return 0;
     }
-    const struct segment_strings *strings = &footer->dictionaries[column_index];
+    const struct segment_strings *strings = &reader->footer.dictionaries[column];
     return strings->size_bytes + strings->count * sizeof(uint32_t);
 }

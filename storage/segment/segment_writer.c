@@ -3,6 +3,7 @@
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 #include "storage/file/file.h"
+#include "storage/segment/segment_file.h"
 #include "storage/segment/segment_private.h"
 
 #define CHOICE_PERIOD 16u ///< groups that repeat a choice of encoding before it is made anew
@@ -16,6 +17,7 @@ struct choice {
 struct segment_writer {
     char path[SEGMENT_PATH_SIZE];
     int descriptor;
+    bool in_memory;
     bool sealed;
     struct arena arena;
     struct encoding_encoder *encoder;
@@ -79,11 +81,9 @@ enum corong_status segment_writer_create(struct segment_writer **writer_out,
     ASSERT(options->schema->column_count <= SCHEMA_COLUMN_COUNT_MAX);
     struct segment_writer *writer = memory_allocate_zeroed(1, sizeof(*writer));
     writer->descriptor = -1;
-    enum corong_status status =
-        segment_path(writer->path, options->directory, options->uuid, error);
-    if (status == CORONG_OK) {
-        status = file_create(writer->path, &writer->descriptor, error);
-    }
+    writer->in_memory = options->directory == NULL;
+    enum corong_status status = segment_file_create(writer->path, options->directory, options->uuid,
+                                                    &writer->descriptor, error);
     if (status != CORONG_OK) {
         memory_free(writer);
         return status;
@@ -112,7 +112,11 @@ void segment_writer_destroy(struct segment_writer *writer)
     if (writer == NULL) {
         return;
     }
-    if (!writer->sealed) {
+    if (writer->in_memory) {
+        if (writer->descriptor >= 0) {
+            file_close_quietly(writer->descriptor);
+        }
+    } else if (!writer->sealed) {
         // The first failure was reported; what is left over here is found as an orphan at start.
         if (writer->descriptor >= 0) {
             (void)!file_close(writer->descriptor, writer->path, NULL);
@@ -569,15 +573,26 @@ enum corong_status segment_writer_seal(struct segment_writer *writer, struct has
     writer->footer.meta.as_of_us = as_of_us;
     TRY(write_dictionaries(writer, error));
     TRY_IN(write_footer(writer, &trailer, error), error, "segment '%s'", writer->path);
-    TRY_IN(segment_read_back(writer->descriptor, &writer->footer, &trailer, &writer->block, error),
-           error, "segment '%s'", writer->path);
-    file_sync(writer->descriptor, writer->path);
-    int descriptor = writer->descriptor;
-    writer->descriptor = -1;
-    TRY(file_close(descriptor, writer->path, error));
+    if (writer->in_memory) {
+        TRY_IN(file_seal(writer->descriptor, error), error, "segment '%s'", writer->path);
+    } else {
+        int descriptor = writer->descriptor;
+        TRY(segment_file_finish(descriptor, writer->path, &writer->footer, &trailer, &writer->block,
+                                error));
+        writer->descriptor = -1;
+        TRY(file_close(descriptor, writer->path, error));
+    }
     writer->sealed = true;
     *meta_out = writer->footer.meta;
     meta_out->size_bytes = trailer.file_size;
     meta_out->footer_hash = trailer.footer_hash;
     return CORONG_OK;
+}
+
+int segment_writer_take(struct segment_writer *writer)
+{
+    ASSERT(writer->sealed && writer->in_memory && writer->descriptor >= 0);
+    int descriptor = writer->descriptor;
+    writer->descriptor = -1;
+    return descriptor;
 }

@@ -38,34 +38,10 @@ struct file_model {
     bool manifest_was_synced; ///< late segment syncs happen at the next change
 };
 
-/// Finds the directory of a path and the last name in it. NULL: no such directory.
-static struct inode *resolve_parent(struct file_model *model, const char *path, char *name_out)
-{
-    struct inode *at = model->root;
-    ASSERT(path[0] == '/');
-    name_out[0] = '\0';
-    while (*path != '\0') {
-        path += *path == '/';
-        size_t size = strcspn(path, "/");
-        ASSERT(size < NAME_SIZE_MAX);
-        if (name_out[0] != '\0') {
-            at = strcmp(name_out, "..") == 0 ? at->parent
-                                             : entries_find(&at->live_entries, name_out);
-            if (at == NULL) {
-                return NULL;
-            }
-        }
-        memcpy(name_out, path, size);
-        name_out[size] = '\0';
-        path += size;
-    }
-    return at;
-}
-
 static struct inode *resolve(struct file_model *model, const char *path)
 {
     char name[NAME_SIZE_MAX];
-    struct inode *parent = resolve_parent(model, path, name);
+    struct inode *parent = inode_resolve_parent(model->root, path, name);
     if (parent == NULL || name[0] == '\0') {
         return parent;
     }
@@ -135,7 +111,7 @@ static struct descriptor *descriptor_at(struct file_model *model, int number)
 static int open_new(struct file_model *model, const char *path)
 {
     char name[NAME_SIZE_MAX];
-    struct inode *parent = resolve_parent(model, path, name);
+    struct inode *parent = inode_resolve_parent(model->root, path, name);
     if (parent == NULL) {
         errno = ENOENT;
         return -1;
@@ -192,29 +168,22 @@ static int model_close(void *context, int number)
     return 0;
 }
 
-static void append(struct inode *inode, const void *bytes, size_t size)
-{
-    inode->live.at = memory_resize(inode->live.at, inode->live.size + size);
-    memcpy(inode->live.at + inode->live.size, bytes, size);
-    inode->live.size += size;
-}
-
 static int64_t model_write(void *context, int number, const void *bytes, size_t size)
 {
     struct file_model *model = context;
     struct inode *inode = descriptor_at(model, number)->inode;
     if (fails(model, ENOSPC)) {
         if (!model->has_crashed) {
-            append(inode, bytes, size / 2); // a full disk takes what still fits
+            inode_append(inode, bytes, size / 2); // a full disk takes what still fits
         }
         return -1;
     }
     if (power_goes(model)) {
-        append(inode, bytes, test_random_below(&model->random, (uint32_t)size + 1));
+        inode_append(inode, bytes, test_random_below(&model->random, (uint32_t)size + 1));
         errno = EIO;
         return -1;
     }
-    append(inode, bytes, size);
+    inode_append(inode, bytes, size);
     return (int64_t)size;
 }
 
@@ -318,9 +287,9 @@ static int model_rename(void *context, const char *from, const char *to)
     if (fails(model, ENOSPC)) {
         return -1;
     }
-    struct inode *parent = resolve_parent(model, from, from_name);
+    struct inode *parent = inode_resolve_parent(model->root, from, from_name);
     struct inode *inode = resolve(model, from);
-    ASSERT(parent == resolve_parent(model, to, to_name));
+    ASSERT(parent == inode_resolve_parent(model->root, to, to_name));
     if (inode == NULL) {
         errno = ENOENT;
         return -1;
@@ -340,7 +309,7 @@ static int model_unlink(void *context, const char *path)
     if (fails(model, EIO)) {
         return -1;
     }
-    struct inode *parent = resolve_parent(model, path, name);
+    struct inode *parent = inode_resolve_parent(model->root, path, name);
     if (resolve(model, path) == NULL) {
         errno = ENOENT;
         return -1;
@@ -361,7 +330,7 @@ static int model_mkdir(void *context, const char *path, unsigned mode)
     if (fails(model, ENOSPC)) {
         return -1;
     }
-    struct inode *parent = resolve_parent(model, path, name);
+    struct inode *parent = inode_resolve_parent(model->root, path, name);
     if (parent == NULL || resolve(model, path) != NULL) {
         errno = parent == NULL ? ENOENT : EEXIST;
         return -1;
@@ -441,6 +410,21 @@ static void *model_map(void *context, int number, size_t size)
     return copy;
 }
 
+static int model_memory_file(void *context, const char *label)
+{
+    struct file_model *model = context;
+    if (fails(model, EMFILE)) {
+        return -1;
+    }
+    return descriptor_open(model, inode_create(&model->inodes, NULL, false), label);
+}
+
+static int model_seal(void *context, int number)
+{
+    (void)descriptor_at(context, number);
+    return fails(context, ENOMEM) ? -1 : 0;
+}
+
 static int model_unmap(void *context, void *address, size_t size)
 {
     (void)context;
@@ -473,6 +457,8 @@ struct file_model *file_model_create(uint64_t seed)
         .unlock = model_unlock,
         .map = model_map,
         .unmap = model_unmap,
+        .memory_file = model_memory_file,
+        .seal = model_seal,
     };
     return model;
 }

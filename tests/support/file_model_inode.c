@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/file_model_inode.h"
 
+#include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 
 #include <string.h>
@@ -98,4 +99,35 @@ bool is_dirty(const struct inode *inode)
     return inode->live.size != inode->synced.size ||
            (inode->live.size > 0 &&
             memcmp(inode->live.at, inode->synced.at, inode->live.size) != 0);
+}
+
+/// Finds the directory of a path and the last name in it. NULL: no such directory.
+struct inode *inode_resolve_parent(struct inode *root, const char *path, char *name_out)
+{
+    struct inode *at = root;
+    ASSERT(path[0] == '/');
+    name_out[0] = '\0';
+    while (*path != '\0') {
+        path += *path == '/';
+        size_t size = strcspn(path, "/");
+        ASSERT(size < NAME_SIZE_MAX);
+        if (name_out[0] != '\0') {
+            at = strcmp(name_out, "..") == 0 ? at->parent
+                                             : entries_find(&at->live_entries, name_out);
+            if (at == NULL) {
+                return NULL;
+            }
+        }
+        memcpy(name_out, path, size);
+        name_out[size] = '\0';
+        path += size;
+    }
+    return at;
+}
+
+void inode_append(struct inode *inode, const void *bytes, size_t size)
+{
+    inode->live.at = memory_resize(inode->live.at, inode->live.size + size);
+    memcpy(inode->live.at + inode->live.size, bytes, size);
+    inode->live.size += size;
 }

@@ -57,3 +57,6 @@ void directory_change(struct inode *directory, const char *removed, const char *
                       struct inode *inode);
 void inode_sync(struct inode *inode);
 bool is_dirty(const struct inode *inode);
+/// The directory of a path below `root`, or NULL; `name_out` (NAME_SIZE_MAX) gets the last name.
+struct inode *inode_resolve_parent(struct inode *root, const char *path, char *name_out);
+void inode_append(struct inode *inode, const void *bytes, size_t size);
