@@ -162,6 +162,7 @@ enum corong_status engine_open(struct engine **engine_out, const struct engine_o
     }
     init_lock(engine);
     atomic_init(&engine->failed, false);
+    atomic_init(&engine->committed_epoch, 0);
     engine->producers =
         memory_allocate_zeroed(options->producer_count, sizeof(struct engine_producer));
     create_shards(engine);
@@ -194,6 +195,14 @@ void engine_push(struct engine_producer *producer, const struct event *event)
     route_push(&producer->engine->route, producer->index, event);
 }
 
+void engine_producer_on_wait(struct engine_producer *producer, void (*waiting)(void *context),
+                             void *context)
+{
+    struct route_producer *self = &producer->engine->route.producers[producer->index];
+    self->waiting = waiting;
+    self->waiting_context = context;
+}
+
 bool engine_barrier_wanted(struct engine_producer *producer)
 {
     struct route *route = &producer->engine->route;
@@ -207,7 +216,7 @@ bool engine_barrier_wanted(struct engine_producer *producer)
     return producer->barrier_wanted;
 }
 
-void engine_barrier(struct engine_producer *producer, const struct engine_cut *cut)
+uint64_t engine_barrier(struct engine_producer *producer, const struct engine_cut *cut)
 {
     struct engine *engine = producer->engine;
     pthread_mutex_lock(&engine->lock);
@@ -227,6 +236,7 @@ void engine_barrier(struct engine_producer *producer, const struct engine_cut *c
     } else {
         route_flush(&engine->route, producer->index);
     }
+    return wanted ? epoch : epoch + 1;
 }
 
 void engine_producer_close(struct engine_producer *producer, const struct engine_cut *cut)
@@ -258,6 +268,12 @@ bool engine_failed(const struct engine *engine)
 {
     // Acquire, pairs with the release in engine_commit_fail().
     return atomic_load_explicit(&engine->failed, memory_order_acquire);
+}
+
+uint64_t engine_committed_epoch(const struct engine *engine)
+{
+    // Acquire, pairs with the release in commit_once(): the commit is durable before.
+    return atomic_load_explicit(&engine->committed_epoch, memory_order_acquire);
 }
 
 static void join_threads(struct engine *engine)

@@ -47,6 +47,11 @@ struct engine_producer *engine_producer_open(struct engine *engine);
 /// ring is full. Thread: the producer's.
 void engine_push(struct engine_producer *producer, const struct event *event);
 
+/// While a push has been blocked for 100 ms and more, `waiting` is called every 100 ms: somebody
+/// else may wait for a sign of life. It must not push. Thread: the producer's, as the call.
+void engine_producer_on_wait(struct engine_producer *producer, void (*waiting)(void *context),
+                             void *context);
+
 /// True once per requested barrier: the thread must then call engine_barrier() between two
 /// messages. One relaxed load; call it after every message. Thread: the producer's.
 bool engine_barrier_wanted(struct engine_producer *producer);
@@ -61,8 +66,8 @@ struct engine_cut {
 };
 
 /// Hands over partial batches and a marker in every ring: everything pushed before belongs to this
-/// cut. Thread: the producer's.
-void engine_barrier(struct engine_producer *producer, const struct engine_cut *cut);
+/// cut. Returns the epoch whose commit holds the cut. Thread: the producer's.
+uint64_t engine_barrier(struct engine_producer *producer, const struct engine_cut *cut);
 
 /// Last call of a producer: a final barrier that holds for all later commits. Thread: the
 /// producer's.
@@ -70,6 +75,9 @@ void engine_producer_close(struct engine_producer *producer, const struct engine
 
 /// Asks for a commit now, without waiting. Any thread.
 void engine_request_commit(struct engine *engine);
+
+/// The cuts of all epochs up to this one are durable in the store. One acquire load. Any thread.
+uint64_t engine_committed_epoch(const struct engine *engine);
 
 /// Waits until every producer has closed and everything is committed, stops the threads and returns
 /// the first error of any of them. Thread: main.

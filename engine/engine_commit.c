@@ -169,7 +169,8 @@ static bool position_moved(const struct store_position *known, const struct stor
 {
     return known == NULL || known->next_offset != now->next_offset ||
            known->anchor_offset != now->anchor_offset || known->anchor_hash != now->anchor_hash ||
-           known->epoch != now->epoch ||
+           known->epoch != now->epoch || known->first_offset != now->first_offset ||
+           !hash128_equal(known->topic_id, now->topic_id) ||
            memcmp(&known->counters, &now->counters, sizeof(now->counters)) != 0;
 }
 
@@ -315,6 +316,11 @@ static bool commit_once(struct committer *committer)
         sealed = commit_round(committer, &round, &error) == CORONG_OK;
         if (!sealed) {
             engine_commit_fail(engine, &error);
+        } else {
+            // Release, pairs with the acquire in engine_committed_epoch(). Only this thread begins
+            // epochs, so it may read the number without the lock.
+            atomic_store_explicit(&engine->committed_epoch, engine->begun_epoch,
+                                  memory_order_release);
         }
         pthread_mutex_lock(&engine->lock);
         visit_cuts(committer, NULL);

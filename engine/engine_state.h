@@ -47,7 +47,8 @@ struct engine {
     pthread_t committer_thread;
     bool joined;
     struct engine_producer *producers;
-    atomic_bool failed; ///< never reset
+    atomic_bool failed;                    ///< never reset
+    atomic_uint_least64_t committed_epoch; ///< the committer's to write
 
     pthread_mutex_t lock;   ///< of everything below; never held while anything is written
     pthread_cond_t changed; ///< to the committer, and to engine_drain()

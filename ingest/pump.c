@@ -13,6 +13,17 @@
 /// that fit here. All are counted.
 #define DEAD_LETTERS_SIZE_FULL (64u << 20)
 #define BARRIER_WAIT_US 1000
+#define FLUSH_WAIT_COUNT 10u                 ///< a flush waits so many times before the next poll
+#define FLUSH_ASK_INTERVAL_US INT64_C(50000) ///< between two requests for its commit
+
+/// The engine holds this pump up.
+static void waiting(void *context)
+{
+    struct pump *pump = context;
+    if (pump->source != NULL && pump->source->operations->waiting != NULL) {
+        pump->source->operations->waiting(pump->source);
+    }
+}
 
 void pump_open(struct pump *pump, struct engine *engine, const struct mapping *mapping,
                const struct schema *schema, struct pump_progress *progress,
@@ -21,6 +32,15 @@ void pump_open(struct pump *pump, struct engine *engine, const struct mapping *m
     *pump = (struct pump){.engine = engine, .progress = progress, .stop = stop};
     pump->producer = engine_producer_open(engine);
     pump_set_mapping(pump, mapping, schema);
+    engine_producer_on_wait(pump->producer, waiting, pump);
+}
+
+static void forget_cuts(struct pump *pump)
+{
+    for (uint32_t index = 0; index < pump->cut_count; index++) {
+        memory_free(pump->cuts[index].positions);
+    }
+    pump->cut_count = 0;
 }
 
 void pump_deinit(struct pump *pump)
@@ -29,6 +49,7 @@ void pump_deinit(struct pump *pump)
         decoder_destroy(pump->decoder);
     }
     reject_log_deinit(&pump->rejects);
+    forget_cuts(pump);
     memory_free(pump->tracks);
     memory_free(pump->moved);
     *pump = (struct pump){0};
@@ -127,15 +148,49 @@ static void publish_bytes(struct pump *pump)
     pump_progress_set(&pump->progress->bytes_done, pump->bytes_before + done);
 }
 
+static void add_tracks(struct pump *pump, const struct store_position *starts)
+{
+    struct source *source = pump->source;
+    uint32_t count = source->operations->partition_count(source);
+    pump->tracks = memory_resize_array(pump->tracks, count + 1u, sizeof(*pump->tracks));
+    for (uint32_t index = pump->track_count; index < count; index++) {
+        struct store_position position = {0};
+        source->operations->position(source, index, &position);
+        pump->tracks[index] = (struct pump_track){
+            .name = position.name,
+            .counters = starts != NULL ? starts[index].counters : position.counters,
+            .next_offset = position.next_offset > 0 ? position.next_offset : -1,
+        };
+    }
+    pump->track_count = count;
+}
+
+static struct pump_track *track_of(struct pump *pump, const struct source_message *message)
+{
+    if (__builtin_expect(message->partition_index >= pump->track_count, 0)) {
+        add_tracks(pump, NULL);
+    }
+    return &pump->tracks[message->partition_index];
+}
+
+/// Moves the partition past the message and what lies between it and the one before.
+static void move_track(struct pump *pump, struct pump_track *track,
+                       const struct source_message *message)
+{
+    pump->track = track;
+    if (__builtin_expect((message->skipped | message->lost) != 0, 0)) {
+        COUNT(pump, control, message->skipped);
+        COUNT(pump, gaps, message->lost);
+    }
+    track->next_offset = message->next_offset;
+    track->moved = true;
+}
+
 static void take_message(struct pump *pump, const struct source_message *message)
 {
-    struct pump_track *track = &pump->tracks[message->partition_index];
     pump->message = message;
-    pump->track = track;
+    move_track(pump, track_of(pump, message), message);
     COUNT(pump, messages, 1);
-    if (track->next_offset >= 0 && message->offset > track->next_offset) {
-        COUNT(pump, gaps, (uint64_t)(message->offset - track->next_offset));
-    }
     if (message->too_long) {
         reject_message(pump, REJECT_MESSAGE_TOO_LONG, "");
     } else if (message->truncated) {
@@ -143,8 +198,6 @@ static void take_message(struct pump *pump, const struct source_message *message
     } else {
         decode(pump);
     }
-    track->next_offset = message->next_offset;
-    track->moved = true;
     publish(pump);
     if (pump->run.messages % PROGRESS_INTERVAL == 0) {
         publish_bytes(pump);
@@ -195,10 +248,57 @@ static struct engine_cut cut_make(struct pump *pump)
     };
 }
 
+/// The two oldest become one: only how far each source came matters, and it is told at most as late
+/// as before.
+static void join_cuts(struct pump *pump)
+{
+    struct pump_cut *first = &pump->cuts[0];
+    struct pump_cut *second = &pump->cuts[1];
+    uint32_t count = first->position_count + second->position_count;
+    second->positions = memory_resize_array(second->positions, count, sizeof(*second->positions));
+    memmove(second->positions + first->position_count, second->positions,
+            second->position_count * sizeof(*second->positions));
+    memcpy(second->positions, first->positions, first->position_count * sizeof(*first->positions));
+    second->position_count = count;
+    memory_free(first->positions);
+    pump->cut_count--;
+    memmove(first, second, pump->cut_count * sizeof(*first));
+}
+
+/// For the source's committed(). Names are the source's.
+static void keep_cut(struct pump *pump, uint64_t epoch)
+{
+    if (pump->source == NULL || pump->source->operations->committed == NULL ||
+        pump->moved_count == 0) {
+        return;
+    }
+    if (pump->cut_count == PUMP_CUT_COUNT_MAX) {
+        join_cuts(pump);
+    }
+    size_t size = pump->moved_count * sizeof(*pump->moved);
+    struct pump_cut *cut = &pump->cuts[pump->cut_count++];
+    *cut = (struct pump_cut){epoch, memory_allocate(size), pump->moved_count};
+    memcpy(cut->positions, pump->moved, size);
+}
+
+static void tell_source(struct pump *pump)
+{
+    uint64_t epoch = engine_committed_epoch(pump->engine);
+    uint32_t told = 0;
+    while (told < pump->cut_count && pump->cuts[told].epoch <= epoch) {
+        struct pump_cut *cut = &pump->cuts[told++];
+        pump->source->operations->committed(pump->source, cut->positions, cut->position_count);
+        memory_free(cut->positions);
+    }
+    pump->cut_count -= told;
+    memmove(pump->cuts, pump->cuts + told, pump->cut_count * sizeof(pump->cuts[0]));
+}
+
 static void serve_barrier(struct pump *pump)
 {
     struct engine_cut cut = cut_make(pump);
-    engine_barrier(pump->producer, &cut);
+    uint64_t epoch = engine_barrier(pump->producer, &cut);
+    keep_cut(pump, epoch);
     pump->moved_count = 0;
     text_buffer_reset(&pump->rejects.dead_letters);
 }
@@ -221,6 +321,38 @@ static void serve_barrier_if_due(struct pump *pump)
     }
     if (engine_barrier_wanted(pump->producer)) {
         serve_barrier(pump);
+    }
+    if (__builtin_expect(pump->cut_count > 0, 0)) {
+        tell_source(pump);
+    }
+}
+
+static bool has_uncommitted(const struct pump *pump)
+{
+    for (uint32_t index = 0; index < pump->track_count; index++) {
+        if (pump->tracks[index].moved) {
+            return true;
+        }
+    }
+    return pump->moved_count > 0 || pump->cut_count > 0;
+}
+
+/// Hurries the commit that the source waits for; for some milliseconds, then it is polled again.
+static void flush(struct pump *pump)
+{
+    for (uint32_t round = 0; round < FLUSH_WAIT_COUNT && has_uncommitted(pump); round++) {
+        int64_t now_us = clock_monotonic_us();
+        if (now_us - pump->asked_us >= FLUSH_ASK_INTERVAL_US) {
+            pump->asked_us = now_us;
+            engine_request_commit(pump->engine);
+        }
+        serve_barrier_if_due(pump);
+        if (engine_failed(pump->engine)) {
+            return;
+        }
+        if (has_uncommitted(pump)) {
+            clock_sleep_us(BARRIER_WAIT_US);
+        }
     }
 }
 
@@ -280,17 +412,8 @@ static void begin_source(struct pump *pump, struct source *source,
                          const struct store_position *starts)
 {
     pump->source = source;
-    pump->track_count = source->operations->partition_count(source);
-    pump->tracks = memory_resize_array(pump->tracks, pump->track_count + 1u, sizeof(*pump->tracks));
-    for (uint32_t index = 0; index < pump->track_count; index++) {
-        struct store_position position = {0};
-        source->operations->position(source, index, &position);
-        pump->tracks[index] = (struct pump_track){
-            .name = position.name,
-            .counters = starts[index].counters,
-            .next_offset = position.next_offset > 0 ? position.next_offset : -1,
-        };
-    }
+    pump->track_count = 0;
+    add_tracks(pump, starts);
     prepare_decoder(pump);
 }
 
@@ -310,10 +433,23 @@ static void end_source(struct pump *pump, struct store_position *last_out)
         last_out->counters = pump->tracks[0].counters;
     }
     pump->source->operations->progress(pump->source, &done, &total);
+    forget_cuts(pump);
     pump->source = NULL;
     pump->track_count = 0;
     pump_pass(pump, done);
     serve_barrier_if_due(pump);
+}
+
+/// What a poll gave that is no message.
+static void take_other(struct pump *pump, enum source_poll result,
+                       const struct source_message *message)
+{
+    if (result == SOURCE_SKIPPED) {
+        move_track(pump, track_of(pump, message), message);
+    } else if (result == SOURCE_FLUSH) {
+        flush(pump);
+    }
+    publish_bytes(pump);
 }
 
 enum corong_status pump_read(struct pump *pump, struct source *source,
@@ -329,7 +465,7 @@ enum corong_status pump_read(struct pump *pump, struct source *source,
         if (result == SOURCE_MESSAGE) {
             take_message(pump, &message);
         } else {
-            publish_bytes(pump);
+            take_other(pump, result, &message);
         }
         serve_barrier_if_due(pump);
         if (engine_failed(pump->engine)) {
@@ -357,8 +493,57 @@ void pump_close(struct pump *pump)
     text_buffer_reset(&pump->rejects.dead_letters);
 }
 
+/// All that moved is durable: the last engine was drained, or the source rewound.
+static void tell_all(struct pump *pump)
+{
+    struct source *source = pump->source;
+    forget_cuts(pump);
+    if (source == NULL || source->operations->committed == NULL) {
+        return;
+    }
+    for (uint32_t index = 0; index < pump->track_count; index++) {
+        struct store_position position = {0};
+        source->operations->position(source, index, &position);
+        position.counters = pump->tracks[index].counters;
+        source->operations->committed(source, &position, 1);
+    }
+}
+
+#define COUNTER_COUNT (sizeof(struct store_counters) / sizeof(uint64_t))
+
+/// Takes what was read behind `to` out of the books of this run.
+static void uncount(struct store_counters *run, const struct store_counters *from,
+                    const struct store_counters *to)
+{
+    for (size_t index = 0; index < COUNTER_COUNT; index++) {
+        ((uint64_t *)run)[index] -= ((const uint64_t *)from)[index] - ((const uint64_t *)to)[index];
+    }
+}
+
+void pump_rewind(struct pump *pump, const struct store_position *positions, uint32_t position_count)
+{
+    struct source *source = pump->source;
+    if (source == NULL) {
+        return;
+    }
+    ASSERT(source->operations->rewind != NULL);
+    source->operations->rewind(source, positions, position_count);
+    for (uint32_t index = 0; index < pump->track_count; index++) {
+        struct pump_track *track = &pump->tracks[index];
+        struct store_position position = {0};
+        source->operations->position(source, index, &position);
+        uncount(&pump->run, &track->counters, &position.counters);
+        track->counters = position.counters;
+        track->next_offset = position.next_offset > 0 ? position.next_offset : -1;
+        track->moved = false;
+    }
+    pump->decoded = pump->run.messages - pump->run.blank - pump->run.messages_rejected;
+}
+
 void pump_enter(struct pump *pump, struct engine *engine)
 {
     pump->engine = engine;
     pump->producer = engine_producer_open(engine);
+    engine_producer_on_wait(pump->producer, waiting, pump);
+    tell_all(pump);
 }

@@ -23,6 +23,14 @@ struct pump_track {
     bool moved;                     ///< since the last barrier
 };
 
+/// A cut that its source has not been told of yet.
+struct pump_cut {
+    uint64_t epoch; ///< that commits it
+    struct store_position *positions;
+    uint32_t position_count;
+};
+#define PUMP_CUT_COUNT_MAX 4u
+
 struct pump;
 /// Whoever runs pumps that outlive an engine. When `asked` is set, a pump calls `leave` between two
 /// messages; the callback closes the pump, waits, and enters it into another engine (or none: then
@@ -58,6 +66,10 @@ struct pump {
     struct store_position *moved; ///< for the next barrier
     uint32_t moved_count;
     uint32_t moved_capacity;
+
+    struct pump_cut cuts[PUMP_CUT_COUNT_MAX]; ///< oldest first
+    uint32_t cut_count;
+    int64_t asked_us; ///< when a commit was last asked for by a flush
 };
 
 /// Opens the thread's producer and its decoder. `progress` and `stop` outlive the pump. `mapping`
@@ -67,8 +79,9 @@ void pump_open(struct pump *pump, struct engine *engine, const struct mapping *m
                const struct pump_stop *stop);
 
 /// Reads a source until it ends, fails or a stop is asked for. `starts` are the committed positions
-/// of its partitions, in their order (only the counters are used). On a failure what came before it
-/// counts. `last_out` (may be NULL) gets the position of partition 0 at the end.
+/// of its partitions, in their order (only the counters are used); NULL: the source knows. On a
+/// failure what came before it counts. `last_out` (may be NULL) gets the position of partition 0 at
+/// the end.
 CORONG_MUST_CHECK enum corong_status pump_read(struct pump *pump, struct source *source,
                                                const struct store_position *starts,
                                                struct store_position *last_out,
@@ -87,7 +100,12 @@ struct decode_notes pump_notes(const struct pump *pump);
 /// The final barrier; nothing may be read afterwards unless pump_enter() follows. Books and rejects
 /// stay until pump_deinit().
 void pump_close(struct pump *pump);
-/// After pump_close(): opens a producer of another engine; a source in hand goes on.
+/// Between pump_close() and pump_enter(), where the engine was closed without a drain: the source
+/// in hand goes back to the store's positions, and so do its counters and the books.
+void pump_rewind(struct pump *pump, const struct store_position *positions,
+                 uint32_t position_count);
+/// After pump_close(): opens a producer of another engine; a source in hand goes on. What the pump
+/// delivered must be durable by now, or rewound.
 /// pump_set_mapping must follow where the schema grew.
 void pump_enter(struct pump *pump, struct engine *engine);
 void pump_deinit(struct pump *pump);

@@ -20,6 +20,13 @@ enum source_poll {
     SOURCE_IDLE,    ///< nothing now; poll again (a stream)
     SOURCE_END,     ///< nothing ever again (a file's end)
     SOURCE_FAILED,  ///< see `error`
+    /// No message, but a partition moved on: `partition_index`, `next_offset`, `skipped` and `lost`
+    /// of the message are set (`offset` is next_offset), nothing else.
+    SOURCE_SKIPPED,
+    /// Everything delivered so far should be committed (a partition is about to be taken away):
+    /// commit, call committed(), poll again. The source says it until it has heard of the commit or
+    /// its patience ended.
+    SOURCE_FLUSH,
 };
 
 /// `only_event` of a message all of whose events are wanted.
@@ -35,6 +42,8 @@ struct source_message {
     bool starts_file;         ///< the first message of a file (a CSV header may be here)
     bool truncated;           ///< input ended inside it (no line end at the end of a cut file)
     bool too_long;            ///< longer than the limit; `bytes` holds its start
+    uint64_t skipped;         ///< offsets before it that hold no message (control records)
+    uint64_t lost;            ///< messages before it that are known to be lost
     /// NULL: none (a recorded line). Its headers are filled by the operation `headers`, where the
     /// source has it.
     const struct metadata *metadata;
@@ -44,17 +53,27 @@ struct source;
 struct source_operations {
     enum source_poll (*poll)(struct source *source, struct source_message *message_out,
                              struct corong_error *error);
-    /// Partitions known now. A file has one.
+    /// Partitions known now. A file has one. May grow with every poll, but an index never changes
+    /// its meaning.
     uint32_t (*partition_count)(struct source *source);
-    /// Fills id, name, next_offset, anchor and epoch (not the counters) as of the last message
-    /// delivered.
+    /// Fills everything but the counters as of the last message delivered; also of a partition that
+    /// was taken away. `counters` are those that the partition began with (only looked at when a
+    /// pump sees the partition first).
     void (*position)(struct source *source, uint32_t partition_index,
                      struct store_position *position_out);
     /// Bytes consumed and in all, for progress; total 0 where unknown.
     void (*progress)(struct source *source, uint64_t *done_out, uint64_t *total_out);
-    /// The store has committed these positions (advisory; Kafka's own offset commit). May be NULL.
+    /// The store has committed these positions, which moved since the last call (advisory; Kafka's
+    /// own offset commit). Never blocks. May be NULL.
     void (*committed)(struct source *source, const struct store_position *positions,
                       uint32_t position_count);
+    /// Goes back to the store's positions after what was delivered behind them was abandoned. Those
+    /// without one go back to where they began. Between two pumps; NULL where it is not possible.
+    void (*rewind)(struct source *source, const struct store_position *positions,
+                   uint32_t position_count);
+    /// The pump is blocked inside a message, again and again: a sign of life may be due. Must not
+    /// touch the message in hand. May be NULL.
+    void (*waiting)(struct source *source);
     /// Fills the headers of the message in hand (`message->metadata`), which cost time and are
     /// rarely wanted; until then there are none. NULL: `metadata` is complete as it is delivered.
     void (*headers)(struct source *source);

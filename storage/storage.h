@@ -30,18 +30,23 @@ struct store_counters {
     uint64_t late;              ///< dropped by the operator's lateness limit (none by default)
     uint64_t future;            ///< stored, but more than 24 h after `received`
     uint64_t gaps;              ///< messages known to be lost or skipped by an operator
+    uint64_t control;           ///< offsets of a log that hold no message: markers of transactions,
+                                ///< aborted or compacted away
     uint64_t rejected[STORE_REJECT_REASON_COUNT_MAX]; ///< messages and events, by reject reason
 };
 
 /// Where a source stands. `id` is a hash of what identifies it (topic and partition; the first 64
-/// KiB of a file), never of a path: the name is a hint for people.
+/// KiB of a file), never of a path: the name is a hint for people. Of a log, next_offset -
+/// first_offset = messages + control + gaps.
 struct store_position {
     struct hash128 id;
     struct text name;
-    int64_t next_offset;   ///< first byte or record not yet in the store
-    int64_t anchor_offset; ///< a place before next_offset whose content is known ...
-    uint64_t anchor_hash;  ///< ... by this hash; -1 and 0 where there is none
-    int32_t epoch;         ///< Kafka leader epoch, else -1
+    int64_t next_offset;     ///< first byte or record not yet in the store
+    int64_t anchor_offset;   ///< a place before next_offset whose content is known ...
+    uint64_t anchor_hash;    ///< ... by this hash; -1 and 0 where there is none
+    int32_t epoch;           ///< Kafka leader epoch, else -1
+    int64_t first_offset;    ///< where reading began; -1 where an older program did not say
+    struct hash128 topic_id; ///< Kafka's id of the topic; 0 where it is not known
     struct store_counters counters;
 };
 

@@ -40,6 +40,8 @@ void route_init(struct route *route, const struct route_options *options)
         parker_init(&route->producers[i].parker);
         route->producers[i].signal_seen = 0;
         atomic_init(&route->producers[i].event_count, 0);
+        route->producers[i].waiting = NULL;
+        route->producers[i].waiting_context = NULL;
     }
     route->shard_parkers =
         memory_allocate_aligned(128, options->shard_count * sizeof(struct parker));
@@ -78,7 +80,8 @@ static void hand_over(struct route *route, uint32_t producer, uint32_t shard)
 // Waits until the shard has returned a batch.
 static void wait_for_return(struct route *route, uint32_t producer, struct channel *channel)
 {
-    struct parker *parker = &route->producers[producer].parker;
+    struct route_producer *self = &route->producers[producer];
+    struct parker *parker = &self->parker;
     struct parker_patience patience = {0};
     while (lane_empty(&channel->back)) {
         if (!parker_pause(&patience)) {
@@ -90,6 +93,9 @@ static void wait_for_return(struct route *route, uint32_t producer, struct chann
             break;
         }
         parker_sleep(parker, LIVENESS_TIMEOUT_US);
+        if (self->waiting != NULL && lane_empty(&channel->back)) {
+            self->waiting(self->waiting_context);
+        }
     }
     channel_reclaim(channel, route->options.batch_capacity);
 }

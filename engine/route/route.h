@@ -31,7 +31,9 @@ struct route_producer {
     struct parker parker;
     uint64_t signal_seen; ///< the last value of route.signal that was acted on
     atomic_uint_least64_t
-        event_count; ///< pushed so far; relaxed, for counters and commit decisions
+        event_count;                ///< pushed so far; relaxed, for counters and commit decisions
+    void (*waiting)(void *context); ///< called now and then while a push is blocked; may be NULL
+    void *waiting_context;
 };
 
 struct route {

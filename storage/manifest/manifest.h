@@ -62,11 +62,16 @@ struct store_position *manifest_state_position(const struct manifest_state *stat
 int64_t manifest_state_segment(const struct manifest_state *state, const uint8_t *uuid);
 /// Appends the payload of a record.
 void manifest_change_encode(const struct manifest_change *change, struct text_buffer *out);
-/// Applies a payload. CORONG_CORRUPT where it contradicts itself or the state; the state is then
-/// undefined and fit for deinit only.
+/// Applies a payload that manifest_change_encode() made. CORONG_CORRUPT where it contradicts itself
+/// or the state; the state is then undefined and fit for deinit only.
 CORONG_MUST_CHECK enum corong_status manifest_state_apply(struct manifest_state *state,
                                                           const void *payload, size_t size,
                                                           struct corong_error *error);
+/// The same for a payload of any version: `flags` are its record's.
+CORONG_MUST_CHECK enum corong_status manifest_state_apply_record(struct manifest_state *state,
+                                                                 uint16_t flags,
+                                                                 struct text payload,
+                                                                 struct corong_error *error);
 /// The change that makes an empty state into this one.
 void manifest_state_snapshot(const struct manifest_state *state, struct manifest_change *change);
 

@@ -25,7 +25,7 @@ static enum corong_status check_chain(const struct replay *replay,
                                       struct corong_error *error)
 {
     bool first = replay->record_index == 0;
-    if (record->flags != 0 ||
+    if ((record->flags & ~MANIFEST_FLAG_POSITIONS) != 0 ||
         (record->type != MANIFEST_RECORD_SNAPSHOT && record->type != MANIFEST_RECORD_COMMIT)) {
         return error_set(error, CORONG_UNSUPPORTED, "type %u with flags %u is of a newer version",
                          record->type, record->flags);
@@ -49,7 +49,7 @@ static enum corong_status replay_record(struct replay *replay, struct manifest_s
                                         struct corong_error *error)
 {
     TRY(check_chain(replay, state, record, error));
-    TRY(manifest_state_apply(state, record->payload.bytes, record->payload.size, error));
+    TRY(manifest_state_apply_record(state, record->flags, record->payload, error));
     state->sequence = record->sequence;
     replay->previous_hash = record->hash;
     replay->at += record->size_bytes;

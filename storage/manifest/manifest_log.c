@@ -50,6 +50,7 @@ static void encode_snapshot(const struct manifest_place *place, uint64_t number,
     manifest_change_encode(&change, &payload);
     *record = (struct manifest_record){
         .type = MANIFEST_RECORD_SNAPSHOT,
+        .flags = MANIFEST_FLAG_POSITIONS,
         .sequence = state->sequence,
         .previous_hash = manifest_place_binding(place, number),
         .payload = {payload.bytes, payload.size},
@@ -130,6 +131,7 @@ enum corong_status manifest_log_append(struct manifest_log *log, uint64_t sequen
     ASSERT(!manifest_log_is_full(log));
     struct manifest_record record = {
         .type = MANIFEST_RECORD_COMMIT,
+        .flags = MANIFEST_FLAG_POSITIONS,
         .sequence = sequence,
         .previous_hash = log->last_hash,
         .payload = payload,

@@ -3,6 +3,7 @@
 
 #include "storage/base/invariant.h"
 #include "storage/manifest/manifest.h"
+#include "storage/manifest/manifest_record.h"
 
 #include <string.h>
 
@@ -83,6 +84,9 @@ static void append_position(struct text_buffer *out, const struct store_position
     uint32_t reasons = reason_count(counters);
     text_buffer_append_u32(out, reasons);
     text_buffer_append(out, counters->rejected, reasons * sizeof(counters->rejected[0]));
+    text_buffer_append_u64(out, counters->control);
+    text_buffer_append_i64(out, position->first_offset);
+    append_hash(out, position->topic_id);
 }
 
 static void read_counters(struct payload_reader *reader, struct store_counters *counters)
@@ -111,6 +115,12 @@ bool payload_read_position(struct payload_reader *reader, struct store_position 
     }
     for (uint32_t index = 0; index < reasons; index++) {
         position_out->counters.rejected[index] = byte_cursor_u64(&reader->cursor);
+    }
+    position_out->first_offset = -1;
+    if ((reader->flags & MANIFEST_FLAG_POSITIONS) != 0) {
+        position_out->counters.control = byte_cursor_u64(&reader->cursor);
+        position_out->first_offset = byte_cursor_i64(&reader->cursor);
+        position_out->topic_id = read_hash(reader);
     }
     return true;
 }

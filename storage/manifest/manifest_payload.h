@@ -10,6 +10,7 @@
 
 struct payload_reader {
     struct byte_cursor cursor;
+    uint16_t flags; ///< of the record
 };
 
 void payload_read_segment(struct payload_reader *reader, struct segment_meta *meta_out);

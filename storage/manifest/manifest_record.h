@@ -18,6 +18,10 @@ enum manifest_record_type {
     MANIFEST_RECORD_COMMIT = 2,
 };
 
+/// A record's positions carry control offsets, first offset and topic id. Every record written
+/// today has it; those of older programs do not.
+#define MANIFEST_FLAG_POSITIONS 1u
+
 struct manifest_record {
     uint16_t type;
     uint16_t flags;

@@ -4,6 +4,7 @@
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 #include "storage/manifest/manifest_payload.h"
+#include "storage/manifest/manifest_record.h"
 
 #include <string.h>
 
@@ -214,7 +215,14 @@ static enum corong_status apply_rest(struct manifest_state *state, struct payloa
 enum corong_status manifest_state_apply(struct manifest_state *state, const void *payload,
                                         size_t size, struct corong_error *error)
 {
-    struct payload_reader reader = {byte_cursor_over(payload, size)};
+    return manifest_state_apply_record(state, MANIFEST_FLAG_POSITIONS, (struct text){payload, size},
+                                       error);
+}
+
+enum corong_status manifest_state_apply_record(struct manifest_state *state, uint16_t flags,
+                                               struct text payload, struct corong_error *error)
+{
+    struct payload_reader reader = {byte_cursor_over(payload.bytes, payload.size), flags};
     TRY(apply_columns(state, &reader, error));
     TRY(apply_segments(state, &reader, error));
     TRY(apply_positions(state, &reader, error));

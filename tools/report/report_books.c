@@ -14,7 +14,7 @@ struct book_line {
     uint64_t all;
 };
 
-#define BOOK_LINE_COUNT 9
+#define BOOK_LINE_COUNT 10
 
 static void list_lines(const struct ingest_books *books, struct book_line *lines)
 {
@@ -30,6 +30,7 @@ static void list_lines(const struct ingest_books *books, struct book_line *lines
         {"stored", "  stored", run->stored, all->stored},
         {"future", "    of these in the future", run->future, all->future},
         {"gaps", "messages known to be lost", run->gaps, all->gaps},
+        {"control", "offsets without a message", run->control, all->control},
     };
     memcpy(lines, listed, sizeof(listed));
 }

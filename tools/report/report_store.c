@@ -90,6 +90,7 @@ static void add_counters(struct store_counters *sum, const struct store_counters
     sum->late += counters->late;
     sum->future += counters->future;
     sum->gaps += counters->gaps;
+    sum->control += counters->control;
     for (uint32_t reason = 0; reason < STORE_REJECT_REASON_COUNT_MAX; reason++) {
         sum->rejected[reason] += counters->rejected[reason];
     }

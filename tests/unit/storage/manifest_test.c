@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/base/memory.h"
 #include "storage/file/file.h"
+#include "storage/base/bytes.h"
 #include "storage/manifest/manifest.h"
+#include "storage/manifest/manifest_name.h"
 #include "storage/manifest/manifest_record.h"
 #include "tests/support/store_directory.h"
 
@@ -75,14 +77,6 @@ static void sample_deinit(struct sample *sample)
     store_directory_remove(sample->directory);
 }
 
-static void write_file(const char *path, const char *bytes, size_t size)
-{
-    FILE *file = fopen(path, "wb");
-    cr_assert_not_null(file);
-    cr_assert_eq(fwrite(bytes, 1, size, file), size);
-    fclose(file);
-}
-
 /// Loads; gives the sequence, or -1 and the status.
 static int64_t load(const struct sample *sample, enum corong_status *status_out)
 {
@@ -92,6 +86,97 @@ static int64_t load(const struct sample *sample, enum corong_status *status_out)
     int64_t sequence = *status_out == CORONG_OK ? (int64_t)state.sequence : -1;
     manifest_state_deinit(&state);
     return sequence;
+}
+
+static void write_file(const char *path, const char *bytes, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+    cr_assert_not_null(file);
+    cr_assert_eq(fwrite(bytes, 1, size, file), size);
+    fclose(file);
+}
+
+/// The payload as programs wrote it before positions had control offsets, a first offset and a
+/// topic id: one position, one reject reason.
+static void old_payload(struct text_buffer *out)
+{
+    text_buffer_append_u32(out, COLUMN_SYSTEM_COUNT);
+    text_buffer_append_u32(out, 0); // attributes
+    text_buffer_append_u32(out, 0); // removed
+    text_buffer_append_u32(out, 0); // added
+    text_buffer_append_u32(out, 1); // positions
+    text_buffer_append_u64(out, 1);
+    text_buffer_append_u64(out, 2);
+    text_buffer_append_sized(out, TEXT_LITERAL("visits/0"));
+    text_buffer_append_i64(out, 70);
+    text_buffer_append_i64(out, 69);
+    text_buffer_append_u64(out, 1234);
+    text_buffer_append_u32(out, 5);
+    for (uint64_t counter = 1; counter <= 9; counter++) {
+        text_buffer_append_u64(out, counter);
+    }
+    text_buffer_append_u32(out, 1);
+    text_buffer_append_u64(out, 11);
+    text_buffer_append_u64(out, 0); // duplicates
+    text_buffer_append_u64(out, 0); // erased
+    text_buffer_append_u32(out, 0); // dead-letter files
+    text_buffer_append_u64(out, 0); // rows
+    text_buffer_append_u64(out, 0); // digest
+    text_buffer_append_u64(out, 0);
+}
+
+static void check_old_position(const struct manifest_state *state)
+{
+    const struct store_position *position =
+        manifest_state_position(state, (struct hash128){.low = 1, .high = 2});
+    cr_assert_not_null(position);
+    cr_expect_eq(position->next_offset, 70);
+    cr_expect_eq(position->epoch, 5);
+    cr_expect_eq(position->counters.gaps, 9);
+    cr_expect_eq(position->counters.rejected[0], 11);
+    cr_expect_eq(position->counters.control, 0);
+    cr_expect_eq(position->first_offset, -1);
+    cr_expect_eq(position->topic_id.low | position->topic_id.high, 0);
+}
+
+Test(manifest, test_store_of_an_older_program_opens_and_its_positions_are_kept)
+{
+    char *directory = store_directory_create();
+    struct manifest_place place = {.directory = directory, .uuid = {4, 5, 6}};
+    char path[512];
+    snprintf(path, sizeof(path), "%s/manifest", directory);
+    cr_assert_eq(file_make_directory(directory, NULL), CORONG_OK);
+    cr_assert_eq(file_make_directory(path, NULL), CORONG_OK);
+    struct text_buffer payload = {0};
+    struct text_buffer bytes = {0};
+    old_payload(&payload);
+    struct manifest_record record = {.type = MANIFEST_RECORD_SNAPSHOT,
+                                     .flags = 0,
+                                     .sequence = 17,
+                                     .previous_hash = manifest_place_binding(&place, 1),
+                                     .payload = {payload.bytes, payload.size}};
+    manifest_record_encode(&record, manifest_place_seed(&place), &bytes);
+    snprintf(path, sizeof(path), "%s/manifest/MANIFEST-1", directory);
+    write_file(path, bytes.bytes, bytes.size);
+    cr_assert_eq(manifest_current_write(&place, 1, NULL), CORONG_OK);
+    struct manifest_state state;
+    manifest_state_init(&state);
+    cr_assert_eq(manifest_load(&place, &state, NULL), CORONG_OK);
+    cr_expect_eq(state.sequence, 17);
+    check_old_position(&state);
+    // And as this program writes it.
+    struct manifest_log log;
+    cr_assert_eq(manifest_log_open(&log, &place, NULL), CORONG_OK);
+    cr_assert_eq(manifest_log_rotate(&log, &state, NULL), CORONG_OK);
+    manifest_log_close(&log);
+    manifest_state_deinit(&state);
+    manifest_state_init(&state);
+    cr_assert_eq(manifest_load(&place, &state, NULL), CORONG_OK);
+    check_old_position(&state);
+    manifest_state_deinit(&state);
+    text_buffer_deinit(&payload);
+    text_buffer_deinit(&bytes);
+    store_directory_remove(directory);
 }
 
 Test(manifest, test_every_damaged_byte_is_noticed)
