@@ -45,7 +45,7 @@ if(NOT CORONG_FUZZ)
        ${CMAKE_SOURCE_DIR}/tests/crash/*_test.c ${CMAKE_SOURCE_DIR}/tests/model/*_test.c)
   if(CORONG_SANITIZE MATCHES "thread")
     # One thread, thousands of crashes: minutes of TSan that can find nothing.
-    list(FILTER program_sources EXCLUDE REGEX "/store_crash_test\\.c$")
+    list(FILTER program_sources EXCLUDE REGEX "/(store|group)_crash_test\\.c$")
   endif()
   foreach(source ${program_sources})
     corong_test_executable(${source})

@@ -76,7 +76,7 @@ static enum corong_status list_numbers(const char *directory, struct number_list
     return status;
 }
 
-static bool file_is_there(const char *directory, const char *name)
+bool group_file_is_there(const char *directory, const char *name)
 {
     char *path = store_load_path(directory, name);
     int descriptor;
@@ -90,7 +90,7 @@ static bool file_is_there(const char *directory, const char *name)
 
 bool store_group_is(const char *directory)
 {
-    return file_is_there(directory, "GROUP");
+    return group_file_is_there(directory, "GROUP");
 }
 
 static void sync_parent(const char *directory)
@@ -134,7 +134,7 @@ static enum corong_status create_locked(struct store_group *group, struct corong
 
 static enum corong_status create_group(struct store_group *group, struct corong_error *error)
 {
-    if (file_is_there(group->directory, "FORMAT")) {
+    if (group_file_is_there(group->directory, "FORMAT")) {
         return error_set(error, CORONG_INVALID, "'%s' is a store, not a group of stores",
                          group->directory);
     }
@@ -178,7 +178,7 @@ void store_group_close(struct store_group *group)
     if (group == NULL) {
         return;
     }
-    group_claims_forget(group);
+    store_group_forget(group);
     if (group->reservation >= 0) {
         file_close_quietly(group->reservation);
     }
@@ -272,7 +272,7 @@ enum corong_status store_group_stores(const char *directory, struct store_group_
     stores_out->numbers = list.numbers;
     for (uint32_t index = 0; index < list.count; index++) {
         char *path = group_store_path(directory, list.numbers[index]);
-        if (file_is_there(path, "FORMAT")) {
+        if (group_file_is_there(path, "FORMAT")) {
             stores_out->numbers[stores_out->count] = list.numbers[index];
             stores_out->directories[stores_out->count++] = path;
         } else {

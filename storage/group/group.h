@@ -76,8 +76,8 @@ CORONG_MUST_CHECK enum corong_status store_group_claim(struct store_group *group
 /// Gives a source back: everything read of it is committed, nothing more will be. A later claim is
 /// a new one. A commit that moves it nevertheless is fenced. Unknown ids are ignored.
 void store_group_release(struct store_group *group, struct hash128 source_id);
-/// Forgets all claims: the engine was abandoned, so that nothing read under them can be committed.
-/// Claim again what is still assigned.
+/// Gives all sources back: the engine was abandoned, nothing read under the claims will be
+/// committed. Claim again what is still assigned.
 void store_group_forget(struct store_group *group);
 
 /// For store_set_commit_guard(): commits of claimed or released sources must own them. Other

@@ -72,32 +72,31 @@ static void claim_keep(struct store_group *group, const struct group_claim *clai
     pthread_mutex_unlock(&group->lock);
 }
 
-void store_group_release(struct store_group *group, struct hash128 source_id)
+static void claim_release(struct group_claim *claim)
 {
-    pthread_mutex_lock(&group->lock);
-    struct group_claim *claim = claim_find(group, source_id);
-    if (claim != NULL && claim->state == GROUP_CLAIM_HELD) {
+    if (claim->state == GROUP_CLAIM_HELD) {
         claim->state = GROUP_CLAIM_RELEASED;
         file_close_quietly(claim->descriptor);
         claim->descriptor = -1;
     }
-    pthread_mutex_unlock(&group->lock);
 }
 
-void group_claims_forget(struct store_group *group)
+void store_group_release(struct store_group *group, struct hash128 source_id)
 {
-    for (uint32_t index = 0; index < group->claim_count; index++) {
-        if (group->claims[index].descriptor >= 0) {
-            file_close_quietly(group->claims[index].descriptor);
-        }
+    pthread_mutex_lock(&group->lock);
+    struct group_claim *claim = claim_find(group, source_id);
+    if (claim != NULL) {
+        claim_release(claim);
     }
-    group->claim_count = 0;
+    pthread_mutex_unlock(&group->lock);
 }
 
 void store_group_forget(struct store_group *group)
 {
     pthread_mutex_lock(&group->lock);
-    group_claims_forget(group);
+    for (uint32_t index = 0; index < group->claim_count; index++) {
+        claim_release(&group->claims[index]);
+    }
     pthread_mutex_unlock(&group->lock);
 }
 
@@ -107,6 +106,9 @@ static enum corong_status position_in_store(const char *directory, struct hash12
                                             struct corong_error *error)
 {
     *found_out = false;
+    if (!group_file_is_there(directory, "CURRENT")) {
+        return CORONG_OK; // written before the first commit, and never taken away
+    }
     struct store_format format;
     struct manifest_state state;
     enum corong_status status = store_load_synced(directory, &format, &state, error);

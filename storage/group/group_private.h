@@ -37,5 +37,4 @@ struct store_group {
 
 /// "<group>/node-<number>"; memory_free() it.
 char *group_store_path(const char *group_directory, uint32_t number);
-/// Closes all owner files and forgets. Without the lock.
-void group_claims_forget(struct store_group *group);
+bool group_file_is_there(const char *directory, const char *name);

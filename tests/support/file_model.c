@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <string.h>
 
-#define SECTOR_SIZE 512u
 #define DESCRIPTOR_COUNT_MAX 256
 #define DESCRIPTOR_BASE 1000
 
@@ -19,6 +18,7 @@ struct descriptor {
     struct inode *inode; ///< NULL: free
     char path[256];
     bool holds_lock;
+    bool only_reads;
 };
 
 struct file_model {
@@ -155,7 +155,11 @@ static int model_open(void *context, const char *path, int flags, unsigned mode)
         }
         inode->live.size = 0;
     }
-    return descriptor_open(model, inode, path);
+    int descriptor = descriptor_open(model, inode, path);
+    if (descriptor >= 0) {
+        descriptor_at(model, descriptor)->only_reads = !writes;
+    }
+    return descriptor;
 }
 
 static int model_close(void *context, int number)
@@ -237,6 +241,10 @@ static bool is_ignored(const struct file_model *model, const struct descriptor *
         return path_holds(descriptor, ".tmp");
     case FILE_MODEL_NO_DEAD_LETTER_SYNC:
         return !is_directory && path_holds(descriptor, "/dead/");
+    case FILE_MODEL_NO_OWNER_SYNC:
+        return !is_directory && path_holds(descriptor, "/owners/");
+    case FILE_MODEL_NO_READER_SYNC:
+        return !is_directory && descriptor->only_reads;
     default:
         return false;
     }
@@ -519,52 +527,16 @@ uint64_t file_model_failure_count(const struct file_model *model)
     return model->failure_count;
 }
 
-static bool coin(struct file_model *model)
+void file_model_kill(struct file_model *model)
 {
-    return test_random_below(&model->random, 2) == 1;
-}
-
-/// The size that reached the disk: the old one, the new one, or one between, at a sector's end.
-static size_t surviving_size(struct file_model *model, const struct inode *inode)
-{
-    size_t old_size = inode->synced.size;
-    size_t new_size = inode->live.size;
-    if (new_size <= old_size || coin(model)) {
-        return coin(model) ? old_size : new_size;
+    for (struct inode *inode = model->inodes; inode != NULL; inode = inode->next) {
+        inode->is_locked = false;
     }
-    uint32_t grown = (uint32_t)(new_size - old_size);
-    size_t between = old_size + test_random_below(&model->random, grown + 1);
-    between -= between % SECTOR_SIZE;
-    return between < old_size ? old_size : between;
-}
-
-/// Each sector is the old one or the new one; one that is new altogether may read as zeros.
-static void lose_some_bytes(struct file_model *model, struct inode *inode)
-{
-    size_t size = surviving_size(model, inode);
-    uint8_t *mixed = memory_allocate_zeroed(size, 1);
-    for (size_t at = 0; at < size; at += SECTOR_SIZE) {
-        size_t end = at + SECTOR_SIZE < size ? at + SECTOR_SIZE : size;
-        bool is_new = at >= inode->synced.size;
-        const struct bytes *from =
-            (is_new ? test_random_below(&model->random, 4) != 0 : coin(model)) ? &inode->live
-                                                                               : &inode->synced;
-        for (size_t byte = at; byte < end; byte++) {
-            mixed[byte] = byte < from->size ? from->at[byte] : 0;
-        }
-    }
-    memory_free(inode->live.at);
-    inode->live = (struct bytes){mixed, size};
-}
-
-static void lose_some_names(struct file_model *model, struct inode *inode)
-{
-    entries_copy(&inode->live_entries, &inode->synced_entries);
-    for (uint32_t index = 0; index < inode->change_count; index++) {
-        if (coin(model)) {
-            apply_change(&inode->live_entries, &inode->changes[index]);
-        }
-    }
+    memset(model->descriptors, 0, sizeof(model->descriptors));
+    model->has_crashed = false;
+    model->crash_at = 0;
+    model->fail_from = 0;
+    model->fail_until = 0;
 }
 
 void file_model_restart(struct file_model *model, enum file_model_loss loss, uint64_t seed)
@@ -575,18 +547,10 @@ void file_model_restart(struct file_model *model, enum file_model_loss loss, uin
             bytes_set(&inode->live, inode->synced.at, inode->synced.size);
             entries_copy(&inode->live_entries, &inode->synced_entries);
         } else if (loss == FILE_MODEL_LOSE_SOME) {
-            if (is_dirty(inode)) {
-                lose_some_bytes(model, inode);
-            }
-            lose_some_names(model, inode);
+            inode_lose_some(inode, &model->random);
         }
         inode_sync(inode);
-        inode->is_locked = false;
     }
-    memset(model->descriptors, 0, sizeof(model->descriptors));
-    model->has_crashed = false;
     model->manifest_was_synced = false;
-    model->crash_at = 0;
-    model->fail_from = 0;
-    model->fail_until = 0;
+    file_model_kill(model);
 }

@@ -33,7 +33,9 @@ enum file_model_mutant {
     FILE_MODEL_NO_TEMPORARY_SYNC, ///< of the file that is about to be renamed
     FILE_MODEL_NO_DEAD_LETTER_SYNC,
     FILE_MODEL_LATE_SEGMENT_SYNC, ///< segments reach the disk after the manifest record
-    FILE_MODEL_MUTANT_COUNT,
+    FILE_MODEL_MUTANT_COUNT,      ///< of those that a single store must notice
+    FILE_MODEL_NO_OWNER_SYNC = FILE_MODEL_MUTANT_COUNT, ///< of claims in a group
+    FILE_MODEL_NO_READER_SYNC,                          ///< of a manifest, by one who only reads it
 };
 
 /// Holds the root directory only.
@@ -54,6 +56,10 @@ bool file_model_has_crashed(const struct file_model *model);
 /// The power comes back: what `loss` and the seed leave is the new content, synced. No descriptor
 /// and no lock survives; faults are cleared.
 void file_model_restart(struct file_model *model, enum file_model_loss loss, uint64_t seed);
+
+/// The process dies and the machine goes on: no descriptor and no lock survives, what was written
+/// is there, and what was not synced still is not.
+void file_model_kill(struct file_model *model);
 
 /// Calls number `from` to `until`, `until` not included, fail if they are not syncs: ENOSPC for
 /// what needs space, EIO for the rest. A write fails after its first half, as a full disk does.

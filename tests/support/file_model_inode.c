@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define SECTOR_SIZE 512u
+
 struct inode *inode_create(struct inode **list, struct inode *parent, bool is_directory)
 {
     struct inode *inode = memory_allocate_zeroed(1, sizeof(*inode));
@@ -130,4 +132,60 @@ void inode_append(struct inode *inode, const void *bytes, size_t size)
     inode->live.at = memory_resize(inode->live.at, inode->live.size + size);
     memcpy(inode->live.at + inode->live.size, bytes, size);
     inode->live.size += size;
+}
+
+static bool coin(struct test_random *random)
+{
+    return test_random_below(random, 2) == 1;
+}
+
+/// The size that reached the disk: the old one, the new one, or one between, at a sector's end.
+static size_t surviving_size(const struct inode *inode, struct test_random *random)
+{
+    size_t old_size = inode->synced.size;
+    size_t new_size = inode->live.size;
+    if (new_size <= old_size || coin(random)) {
+        return coin(random) ? old_size : new_size;
+    }
+    uint32_t grown = (uint32_t)(new_size - old_size);
+    size_t between = old_size + test_random_below(random, grown + 1);
+    between -= between % SECTOR_SIZE;
+    return between < old_size ? old_size : between;
+}
+
+/// Each sector is the old one or the new one; one that is new altogether may read as zeros.
+static void lose_some_bytes(struct inode *inode, struct test_random *random)
+{
+    size_t size = surviving_size(inode, random);
+    uint8_t *mixed = memory_allocate_zeroed(size, 1);
+    for (size_t at = 0; at < size; at += SECTOR_SIZE) {
+        size_t end = at + SECTOR_SIZE < size ? at + SECTOR_SIZE : size;
+        bool is_new = at >= inode->synced.size;
+        const struct bytes *from = (is_new ? test_random_below(random, 4) != 0 : coin(random))
+                                       ? &inode->live
+                                       : &inode->synced;
+        for (size_t byte = at; byte < end; byte++) {
+            mixed[byte] = byte < from->size ? from->at[byte] : 0;
+        }
+    }
+    memory_free(inode->live.at);
+    inode->live = (struct bytes){mixed, size};
+}
+
+static void lose_some_names(struct inode *inode, struct test_random *random)
+{
+    entries_copy(&inode->live_entries, &inode->synced_entries);
+    for (uint32_t index = 0; index < inode->change_count; index++) {
+        if (coin(random)) {
+            apply_change(&inode->live_entries, &inode->changes[index]);
+        }
+    }
+}
+
+void inode_lose_some(struct inode *inode, struct test_random *random)
+{
+    if (is_dirty(inode)) {
+        lose_some_bytes(inode, random);
+    }
+    lose_some_names(inode, random);
 }

@@ -3,6 +3,8 @@
 /// Thread: one. Names and contents belong to their inode.
 #pragma once
 
+#include "tests/support/test_random.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -60,3 +62,5 @@ bool is_dirty(const struct inode *inode);
 /// The directory of a path below `root`, or NULL; `name_out` (NAME_SIZE_MAX) gets the last name.
 struct inode *inode_resolve_parent(struct inode *root, const char *path, char *name_out);
 void inode_append(struct inode *inode, const void *bytes, size_t size);
+/// What a power cut leaves, by chance: of unsynced bytes each sector, of names each change.
+void inode_lose_some(struct inode *inode, struct test_random *random);
