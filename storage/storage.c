@@ -368,7 +368,9 @@ static bool has_moved(const struct store *store, const struct store_position *po
     const struct store_position *committed = manifest_state_position(&store->state, position->id);
     return committed == NULL || committed->next_offset != position->next_offset ||
            committed->anchor_offset != position->anchor_offset ||
-           committed->epoch != position->epoch ||
+           committed->anchor_hash != position->anchor_hash || committed->epoch != position->epoch ||
+           committed->first_offset != position->first_offset ||
+           !hash128_equal(committed->topic_id, position->topic_id) ||
            memcmp(&committed->counters, &position->counters, sizeof(position->counters)) != 0;
 }
 

@@ -60,10 +60,12 @@ CORONG_MUST_CHECK enum corong_status store_group_stores(const char *directory,
 void store_group_stores_deinit(struct store_group_stores *stores);
 
 /// Takes a source over for the store that was taken. `found_out`: some store has committed a
-/// position of it; `position_out` is where reading goes on: offset, anchor and leader epoch of the
-/// last owner's last commit. Its name is `name`, borrowed; its counters are 0: the caller goes on
-/// with those of its own store's position (store_position_find()), so that each store's books hold
-/// what that store read, and the group's books are their sum.
+/// position of it; `position_out` is where reading goes on: offset, anchor, leader epoch and topic
+/// id of the last owner's last commit. Its name is `name`, borrowed; its counters are 0 and its
+/// first offset is where reading goes on (-1 where nothing is found): a caller whose own store has
+/// a position (store_position_find()) goes on with those of that one, so that each store's books
+/// hold what that store read. Over the stores of a group, greatest next offset - least first offset
+/// = messages + control + gaps.
 ///
 /// For a source that is claimed already: found as it is where it is still ours (what was delivered
 /// and is not yet committed stays valid: go on reading there), CORONG_FENCED where it is not.

@@ -175,6 +175,7 @@ static enum corong_status position_after(const struct store_group *group,
             .anchor_offset = record->start_anchor_offset,
             .anchor_hash = record->start_anchor_hash,
             .epoch = record->start_epoch,
+            .topic_id = record->start_topic_id,
         };
     }
     return CORONG_OK;
@@ -229,6 +230,7 @@ static enum corong_status note_claim(struct store_group *group, const struct own
         record.start_offset = view->position.next_offset;
         record.start_anchor_offset = view->position.anchor_offset;
         record.start_anchor_hash = view->position.anchor_hash;
+        record.start_topic_id = view->position.topic_id;
         record.start_epoch = view->position.epoch;
     }
     hash_random_bytes(&record.token, sizeof(record.token));
@@ -307,6 +309,7 @@ enum corong_status store_group_claim(struct store_group *group, struct hash128 s
     *position_out = *found_out ? view.position : (struct store_position){.anchor_offset = -1};
     position_out->id = source_id;
     position_out->name = name;
+    position_out->first_offset = *found_out ? position_out->next_offset : -1;
     position_out->counters = (struct store_counters){0};
     return status;
 }

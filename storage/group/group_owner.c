@@ -69,6 +69,7 @@ static void record_encode(const struct group_owner_record *record, struct text_b
     text_buffer_append_i64(out, record->start_offset);
     text_buffer_append_i64(out, record->start_anchor_offset);
     text_buffer_append_u64(out, record->start_anchor_hash);
+    append_hash128(out, record->start_topic_id);
     text_buffer_append_u32(out, (uint32_t)record->start_epoch);
     text_buffer_append_u32(out, name_size);
     text_buffer_append(out, record->name, name_size);
@@ -108,6 +109,7 @@ static enum corong_status record_decode(const char *bytes, struct hash128 source
     record->start_offset = byte_cursor_i64(&cursor);
     record->start_anchor_offset = byte_cursor_i64(&cursor);
     record->start_anchor_hash = byte_cursor_u64(&cursor);
+    record->start_topic_id = read_hash128(&cursor);
     record->start_epoch = (int32_t)byte_cursor_u32(&cursor);
     struct text name = byte_cursor_text(&cursor);
     if (cursor.failed || name.size > GROUP_OWNER_NAME_SIZE_MAX ||

@@ -29,6 +29,7 @@ struct group_owner_record {
     int64_t start_offset;
     int64_t start_anchor_offset;
     uint64_t start_anchor_hash;
+    struct hash128 start_topic_id;
     char name[GROUP_OWNER_NAME_SIZE_MAX + 1]; ///< of the source, cut, for people
 };
 
