@@ -38,9 +38,10 @@ PR_SET_PDEATHSIG = 1
 SETTINGS = """\
 process.roles=broker,controller
 node.id={node}
-listeners=CLIENT://127.0.0.1:{client},INNER://127.0.0.1:{inner},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=CLIENT://127.0.0.1:{advertised},INNER://127.0.0.1:{inner}
-listener.security.protocol.map=CLIENT:PLAINTEXT,INNER:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=CLIENT://127.0.0.1:{client},WIRE://127.0.0.1:{wire},INNER://127.0.0.1:{inner},\
+  CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=CLIENT://127.0.0.1:{client},WIRE://127.0.0.1:{proxy},INNER://127.0.0.1:{inner}
+listener.security.protocol.map=CLIENT:PLAINTEXT,WIRE:PLAINTEXT,INNER:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=INNER
 controller.listener.names=CONTROLLER
 controller.quorum.voters={voters}
@@ -127,7 +128,7 @@ def install():
 def format_seed():
     """What `format` leaves in an empty log folder; every broker begins with a copy."""
     settings = BUILD / "seed.properties"
-    settings.write_text(SETTINGS.format(node=1, client=1, inner=2, controller=3, advertised=1, replicas=1,
+    settings.write_text(SETTINGS.format(node=1, client=1, inner=2, controller=3, wire=4, proxy=5, replicas=1,
                                         voters="1@127.0.0.1:3", data=SEED))
     run_quietly([*JAVA, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(settings)],
                 "kafka.tools.StorageTool format")
@@ -151,7 +152,8 @@ class Broker:
         self.cluster = cluster
         self.node = node
         self.client, self.inner, self.controller = free_port(), free_port(), free_port()
-        self.advertised = self.client  # a proxy may stand before it
+        # Who comes by the proxy's port, which may have no one behind it, reaches `wire` and stays on that way.
+        self.wire, self.proxy = free_port(), free_port()
         self.folder = cluster.folder / f"node-{node}"
         self.log = cluster.folder / f"node-{node}.log"
         self.process = None
@@ -167,7 +169,7 @@ class Broker:
         path = self.cluster.folder / f"node-{self.node}.properties"
         path.write_text(SETTINGS.format(
             node=self.node, client=self.client, inner=self.inner, controller=self.controller,
-            advertised=self.advertised, replicas=len(self.cluster.brokers),
+            wire=self.wire, proxy=self.proxy, replicas=len(self.cluster.brokers),
             voters=self.cluster.voters(), data=self.folder))
         return path
 
@@ -239,7 +241,7 @@ class Cluster:
         return ",".join(f"{one.node}@127.0.0.1:{one.controller}" for one in self.brokers)
 
     def bootstrap(self):
-        return ",".join(f"127.0.0.1:{one.advertised}" for one in self.brokers)
+        return ",".join(f"127.0.0.1:{one.client}" for one in self.brokers)
 
     def start(self):
         begun = time.monotonic()

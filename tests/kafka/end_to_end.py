@@ -11,17 +11,23 @@ import threading
 import rig as kit
 
 
-def real_logs(rig):
-    """REES46 as one object per row, OTTO as it is: many events in one message."""
-    if not kit.DATA.is_dir():
-        print("SKIP real logs through Kafka: the data folder is not here")
-        return
-    text = subprocess.run(["zstd", "-dcq", str(kit.DATA / "rees46_2019-10-01_first_rows.csv.zst")],
-                          capture_output=True, check=True).stdout.decode()
-    rows = list(csv.DictReader(io.StringIO(text)))[:-1]  # the last is cut
-    shop = [json.dumps(row, separators=(",", ":")).encode() for row in rows]
-    yield "REES46", shop, kit.broker.HERE / "rees46.yaml"
-    yield "OTTO", (kit.DATA / "otto_test_train.jsonl").read_bytes().splitlines(), "otto"
+def rees46(keyed):
+    """One object per row."""
+    def run(rig):
+        text = subprocess.run(["zstd", "-dcq", str(rig.data("rees46_2019-10-01_first_rows.csv.zst"))],
+                              capture_output=True, check=True).stdout.decode()
+        rows = list(csv.DictReader(io.StringIO(text)))[:-1]  # the last is cut
+        shop = [json.dumps(row, separators=(",", ":")).encode() for row in rows]
+        return through(rig, "REES46", shop, kit.broker.HERE / "rees46.yaml", keyed)
+    return run
+
+
+def otto(keyed):
+    """As it is: many events in one message."""
+    def run(rig):
+        lines = rig.data("otto_test_train.jsonl").read_bytes().splitlines()
+        return through(rig, "OTTO", lines, "otto", keyed)
+    return run
 
 
 def through(rig, name, lines, mapping, keyed):
@@ -42,8 +48,9 @@ def through(rig, name, lines, mapping, keyed):
                        f"{pieces // 2} restarts", lost, doubled)
 
 
-def while_produced(rig, event_count):
+def while_produced(rig):
     """The consumer runs, and is killed, while the producer does."""
+    event_count = 5_000_000 if rig.long else 200_000
     lines = rig.generate(event_count)
     topic = kit.Topic(rig, rig.cluster(1), partitions=6)
     follower = kit.Follower(rig, [topic]).start()
@@ -66,8 +73,4 @@ def while_produced(rig, event_count):
     return kit.Figures("generated, three producers at once", events, f"{kills} kills", lost, doubled)
 
 
-def scenarios(rig):
-    for name, lines, mapping in real_logs(rig):
-        for keyed in (True, False):
-            yield through(rig, name, lines, mapping, keyed)
-    yield while_produced(rig, 5_000_000 if rig.long else 200_000)
+SCENARIOS = [rees46(True), rees46(False), otto(True), otto(False), while_produced]

@@ -92,6 +92,4 @@ def every_call(rig):
     return kit.Figures("kill -9 at system calls of commits", events, f"{kills} kills of {listed} points", 0, 0)
 
 
-def scenarios(rig):
-    yield random_moments(rig)
-    yield every_call(rig)
+SCENARIOS = [random_moments, every_call]

@@ -72,7 +72,4 @@ def all_away(rig):
                        *rig.compare_with(follower, topic, f"{count} outages"), seconds)
 
 
-def scenarios(rig):
-    yield killed_and_restarted(rig)
-    yield stopped(rig)
-    yield all_away(rig)
+SCENARIOS = [killed_and_restarted, stopped, all_away]

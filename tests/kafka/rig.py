@@ -26,6 +26,8 @@ QUIET = {"log_level": 0}
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 USER = re.compile(rb'"(?:user_id|session)":"?([^",}]*)')
 WAIT_SECONDS = 60
+RECREATED = r"made anew|another than|truncated"
+RETENTION = r"retention"
 POLL_SECONDS = 0.03
 # Of each mapping: steps of its funnels, and what to cut them by.
 ASKED = {"generic": (["view", "add_to_cart", "order"], ["--by", "country"]),
@@ -44,6 +46,10 @@ class Failure(Exception):
     """A scenario's verdict in words."""
 
 
+class Skipped(Exception):
+    """What a scenario needs is not here, and need not be."""
+
+
 class Figures(collections.namedtuple(
         "Figures", "name events faults lost doubled recovery_seconds note", defaults=([], ""))):
     """What a scenario reports. Where anything was lost or doubled it has failed already."""
@@ -55,6 +61,17 @@ class Figures(collections.namedtuple(
     def line(self):
         return (f"{self.name}: {self.events} events, {self.faults}, lost {self.lost}, doubled {self.doubled}, "
                 f"recovery {self.recovery()} s{self.note and '; ' + self.note}")
+
+
+def expect_halt(follower, words, going_on=()):
+    """Started on a log that is not the one it read: says so, halts those partitions, and only those.
+    `going_on`: (topic, partition, offset) that must be reached all the same."""
+    follower.start()
+    seconds = follower.wait_halted(words)
+    for topic, number, offset in going_on:
+        follower.others_go_on(topic, number, offset)
+    follower.end_halted()
+    return seconds
 
 
 class Rig:
@@ -71,9 +88,13 @@ class Rig:
         self.number = 0
         self.children = []
 
-    def close(self, keep_logs):
+    def end_children(self):
         for child in self.children:
             child.end(signal.SIGKILL)
+        self.children.clear()
+
+    def close(self, keep_logs):
+        self.end_children()
         for cluster in self.clusters.values():
             cluster.close(keep_logs)
 
@@ -111,6 +132,12 @@ class Rig:
                 [b"not json", b'{"user_id":"u","event":"view"}', b'{"user_id":"u","event":"view","time":"soon"}'])
         return made
 
+    def data(self, name):
+        """A real log of ../shared/data; where that folder is absent the scenario is skipped."""
+        if not DATA.is_dir():
+            raise Skipped(f"{DATA} is not here")
+        return DATA / name
+
     # The measure of truth
 
     def answers(self, mapping, *place):
@@ -137,6 +164,10 @@ class Rig:
         of_topic = re.fullmatch(r".*/\d+", one["source"])
         if one["events"] != placed or (decoded > 0) != (one["events"] > 0) or (of_topic and offsets != read):
             raise Failure(f"{store}: the books of {one['source']} do not balance: {one}")
+
+    def gaps(self, store):
+        """Offsets of each partition that were written down as lost."""
+        return {one["source"]: one.get("gaps", 0) for one in self.books(store)["positions"]}
 
     def compare(self, store, truth_lines, mapping="generic"):
         """Replays the truth from a file and returns (events, lost, doubled); the last two must be 0."""
@@ -172,14 +203,15 @@ class Rig:
 class Topic:
     """A topic, and every message that a broker has acknowledged."""
 
-    def __init__(self, rig, cluster, partitions=3, replicas=None, config=None, name=None):
+    def __init__(self, rig, cluster, partitions=3, replicas=None, config=None, assignment=None):
         self.rig = rig
         self.cluster = cluster
         self.partitions = partitions
         self.replicas = replicas or len(cluster.brokers)
         self.config = config or {}
+        self.assignment = assignment  # the brokers of each partition, or none
         rig.number += 1
-        self.name = name or f"t{rig.number}"
+        self.name = f"t{rig.number}"
         self.lines = []
         self.failures = []
         self.admin = AdminClient({"bootstrap.servers": cluster.bootstrap(), **QUIET})
@@ -187,7 +219,8 @@ class Topic:
 
     def create(self):
         """Until it has a leader everywhere."""
-        new = NewTopic(self.name, self.partitions, self.replicas, config=self.config)
+        new = NewTopic(self.name, self.partitions, config=self.config, **(
+            {"replica_assignment": self.assignment} if self.assignment else {"replication_factor": self.replicas}))
         end = time.monotonic() + WAIT_SECONDS
         while True:  # a topic of this name may still be on its way out
             try:
@@ -210,6 +243,17 @@ class Topic:
         topic = self.admin.list_topics(self.name, timeout=10).topics.get(self.name)
         partitions = topic.partitions if topic and not topic.error else {}
         return {number: one.leader for number, one in partitions.items() if one.leader > 0}
+
+    def wait_in_sync(self):
+        """Until every replica has everything."""
+        end = time.monotonic() + WAIT_SECONDS
+        while True:
+            partitions = self.admin.list_topics(self.name, timeout=10).topics[self.name].partitions.values()
+            if all(len(one.isrs) == len(one.replicas) for one in partitions):
+                return
+            if time.monotonic() > end:
+                raise Failure(f"{self.name}: replicas do not come into sync")
+            time.sleep(0.1)
 
     def producer(self, **properties):
         return Producer({"bootstrap.servers": self.cluster.bootstrap(), "enable.idempotence": True,
@@ -402,6 +446,27 @@ class Follower:
     def messages(self):
         return sum(one["messages"] for one in self.positions().values())
 
+    def next_offset(self, topic, number):
+        return self.positions().get(f"{topic.name}/{number}", {"next_offset": 0})["next_offset"]
+
+    def must_run(self):
+        if not self.running():
+            raise Failure(f"corong ended with {self.process.returncode}: {self.words()[-2000:]}")
+
+    def others_go_on(self, topic, number, offset):
+        """A halted partition holds up no other."""
+        begun = time.monotonic()
+        while self.next_offset(topic, number) < offset:
+            self.must_run()
+            if time.monotonic() - begun > WAIT_SECONDS:
+                raise Failure(f"{topic.name}/{number} stands still: {self.positions()} {self.words()[-2000:]}")
+            time.sleep(POLL_SECONDS)
+
+    def end_halted(self):
+        """With a partition that halted it ends in order, and says by its exit status that not all is well."""
+        if self.end(signal.SIGTERM) not in (0, 1):
+            raise Failure(f"corong ended with {self.process.returncode}: {self.words()[-2000:]}")
+
     def wait_messages(self, count, seconds=WAIT_SECONDS):
         """Until so many are committed; returns the seconds it took."""
         begun = time.monotonic()
@@ -413,6 +478,22 @@ class Follower:
                               f"{self.words()[-2000:]}")
             time.sleep(POLL_SECONDS)
         return time.monotonic() - begun
+
+    def insist(self, count, seconds):
+        """Until so many are committed, started again whenever it ends with an error; returns how often."""
+        end = time.monotonic() + seconds
+        restarts = 0
+        while self.messages() < count:
+            if time.monotonic() > end:
+                raise Failure(f"{self.messages()} of {count} messages after {seconds} s and {restarts} restarts: "
+                              f"{self.words()[-2000:]}")
+            if not self.running():
+                if self.process.returncode != 1:
+                    raise Failure(f"corong ended with {self.process.returncode}: {self.words()[-2000:]}")
+                restarts += 1
+                self.start()
+            time.sleep(POLL_SECONDS)
+        return restarts
 
     def wait_ends(self, topic, seconds=WAIT_SECONDS):
         """Until every partition is committed up to its end; returns the seconds it took."""
@@ -426,10 +507,13 @@ class Follower:
             time.sleep(POLL_SECONDS)
         return time.monotonic() - begun
 
-    def wait_exit(self, seconds=WAIT_SECONDS):
-        """Where it must end by itself; returns its exit status and what it said."""
-        try:
-            self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            raise Failure(f"corong still runs after {seconds} s: {self.words()[-2000:]}") from None
-        return self.process.returncode, self.words()
+    def wait_halted(self, words, seconds=WAIT_SECONDS):
+        """Until it says `words` of a partition; returns the seconds it took."""
+        begun = time.monotonic()
+        while not re.search(words, self.words()):
+            if time.monotonic() - begun > seconds or (self.process.poll() is not None and
+                                                      not re.search(words, self.words())):
+                raise Failure(f"no word of '{words}' after {seconds} s, but {self.words()[-2000:]}; exit "
+                              f"{self.process.returncode}; {self.positions()}")
+            time.sleep(POLL_SECONDS)
+        return time.monotonic() - begun

@@ -16,11 +16,12 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import broker  # noqa: E402
 
-SCENARIOS = ["end_to_end", "kills", "outages"]
+SCENARIOS = ["end_to_end", "kills", "outages", "control", "topics", "elections", "wire"]
 
 
 def parse():
@@ -44,24 +45,28 @@ def table(figures):
         print(f"| {one.name} | {one.events:,} | {faults} | {one.lost} | {one.doubled} | {one.recovery()} |")
 
 
+def run_one(rig, name, scenario, figures, failures):
+    import rig as kit  # pylint: disable=import-outside-toplevel
+    begun = time.monotonic()
+    try:
+        figures.append(scenario(rig))
+        print(f"{figures[-1].line()} ({time.monotonic() - begun:.0f} s)", flush=True)
+    except kit.Skipped as skipped:
+        print(f"SKIP {name}: {skipped}", flush=True)
+    except Exception as failure:  # pylint: disable=broad-except
+        failures.append(name)
+        words = str(failure) if isinstance(failure, kit.Failure) else traceback.format_exc()
+        print(f"FAILED (seed {rig.seed}): {name}: {words}", flush=True)
+    finally:
+        rig.end_children()
+
+
 def run_all(rig, names):
     """Every scenario runs, whatever became of those before it. Returns figures and failures."""
-    import rig as kit  # pylint: disable=import-outside-toplevel
     figures, failures = [], []
     for name in names:
-        begun = time.monotonic()
-        try:
-            for one in importlib.import_module(name).scenarios(rig):
-                figures.append(one)
-                print(f"{one.line()} ({time.monotonic() - begun:.0f} s)", flush=True)
-                begun = time.monotonic()
-        except kit.Failure as failure:
-            failures.append(name)
-            print(f"FAILED (seed {rig.seed}): {name}: {failure}", flush=True)
-        finally:
-            for child in rig.children:
-                child.end(signal.SIGKILL)
-            rig.children.clear()
+        for scenario in importlib.import_module(name).SCENARIOS:
+            run_one(rig, name, scenario, figures, failures)
     return figures, failures
 
 
@@ -85,7 +90,7 @@ def main():
     if options.table:
         table(figures)
     if failures:
-        sys.exit(f"kafka: failed: {', '.join(failures)}; the brokers' logs are in {broker.LOGS}")
+        sys.exit(f"kafka: failed: {', '.join(sorted(set(failures)))}; the brokers' logs are in {broker.LOGS}")
     print(f"kafka: {len(figures)} scenarios, {sum(one.events for one in figures)} events, lost 0, doubled 0, "
           f"{time.monotonic() - begun:.0f} s")
 

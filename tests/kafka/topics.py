@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A topic that is not the one that was read any more: deleted and made anew, or cut by retention. The partition
+halts loudly and the store keeps what it has; told to continue, corong writes down the gap and goes on."""
+
+import time
+
+from confluent_kafka import TopicPartition
+
+import rig as kit
+
+
+def recreated(name, share):
+    """Deleted, created with the same name, filled with other messages: as many, fewer, more."""
+    def run(rig):
+        topic = kit.Topic(rig, rig.cluster(1), partitions=2)
+        first = rig.generate(4000)
+        for number in range(2):
+            topic.produce(first[number::2], partition=number)
+        follower = kit.Follower(rig, [topic])
+        follower.run_to_end()
+        before = rig.books(follower.store)
+        topic.delete()
+        topic.create()
+        other = rig.generate(max(2, int(4000 * share)))
+        for number in range(2):
+            topic.produce(other[number::2], partition=number)
+        kit.expect_halt(follower, kit.RECREATED)
+        after = rig.books(follower.store)
+        if (after["digest"], after["rows"]) != (before["digest"], before["rows"]):
+            raise kit.Failure(f"{name}: events of the new topic got in: {after}")
+        return kit.Figures(f"topic deleted and made anew, {name}", before["rows"], "halts, in words", 0, 0)
+    return run
+
+
+def recreated_while_followed(rig):
+    """The same under a running corong, which does not ask the broker in between."""
+    topic = kit.Topic(rig, rig.cluster(1), partitions=1)
+    topic.produce(rig.generate(2000))
+    follower = kit.Follower(rig, [topic]).start()
+    follower.wait_ends(topic)
+    before = rig.books(follower.store)
+    follower.pause()
+    topic.delete()
+    topic.create()
+    topic.produce(rig.generate(5000))
+    follower.resume()
+    seconds = follower.wait_halted(kit.RECREATED)
+    follower.end_halted()
+    after = rig.books(follower.store)
+    if (after["digest"], after["rows"]) != (before["digest"], before["rows"]):
+        raise kit.Failure(f"events of the new topic got in: {after['positions']}, not {before['positions']}")
+    return kit.Figures("topic deleted and made anew while followed", before["rows"], "halts, in words", 0, 0,
+                       [seconds])
+
+
+def retention(rig):
+    """Messages that were not read yet are deleted: halts; told to continue, the gap is exact."""
+    topic = kit.Topic(rig, rig.cluster(1), partitions=2)
+    lines = rig.generate(6000)
+    for number in range(2):
+        topic.produce(lines[:2000][number::2], partition=number)
+    follower = kit.Follower(rig, [topic])
+    follower.run_to_end()
+    for number in range(2):
+        topic.produce(lines[2000:][number::2], partition=number)
+    cut = {0: 2500, 1: 1000}  # partition 1 loses nothing that was not read
+    topic.admin.delete_records([TopicPartition(topic.name, number, offset) for number, offset in cut.items()])
+    end = time.monotonic() + kit.WAIT_SECONDS
+    while [low for low, _ in topic.ends()] != list(cut.values()) and time.monotonic() < end:
+        time.sleep(0.05)
+    kit.expect_halt(follower, kit.RETENTION, [(topic, 1, 3000)])
+    follower.options += ["--kafka-on-gap", "continue"]
+    follower.run_to_end()
+    gaps = rig.gaps(follower.store)
+    if gaps != {f"{topic.name}/0": 1500, f"{topic.name}/1": 0}:
+        raise kit.Failure(f"retention took 1,500 messages of partition 0; the gaps say {gaps}")
+    lost = lines[2000:][0::2][:1500]
+    for line in lost:
+        topic.lines.remove(line)
+    return kit.Figures("retention overrun", *rig.compare_with(
+        follower, topic, "halts; policy continues: 1,500 offsets written down as a gap"))
+
+
+SCENARIOS = [recreated("as many messages", 1.0), recreated("fewer", 0.3), recreated("more", 2.0),
+             recreated_while_followed, retention]
