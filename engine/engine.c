@@ -15,6 +15,11 @@
 #define BATCH_CAPACITY_MAX (128u << 10)
 #define TAIL_BUDGET_MIN (UINT64_C(2) << 20)
 
+// A question reads all chunks side by side, and they are descriptors: no more than this in a view,
+// files aside, and no more than that of one shard.
+#define VIEW_CHUNK_COUNT_MAX 64u
+#define SHARD_CHUNK_COUNT_MAX 8u
+
 // How the memory limit is divided: in eighths, for rings, tails and live users.
 #define RING_EIGHTHS 1u
 #define TAIL_EIGHTHS 4u
@@ -89,6 +94,12 @@ static enum corong_status plan_memory(struct engine *engine, struct corong_error
     return status;
 }
 
+static uint32_t chunk_count_max(uint32_t shard_count)
+{
+    uint32_t share = VIEW_CHUNK_COUNT_MAX / shard_count;
+    return share > SHARD_CHUNK_COUNT_MAX ? SHARD_CHUNK_COUNT_MAX : share;
+}
+
 static struct shard_options plan_shard(struct engine *engine, uint32_t index)
 {
     const struct engine_options *options = &engine->options;
@@ -111,6 +122,7 @@ static struct shard_options plan_shard(struct engine *engine, uint32_t index)
                                            ? options->session_timeout_us
                                            : SESSION_TIMEOUT_DEFAULT_US},
         .owner = engine_commit_owner(engine),
+        .chunk_count_max = chunk_count_max(options->shard_count),
     };
 }
 
@@ -165,6 +177,8 @@ enum corong_status engine_open(struct engine **engine_out, const struct engine_o
     atomic_init(&engine->committed_epoch, 0);
     engine->producers =
         memory_allocate_zeroed(options->producer_count, sizeof(struct engine_producer));
+    struct engine_view_instant now = {clock_monotonic_us(), 0};
+    engine_view_publish(engine, &now);
     create_shards(engine);
     start_threads(engine);
     *engine_out = engine;
@@ -324,7 +338,9 @@ void engine_close(struct engine *engine)
         engine_cut_release(&engine->producers[i].cuts[0]);
         engine_cut_release(&engine->producers[i].cuts[1]);
         engine_cut_release(&engine->producers[i].kept);
+        engine_cut_release(&engine->producers[i].taken);
     }
+    engine_view_deinit(engine);
     memory_free(engine->sealed.metas);
     memory_free(engine->shards);
     memory_free(engine->shard_threads);

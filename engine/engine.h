@@ -28,6 +28,7 @@ struct engine_options {
     uint64_t memory_limit_bytes;           ///< for rings, tails and live users together
     int64_t commit_interval_us;            ///< at least this often while events arrive; 0 means 5 s
     int64_t session_timeout_us;            ///< 0 means 30 minutes
+    int64_t view_interval_us;              ///< views are at least so far apart; 0 means 250 ms
     int zstd_level;                        ///< 0 means 1
 };
 
@@ -72,6 +73,30 @@ uint64_t engine_barrier(struct engine_producer *producer, const struct engine_cu
 /// Last call of a producer: a final barrier that holds for all later commits. Thread: the
 /// producer's.
 void engine_producer_close(struct engine_producer *producer, const struct engine_cut *cut);
+
+/// Everything that has arrived up to one barrier: one version of the store, and sealed segments
+/// with exactly what came after it. See store_snapshot_open_parts(). Immutable.
+struct engine_view {
+    uint64_t store_sequence;
+    const int
+        *chunk_fds; ///< borrowed while the view is held; nobody can change what is behind them
+    uint32_t chunk_count;
+    const struct store_position *positions; ///< visible, of all sources of the store, by id
+    uint32_t position_count;
+    uint64_t chunk_rows; ///< rows in the chunks; copies of one event may be among them
+    int64_t sealed_us;   ///< clock_monotonic_us(); everything pushed before is in the view
+};
+
+/// A view that is at most `age_max_us` old, or holds all events that were pushed: where the last
+/// one does not, a barrier is asked for and waited for. Without such calls nothing is sealed and
+/// nothing is paid. Where no barrier comes for two seconds (a commit may be waiting for a full
+/// disk), the last view is given; its `sealed_us` tells. Fails with the engine's own error once it
+/// has failed. Any thread; hand it back with engine_view_release().
+CORONG_MUST_CHECK enum corong_status engine_view_acquire(struct engine *engine, int64_t age_max_us,
+                                                         const struct engine_view **view_out,
+                                                         struct corong_error *error);
+/// NULL-safe. May come after engine_close(); then `engine` is not looked at. Any thread.
+void engine_view_release(struct engine *engine, const struct engine_view *view);
 
 /// Asks for a commit now, without waiting. Any thread.
 void engine_request_commit(struct engine *engine);

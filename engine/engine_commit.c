@@ -17,8 +17,9 @@
 // After this long in a drain a full disk is an error and no longer something to wait for.
 #define DRAIN_PATIENCE_US (10 * MICROSECONDS_PER_SECOND)
 #define RETRY_PAUSE_US MICROSECONDS_PER_SECOND
+#define VIEW_INTERVAL_DEFAULT_US (250 * INT64_C(1000))
 
-enum wait_end { WAIT_STOP, WAIT_COMMIT, WAIT_FINAL };
+enum wait_end { WAIT_STOP, WAIT_COMMIT, WAIT_VIEW, WAIT_FINAL };
 
 // The committer's own memory between two rounds.
 struct committer {
@@ -27,6 +28,7 @@ struct committer {
     int64_t last_call_us;
     uint64_t events_at_commit;
     uint64_t events_at_call;
+    struct engine_view_instant instant; // of the last barrier, whatever it was for
 };
 
 // Everything that one epoch changes.
@@ -73,6 +75,12 @@ static void shard_sealed(void *context, uint32_t shard_index, struct tail_output
     memory_free(output->metas);
 }
 
+static void shard_shown(void *context, uint32_t shard_index, const struct shard_shown *shown)
+{
+    (void)shard_index;
+    engine_view_shown(context, shown);
+}
+
 static void shard_wants_commit(void *context)
 {
     engine_request_commit(context);
@@ -101,8 +109,10 @@ static bool gives_up(void *context)
 
 struct shard_owner engine_commit_owner(struct engine *engine)
 {
-    return (struct shard_owner){engine,       shard_sealed,     shard_wants_commit,
-                                shard_failed, shard_has_failed, gives_up};
+    return (struct shard_owner){
+        engine,       shard_sealed,     shard_shown, shard_wants_commit,
+        shard_failed, shard_has_failed, gives_up,
+    };
 }
 
 // Waits on the condition until `until_us`. Under the lock.
@@ -117,6 +127,12 @@ static int64_t interval_us(const struct engine *engine)
 {
     int64_t interval = engine->options.commit_interval_us;
     return interval > 0 ? interval : COMMIT_INTERVAL_DEFAULT_US;
+}
+
+static int64_t view_due_us(const struct committer *committer)
+{
+    int64_t interval = committer->engine->options.view_interval_us;
+    return committer->instant.begun_us + (interval > 0 ? interval : VIEW_INTERVAL_DEFAULT_US);
 }
 
 static bool interval_is_over(const struct committer *committer, int64_t now_us)
@@ -156,12 +172,17 @@ static enum wait_end wait_for_reason(struct committer *committer)
         if (engine->commit_requested || interval_is_over(committer, now_us)) {
             return WAIT_COMMIT;
         }
+        if (engine->views.requested && now_us >= view_due_us(committer)) {
+            return WAIT_VIEW;
+        }
         if (now_us - committer->last_call_us >= CALL_INTERVAL_US) {
             call_producers(committer, now_us);
         }
         int64_t next_us = committer->last_call_us + CALL_INTERVAL_US;
         int64_t due_us = committer->last_commit_us + interval_us(engine);
-        wait_until(engine, due_us > now_us && due_us < next_us ? due_us : next_us);
+        next_us = due_us > now_us && due_us < next_us ? due_us : next_us;
+        due_us = view_due_us(committer);
+        wait_until(engine, engine->views.requested && due_us < next_us ? due_us : next_us);
     }
 }
 
@@ -174,8 +195,8 @@ static bool position_moved(const struct store_position *known, const struct stor
            memcmp(&known->counters, &now->counters, sizeof(now->counters)) != 0;
 }
 
-static void take_cut(struct committer *committer, struct round *round,
-                     struct engine_saved_cut *saved)
+static void add_cut(struct committer *committer, struct round *round,
+                    const struct engine_saved_cut *saved)
 {
     const struct store *store = committer->engine->options.store;
     uint32_t room = round->position_count + saved->position_count;
@@ -189,32 +210,37 @@ static void take_cut(struct committer *committer, struct round *round,
             round->positions[round->position_count++] = saved->positions[i];
         }
     }
-    text_buffer_append(&round->dead_letters, saved->dead_letters.bytes, saved->dead_letters.size);
 }
 
-// The names of the positions stay with the saved cuts until the round is over.
-static void visit_cuts(struct committer *committer, struct round *round)
+// What the sources say, up to the barrier that was just reached. Under the lock. The names of the
+// positions stay with the cuts, which are kept until a commit has them.
+static void take_cuts(struct committer *committer, struct round *round)
 {
     struct engine *engine = committer->engine;
     for (uint32_t i = 0; i < engine->options.producer_count; i++) {
-        // In the order of their epochs: a close may follow the barrier of the same round.
-        for (uint32_t slot = 0; slot < 2; slot++) {
-            struct engine_saved_cut *saved = &engine->producers[i].cuts[slot];
-            if (!saved->valid || saved->epoch > engine->begun_epoch) {
-                continue;
-            }
-            if (round != NULL) {
-                take_cut(committer, round, saved);
-            } else {
-                engine_cut_release(saved);
-            }
-        }
+        engine_cut_take(&engine->producers[i], engine->begun_epoch);
+        add_cut(committer, round, &engine->producers[i].taken);
+    }
+}
+
+static void take_dead_letters(const struct engine *engine, struct round *round)
+{
+    for (uint32_t i = 0; i < engine->options.producer_count; i++) {
+        const struct text_buffer *letters = &engine->producers[i].taken.dead_letters;
+        text_buffer_append(&round->dead_letters, letters->bytes, letters->size);
+    }
+}
+
+static void release_cuts(struct engine *engine)
+{
+    for (uint32_t i = 0; i < engine->options.producer_count; i++) {
+        engine_cut_release(&engine->producers[i].taken);
     }
 }
 
 // Begins an epoch and waits until every shard has sealed it. Under the lock. False: stopping or
 // failed.
-static bool run_epoch(struct committer *committer, struct round *round)
+static bool run_epoch(struct committer *committer, enum route_epoch_kind kind, struct round *round)
 {
     struct engine *engine = committer->engine;
     uint64_t participants = 0;
@@ -224,11 +250,11 @@ static bool run_epoch(struct committer *committer, struct round *round)
             participants |= UINT64_C(1) << i;
         }
     }
-    engine->commit_requested = false;
     engine->sealed_count = 0;
-    committer->events_at_commit = route_event_count(&engine->route);
+    committer->instant =
+        (struct engine_view_instant){clock_monotonic_us(), route_event_count(&engine->route)};
     engine->begun_epoch++;
-    route_begin_epoch(&engine->route, engine->begun_epoch, participants);
+    route_begin_epoch(&engine->route, engine->begun_epoch, participants, kind);
     while (engine->sealed_count < engine->options.shard_count && !engine->stopping &&
            !engine_failed(engine)) {
         pthread_cond_wait(&engine->changed, &engine->lock);
@@ -239,6 +265,7 @@ static bool run_epoch(struct committer *committer, struct round *round)
     engine->completed_epoch = engine->begun_epoch;
     round->output = engine->sealed;
     engine->sealed = (struct tail_output){0};
+    take_cuts(committer, round);
     return true;
 }
 
@@ -302,18 +329,56 @@ static enum corong_status commit_round(struct committer *committer, struct round
     return status;
 }
 
+static void round_deinit(struct round *round)
+{
+    memory_free(round->output.metas);
+    memory_free(round->positions);
+    text_buffer_deinit(&round->dead_letters);
+}
+
+// One epoch from the call to a view of it; its cuts go with the next commit. Under the lock, which
+// is released for a while. False: stopping or failed.
+static bool view_once(struct committer *committer)
+{
+    struct engine *engine = committer->engine;
+    struct round round = {0};
+    bool good = run_epoch(committer, ROUTE_VIEW, &round);
+    if (good && engine->views.shard_failed) {
+        // A lack of descriptors or memory: the commit shows the events as well.
+        engine_view_forget(&engine->views);
+        engine->commit_requested = true;
+    } else if (good) {
+        pthread_mutex_unlock(&engine->lock);
+        struct corong_error error = {0};
+        round.output.event_count = engine->views.event_count;
+        round.output.row_count = engine->views.event_count;
+        good = check_books(&round, &error) == CORONG_OK;
+        if (good) {
+            engine_view_publish(engine, &committer->instant);
+        } else {
+            engine_commit_fail(engine, &error);
+        }
+        pthread_mutex_lock(&engine->lock);
+    }
+    round_deinit(&round);
+    return good;
+}
+
 // One epoch from the call to the manifest. Under the lock, which is released while anything is
 // written.
 static bool commit_once(struct committer *committer)
 {
     struct engine *engine = committer->engine;
     struct round round = {0};
-    bool sealed = run_epoch(committer, &round);
+    engine->commit_requested = false;
+    bool sealed = run_epoch(committer, ROUTE_COMMIT, &round);
+    committer->events_at_commit = committer->instant.event_count;
     if (sealed) {
-        visit_cuts(committer, &round);
         pthread_mutex_unlock(&engine->lock);
         struct corong_error error = {0};
+        take_dead_letters(engine, &round);
         sealed = commit_round(committer, &round, &error) == CORONG_OK;
+        release_cuts(engine);
         if (!sealed) {
             engine_commit_fail(engine, &error);
         } else {
@@ -321,13 +386,11 @@ static bool commit_once(struct committer *committer)
             // epochs, so it may read the number without the lock.
             atomic_store_explicit(&engine->committed_epoch, engine->begun_epoch,
                                   memory_order_release);
+            engine_view_publish(engine, &committer->instant);
         }
         pthread_mutex_lock(&engine->lock);
-        visit_cuts(committer, NULL);
     }
-    memory_free(round.output.metas);
-    memory_free(round.positions);
-    text_buffer_deinit(&round.dead_letters);
+    round_deinit(&round);
     committer->last_commit_us = clock_monotonic_us();
     return sealed;
 }
@@ -336,11 +399,13 @@ void *engine_commit_run(void *argument)
 {
     struct engine *engine = argument;
     int64_t now_us = clock_monotonic_us();
-    struct committer committer = {engine, now_us, now_us, 0, 0};
+    struct committer committer = {engine, now_us, now_us, 0, 0, {0}};
     pthread_mutex_lock(&engine->lock);
     for (;;) {
         enum wait_end end = wait_for_reason(&committer);
-        if (end == WAIT_STOP || !commit_once(&committer) || end == WAIT_FINAL) {
+        bool going =
+            end == WAIT_VIEW ? view_once(&committer) : end != WAIT_STOP && commit_once(&committer);
+        if (!going || end == WAIT_FINAL) {
             break;
         }
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Private to engine.c and engine_commit.c: what the engine is made of.
+/// Private to engine*.c: what the engine is made of.
 #pragma once
 
 #include "engine/engine.h"
@@ -16,11 +16,11 @@
 /// What a producer said at a barrier; owned copies.
 struct engine_saved_cut {
     bool valid;
-    uint64_t epoch; ///< the barrier that commits it
-    struct arena arena;
+    uint64_t epoch;     ///< the barrier that commits it
+    struct arena arena; ///< of the names
     struct store_position *positions;
     uint32_t position_count;
-    uint32_t kept_count; ///< the first ones came with a barrier that nobody wanted
+    uint32_t kept_count; ///< the first ones came with an earlier barrier
     struct text_buffer dead_letters;
 };
 
@@ -35,6 +35,33 @@ struct engine_producer {
     /// One for the barrier under way, one for a close that comes before it is committed.
     struct engine_saved_cut cuts[2];
     struct engine_saved_cut kept; ///< of barriers that nobody wanted: goes with the next
+    /// Of all barriers since the last commit, views among them. The committer's own.
+    struct engine_saved_cut taken;
+};
+
+/// A view and what it holds.
+struct engine_shown {
+    struct engine_view door; ///< first: its address is the view's
+    atomic_uint_least32_t holders;
+    uint64_t event_count; ///< that had been pushed when its barrier began
+    struct sealed_chunk **chunks;
+    struct arena arena; ///< of positions and descriptors
+};
+
+/// Under the engine's lock, but for the committer where no barrier is under way.
+struct engine_views {
+    struct engine_shown *current; ///< held
+    bool requested;
+    struct sealed_chunk **chunks; ///< held; of the barrier under way, all shards together
+    uint32_t chunk_count;
+    uint64_t event_count; ///< in these
+    bool shard_failed;    ///< one could not make its chunks
+};
+
+/// When a barrier began, and how many events had been pushed.
+struct engine_view_instant {
+    int64_t begun_us;
+    uint64_t event_count;
 };
 
 struct engine {
@@ -58,6 +85,7 @@ struct engine {
     uint64_t completed_epoch;  ///< every shard has sealed it
     uint32_t sealed_count;     ///< shards that have sealed begun_epoch
     struct tail_output sealed; ///< of all shards at begun_epoch
+    struct engine_views views;
     bool commit_requested;
     bool stopping; ///< engine_close() without a drain
     bool draining;
@@ -80,3 +108,16 @@ void engine_cut_save(struct engine_producer *producer, uint64_t epoch,
 /// Keeps what came with a barrier that nobody wanted for the next one. Under the lock.
 void engine_cut_keep(struct engine_producer *producer, const struct engine_cut *cut);
 void engine_cut_release(struct engine_saved_cut *saved);
+/// Moves the cuts of barriers up to `epoch` to producer->taken. Under the lock; the committer's.
+void engine_cut_take(struct engine_producer *producer, uint64_t epoch);
+
+/// A shard's report at a view. Takes the lock. engine_view.c.
+void engine_view_shown(struct engine *engine, const struct shard_shown *shown);
+/// Lets go of the chunks that were reported.
+void engine_view_forget(struct engine_views *views);
+/// Makes the reported chunks, the store's version and the taken cuts the current view. Thread: the
+/// committer's, without the lock, as the next.
+void engine_view_publish(struct engine *engine, const struct engine_view_instant *instant);
+/// The same data in another version of the store, after a merge: the current view names it.
+void engine_view_refresh(struct engine *engine);
+void engine_view_deinit(struct engine *engine);

@@ -95,10 +95,13 @@ struct query_provenance {
     char store_digest[33];
     uint64_t store_sequence;
     int64_t as_of_us;
-    uint64_t after_as_of; ///< events later than as_of, not part of the answer
-    uint64_t rows_stored;
-    uint64_t events_read;    ///< rows decoded
-    uint64_t events_matched; ///< rows that match some step
+    uint64_t after_as_of;       ///< events later than as_of, not part of the answer
+    uint64_t rows_stored;       ///< seen: committed ones and those of chunks
+    uint64_t rows_committed;    ///< of these, durable
+    int64_t visible_through_us; ///< how far the data reaches (its own as-of); QUERY_TIME_NONE: none
+    int64_t committed_through_us; ///< how far the durable part of it reaches
+    uint64_t events_read;         ///< rows decoded
+    uint64_t events_matched;      ///< rows that match some step
     uint64_t users_read;
     uint64_t users_skipped; ///< answered by name mask or zone map alone
     uint64_t bytes_read;    ///< compressed

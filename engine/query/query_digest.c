@@ -13,6 +13,22 @@ static void hex128(struct hash128 hash, char *out)
     snprintf(out, 33, "%016" PRIx64 "%016" PRIx64, hash.high, hash.low);
 }
 
+// The durable part of what was seen.
+static void note_committed(const struct store_snapshot *snapshot,
+                           struct query_provenance *provenance)
+{
+    provenance->visible_through_us = query_plan_as_of(snapshot, QUERY_TIME_NONE);
+    provenance->committed_through_us = QUERY_TIME_NONE;
+    uint32_t count = store_snapshot_committed_count(snapshot);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct segment_meta *meta = segment_reader_meta(store_snapshot_segment(snapshot, i));
+        provenance->rows_committed += meta->row_count;
+        if (meta->as_of_us > provenance->committed_through_us) {
+            provenance->committed_through_us = meta->as_of_us;
+        }
+    }
+}
+
 void query_digest_provenance(const struct query_plan *plan, struct store_snapshot *snapshot,
                              const struct query_work *work, struct query_provenance *provenance_out)
 {
@@ -36,6 +52,7 @@ void query_digest_provenance(const struct query_plan *plan, struct store_snapsho
         .source_count = sources,
         .complete = true,
     };
+    note_committed(snapshot, provenance_out);
     hex128(store_snapshot_totals(snapshot).digest, provenance_out->store_digest);
 }
 

@@ -212,10 +212,12 @@ static void wake_shards(struct route *route)
     }
 }
 
-void route_begin_epoch(struct route *route, uint64_t epoch, uint64_t participants)
+void route_begin_epoch(struct route *route, uint64_t epoch, uint64_t participants,
+                       enum route_epoch_kind kind)
 {
     route->participants = participants;
-    // Release, pairs with the acquire in route_epoch(): `participants` comes before.
+    route->kind = kind;
+    // Release, pairs with the acquire in route_epoch(): `participants` and `kind` come before.
     atomic_store_explicit(&route->epoch, epoch, memory_order_release);
     route_call(route);
     wake_shards(route);

@@ -36,6 +36,9 @@ struct route_producer {
     void *waiting_context;
 };
 
+/// What shards do at a barrier: write everything, or show what came since the last one.
+enum route_epoch_kind { ROUTE_COMMIT = 0, ROUTE_VIEW };
+
 struct route {
     struct route_options options;
     struct channel *channels; ///< [producer * shard_count + shard]
@@ -47,7 +50,8 @@ struct route {
     /// `participants` is written before and stays until every shard has reached it.
     atomic_uint_least64_t epoch;
     atomic_bool stopped;
-    uint64_t participants; ///< bit p: producer p had opened when the barrier was asked for
+    uint64_t participants;      ///< bit p: producer p had opened when the barrier was asked for
+    enum route_epoch_kind kind; ///< of the barrier; written and kept as `participants`
 };
 
 /// What a shard pops.
@@ -84,14 +88,15 @@ bool route_called(struct route *route, uint32_t producer);
 /// Makes every producer look up (route_called()). Thread: the committer.
 void route_call(struct route *route);
 /// Publishes a barrier to the shards and calls the producers. Thread: the committer.
-void route_begin_epoch(struct route *route, uint64_t epoch, uint64_t participants);
+void route_begin_epoch(struct route *route, uint64_t epoch, uint64_t participants,
+                       enum route_epoch_kind kind);
 /// Ends the shard threads after the item in hand.
 void route_stop(struct route *route);
 bool route_stopped(const struct route *route);
 /// Sum of the producers' event counts. Any thread.
 uint64_t route_event_count(const struct route *route);
 
-/// The barrier to reach. Thread: shards. route.participants may be read after it.
+/// The barrier to reach. Thread: shards. route.participants and route.kind may be read after it.
 uint64_t route_epoch(const struct route *route);
 /// Pops one item of a producer. Thread: the shard's, as the next two.
 struct route_item route_pop(struct route *route, uint32_t producer, uint32_t shard);

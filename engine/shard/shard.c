@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/shard/shard.h"
 
+#include "engine/shard/shard_view.h"
 #include "storage/base/clock.h"
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define REST_TIMEOUT_US (100 * INT64_C(1000))
 #define RETRY_PAUSE_US MICROSECONDS_PER_SECOND
@@ -15,7 +17,8 @@ struct shard {
     struct shard_options options;
     struct tail *tail;
     struct live *live;
-    struct tail_output output; // of flushes since the last report
+    struct tail_output output; // of flushes since the last commit
+    struct shard_view view;
     uint64_t sealed_epoch;
     uint64_t *marker_epochs; // by producer: the last marker
     bool *closed;            // by producer
@@ -31,6 +34,7 @@ struct shard *shard_create(const struct shard_options *options)
     *shard = (struct shard){.options = *options};
     uint32_t producer_count = options->route->options.producer_count;
     shard->tail = tail_create(&options->tail);
+    shard->view.chunk_count_max = options->chunk_count_max;
     shard->live = live_create(&options->live);
     shard->marker_epochs = memory_allocate_zeroed(producer_count, sizeof(uint64_t));
     shard->closed = memory_allocate_zeroed(producer_count, sizeof(bool));
@@ -42,6 +46,7 @@ void shard_destroy(struct shard *shard)
     if (shard == NULL) {
         return;
     }
+    shard_view_deinit(&shard->view);
     tail_destroy(shard->tail);
     live_destroy(shard->live);
     memory_free(shard->output.metas);
@@ -75,6 +80,7 @@ static void fail(struct shard *shard, const struct corong_error *error)
     shard->options.owner.failed(shard->options.owner.context, error);
     shard->discarding = true;
     tail_discard(shard->tail);
+    shard_view_flushed(&shard->view);
 }
 
 // False when the pause was cut short because the engine stops or gives up.
@@ -103,6 +109,7 @@ static void flush(struct shard *shard)
             return;
         }
     }
+    shard_view_flushed(&shard->view);
 }
 
 // Brings the figures that others may read up to date.
@@ -195,24 +202,72 @@ static bool barrier_reached(const struct shard *shard, uint64_t epoch)
     return true;
 }
 
-static bool seal_if_reached(struct shard *shard)
+static void seal(struct shard *shard)
 {
-    uint64_t epoch = route_epoch(shard->options.route);
-    if (epoch == shard->sealed_epoch || !barrier_reached(shard, epoch)) {
-        return false;
-    }
-    ASSERT(epoch == shard->sealed_epoch + 1);
     if (!shard->discarding) {
         flush(shard);
     }
+    shard_view_committed(&shard->view);
     publish(shard, tail_memory(shard->tail));
-    shard->sealed_epoch = epoch;
+    shard->sealed_epoch++;
     shard->asked_for_commit = false;
     struct tail_output output = shard->output;
     shard->output = (struct tail_output){0};
     // The committer may begin the next epoch as soon as it knows, so nothing of this one is read
     // after.
     shard->options.owner.sealed(shard->options.owner.context, shard->options.index, &output);
+}
+
+// A tail without room for chunks goes to disk early, and a commit is asked for. False: nothing can
+// be shown.
+static bool make_view(struct shard *shard)
+{
+    struct corong_error error = {0};
+    enum corong_status status = CORONG_CANCELLED;
+    if (!shard->discarding) {
+        status = shard_view_make(&shard->view, shard->tail, &shard->output, &error);
+    }
+    if (status == CORONG_NO_MEMORY) {
+        flush(shard);
+        status = shard->discarding
+                     ? CORONG_CANCELLED
+                     : shard_view_make(&shard->view, shard->tail, &shard->output, &error);
+        shard->asked_for_commit = true;
+        shard->options.owner.wants_commit(shard->options.owner.context);
+    }
+    return status == CORONG_OK;
+}
+
+static void show(struct shard *shard)
+{
+    struct shard_view *view = &shard->view;
+    struct shard_shown shown = {.failed = !make_view(shard)};
+    if (!shown.failed) {
+        shown.event_count = shard->output.event_count + shard->tail->row_count;
+        shown.chunk_count = view->chunk_count;
+        shown.chunks = memory_allocate_zeroed(view->chunk_count, sizeof(struct sealed_chunk *));
+        for (uint32_t i = 0; i < view->chunk_count; i++) {
+            shown.chunks[i] = sealed_chunk_hold(view->chunks[i]);
+        }
+    }
+    publish(shard, tail_memory(shard->tail));
+    shard->sealed_epoch++;
+    shard->options.owner.shown(shard->options.owner.context, shard->options.index, &shown);
+}
+
+static bool seal_if_reached(struct shard *shard)
+{
+    struct route *route = shard->options.route;
+    uint64_t epoch = route_epoch(route);
+    if (epoch == shard->sealed_epoch || !barrier_reached(shard, epoch)) {
+        return false;
+    }
+    ASSERT(epoch == shard->sealed_epoch + 1);
+    if (route->kind == ROUTE_VIEW) {
+        show(shard);
+    } else {
+        seal(shard);
+    }
     return true;
 }
 

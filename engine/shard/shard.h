@@ -3,12 +3,14 @@
 /// rows until the next barrier, follows sessions and live funnels, and writes segments.
 ///
 /// Barrier rule: a producer whose marker for the epoch has arrived is not popped any further until
-/// the markers of all participants are there; then the tail is flushed and reported, and popping
+/// the markers of all participants are there; then the tail is flushed and reported (at a commit),
+/// or what came since the last barrier is sealed in memory and reported (at a view), and popping
 /// goes on.
 #pragma once
 
 #include "engine/live/live.h"
 #include "engine/route/route.h"
+#include "engine/shard/sealed_chunk.h"
 #include "engine/shard/shard_counters.h"
 #include "engine/shard/tail.h"
 #include "storage/base/error.h"
@@ -16,11 +18,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/// What a shard shows at a view: all of it since the last commit.
+struct shard_shown {
+    struct sealed_chunk **chunks; ///< each held once for the callee, who takes over array and holds
+    uint32_t chunk_count;
+    uint64_t event_count; ///< events that are in them, duplicates included
+    bool failed;          ///< no chunk could be made; the tail is unharmed
+};
+
 /// What a shard tells its owner. Called on the shard's thread; the owner locks.
 struct shard_owner {
     void *context;
     /// The barrier is reached. The callee takes over output->metas.
     void (*sealed)(void *context, uint32_t shard_index, struct tail_output *output);
+    /// As sealed(), for a barrier that is a view.
+    void (*shown)(void *context, uint32_t shard_index, const struct shard_shown *shown);
     /// Memory runs short: please ask for a barrier.
     void (*wants_commit)(void *context);
     /// Writing failed for good. From now on events are discarded.
@@ -37,6 +49,7 @@ struct shard_options {
     struct tail_options tail;
     struct live_options live;
     struct shard_owner owner;
+    uint32_t chunk_count_max; ///< in memory, of a view
 };
 
 struct shard;

@@ -95,6 +95,12 @@ static void append_entry(struct symbol_table *table, struct text text)
     table->size += text.size;
 }
 
+uint32_t symbol_table_append(struct symbol_table *table, struct text text)
+{
+    append_entry(table, text);
+    return table->count - 1;
+}
+
 static bool slot_holds(const struct symbol_table *table, const struct symbol_slot *slot,
                        const struct symbol_slot *key, struct text text)
 {

@@ -44,6 +44,8 @@ void symbol_table_reset(struct symbol_table *table);
 /// Resolves up to SYMBOL_BATCH_COUNT_MAX strings; a missing text gives COLUMN_CODE_MISSING.
 void symbol_table_resolve(struct symbol_table *table, const struct text *texts, uint32_t count,
                           uint32_t *codes_out);
+/// Adds a string that is not there, to a table in which nobody looks strings up; returns its code.
+uint32_t symbol_table_append(struct symbol_table *table, struct text text);
 static inline struct text symbol_table_text(const struct symbol_table *table, uint32_t code)
 {
     return code == COLUMN_CODE_MISSING ? TEXT_MISSING

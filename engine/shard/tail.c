@@ -30,7 +30,7 @@ static int64_t missing_integer(const struct tail *tail, uint32_t column)
 }
 
 // Makes a column whose rows so far are all missing.
-static void add_column(struct tail *tail, uint32_t column)
+void tail_add_column(struct tail *tail, uint32_t column)
 {
     struct column_values *values = &tail->columns[column];
     tail->row_bytes += value_size(tail, column);
@@ -63,9 +63,9 @@ struct tail *tail_create(const struct tail_options *options)
     tail->users = column_resize(NULL, sizeof(uint32_t), tail->row_capacity);
     tail->future = column_resize(NULL, sizeof(uint8_t), tail->row_capacity);
     // These are never all missing: absent sequence numbers are 0.
-    add_column(tail, COLUMN_TIME);
-    add_column(tail, COLUMN_NAME);
-    add_column(tail, COLUMN_SEQUENCE);
+    tail_add_column(tail, COLUMN_TIME);
+    tail_add_column(tail, COLUMN_NAME);
+    tail_add_column(tail, COLUMN_SEQUENCE);
     return tail;
 }
 
@@ -110,7 +110,18 @@ static uint64_t table_memory(const struct tail *tail)
 
 uint64_t tail_memory(const struct tail *tail)
 {
-    return tail->row_capacity * (tail->row_bytes + FLUSH_ROW_BYTES) + table_memory(tail);
+    return tail->row_capacity * (tail->row_bytes + FLUSH_ROW_BYTES) + table_memory(tail) +
+           tail->chunk_bytes;
+}
+
+uint64_t tail_copy_memory(const struct tail *tail, uint32_t count)
+{
+    // Tables by share, twice: they double as they grow. Codes are mapped through one number each.
+    uint64_t tables = table_memory(tail);
+    uint64_t share = tables * count / (tail->row_count + UINT64_C(1)) * 2;
+    uint64_t rows = count < ROW_CAPACITY_MIN ? ROW_CAPACITY_MIN : count + count / 2;
+    return rows * (tail->row_bytes + FLUSH_ROW_BYTES) + (share < tables ? share : tables) +
+           tables / 4;
 }
 
 static bool strings_are_many(const struct tail *tail)
@@ -134,11 +145,15 @@ bool tail_has_room(const struct tail *tail, const struct event_batch *batch)
         return false;
     }
     uint64_t rows = (uint64_t)next_capacity(tail, wanted) * (tail->row_bytes + FLUSH_ROW_BYTES);
-    return rows + table_memory(tail) + batch->capacity <= tail->options.budget_bytes;
+    return rows + table_memory(tail) + tail->chunk_bytes + batch->capacity <=
+           tail->options.budget_bytes;
 }
 
-static void grow_rows(struct tail *tail, uint32_t wanted)
+void tail_reserve_rows(struct tail *tail, uint32_t wanted)
 {
+    if (wanted <= tail->row_capacity) {
+        return;
+    }
     tail->row_capacity = next_capacity(tail, wanted);
     uint32_t capacity = tail->row_capacity;
     tail->users = column_resize(tail->users, sizeof(uint32_t), capacity);
@@ -195,7 +210,7 @@ static void append_strings(struct tail *tail, const struct chunk *chunk, uint32_
         return;
     }
     if (tail->columns[column].codes == NULL) {
-        add_column(tail, column);
+        tail_add_column(tail, column);
     }
     symbol_table_resolve(&tail->symbols[column], texts, chunk->count,
                          tail->columns[column].codes + tail->row_count);
@@ -214,7 +229,7 @@ static void append_integers(struct tail *tail, const struct chunk *chunk, uint32
         return;
     }
     if (tail->columns[column].integers == NULL) {
-        add_column(tail, column);
+        tail_add_column(tail, column);
     }
     memcpy(tail->columns[column].integers + tail->row_count, integers,
            chunk->count * sizeof(int64_t));
@@ -236,9 +251,7 @@ static void append_chunk(struct tail *tail, const struct chunk *chunk)
 void tail_append(struct tail *tail, const struct event_batch *batch)
 {
     ASSERT(!tail->flush.active);
-    if (tail->row_count + batch->row_count > tail->row_capacity) {
-        grow_rows(tail, tail->row_count + batch->row_count);
-    }
+    tail_reserve_rows(tail, tail->row_count + batch->row_count);
     for (uint32_t first = 0; first < batch->row_count; first += CHUNK) {
         uint32_t left = batch->row_count - first;
         struct chunk chunk = {batch, first, left < CHUNK ? left : CHUNK};
@@ -288,6 +301,7 @@ void tail_discard(struct tail *tail)
     }
     forget_columns(tail);
     tail->row_count = 0;
+    tail->chunk_bytes = 0;
 }
 
 static void output_add(struct tail_output *output, const struct segment_meta *meta)
@@ -312,7 +326,7 @@ enum corong_status tail_flush(struct tail *tail, struct tail_output *output,
     }
     while (tail->flush.period_done < tail->flush.period_count) {
         struct segment_meta meta;
-        TRY(tail_write_period(tail, &meta, error));
+        TRY(tail_write_period(tail, &meta, NULL, error));
         output_add(output, &meta);
         tail->flush.period_done++;
     }

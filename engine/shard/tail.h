@@ -20,7 +20,7 @@
 struct tail_options {
     const struct event_format *format;
     const struct hash_secret *secret;
-    const char *directory; ///< of the segments
+    const char *directory; ///< of the segments; NULL: they are made in memory
     int64_t period_us;
     int zstd_level;
     uint64_t budget_bytes;
@@ -73,6 +73,7 @@ struct tail {
     struct symbol_table symbols[SCHEMA_COLUMN_COUNT_MAX]; ///< of string columns
     struct user_table user_table;
     struct tail_flush flush;
+    uint64_t chunk_bytes; ///< of chunks that hold some of these rows; they count against the budget
     union canonical_value *values; ///< of one row, for tail_canonical()
 };
 
@@ -102,6 +103,18 @@ void tail_sort(struct tail *tail);
 void tail_cluster(struct tail *tail, const uint32_t *user_ranks);
 /// Frees what tail_sort() made.
 void tail_sort_release(struct tail *tail);
-/// Writes the next period's segment. tail_write.c.
-CORONG_MUST_CHECK enum corong_status
-tail_write_period(struct tail *tail, struct segment_meta *meta_out, struct corong_error *error);
+/// Writes the next period's segment; one in memory gives its descriptor, which becomes the
+/// caller's. tail_write.c.
+CORONG_MUST_CHECK enum corong_status tail_write_period(struct tail *tail,
+                                                       struct segment_meta *meta_out,
+                                                       int *descriptor_out,
+                                                       struct corong_error *error);
+/// Makes room for this many rows in all.
+void tail_reserve_rows(struct tail *tail, uint32_t wanted);
+/// Makes a column whose rows so far are all missing.
+void tail_add_column(struct tail *tail, uint32_t column);
+/// A tail of its own with the rows [first, first + count) of one that is not being flushed; its
+/// segments are made in memory, one for all periods. tail_copy.c.
+struct tail *tail_copy_rows(const struct tail *tail, uint32_t first, uint32_t count);
+/// About what tail_copy_rows() of this many rows takes.
+uint64_t tail_copy_memory(const struct tail *tail, uint32_t count);

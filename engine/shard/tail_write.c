@@ -242,7 +242,7 @@ static enum corong_status append_groups(struct period_write *write, struct segme
 }
 
 static enum corong_status write_segment(struct period_write *write, struct segment_meta *meta_out,
-                                        struct corong_error *error)
+                                        int *descriptor_out, struct corong_error *error)
 {
     const struct tail *tail = write->tail;
     struct segment_writer_options options = {
@@ -259,16 +259,19 @@ static enum corong_status write_segment(struct period_write *write, struct segme
     if (status == CORONG_OK) {
         status = segment_writer_seal(writer, write->digest, write->as_of_us, meta_out, error);
     }
+    if (status == CORONG_OK && tail->options.directory == NULL) {
+        *descriptor_out = segment_writer_take(writer);
+    }
     segment_writer_destroy(writer);
     return status;
 }
 
 enum corong_status tail_write_period(struct tail *tail, struct segment_meta *meta_out,
-                                     struct corong_error *error)
+                                     int *descriptor_out, struct corong_error *error)
 {
     struct period_write write;
     write_init(&write, tail);
-    enum corong_status status = write_segment(&write, meta_out, error);
+    enum corong_status status = write_segment(&write, meta_out, descriptor_out, error);
     write_deinit(&write);
     ASSERT(status != CORONG_OK || meta_out->row_count == write.row_count);
     return status;

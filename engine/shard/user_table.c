@@ -99,6 +99,13 @@ static void append_entry(struct user_table *table, struct hash128 key, uint8_t u
     table->id_size += id.size;
 }
 
+uint32_t user_table_append(struct user_table *table, struct hash128 key, uint8_t user_namespace,
+                           struct text id)
+{
+    append_entry(table, key, user_namespace, id);
+    return table->count - 1;
+}
+
 uint32_t user_table_resolve(struct user_table *table, struct hash128 key, uint8_t user_namespace,
                             struct text id)
 {

@@ -39,6 +39,9 @@ void user_table_prefetch(const struct user_table *table, struct hash128 key);
 /// The user's number; adds the user where unknown.
 uint32_t user_table_resolve(struct user_table *table, struct hash128 key, uint8_t user_namespace,
                             struct text id);
+/// Adds a user who is not there, to a table in which nobody looks users up.
+uint32_t user_table_append(struct user_table *table, struct hash128 key, uint8_t user_namespace,
+                           struct text id);
 static inline struct text user_table_id(const struct user_table *table, uint32_t user)
 {
     return (struct text){table->id_bytes + table->entries[user].id_offset,

@@ -94,6 +94,11 @@ CORONG_MUST_CHECK enum corong_status segment_reader_open_bare(struct segment_rea
 CORONG_MUST_CHECK enum corong_status
 segment_reader_open_descriptor(struct segment_reader **reader_out, int descriptor,
                                struct corong_error *error);
+/// Opens the file of a sealed segment for reading, so that it stays readable whatever becomes of
+/// its name.
+CORONG_MUST_CHECK enum corong_status segment_file_open(const char *directory, const uint8_t *uuid,
+                                                       int *descriptor_out,
+                                                       struct corong_error *error);
 /// NULL-safe.
 void segment_reader_close(struct segment_reader *reader);
 /// From now on columns are named by their places in `schema` (borrowed; it has every column of the

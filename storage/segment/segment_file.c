@@ -12,6 +12,14 @@ enum corong_status segment_file_create(char *path, const char *directory, const 
                              : file_create(path, descriptor_out, error);
 }
 
+enum corong_status segment_file_open(const char *directory, const uint8_t *uuid,
+                                     int *descriptor_out, struct corong_error *error)
+{
+    char path[SEGMENT_PATH_SIZE];
+    TRY(segment_path(path, directory, uuid, error));
+    return file_open_read(path, descriptor_out, error);
+}
+
 // Catches a bad memory or a bad disk before a manifest says that the data is safe.
 static enum corong_status read_back(int descriptor, const struct segment_footer *footer,
                                     const struct segment_trailer *trailer,

@@ -95,7 +95,7 @@ Test(route, a_call_is_seen_once)
     static struct route route;
     rig_init(&rig, &route);
     cr_assert_not(route_called(&route, 0));
-    route_begin_epoch(&route, 3, 1);
+    route_begin_epoch(&route, 3, 1, ROUTE_COMMIT);
     cr_assert(route_called(&route, 0));
     cr_assert_eq(route_epoch(&route), 3);
     cr_assert_not(route_called(&route, 0));
