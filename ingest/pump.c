@@ -62,14 +62,29 @@ void pump_deinit(struct pump *pump)
         (pump)->run.field += (amount);                                                             \
     } while (false)
 
+/// Headers cost time: they are asked for where the mapping wants them, and for dead letters.
+static void load_headers(struct pump *pump)
+{
+    const struct source_operations *operations = pump->source->operations;
+    if (!pump->headers_loaded && pump->message->metadata != NULL && operations->headers != NULL) {
+        operations->headers(pump->source);
+    }
+    pump->headers_loaded = true;
+}
+
 static void record_reject(struct pump *pump, enum reject_reason reason, uint32_t event_index,
-                          const char *detail)
+                          struct text message, const char *detail)
 {
     struct text_buffer *letters = &pump->rejects.dead_letters;
     size_t size_before = letters->size;
+    struct reject_letter letter = {.reason = reason,
+                                   .source = pump->track->name,
+                                   .offset = pump->message->offset,
+                                   .event_index = event_index,
+                                   .message = message};
     pump->run.rejected[reason]++;
-    reject_record(&pump->rejects, &pump->track->counters, reason, pump->track->name,
-                  pump->message->offset, event_index, detail, pump->message->bytes);
+    load_headers(pump);
+    reject_record(&pump->rejects, &pump->track->counters, &letter, pump->message->metadata, detail);
     if (letters->size > DEAD_LETTERS_SIZE_FULL) {
         letters->size = size_before;
     }
@@ -78,9 +93,9 @@ static void record_reject(struct pump *pump, enum reject_reason reason, uint32_t
 /// A dead letter of one event of a batch: its neighbours were stored the first time.
 static bool event_wanted(struct pump *pump)
 {
-    uint32_t index = pump->event_index++;
-    bool wanted =
-        pump->message->only_event == SOURCE_EVERY_EVENT || pump->message->only_event == index;
+    bool wanted = pump->message->only_event == SOURCE_EVERY_EVENT ||
+                  pump->message->only_event == decoder_event_index(pump->decoder);
+    pump->event_index++;
     pump->event_taken += wanted;
     return wanted;
 }
@@ -102,14 +117,14 @@ static void take_rejected_event(void *context, uint32_t event_index, enum reject
     struct pump *pump = context;
     if (event_wanted(pump)) {
         COUNT(pump, events_rejected, 1);
-        record_reject(pump, reason, event_index, detail);
+        record_reject(pump, reason, event_index, decoder_document(pump->decoder), detail);
     }
 }
 
 static void reject_message(struct pump *pump, enum reject_reason reason, const char *detail)
 {
     COUNT(pump, messages_rejected, 1);
-    record_reject(pump, reason, SOURCE_EVERY_EVENT, detail);
+    record_reject(pump, reason, SOURCE_EVERY_EVENT, pump->message->bytes, detail);
 }
 
 static void decode(struct pump *pump)
@@ -118,7 +133,11 @@ static void decode(struct pump *pump)
     struct decode_outcome outcome = {0};
     pump->event_index = 0;
     pump->event_taken = 0;
-    decode_message(pump->decoder, pump->message->bytes, &sink, &outcome);
+    if (decoder_wants_headers(pump->decoder)) {
+        load_headers(pump);
+    }
+    decode_message_with(pump->decoder, pump->message->bytes, pump->message->metadata, &sink,
+                        &outcome);
     if (outcome.blank) {
         COUNT(pump, blank, 1);
     } else if (outcome.reason != REJECT_NONE) {
@@ -189,6 +208,7 @@ static void move_track(struct pump *pump, struct pump_track *track,
 static void take_message(struct pump *pump, const struct source_message *message)
 {
     pump->message = message;
+    pump->headers_loaded = false;
     move_track(pump, track_of(pump, message), message);
     COUNT(pump, messages, 1);
     if (message->too_long) {

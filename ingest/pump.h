@@ -60,7 +60,8 @@ struct pump {
 
     struct pump_track *track; ///< of the message in hand
     const struct source_message *message;
-    uint32_t event_index; ///< of the next event in it
+    bool headers_loaded;  ///< of the message in hand
+    uint32_t event_index; ///< events found in it so far
     uint32_t event_taken; ///< of those, how many counted
 
     struct store_position *moved; ///< for the next barrier

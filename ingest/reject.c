@@ -11,6 +11,7 @@
 #define LETTER_FIXED_SIZE (2u + 2u + 8u + 4u) ///< reason, source size, offset, event index
 #define LETTER_HASH_SIZE 8u
 #define LETTER_SOURCE_SIZE_MAX UINT16_MAX
+#define LETTER_HAS_METADATA 0x8000u
 
 struct reject_words {
     const char *name;
@@ -80,36 +81,47 @@ static void append_sample(struct reject_log *log, const struct reject_letter *le
     snprintf(sample->detail, sizeof(sample->detail), "%s", detail == NULL ? "" : detail);
 }
 
-static void append_letter(struct text_buffer *frames, const struct reject_letter *letter)
+static void append_letter(struct text_buffer *frames, const struct reject_letter *letter,
+                          const struct metadata *metadata)
 {
     size_t begin = frames->size;
-    size_t rest = LETTER_FIXED_SIZE + letter->source.size + letter->message.size + LETTER_HASH_SIZE;
-    text_buffer_append_u32(frames, (uint32_t)rest);
-    text_buffer_append_u16(frames, (uint16_t)letter->reason);
+    text_buffer_append_u32(frames, 0); // its size, once it is known
+    text_buffer_append_u16(
+        frames, (uint16_t)(letter->reason | (metadata == NULL ? 0 : LETTER_HAS_METADATA)));
     text_buffer_append_u16(frames, (uint16_t)letter->source.size);
     text_buffer_append_i64(frames, letter->offset);
     text_buffer_append_u32(frames, letter->event_index);
+    if (metadata != NULL) {
+        size_t size_at = frames->size;
+        text_buffer_append_u32(frames, 0);
+        metadata_append(frames, metadata);
+        bytes_store_u32(frames->bytes + size_at,
+                        (uint32_t)(frames->size - size_at - sizeof(uint32_t)));
+    }
     text_buffer_append_text(frames, letter->source);
     text_buffer_append_text(frames, letter->message);
+    bytes_store_u32(frames->bytes + begin,
+                    (uint32_t)(frames->size - begin - sizeof(uint32_t) + LETTER_HASH_SIZE));
     text_buffer_append_u64(frames, hash_bytes64(frames->bytes + begin, frames->size - begin));
 }
 
 void reject_record(struct reject_log *log, struct store_counters *counters,
-                   enum reject_reason reason, struct text source, int64_t offset,
-                   uint32_t event_index, const char *detail, struct text message)
+                   const struct reject_letter *letter, const struct metadata *metadata,
+                   const char *detail)
 {
-    ASSERT(reason > REJECT_NONE && reason < REJECT_REASON_COUNT);
-    size_t room = UINT32_MAX - LETTER_FIXED_SIZE - LETTER_SOURCE_SIZE_MAX - LETTER_HASH_SIZE;
-    struct reject_letter letter = {reason, source, offset, event_index, message};
-    if (letter.source.size > LETTER_SOURCE_SIZE_MAX) {
-        letter.source.size = LETTER_SOURCE_SIZE_MAX;
+    ASSERT(letter->reason > REJECT_NONE && letter->reason < REJECT_REASON_COUNT);
+    size_t room = UINT32_MAX - LETTER_FIXED_SIZE - LETTER_SOURCE_SIZE_MAX - LETTER_HASH_SIZE -
+                  METADATA_SIZE_MAX - sizeof(uint32_t);
+    struct reject_letter fitted = *letter;
+    if (fitted.source.size > LETTER_SOURCE_SIZE_MAX) {
+        fitted.source.size = LETTER_SOURCE_SIZE_MAX;
     }
-    if (letter.message.size > room) {
-        letter.message.size = room;
+    if (fitted.message.size > room) {
+        fitted.message.size = room;
     }
-    counters->rejected[reason]++;
-    append_sample(log, &letter, detail);
-    append_letter(&log->dead_letters, &letter);
+    counters->rejected[letter->reason]++;
+    append_sample(log, &fitted, detail);
+    append_letter(&log->dead_letters, &fitted, metadata);
 }
 
 void reject_log_deinit(struct reject_log *log)
@@ -142,15 +154,19 @@ bool reject_letter_next(struct text *frames, struct reject_letter *letter_out,
     if (bytes_load_u64(frames->bytes + hashed) != hash_bytes64(frames->bytes, hashed)) {
         return letter_fault(frames, error, "a frame fails its checksum");
     }
-    uint16_t reason = byte_cursor_u16(&cursor);
+    cursor = byte_cursor_over(frames->bytes + sizeof(rest), hashed - sizeof(rest));
+    uint16_t flagged = byte_cursor_u16(&cursor);
+    uint16_t reason = flagged & (uint16_t)~LETTER_HAS_METADATA;
     uint16_t source_size = byte_cursor_u16(&cursor);
     letter_out->offset = byte_cursor_i64(&cursor);
     letter_out->event_index = byte_cursor_u32(&cursor);
-    if (LETTER_FIXED_SIZE + source_size + LETTER_HASH_SIZE > rest || reason == REJECT_NONE ||
+    letter_out->metadata =
+        (flagged & LETTER_HAS_METADATA) != 0 ? byte_cursor_text(&cursor) : TEXT_MISSING;
+    if (cursor.failed || source_size > byte_cursor_left(&cursor) || reason == REJECT_NONE ||
         reason >= REJECT_REASON_COUNT) {
         return letter_fault(frames, error, "a frame breaks its rules");
     }
-    size_t message_size = rest - LETTER_FIXED_SIZE - LETTER_HASH_SIZE - source_size;
+    size_t message_size = byte_cursor_left(&cursor) - source_size;
     letter_out->reason = (enum reject_reason)reason;
     letter_out->source = (struct text){byte_cursor_take(&cursor, source_size), source_size};
     letter_out->message = (struct text){byte_cursor_take(&cursor, message_size), message_size};

@@ -3,6 +3,7 @@
 /// stops or crashes anything. Thread: a `struct reject_log` belongs to one ingest thread.
 #pragma once
 
+#include "ingest/metadata.h"
 #include "storage/base/text.h"
 #include "storage/storage.h"
 
@@ -46,7 +47,7 @@ struct reject_sample {
     enum reject_reason reason;
     char source[128];
     int64_t offset;                   ///< byte or record position
-    uint32_t event_index;             ///< inside an unrolled message
+    uint32_t event_index;             ///< as of the letter
     char detail[96];                  ///< e.g. the field and what was found
     char excerpt[REJECT_SAMPLE_SIZE]; ///< escaped start of the message
 };
@@ -57,23 +58,28 @@ struct reject_log {
     uint32_t sample_counts[REJECT_REASON_COUNT];
 };
 
-/// Counts into `counters->rejected`, samples, and frames the message as a dead letter. Does not
-/// touch messages_rejected or events_rejected: the caller knows which of the two it is.
-void reject_record(struct reject_log *log, struct store_counters *counters,
-                   enum reject_reason reason, struct text source, int64_t offset,
-                   uint32_t event_index, const char *detail, struct text message);
-void reject_log_deinit(struct reject_log *log);
-
-/// A dead-letter frame: u32 size of the rest, u16 reason, u16 source size, i64 offset, u32 event
-/// index, source, message, u64 XXH3 of all before. Reads the next frame; false at the end, or with
-/// CORONG_CORRUPT in `error` (which starts as {0}) where bytes are damaged: the rest is skipped.
-/// Borrowed from `frames`.
+/// One rejected message, or event of a message.
 struct reject_letter {
     enum reject_reason reason;
     struct text source;
     int64_t offset;
-    uint32_t event_index;
-    struct text message;
+    uint32_t event_index; ///< inside an unrolled message; UINT32_MAX: all of `message`
+    struct text message;  ///< of a packed message: the line
+    struct text metadata; ///< what lies beside it, for metadata_read(); missing: nothing
 };
+
+/// Counts into `counters->rejected`, samples, and frames the letter. Does not touch
+/// messages_rejected or events_rejected: the caller knows which of the two it is. `metadata` (may
+/// be NULL) stands for letter->metadata, which is not looked at.
+void reject_record(struct reject_log *log, struct store_counters *counters,
+                   const struct reject_letter *letter, const struct metadata *metadata,
+                   const char *detail);
+void reject_log_deinit(struct reject_log *log);
+
+/// A dead-letter frame: u32 size of the rest, u16 reason (with its highest bit set where there is
+/// metadata), u16 source size, i64 offset, u32 event index, u32 metadata size and the metadata
+/// where there is any, source, message, u64 XXH3 of all before. Reads the next frame; false at the
+/// end, or with CORONG_CORRUPT in `error` (which starts as {0}) where bytes are damaged: the rest
+/// is skipped. Borrowed from `frames`.
 bool reject_letter_next(struct text *frames, struct reject_letter *letter_out,
                         struct corong_error *error);

@@ -42,6 +42,11 @@ struct decoder *decoder_create(const struct mapping *mapping, const struct schem
     plan.field_count = mapping->field_count;
     json_capture_init(&decoder->capture, &plan);
     decoder->fields = decoder->capture.fields;
+    for (uint32_t index = 0; index < mapping->metadata_count; index++) {
+        if (mapping->metadata[index].kind == METADATA_TIMESTAMP) {
+            decoder->timestamp_field = &decoder->fields[mapping->metadata[index].field];
+        }
+    }
     values_reset(decoder, schema);
     decoder->event.values = decoder->values;
     decoder->locale = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
@@ -109,7 +114,7 @@ void decoder_set_header(struct decoder *decoder, struct text header_line)
     }
 }
 
-static bool is_blank(struct text text)
+bool decode_is_blank(struct text text)
 {
     size_t index = 0;
     while (index < text.size && (text.bytes[index] == ' ' || text.bytes[index] == '\t' ||
@@ -155,36 +160,81 @@ void decode_single(struct decoder *decoder, const struct decode_sink *sink,
     sink->event(sink->context, &decoder->event);
 }
 
-void decode_message(struct decoder *decoder, struct text message, const struct decode_sink *sink,
-                    struct decode_outcome *outcome_out)
+static void outcome_clear(struct decode_outcome *outcome)
 {
     // The detail is a hundred bytes that a good message never needs.
-    outcome_out->reason = REJECT_NONE;
-    outcome_out->blank = false;
-    outcome_out->event_count = 0;
-    outcome_out->detail[0] = '\0';
+    outcome->reason = REJECT_NONE;
+    outcome->blank = false;
+    outcome->event_count = 0;
+    outcome->detail[0] = '\0';
+}
+
+void decode_document(struct decoder *decoder, struct text text, const struct decode_sink *sink,
+                     struct decode_outcome *outcome)
+{
+    outcome_clear(outcome);
+    decoder->document = text;
+    decoder->event_index = 0;
+    if (decode_is_blank(text)) {
+        outcome->blank = true;
+        return;
+    }
+    scratch_forget(decoder, text.size);
+    switch (decoder->mapping->format) {
+    case MAPPING_JSON:
+        decode_json(decoder, text, sink, outcome);
+        break;
+    case MAPPING_COMBINED:
+        decode_combined(decoder, strip_line_end(text), sink, outcome);
+        break;
+    default:
+        decode_csv(decoder, strip_line_end(text), sink, outcome);
+    }
+}
+
+void decode_message_with(struct decoder *decoder, struct text message,
+                         const struct metadata *metadata, const struct decode_sink *sink,
+                         struct decode_outcome *outcome_out)
+{
     if (__builtin_expect(decoder->file_begins, 0)) {
         message = strip_mark(message);
         decoder->file_begins = false;
     }
-    if (is_blank(message)) {
-        outcome_out->blank = true;
-        return;
-    }
     if (message.size >= UINT32_MAX) {
+        outcome_clear(outcome_out);
         snprintf(decoder->detail, sizeof(decoder->detail), "%zu bytes", message.size);
         decode_reject(decoder, REJECT_MESSAGE_TOO_LONG, outcome_out);
         return;
     }
-    scratch_forget(decoder, message.size);
-    switch (decoder->mapping->format) {
-    case MAPPING_JSON:
-        decode_json(decoder, message, sink, outcome_out);
-        break;
-    case MAPPING_COMBINED:
-        decode_combined(decoder, strip_line_end(message), sink, outcome_out);
-        break;
-    default:
-        decode_csv(decoder, strip_line_end(message), sink, outcome_out);
+    if (decoder->mapping->metadata_count > 0) {
+        decode_metadata(decoder, metadata);
     }
+    // A message of no bytes may have no address.
+    if (message.size > 0 && decoder->mapping->packed != PACKED_NO &&
+        memchr(message.bytes, '\n', message.size) != NULL) {
+        decode_packed(decoder, message, sink, outcome_out);
+    } else {
+        decode_document(decoder, message, sink, outcome_out);
+    }
+}
+
+void decode_message(struct decoder *decoder, struct text message, const struct decode_sink *sink,
+                    struct decode_outcome *outcome_out)
+{
+    decode_message_with(decoder, message, NULL, sink, outcome_out);
+}
+
+bool decoder_wants_headers(const struct decoder *decoder)
+{
+    return decoder->mapping->wants_headers;
+}
+
+struct text decoder_document(const struct decoder *decoder)
+{
+    return decoder->document;
+}
+
+uint32_t decoder_event_index(const struct decoder *decoder)
+{
+    return decoder->event_index;
 }

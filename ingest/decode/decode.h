@@ -7,6 +7,7 @@
 #pragma once
 
 #include "engine/event/event.h"
+#include "ingest/metadata.h"
 #include "ingest/reject.h"
 #include "storage/base/arena.h"
 #include "storage/base/error.h"
@@ -58,7 +59,8 @@ void decoder_destroy(struct decoder *decoder);
 struct decode_sink {
     void *context;
     void (*event)(void *context, const struct event *event);
-    /// A bad event inside a good message (unrolled arrays): the others still count.
+    /// A bad event inside a good message (unrolled arrays, packed lines): the others still count.
+    /// UINT32_MAX: the whole line of a packed message is bad. decoder_document() is what it is in.
     void (*reject_event)(void *context, uint32_t event_index, enum reject_reason reason,
                          const char *detail);
 };
@@ -84,9 +86,22 @@ const struct decode_notes *decoder_notes(const struct decoder *decoder);
 void decoder_begin_file(struct decoder *decoder);
 
 /// Decodes one message (a line without its line end, or a Kafka value). Nothing is pushed for a
-/// message that is rejected as a whole.
+/// message that is rejected as a whole. A message that holds several documents, one a line, is
+/// read line by line where the mapping's `packed` says so; a bad line is then one bad event.
 void decode_message(struct decoder *decoder, struct text message, const struct decode_sink *sink,
                     struct decode_outcome *outcome_out);
+/// The same with what lies beside the message; `metadata` may be NULL (all of it is missing).
+void decode_message_with(struct decoder *decoder, struct text message,
+                         const struct metadata *metadata, const struct decode_sink *sink,
+                         struct decode_outcome *outcome_out);
+/// Whether the mapping looks at headers: whoever makes the metadata may leave them out otherwise.
+bool decoder_wants_headers(const struct decoder *decoder);
+
+/// During a call of the sink: the document in hand, which is the message, or its line where it is
+/// packed.
+struct text decoder_document(const struct decoder *decoder);
+/// During a call of the sink: the number of the event in its document, whatever was skipped.
+uint32_t decoder_event_index(const struct decoder *decoder);
 
 /// After a resume in the middle of a CSV file: gives the header line again.
 void decoder_set_header(struct decoder *decoder, struct text header_line);

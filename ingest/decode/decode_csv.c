@@ -70,7 +70,7 @@ static enum reject_reason read_field(struct csv_reader *reader, struct decode_fi
 
 static uint16_t field_of_column(const struct mapping *mapping, struct text name)
 {
-    for (uint16_t field = 0; field < mapping->field_count; field++) {
+    for (uint16_t field = 0; field < mapping->document_field_count; field++) {
         if (text_equal(mapping->column_names[field], name)) {
             return field;
         }
@@ -173,7 +173,7 @@ void decode_csv(struct decoder *decoder, struct text text, const struct decode_s
         }
         return;
     }
-    for (uint16_t field = 0; field < decoder->mapping->field_count; field++) {
+    for (uint16_t field = 0; field < decoder->mapping->document_field_count; field++) {
         decoder->fields[field] = (struct decode_field){0};
     }
     enum reject_reason reason = read_row(decoder, text);

@@ -167,17 +167,37 @@ static enum reject_reason decode_name(struct decoder *decoder)
     return REJECT_NONE;
 }
 
-static enum reject_reason decode_time(struct decoder *decoder)
+/// The time at the first path that has one. REJECT_TIME_MISSING where none has.
+static enum reject_reason pick_time(struct decoder *decoder, const struct mapping_source *source,
+                                    const struct timestamp_rule *rule, int64_t *time_out,
+                                    struct text *text_out, bool *floored_out)
 {
-    struct text text = pick_text(decoder, &decoder->mapping->time);
-    if (text.size == 0) {
-        decode_detail(decoder, "nothing at path", decoder->mapping->time.paths[0].text);
+    struct decode_field *field = pick(decoder, source, KINDS_TEXT, false);
+    if (field == NULL) {
         return REJECT_TIME_MISSING;
     }
-    bool floored;
-    enum reject_reason reason =
-        timestamp_parse(&decoder->mapping->time_rule, text, &decoder->event.time_us, &floored);
+    *text_out = decode_field_text(decoder, field);
+    *floored_out = false;
+    if (__builtin_expect(field == decoder->timestamp_field, 0)) {
+        *time_out = decoder->metadata->timestamp_us;
+        bool fits = *time_out >= EVENT_TIME_MIN_US && *time_out < EVENT_TIME_MAX_US;
+        return fits ? REJECT_NONE : REJECT_TIME_RANGE;
+    }
+    return timestamp_parse(rule, *text_out, time_out, floored_out);
+}
+
+static enum reject_reason decode_time(struct decoder *decoder)
+{
+    const struct mapping *mapping = decoder->mapping;
+    struct text text = TEXT_MISSING;
+    bool floored = false;
+    enum reject_reason reason = pick_time(decoder, &mapping->time, &mapping->time_rule,
+                                          &decoder->event.time_us, &text, &floored);
     decoder->notes.time_floored += floored;
+    if (reason == REJECT_TIME_MISSING) {
+        decode_detail(decoder, "nothing at path", mapping->time.paths[0].text);
+        return reason;
+    }
     if (reason != REJECT_NONE) {
         decode_detail(decoder, "time", text);
     }
@@ -192,12 +212,13 @@ static void decode_received(struct decoder *decoder)
     int64_t received = COLUMN_INTEGER_MISSING;
     event->future = event->time_us > mapping->max_time_us;
     if (mapping->received.kind != FROM_NOWHERE) {
-        struct text text = pick_text(decoder, &mapping->received);
+        struct text text;
         bool floored;
-        if (text.size > 0 &&
-            timestamp_parse(&mapping->received_rule, text, &received, &floored) != REJECT_NONE) {
+        enum reject_reason reason = pick_time(decoder, &mapping->received, &mapping->received_rule,
+                                              &received, &text, &floored);
+        if (reason != REJECT_NONE) {
             received = COLUMN_INTEGER_MISSING;
-            decoder->notes.mistyped++;
+            decoder->notes.mistyped += reason != REJECT_TIME_MISSING;
         }
         event->future |=
             received != COLUMN_INTEGER_MISSING && event->time_us - received > EVENT_FUTURE_SLACK_US;

@@ -61,6 +61,7 @@ static void decode_elements(struct decoder *decoder, struct text text,
         uint8_t kind = decoder->capture.tape[index].value & 15;
         fields_clear(decoder, element->field_begin, element->field_end);
         index = load_element(decoder, text.bytes, index + 1);
+        decoder->event_index = number;
         if (decode_skipped(decoder)) {
             skipped++;
             continue;

@@ -23,6 +23,12 @@ struct decoder {
     union canonical_value *values;
     uint32_t value_count;
     struct decode_notes notes;
+    struct text document; ///< in hand: the message, or a line of it
+    uint32_t event_index; ///< in it
+    const struct metadata *metadata;
+    const struct decode_field *timestamp_field; ///< NULL where no path names it
+    char timestamp_text[24];
+    char partition_text[12];
     char detail[96];
     char joined[EVENT_ID_SIZE_MAX + 2];
     locale_t locale; ///< "C": a decimal point is a point
@@ -45,6 +51,17 @@ void decode_detail(struct decoder *decoder, const char *what, struct text found)
 struct text decode_field_text(struct decoder *decoder, struct decode_field *field);
 /// Whether the mapping's skip_where_missing finds nothing.
 bool decode_skipped(const struct decoder *decoder);
+
+/// Fills the fields of what lies beside the message.
+void decode_metadata(struct decoder *decoder, const struct metadata *metadata);
+/// One document: `text` may be blank.
+void decode_document(struct decoder *decoder, struct text text, const struct decode_sink *sink,
+                     struct decode_outcome *outcome);
+/// A message with line breaks in it, of a mapping that may be packed.
+void decode_packed(struct decoder *decoder, struct text message, const struct decode_sink *sink,
+                   struct decode_outcome *outcome);
+/// Whether there is nothing but white space.
+bool decode_is_blank(struct text text);
 
 /// The three families. `text` is not empty. They fill `outcome` and push events.
 void decode_json(struct decoder *decoder, struct text text, const struct decode_sink *sink,

@@ -22,9 +22,28 @@ enum mapping_source_kind {
     FROM_JOIN, ///< all paths, joined
 };
 
+/// What a path beginning with "kafka." names instead of a place in the message.
+enum mapping_metadata_kind {
+    METADATA_NONE = 0, ///< it is a place in the message
+    METADATA_KEY,
+    METADATA_TIMESTAMP,
+    METADATA_TOPIC,
+    METADATA_PARTITION,
+    METADATA_HEADER,
+};
+
+/// One thing beside the message that some path names, and its field.
+struct mapping_metadata {
+    enum mapping_metadata_kind kind;
+    struct text header; ///< its name, for METADATA_HEADER
+    uint16_t field;
+};
+
 /// A path as written, and where, for errors.
 struct mapping_path {
     struct text text;
+    enum mapping_metadata_kind metadata;
+    struct text header; ///< for METADATA_HEADER
     const char *file;
     size_t line;
     size_t column;
@@ -72,8 +91,16 @@ extern const char *const combined_field_names[COMBINED_FIELD_COUNT + 1];
 
 #define MAPPING_NO_MAX_TIME INT64_MAX
 
+/// Whether one message may hold several documents, a line each.
+enum mapping_packed {
+    PACKED_AUTO = 0, ///< told by the message itself
+    PACKED_LINES,
+    PACKED_NO,
+};
+
 struct mapping {
     enum mapping_format format;
+    enum mapping_packed packed;
     struct text preset;
     struct mapping_path unroll; ///< missing text: messages are events
     struct mapping_source user;
@@ -98,7 +125,11 @@ struct mapping {
     bool bound;
 
     // Compiled from the paths.
+    uint16_t document_field_count; ///< those of the message; what lies beside it comes after them
     uint16_t field_count;
+    struct mapping_metadata *metadata;
+    uint32_t metadata_count;
+    bool wants_headers;
     struct json_plan plan;                          ///< JSON
     struct text *column_names;                      ///< CSV, TSV: field -> header name
     uint16_t combined_fields[COMBINED_FIELD_COUNT]; ///< combined: place -> field or FIELD_NONE
@@ -111,6 +142,13 @@ struct text mapping_rename(const struct mapping *mapping, struct text name);
 void mapping_each_source(struct mapping *mapping,
                          void (*visit)(void *context, struct mapping_source *source),
                          void *context);
+
+/// Recognises a path of metadata. Errors name the nearest that there is.
+CORONG_MUST_CHECK enum corong_status mapping_metadata_path(struct mapping_path *path,
+                                                           struct corong_error *error);
+/// The field of a path of metadata, behind those of the message; equal paths share one.
+/// `mapping->metadata` has room for all paths.
+uint16_t mapping_metadata_field(struct mapping *mapping, const struct mapping_path *path);
 
 /// Turns paths into fields. Errors name the place of the bad path.
 CORONG_MUST_CHECK enum corong_status mapping_compile(struct mapping *mapping, struct arena *arena,

@@ -106,11 +106,14 @@ static enum corong_status compile_json(struct mapping *mapping, struct path_list
     uint32_t count = 0;
     for (uint32_t index = 0; index < list->source_count; index++) {
         struct mapping_source *source = list->sources[index];
-        for (uint32_t path = 0; path < source->path_count; path++, count++) {
+        for (uint32_t path = 0; path < source->path_count; path++) {
             struct text text = source->paths[path].text;
+            if (source->paths[path].metadata != METADATA_NONE) {
+                continue;
+            }
             paths[count].in_element = strip_element_prefix(mapping, &text);
             source->paths[path].in_element = paths[count].in_element;
-            TRY(path_split(&source->paths[path], text, list->arena, &paths[count], error));
+            TRY(path_split(&source->paths[path], text, list->arena, &paths[count++], error));
         }
     }
     struct json_path unroll = {0};
@@ -123,7 +126,9 @@ static enum corong_status compile_json(struct mapping *mapping, struct path_list
     count = 0;
     for (uint32_t index = 0; index < list->source_count; index++) {
         for (uint32_t path = 0; path < list->sources[index]->path_count; path++) {
-            list->sources[index]->fields[path] = paths[count++].field;
+            if (list->sources[index]->paths[path].metadata == METADATA_NONE) {
+                list->sources[index]->fields[path] = paths[count++].field;
+            }
         }
     }
     return CORONG_OK;
@@ -138,6 +143,13 @@ static uint16_t named_field(struct mapping *mapping, struct text name)
     }
     mapping->column_names[mapping->field_count] = name;
     return mapping->field_count++;
+}
+
+/// A column 'kafka.key' is written '\kafka.key': without the backslash it is the message's key.
+static struct text column_name(struct text text)
+{
+    bool escaped = text.size > 7 && memcmp(text.bytes, "\\kafka.", 7) == 0;
+    return escaped ? (struct text){text.bytes + 1, text.size - 1} : text;
 }
 
 static enum corong_status combined_error(const struct mapping_path *path,
@@ -176,7 +188,10 @@ static enum corong_status compile_named(struct mapping *mapping, struct path_lis
     for (uint32_t index = 0; index < list->source_count; index++) {
         struct mapping_source *source = list->sources[index];
         for (uint32_t path = 0; path < source->path_count; path++) {
-            source->fields[path] = named_field(mapping, source->paths[path].text);
+            if (source->paths[path].metadata != METADATA_NONE) {
+                continue;
+            }
+            source->fields[path] = named_field(mapping, column_name(source->paths[path].text));
             if (mapping->format == MAPPING_COMBINED) {
                 TRY(compile_combined_path(mapping, &source->paths[path], source->fields[path],
                                           error));
@@ -184,6 +199,40 @@ static enum corong_status compile_named(struct mapping *mapping, struct path_lis
         }
     }
     return CORONG_OK;
+}
+
+static enum corong_status find_metadata(struct mapping *mapping, struct path_list *list,
+                                        struct corong_error *error)
+{
+    for (uint32_t index = 0; index < list->source_count; index++) {
+        struct mapping_source *source = list->sources[index];
+        for (uint32_t path = 0; path < source->path_count; path++) {
+            TRY(mapping_metadata_path(&source->paths[path], error));
+        }
+    }
+    if (mapping->unroll.text.bytes == NULL) {
+        return CORONG_OK;
+    }
+    TRY(mapping_metadata_path(&mapping->unroll, error));
+    return mapping->unroll.metadata == METADATA_NONE
+               ? CORONG_OK
+               : path_error(&mapping->unroll, "'unroll' needs an array of the message", error);
+}
+
+/// What lies beside the message gets fields behind those of the message.
+static void compile_metadata(struct mapping *mapping, struct path_list *list)
+{
+    mapping->metadata =
+        arena_allocate_zeroed(list->arena, list->path_count + 1, sizeof(*mapping->metadata));
+    mapping->document_field_count = mapping->field_count;
+    for (uint32_t index = 0; index < list->source_count; index++) {
+        struct mapping_source *source = list->sources[index];
+        for (uint32_t path = 0; path < source->path_count; path++) {
+            if (source->paths[path].metadata != METADATA_NONE) {
+                source->fields[path] = mapping_metadata_field(mapping, &source->paths[path]);
+            }
+        }
+    }
 }
 
 static void compile_renames(struct mapping *mapping, struct arena *arena)
@@ -217,8 +266,12 @@ enum corong_status mapping_compile(struct mapping *mapping, struct arena *arena,
     list.source_count = 0;
     mapping_each_source(mapping, collect_source, &list);
     compile_renames(mapping, arena);
+    TRY(find_metadata(mapping, &list, error));
     if (mapping->format == MAPPING_JSON) {
-        return compile_json(mapping, &list, error);
+        TRY(compile_json(mapping, &list, error));
+    } else {
+        TRY(compile_named(mapping, &list, error));
     }
-    return compile_named(mapping, &list, error);
+    compile_metadata(mapping, &list);
+    return CORONG_OK;
 }

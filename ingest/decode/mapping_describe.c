@@ -101,7 +101,9 @@ static void append_names(struct text_buffer *out, const struct mapping *mapping)
 void mapping_describe(const struct mapping *mapping, struct text_buffer *out)
 {
     static const char *const formats[] = {"json", "csv", "tsv", "combined"};
+    static const char *const packed[] = {"auto", "lines", "no"};
     text_buffer_printf(out, "format: %s\n", formats[mapping->format]);
+    text_buffer_printf(out, "packed: %s\n", packed[mapping->packed]);
     text_buffer_append_string(out, "unroll: ");
     if (mapping->unroll.text.bytes == NULL) {
         text_buffer_append_string(out, "~");

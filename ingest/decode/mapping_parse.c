@@ -13,6 +13,7 @@
 enum source_form { FORM_PATHS = 0, FORM_CONSTANT = 1, FORM_JOIN = 2 };
 
 static const char *const format_words[] = {"json", "csv", "tsv", "combined", NULL};
+static const char *const packed_words[] = {"auto", "lines", "no", NULL};
 static const char *const unit_words[] = {"auto", "s", "ms", "us", "ns", "iso", NULL};
 static const char *const type_words[] = {"string", "integer", "number", "boolean", NULL};
 
@@ -317,6 +318,7 @@ static enum corong_status parse_unroll(const struct mapping_yaml *yaml, const ya
 enum mapping_key {
     KEY_PRESET,
     KEY_FORMAT,
+    KEY_PACKED,
     KEY_UNROLL,
     KEY_USER,
     KEY_ANONYMOUS,
@@ -332,11 +334,11 @@ enum mapping_key {
     KEY_SKIP,
 };
 
-static const char *const key_words[] = {
-    "preset", "format",   "unroll",   "user",       "anonymous",
-    "time",   "received", "max_time", "sequence",   "name",
-    "names",  "event_id", "revenue",  "attributes", "skip_where_missing",
-    NULL};
+static const char *const key_words[] = {"preset",   "format",    "packed",     "unroll",
+                                        "user",     "anonymous", "time",       "received",
+                                        "max_time", "sequence",  "name",       "names",
+                                        "event_id", "revenue",   "attributes", "skip_where_missing",
+                                        NULL};
 
 static enum corong_status parse_key(struct mapping_yaml *yaml, uint32_t key,
                                     const yaml_node_t *node, struct mapping *mapping)
@@ -348,6 +350,10 @@ static enum corong_status parse_key(struct mapping_yaml *yaml, uint32_t key,
     case KEY_FORMAT:
         TRY(mapping_yaml_word(yaml, node, "format", format_words, &index));
         mapping->format = (enum mapping_format)index;
+        return CORONG_OK;
+    case KEY_PACKED:
+        TRY(mapping_yaml_word(yaml, node, "packed", packed_words, &index));
+        mapping->packed = (enum mapping_packed)index;
         return CORONG_OK;
     case KEY_UNROLL:
         return parse_unroll(yaml, node, mapping);

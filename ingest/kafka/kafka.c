@@ -12,6 +12,7 @@
 #define POLL_WAIT_MS 100 ///< how long the pump may be deaf to a barrier
 #define METADATA_TIMEOUT_MS 15000
 #define REASON_SIZE 512
+#define TIMESTAMP_MS_MAX (INT64_MAX / 1000)
 #define EXCERPT_SIZE 4096u ///< of an overlong message this much is delivered
 
 struct kafka_source {
@@ -23,6 +24,9 @@ struct kafka_source {
     uint32_t partition_capacity;
     uint32_t last_index; ///< messages come in runs of one partition
     uint32_t message_size_max;
+    struct metadata metadata; ///< of the message in hand
+    struct metadata_header *headers;
+    uint32_t header_capacity;
     uint64_t bytes_done;
     bool stop_at_end;
     bool group_given;          ///< the user wants offsets committed for a lag monitor
@@ -97,12 +101,52 @@ static enum source_poll take_error(struct kafka_source *kafka, uint32_t index,
     return failed(where, message->err, rd_kafka_message_errstr(message), error);
 }
 
+static void take_metadata(struct kafka_source *kafka, uint32_t index,
+                          const rd_kafka_message_t *message)
+{
+    rd_kafka_timestamp_type_t type;
+    int64_t milliseconds = rd_kafka_message_timestamp(message, &type);
+    bool timed = type != RD_KAFKA_TIMESTAMP_NOT_AVAILABLE && milliseconds > -TIMESTAMP_MS_MAX &&
+                 milliseconds < TIMESTAMP_MS_MAX;
+    kafka->metadata = (struct metadata){
+        .key = {message->key, message->key_len},
+        .timestamp_us = timed ? milliseconds * 1000 : METADATA_NO_TIMESTAMP,
+        .topic = text_from(kafka->partitions[index].topic),
+        .partition = message->partition,
+    };
+}
+
+/// Of the message in hand. librdkafka parses them when it is first asked.
+static void kafka_headers(struct source *source)
+{
+    struct kafka_source *kafka = kafka_of(source);
+    rd_kafka_headers_t *headers;
+    if (rd_kafka_message_headers(kafka->held, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return;
+    }
+    uint32_t count = (uint32_t)rd_kafka_header_cnt(headers);
+    if (count > kafka->header_capacity) {
+        kafka->headers = memory_resize_array(kafka->headers, count, sizeof(kafka->headers[0]));
+        kafka->header_capacity = count;
+    }
+    for (uint32_t index = 0; index < count; index++) {
+        const char *name;
+        const void *value;
+        size_t size;
+        rd_kafka_header_get_all(headers, index, &name, &value, &size);
+        kafka->headers[index] = (struct metadata_header){text_from(name), {value, size}};
+    }
+    kafka->metadata.headers = kafka->headers;
+    kafka->metadata.header_count = count;
+}
+
 static void deliver(struct kafka_source *kafka, uint32_t index, const rd_kafka_message_t *message,
                     struct source_message *message_out)
 {
     bool too_long = message->len > kafka->message_size_max;
     kafka_offsets_advance(&kafka->partitions[index], message);
     kafka->partitions[index].at_end = false;
+    take_metadata(kafka, index, message);
     // A tombstone has no value: an empty message, which the decoder counts as blank.
     const char *bytes = message->payload == NULL ? "" : message->payload;
     *message_out = (struct source_message){
@@ -112,6 +156,7 @@ static void deliver(struct kafka_source *kafka, uint32_t index, const rd_kafka_m
         .next_offset = message->offset + 1,
         .only_event = SOURCE_EVERY_EVENT,
         .too_long = too_long,
+        .metadata = &kafka->metadata,
     };
 }
 
@@ -231,6 +276,7 @@ static void kafka_close(struct source *source)
         memory_free(kafka->partitions[index].name);
     }
     memory_free(kafka->partitions);
+    memory_free(kafka->headers);
     memory_free(kafka);
 }
 
@@ -240,6 +286,7 @@ static const struct source_operations kafka_operations = {
     .position = kafka_position,
     .progress = kafka_progress,
     .committed = kafka_committed,
+    .headers = kafka_headers,
     .header = kafka_header,
     .close = kafka_close,
 };

@@ -99,6 +99,7 @@ static void replay_close(struct source *source)
 {
     struct replay_source *replay = replay_of(source);
     replay_window_deinit(&replay->window);
+    replay_letters_deinit(&replay->letters);
     memory_free(replay);
 }
 

@@ -5,8 +5,9 @@
 #include "storage/base/bytes.h"
 
 #define FRAME_SIZE_SIZE sizeof(uint32_t)
-#define FRAME_REST_SIZE_MIN 24u           ///< reason, source size, offset, event index, hash
-#define FRAME_OVERHEAD_MAX (128u * 1024u) ///< a source name of 64 KiB and the fixed fields
+#define FRAME_REST_SIZE_MIN 24u ///< reason, source size, offset, event index, hash
+/// A source name of 64 KiB, metadata, and the fixed fields.
+#define FRAME_OVERHEAD_MAX (128u * 1024u + METADATA_SIZE_MAX)
 
 /// Fills until `size` bytes are at hand.
 static enum replay_read need(struct replay_window *window, size_t size, struct corong_error *error)
@@ -72,15 +73,23 @@ enum source_poll replay_letters_next(struct replay_letters *letters, struct repl
     }
     struct text frame = {window->bytes + window->at, frame_size};
     struct reject_letter letter;
-    if (!reject_letter_next(&frame, &letter, error)) {
+    if (!reject_letter_next(&frame, &letter, error) ||
+        (letter.metadata.bytes != NULL && !metadata_read(letter.metadata, &letters->room))) {
         return damaged(window, error);
     }
     window->at += frame_size;
     replay_window_deliver(window);
-    *message_out = (struct source_message){.bytes = letter.message,
-                                           .offset = offset,
-                                           .next_offset = window->delivered_offset,
-                                           .only_event = letter.event_index,
-                                           .starts_file = offset == 0};
+    *message_out = (struct source_message){
+        .bytes = letter.message,
+        .offset = offset,
+        .next_offset = window->delivered_offset,
+        .only_event = letter.event_index,
+        .starts_file = offset == 0,
+        .metadata = letter.metadata.bytes == NULL ? NULL : &letters->room.metadata};
     return SOURCE_MESSAGE;
+}
+
+void replay_letters_deinit(struct replay_letters *letters)
+{
+    metadata_room_deinit(&letters->room);
 }

@@ -11,7 +11,9 @@ struct replay_letters {
     /// Frames that begin here or later are not read: a run that rejects a letter again appends it
     /// to the very file it reads, and would never end.
     int64_t end_offset;
+    struct metadata_room room; ///< of the letter in hand
 };
+void replay_letters_deinit(struct replay_letters *letters);
 
 /// The next letter's message. Its bytes are valid until the next call. A torn last frame is
 /// delivered as a `truncated` message; damage elsewhere is SOURCE_FAILED with CORONG_CORRUPT.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Any bytes through a decoder of each format: the first byte chooses the mapping, lines are
-/// messages. Events must keep the limits of engine/event/event.h, and the books of each message
-/// must balance.
+/// Any bytes through a decoder of each format: the first byte chooses the mapping, and by its
+/// highest bit whether lines are messages or all is one (packed) message; the first bytes are also
+/// what lies beside it. Events must keep the limits of engine/event/event.h, and the books of each
+/// message must balance.
 #include "ingest/decode/utf8_check.h"
 #include "storage/base/invariant.h"
 #include "tests/support/decode_harness.h"
@@ -20,9 +21,13 @@
     "time: { path: t, zone: Europe/Berlin }\nname: n\n"                                            \
     "attributes: { s: s, f: { path: f, type: number } }\n"
 #define TABBED "format: tsv\nuser: u\ntime: t\nname: n\n"
+#define BESIDE                                                                                     \
+    "user: [u, kafka.key]\ntime: [t, kafka.timestamp]\nreceived: kafka.timestamp\n"                \
+    "name: [n, kafka.topic]\nattributes: { h: kafka.headers.h, k: { path: kafka.key,\n"            \
+    "  type: integer }, p: { path: kafka.partition, type: integer } }\n"
 
-static const char *const mappings[] = {ALL_FIELDS,           UNROLLED,           SEPARATED, TABBED,
-                                       "preset: combined\n", "preset: segment\n"};
+static const char *const mappings[] = {
+    ALL_FIELDS, UNROLLED, SEPARATED, TABBED, "preset: combined\n", "preset: segment\n", BESIDE};
 #define MAPPING_COUNT (sizeof(mappings) / sizeof(mappings[0]))
 
 static struct decode_harness harnesses[MAPPING_COUNT];
@@ -54,12 +59,29 @@ static void check_reject(void *context, uint32_t event_index, enum reject_reason
     ASSERT(reason > REJECT_NONE && reason < REJECT_REASON_COUNT && strlen(detail) < 96);
 }
 
+/// What lies beside a message, made of its first bytes.
+static struct metadata metadata_of(struct text message, struct metadata_header *header)
+{
+    struct text key = {message.bytes, message.size < 9 ? message.size : 9};
+    int64_t time = 0;
+    memcpy(&time, key.bytes, key.size < 7 ? key.size : 7);
+    *header = (struct metadata_header){TEXT_LITERAL("h"), key};
+    return (struct metadata){.key = key,
+                             .timestamp_us = time,
+                             .topic = TEXT_LITERAL("topic"),
+                             .partition = (int32_t)time,
+                             .headers = header,
+                             .header_count = (uint32_t)(time & 1)};
+}
+
 static void feed(struct decode_harness *harness, struct text message)
 {
+    struct metadata_header header;
+    struct metadata metadata = metadata_of(message, &header);
     struct decode_sink sink = {&harness->schema, check_event, check_reject};
     struct decode_outcome outcome;
     pushed = 0;
-    decode_message(harness->decoder, message, &sink, &outcome);
+    decode_message_with(harness->decoder, message, &metadata, &sink, &outcome);
     ASSERT(pushed == outcome.event_count);
     ASSERT(outcome.reason == REJECT_NONE || (pushed == 0 && !outcome.blank));
     ASSERT(strlen(outcome.detail) < sizeof(outcome.detail));
@@ -72,15 +94,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0) {
         return 0;
     }
-    struct decode_harness *harness = &harnesses[data[0] % MAPPING_COUNT];
+    uint32_t mapping_index = (data[0] & 0x7fu) % MAPPING_COUNT;
+    struct decode_harness *harness = &harnesses[mapping_index];
     if (harness->decoder == NULL) {
-        decode_harness_open(harness, mappings[data[0] % MAPPING_COUNT]);
+        decode_harness_open(harness, mappings[mapping_index]);
     }
     decoder_begin_file(harness->decoder);
     const char *at = (const char *)data + 1;
     const char *end = (const char *)data + size;
     while (at < end) {
-        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        const char *stop = data[0] >= 0x80 ? NULL : memchr(at, '\n', (size_t)(end - at));
         stop = stop == NULL ? end : stop;
         feed(harness, (struct text){at, (size_t)(stop - at)});
         at = stop + 1;

@@ -54,7 +54,7 @@ static void take_reject(void *context, uint32_t event_index, enum reject_reason 
     struct decode_harness *harness = context;
     harness->rejected_events++;
     harness->event_reason = reason;
-    text_buffer_printf(&harness->lines, "reject %u %s: %s\n", event_index,
+    text_buffer_printf(&harness->lines, "reject %d %s: %s\n", (int)event_index,
                        reject_reason_name(reason), detail);
 }
 
@@ -100,7 +100,8 @@ void decode_harness_feed(struct decode_harness *harness, struct text message)
     if (message.size > 0) {
         memcpy(copy, message.bytes, message.size);
     }
-    decode_message(harness->decoder, (struct text){copy, message.size}, &sink, &harness->outcome);
+    decode_message_with(harness->decoder, (struct text){copy, message.size}, harness->metadata,
+                        &sink, &harness->outcome);
     memory_free(copy);
 }
 

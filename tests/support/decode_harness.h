@@ -11,6 +11,7 @@ struct decode_harness {
     struct schema schema;
     struct mapping *mapping;
     struct decoder *decoder;
+    const struct metadata *metadata; ///< beside the messages fed from here on; NULL: nothing
     struct text_buffer lines; ///< one per event: "known u1 view 1000000 revenue=... country=DE"
     struct decode_outcome outcome; ///< of the last message
     uint64_t event_count;

@@ -297,3 +297,41 @@ Test(kafka, test_properties_that_exactness_rests_on_cannot_be_changed)
     cr_assert_str_eq(value, "error");
     rd_kafka_conf_destroy(conf);
 }
+
+Test(kafka, test_messages_bring_key_time_place_and_headers)
+{
+    struct broker broker = broker_start();
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(2);
+    rd_kafka_header_add(headers, "country", -1, "DE", 2);
+    rd_kafka_header_add(headers, "none", -1, NULL, 0);
+    cr_assert_eq(rd_kafka_producev(broker.producer, RD_KAFKA_V_TOPIC("visits"),
+                                   RD_KAFKA_V_PARTITION(1), RD_KAFKA_V_KEY("u7", 2),
+                                   RD_KAFKA_V_VALUE("{}", 2), RD_KAFKA_V_TIMESTAMP(1700000000123),
+                                   RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END),
+                 RD_KAFKA_RESP_ERR_NO_ERROR);
+    produce(&broker, 1, 0, 1);
+    struct source *source;
+    struct source_message message;
+    struct corong_error error = {0};
+    cr_assert_eq(open_source(&source, &broker, "visits", NULL, &error), CORONG_OK);
+    while (source->operations->poll(source, &message, &error) == SOURCE_IDLE) {
+    }
+    cr_assert_not_null(message.metadata);
+    cr_expect(text_equal(message.metadata->key, TEXT_LITERAL("u7")));
+    cr_expect(text_equal(message.metadata->topic, TEXT_LITERAL("visits")));
+    cr_expect_eq(message.metadata->partition, 1);
+    cr_expect_eq(message.metadata->timestamp_us, INT64_C(1700000000123000));
+    cr_expect_eq(message.metadata->header_count, 0);
+    source->operations->headers(source);
+    cr_assert_eq(message.metadata->header_count, 2);
+    cr_expect(text_equal(message.metadata->headers[0].name, TEXT_LITERAL("country")));
+    cr_expect(text_equal(message.metadata->headers[0].value, TEXT_LITERAL("DE")));
+    cr_expect_null(message.metadata->headers[1].value.bytes);
+    while (source->operations->poll(source, &message, &error) == SOURCE_IDLE) {
+    }
+    cr_expect_null(message.metadata->key.bytes);
+    source->operations->headers(source);
+    cr_expect_eq(message.metadata->header_count, 0);
+    source->operations->close(source);
+    broker_stop(&broker);
+}
