@@ -73,4 +73,22 @@ def while_produced(rig):
     return kit.Figures("generated, three producers at once", events, f"{kills} kills", lost, doubled)
 
 
-SCENARIOS = [rees46(True), rees46(False), otto(True), otto(False), while_produced]
+def produced(pack):
+    """`corong produce` writes what `corong replay` reads: keyed by the mapped user, one or many lines a message."""
+    def run(rig):
+        topic = kit.Topic(rig, rig.cluster(1), partitions=4)
+        path = rig.fresh("shop.jsonl")
+        topic.lines = rig.generate(1_000_000 if rig.long else 100_000)
+        path.write_bytes(b"".join(line + b"\n" for line in topic.lines))
+        follower = kit.Follower(rig, [topic]).start()
+        rig.run("produce", path, *topic.place(), "--mapping", "generic", "--pack", pack, "--quiet")
+        follower.wait_ends(topic)
+        follower.stop()
+        books = rig.books(follower.store)
+        messages = sum(one["messages"] for one in books["positions"])
+        return kit.Figures(f"corong produce --pack {pack}", *rig.compare_with(
+            follower, topic, f"{messages} messages"))
+    return run
+
+
+SCENARIOS = [rees46(True), rees46(False), otto(True), otto(False), produced(1), produced(100), while_produced]

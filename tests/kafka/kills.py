@@ -3,6 +3,7 @@
 
 import os
 import signal
+import shutil
 import subprocess
 
 import rig as kit
@@ -42,7 +43,7 @@ class Sweep:
     def follower(self):
         follower = kit.Follower(self.rig, [self.topic], options=["--shards", "1", "--commit-interval", "5s"])
         if self.before:
-            kit.shutil.copytree(self.before, follower.store)
+            shutil.copytree(self.before, follower.store)
         return follower
 
     def points(self):
@@ -56,7 +57,7 @@ class Sweep:
     def kill(self, number, torn):
         """True where it died there. Then it goes on, and is compared by its digest and its books."""
         follower = self.follower()
-        command = list(map(str, follower.command()))
+        command = follower.command("replay")
         done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False,
                               env=self.environment(follower, CORONG_KILL_AT=str(number), CORONG_KILL_TORN=torn))
         if done.returncode not in (0, -signal.SIGKILL):
@@ -64,7 +65,7 @@ class Sweep:
         follower.run_to_end()
         self.rig.run("verify", "--store", follower.store)
         books = self.rig.books(follower.store)
-        kit.shutil.rmtree(follower.store)
+        shutil.rmtree(follower.store)
         return done.returncode != 0, (books["digest"], books["rows"])
 
 

@@ -13,8 +13,32 @@ BATCH_HEADER = struct.Struct(">qiibi")
 BATCH_SIZE_MIN = 61
 
 
+def crc_table():
+    table = []
+    for byte in range(256):
+        for _ in range(8):
+            byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
+        table.append(byte)
+    return table
+
+
+CRC_TABLE = crc_table()
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = crc >> 8 ^ CRC_TABLE[(crc ^ byte) & 255]
+    return crc ^ 0xFFFFFFFF
+
+
+def is_batch(frame, begin, end):
+    """Its checksum is right; what only looks like a batch is left alone."""
+    return crc32c(frame[begin + 21:end]) == int.from_bytes(frame[begin + 17:begin + 21], "big")
+
+
 def batches(frame):
-    """(begin, end) of the record batches in a response."""
+    """(begin, end) of what looks like a record batch in a response."""
     found, at = [], 0
     while at + BATCH_SIZE_MIN <= len(frame):
         offset, length, epoch, magic, _ = BATCH_HEADER.unpack_from(frame, at)
@@ -122,9 +146,9 @@ class Proxy:
     def flip(self, frame):
         """One bit, in what the checksum of a batch covers."""
         places = batches(frame)
-        if places:
+        begin, end = self.random.choice(places) if places else (0, 0)
+        if end > 0 and is_batch(frame, begin, end):
             self.faults.flipped += 1
-            begin, end = self.random.choice(places)
             frame = bytearray(frame)
             frame[self.random.randrange(begin + BATCH_GUARDED_FROM, end)] ^= 1 << self.random.randrange(8)
         return frame

@@ -2,10 +2,6 @@
 """A topic that is not the one that was read any more: deleted and made anew, or cut by retention. The partition
 halts loudly and the store keeps what it has; told to continue, corong writes down the gap and goes on."""
 
-import time
-
-from confluent_kafka import TopicPartition
-
 import rig as kit
 
 
@@ -64,10 +60,7 @@ def retention(rig):
     for number in range(2):
         topic.produce(lines[2000:][number::2], partition=number)
     cut = {0: 2500, 1: 1000}  # partition 1 loses nothing that was not read
-    topic.admin.delete_records([TopicPartition(topic.name, number, offset) for number, offset in cut.items()])
-    end = time.monotonic() + kit.WAIT_SECONDS
-    while [low for low, _ in topic.ends()] != list(cut.values()) and time.monotonic() < end:
-        time.sleep(0.05)
+    topic.delete_before(cut)
     kit.expect_halt(follower, kit.RETENTION, [(topic, 1, 3000)])
     follower.options += ["--kafka-on-gap", "continue"]
     follower.run_to_end()
