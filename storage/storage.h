@@ -140,7 +140,9 @@ CORONG_MUST_CHECK enum corong_status store_snapshot_open(struct store_snapshot *
 /// One store of a snapshot, and the sealed segments that its engine holds beyond it.
 struct store_snapshot_part {
     const char *directory;
-    uint64_t sequence; ///< 0: whatever is current; else another version is CORONG_BUSY, retriable
+    /// Another version is CORONG_BUSY, retriable. 0 without chunks: whatever is current. (With
+    /// chunks 0 is the version of a store that has no commit yet.)
+    uint64_t sequence;
     const int *chunk_fds; ///< of segments that this version does not have; stay the caller's
     uint32_t chunk_count;
 };

@@ -24,17 +24,19 @@ static enum corong_status open_readers(struct store_part *part, const char *dire
     return status;
 }
 
-static enum corong_status check_sequence(const struct store_part *part, const char *directory,
-                                         uint64_t wanted, struct corong_error *error)
+static enum corong_status check_sequence(const struct store_part *part,
+                                         const struct store_snapshot_part *wanted,
+                                         struct corong_error *error)
 {
     uint64_t found = part->state.sequence;
-    if (wanted == 0 || found == wanted) {
+    bool any = wanted->sequence == 0 && wanted->chunk_count == 0;
+    if (any || found == wanted->sequence) {
         return CORONG_OK;
     }
     enum corong_status status = error_set(
         error, CORONG_BUSY,
         "'%s' is at commit %" PRIu64 ", the view is of commit %" PRIu64 "; a new view will agree",
-        directory, found, wanted);
+        wanted->directory, found, wanted->sequence);
     if (error != NULL) {
         error->retriable = true;
     }
@@ -42,16 +44,17 @@ static enum corong_status check_sequence(const struct store_part *part, const ch
 }
 
 /// One try. `sequence_out` is the version that was tried.
-static enum corong_status part_try(struct store_part *part, const char *directory, uint64_t wanted,
-                                   uint64_t *sequence_out, struct corong_error *error)
+static enum corong_status part_try(struct store_part *part,
+                                   const struct store_snapshot_part *wanted, uint64_t *sequence_out,
+                                   struct corong_error *error)
 {
     *part = (struct store_part){0};
     *sequence_out = NO_SEQUENCE;
-    TRY(store_load(directory, &part->format, &part->state, error));
+    TRY(store_load(wanted->directory, &part->format, &part->state, error));
     *sequence_out = part->state.sequence;
-    enum corong_status status = check_sequence(part, directory, wanted, error);
+    enum corong_status status = check_sequence(part, wanted, error);
     if (status == CORONG_OK) {
-        status = open_readers(part, directory, error);
+        status = open_readers(part, wanted->directory, error);
     }
     if (status != CORONG_OK) {
         store_part_close(part);
@@ -59,20 +62,21 @@ static enum corong_status part_try(struct store_part *part, const char *director
     return status;
 }
 
-enum corong_status store_part_open(struct store_part *part, const char *directory,
-                                   uint64_t sequence, struct corong_error *error)
+enum corong_status store_part_open(struct store_part *part,
+                                   const struct store_snapshot_part *wanted,
+                                   struct corong_error *error)
 {
     uint64_t sequence_before = NO_SEQUENCE;
     enum corong_status status = CORONG_OK;
     for (int try = 0; try < STORE_LOAD_TRY_COUNT; try++) {
         uint64_t tried;
-        status = part_try(part, directory, sequence, &tried, error);
+        status = part_try(part, wanted, &tried, error);
         if (status != CORONG_NOT_FOUND || tried == NO_SEQUENCE) {
             return status;
         }
         if (tried == sequence_before) {
             // A writer commits the removal before it unlinks: nobody moved on, so the file is lost.
-            error_prepend(error, "a live segment of '%s' is gone", directory);
+            error_prepend(error, "a live segment of '%s' is gone", wanted->directory);
             if (error != NULL) {
                 error->status = CORONG_CORRUPT;
             }

@@ -13,8 +13,9 @@ struct store_part {
 };
 
 /// Readers take no lock: if a segment vanished between reading the manifest and opening it, the
-/// newer version is taken. `sequence` 0: whatever is current; else another version is CORONG_BUSY
-/// and retriable. On failure there is nothing to close.
-CORONG_MUST_CHECK enum corong_status store_part_open(struct store_part *part, const char *directory,
-                                                     uint64_t sequence, struct corong_error *error);
+/// newer version is taken, unless the part asks for one version: another is CORONG_BUSY and
+/// retriable. The part's chunks are not looked at. On failure there is nothing to close.
+CORONG_MUST_CHECK enum corong_status store_part_open(struct store_part *part,
+                                                     const struct store_snapshot_part *wanted,
+                                                     struct corong_error *error);
 void store_part_close(struct store_part *part);

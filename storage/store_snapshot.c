@@ -30,7 +30,7 @@ static enum corong_status open_parts(struct store_snapshot *snapshot,
 {
     for (uint32_t i = 0; i < part_count; i++) {
         struct store_part *part = &snapshot->parts[i];
-        TRY(store_part_open(part, parts[i].directory, parts[i].sequence, error));
+        TRY(store_part_open(part, &parts[i], error));
         snapshot->part_count++;
         snapshot->committed_count += part->state.segment_count;
         if (memcmp(&part->format.secret, &snapshot->parts[0].format.secret,

@@ -2,6 +2,7 @@
 #include "tests/model/model_store.h"
 
 #include "engine/engine.h"
+#include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 #include "storage/storage.h"
 
@@ -10,7 +11,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define MODEL_COLUMN_COUNT (COLUMN_SYSTEM_COUNT + 3)
+#define MODEL_COLUMN_COUNT (COLUMN_SYSTEM_COUNT + 4)
+#define PAD_SIZE_MAX 8192u
 
 struct text model_name(int name)
 {
@@ -36,10 +38,24 @@ static int64_t optional_integer(int64_t value)
     return value == ORACLE_NONE ? COLUMN_INTEGER_MISSING : value;
 }
 
-static void model_push(struct engine_producer *producer, const struct oracle_event *from,
-                       const uint32_t *attributes, bool map_ids)
+// Differs from event to event, so that tables grow; equal events have equal ones.
+static struct text pad_of(const struct oracle_event *event, uint32_t size, char *bytes)
+{
+    int used = snprintf(bytes, PAD_SIZE_MAX, "%d %lld %lld %d %d %d %lld %lld %lld ", event->user,
+                        (long long)event->time, (long long)event->sequence, event->name,
+                        event->attributes[0], event->attributes[1], (long long)event->price,
+                        (long long)event->amount, (long long)event->id);
+    for (uint32_t i = (uint32_t)used; i < size; i++) {
+        bytes[i] = bytes[i - (uint32_t)used];
+    }
+    return (struct text){bytes, size};
+}
+
+void model_store_push(struct engine_producer *producer, const struct oracle_event *from,
+                      const struct model_columns *columns, bool map_ids)
 {
     char user[16];
+    char pad[PAD_SIZE_MAX];
     int user_size = snprintf(user, sizeof(user), "u%d", from->user);
     union canonical_value values[MODEL_COLUMN_COUNT] = {0};
     values[COLUMN_NAME].string = model_name(from->name);
@@ -48,9 +64,12 @@ static void model_push(struct engine_producer *producer, const struct oracle_eve
     values[COLUMN_RECEIVED].integer = COLUMN_INTEGER_MISSING;
     values[COLUMN_AMOUNT].integer = optional_integer(from->amount);
     values[COLUMN_CURRENCY].string = TEXT_MISSING;
-    values[attributes[0]].string = model_value(from->attributes[0]);
-    values[attributes[1]].string = model_value(from->attributes[1]);
-    values[attributes[2]].integer = optional_integer(from->price);
+    values[columns->attributes[0]].string = model_value(from->attributes[0]);
+    values[columns->attributes[1]].string = model_value(from->attributes[1]);
+    values[columns->attributes[2]].integer = optional_integer(from->price);
+    if (columns->pad != 0) {
+        values[columns->pad].string = pad_of(from, columns->pad_size, pad);
+    }
     struct event event = {
         .user_id = {user, (size_t)user_size},
         .user_namespace = USER_NAMESPACE_KNOWN,
@@ -67,7 +86,7 @@ struct feeder {
     uint32_t index;
     uint32_t stride;
     uint64_t run;
-    const uint32_t *attributes;
+    const struct model_columns *columns;
     bool map_ids;
 };
 
@@ -91,7 +110,7 @@ static void *feeder_main(void *context)
     struct store_position position;
     uint64_t stored = 0;
     for (int index = (int)feeder->index; index < feeder->count; index += (int)feeder->stride) {
-        model_push(producer, &feeder->events[index], feeder->attributes, feeder->map_ids);
+        model_store_push(producer, &feeder->events[index], feeder->columns, feeder->map_ids);
         stored++;
         if (engine_barrier_wanted(producer)) {
             feeder_cut(feeder, stored, &position);
@@ -106,7 +125,7 @@ static void *feeder_main(void *context)
     return NULL;
 }
 
-static void model_run(struct store *store, const uint32_t *attributes,
+static void model_run(struct store *store, const struct model_columns *columns,
                       const struct oracle_event *events, int count,
                       const struct model_store_options *options, uint64_t run)
 {
@@ -123,9 +142,8 @@ static void model_run(struct store *store, const uint32_t *attributes,
     pthread_t threads[8];
     struct feeder feeders[8];
     for (uint32_t index = 0; index < options->producer_count; index++) {
-        feeders[index] =
-            (struct feeder){engine, events,     count,           index, options->producer_count,
-                            run,    attributes, options->map_ids};
+        feeders[index] = (struct feeder){
+            engine, events, count, index, options->producer_count, run, columns, options->map_ids};
         pthread_create(&threads[index], NULL, feeder_main, &feeders[index]);
     }
     for (uint32_t index = 0; index < options->producer_count; index++) {
@@ -135,18 +153,29 @@ static void model_run(struct store *store, const uint32_t *attributes,
     engine_close(engine);
 }
 
-static void model_attributes(struct store *store, uint32_t *attributes)
+void model_store_columns(struct store *store, uint32_t first, uint32_t pad_size,
+                         struct model_columns *columns_out)
 {
+    static const struct {
+        struct text name;
+        enum column_type type;
+    } attributes[] = {{{"a0", 2}, COLUMN_STRING},
+                      {{"a1", 2}, COLUMN_STRING},
+                      {{"price", 5}, COLUMN_INTEGER}};
     struct corong_error error;
-    model_check(
-        store_add_attribute(store, TEXT_LITERAL("a0"), COLUMN_STRING, &attributes[0], &error),
-        &error);
-    model_check(
-        store_add_attribute(store, TEXT_LITERAL("a1"), COLUMN_STRING, &attributes[1], &error),
-        &error);
-    model_check(
-        store_add_attribute(store, TEXT_LITERAL("price"), COLUMN_INTEGER, &attributes[2], &error),
-        &error);
+    *columns_out = (struct model_columns){.pad_size = pad_size};
+    for (uint32_t i = 0; i < 3; i++) {
+        uint32_t which = (first + i) % 3;
+        model_check(store_add_attribute(store, attributes[which].name, attributes[which].type,
+                                        &columns_out->attributes[which], &error),
+                    &error);
+    }
+    if (pad_size > 0) {
+        ASSERT(pad_size <= PAD_SIZE_MAX);
+        model_check(store_add_attribute(store, TEXT_LITERAL("zz"), COLUMN_STRING, &columns_out->pad,
+                                        &error),
+                    &error);
+    }
 }
 
 char *model_store_build(const struct oracle_event *events, int count,
@@ -160,13 +189,13 @@ char *model_store_build(const struct oracle_event *events, int count,
         struct store *store;
         struct store_options store_options = {.create = true};
         model_check(store_open(&store, directory, &store_options, &error), &error);
-        uint32_t attributes[3];
-        model_attributes(store, attributes);
+        struct model_columns columns;
+        model_store_columns(store, 0, 0, &columns);
         int left = count - begin;
         int share = run + 1 == options->run_count
                         ? left
                         : (int)test_random_below(random, (uint32_t)left + 1);
-        model_run(store, attributes, events + begin, share, options, run);
+        model_run(store, &columns, events + begin, share, options, run);
         begin += share;
         if (options->compact && run + 1 == options->run_count) {
             model_check(store_compact(store, &(struct store_compact_options){0}, NULL, &error),

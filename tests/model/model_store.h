@@ -3,6 +3,7 @@
 /// batches, commits and merges. Names are "a".."h", attribute values "p".."w", users "u<number>".
 #pragma once
 
+#include "engine/engine.h"
 #include "storage/base/text.h"
 #include "tests/model/oracle.h"
 #include "tests/support/test_random.h"
@@ -25,3 +26,15 @@ void model_store_remove(char *directory);
 /// The word for a name or an attribute value; static storage.
 struct text model_name(int name);
 struct text model_value(int value);
+/// Where a store has the attributes a0, a1 (strings), price (integer), and, where asked for, zz: a
+/// long string that follows from the rest of the event and only fills memory.
+struct model_columns {
+    uint32_t attributes[3];
+    uint32_t pad; ///< 0: none
+    uint32_t pad_size;
+};
+/// Adds the attributes, `first` (0 to 2) of the three first. Aborts on errors.
+void model_store_columns(struct store *store, uint32_t first, uint32_t pad_size,
+                         struct model_columns *columns_out);
+void model_store_push(struct engine_producer *producer, const struct oracle_event *event,
+                      const struct model_columns *columns, bool map_ids);
