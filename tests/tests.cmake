@@ -106,7 +106,12 @@ endif()
 
 # Transcripts of the binary: what people type and what they see.
 if(TARGET corong)
-  add_test(NAME cli COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/cli/run.py --corong $<TARGET_FILE:corong>)
+  set(cli_options)
+  if(CORONG_SANITIZE MATCHES "thread")
+    set(cli_options --no-kafka)
+  endif()
+  add_test(NAME cli COMMAND python3 ${CMAKE_SOURCE_DIR}/tests/cli/run.py --corong $<TARGET_FILE:corong>
+           ${cli_options})
   set_tests_properties(cli PROPERTIES TIMEOUT 300)
 endif()
 

@@ -94,3 +94,16 @@ CORONG_MUST_CHECK enum corong_status produce_feed(struct produce *produce,
                                                   const struct produce_feed_options *options,
                                                   struct produce_feed_counts *counts_out,
                                                   struct corong_error *error);
+
+/// A Kafka broker inside this process, for demonstrations: librdkafka's mock cluster. It listens on
+/// the loopback, keeps about 5 MiB per partition, and nothing of it outlives it.
+struct produce_broker;
+/// One broker and one topic. Thread: any; the broker has a thread of its own.
+CORONG_MUST_CHECK enum corong_status produce_broker_start(struct produce_broker **broker_out,
+                                                          const char *topic,
+                                                          uint32_t partition_count,
+                                                          struct corong_error *error);
+/// "bootstrap.servers=127.0.0.1:9092", as a property. Borrowed.
+const char *produce_broker_property(const struct produce_broker *broker);
+/// After all that speak with it are closed. NULL-safe.
+void produce_broker_stop(struct produce_broker *broker);

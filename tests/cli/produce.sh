@@ -1,4 +1,5 @@
 # A log into a topic: librdkafka's own broker, in the same process, takes it.
+# needs: kafka
 broker="--kafka-property test.mock.num.brokers=1 --kafka-property log_level=0"
 try() { "$@" 2>&1; echo "exit $?"; }
 try corong produce --mapping generic $broker --kafka-topic clicks "$DATA/shop.jsonl"

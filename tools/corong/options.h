@@ -27,6 +27,7 @@ enum option_id {
     OPTION_PACK,
     OPTION_RATE,
     OPTION_TIMESTAMP,
+    OPTION_SECONDS,
     OPTION_QUIET,
     OPTION_STEP,
     OPTION_FROM,

@@ -54,6 +54,8 @@ static const uint8_t PRODUCE_OPTIONS[] = {
     OPTION_KAFKA_TOPIC, OPTION_KAFKA_PROPERTY, OPTION_CONFIG, OPTION_MAPPING,
     OPTION_KEY,         OPTION_PACK,           OPTION_RATE,   OPTION_TIMESTAMP,
     OPTION_FORMAT,      OPTION_QUIET,          OPTION_HELP,   OPTION_COUNT};
+static const uint8_t DEMO_OPTIONS[] = {OPTION_SECONDS, OPTION_RATE,  OPTION_STORE, OPTION_FORMAT,
+                                       OPTION_COLOR,   OPTION_QUIET, OPTION_HELP,  OPTION_COUNT};
 static const uint8_t STORE_OPTIONS[] = {OPTION_STORE, OPTION_CONFIG, OPTION_HELP, OPTION_COUNT};
 static const uint8_t HELP_OPTIONS[] = {OPTION_HELP, OPTION_COUNT};
 
@@ -99,6 +101,14 @@ const struct verb VERBS[] = {
      "                 --kafka-property bootstrap.servers=localhost:9092\n"
      "  corong produce logs/ --kafka-topic clicks --pack 100 --rate 20000\n",
      PRODUCE_OPTIONS, cmd_produce},
+    {"demo", "", 0, 0, false, "a shop, a Kafka broker and a live funnel, all in this process",
+     "A generated shop sends its visitors' clicks to a topic of a small Kafka broker inside this\n"
+     "process; corong reads them into a store as it would read yours, and the funnel fills before\n"
+     "your eyes. The shop's clock runs 60 times faster than yours. Afterwards the store is asked,\n"
+     "compared with what the live funnel said, and left to be asked again.\n",
+     "  corong demo\n"
+     "  corong demo --seconds 20 --rate 50000 --store demo.store\n",
+     DEMO_OPTIONS, cmd_demo},
     {"inspect", "[STORE]", 0, 1, true,
      "what a store holds: segments, sizes, encodings, sources, books", "",
      "  corong inspect shop.store --columns\n", INSPECT_OPTIONS, cmd_inspect},
