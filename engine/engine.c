@@ -20,10 +20,10 @@
 #define VIEW_CHUNK_COUNT_MAX 64u
 #define SHARD_CHUNK_COUNT_MAX 8u
 
-// How the memory limit is divided: in eighths, for rings, tails and live users.
-#define RING_EIGHTHS 1u
-#define TAIL_EIGHTHS 4u
-#define LIVE_EIGHTHS 3u
+static uint32_t tail_eighths(const struct engine_options *options)
+{
+    return ENGINE_TAIL_EIGHTHS - (options->merge_in_background ? ENGINE_MERGE_EIGHTHS : 0);
+}
 
 static uint32_t shard_count_of(const struct engine_options *options)
 {
@@ -56,9 +56,10 @@ static enum corong_status plan_rings(struct engine *engine, struct corong_error 
 {
     const struct engine_options *options = &engine->options;
     uint64_t channel_count = (uint64_t)options->producer_count * options->shard_count;
-    uint64_t needed = channel_count * BATCH_COUNT * BATCH_CAPACITY_MIN * 8 / RING_EIGHTHS;
-    uint64_t for_tails = options->shard_count * TAIL_BUDGET_MIN * 8 / TAIL_EIGHTHS;
-    uint64_t for_live = options->shard_count * live_budget_min(&engine->plan) * 8 / LIVE_EIGHTHS;
+    uint64_t needed = channel_count * BATCH_COUNT * BATCH_CAPACITY_MIN * 8 / ENGINE_RING_EIGHTHS;
+    uint64_t for_tails = options->shard_count * TAIL_BUDGET_MIN * 8 / tail_eighths(options);
+    uint64_t for_live =
+        options->shard_count * live_budget_min(&engine->plan) * 8 / ENGINE_LIVE_EIGHTHS;
     needed = needed > for_tails ? needed : for_tails;
     needed = needed > for_live ? needed : for_live;
     if (options->memory_limit_bytes < needed) {
@@ -69,7 +70,7 @@ static enum corong_status plan_rings(struct engine *engine, struct corong_error 
             options->memory_limit_bytes, options->producer_count, options->shard_count, needed);
     }
     uint64_t capacity =
-        options->memory_limit_bytes / 8 * RING_EIGHTHS / (channel_count * BATCH_COUNT);
+        options->memory_limit_bytes / 8 * ENGINE_RING_EIGHTHS / (channel_count * BATCH_COUNT);
     capacity = capacity > BATCH_CAPACITY_MAX ? BATCH_CAPACITY_MAX : capacity & ~UINT64_C(15);
     struct route_options route = {
         .producer_count = options->producer_count,
@@ -113,11 +114,11 @@ static struct shard_options plan_shard(struct engine *engine, uint32_t index)
                  .directory = store_segment_directory(options->store),
                  .period_us = store_period_us(options->store),
                  .zstd_level = options->zstd_level == 0 ? 1 : options->zstd_level,
-                 .budget_bytes = eighth * TAIL_EIGHTHS},
+                 .budget_bytes = eighth * tail_eighths(options)},
         .live = {.plan = &engine->plan,
                  .format = &engine->format,
                  .secret = secret,
-                 .budget_bytes = eighth * LIVE_EIGHTHS,
+                 .budget_bytes = eighth * ENGINE_LIVE_EIGHTHS,
                  .session_timeout_us = options->session_timeout_us > 0
                                            ? options->session_timeout_us
                                            : SESSION_TIMEOUT_DEFAULT_US},
@@ -180,6 +181,7 @@ enum corong_status engine_open(struct engine **engine_out, const struct engine_o
     struct engine_view_instant now = {clock_monotonic_us(), 0};
     engine_view_publish(engine, &now);
     create_shards(engine);
+    engine_merge_open(engine);
     start_threads(engine);
     *engine_out = engine;
     return CORONG_OK;
@@ -340,6 +342,7 @@ void engine_close(struct engine *engine)
         engine_cut_release(&engine->producers[i].kept);
         engine_cut_release(&engine->producers[i].taken);
     }
+    engine_merge_close(engine);
     engine_view_deinit(engine);
     memory_free(engine->sealed.metas);
     memory_free(engine->shards);

@@ -11,6 +11,7 @@
 #include "engine/event/event.h"
 #include "engine/funnel/funnel.h"
 #include "storage/base/error.h"
+#include "storage/merge/merge.h"
 #include "storage/storage.h"
 
 #include <stdbool.h>
@@ -30,6 +31,11 @@ struct engine_options {
     int64_t session_timeout_us;            ///< 0 means 30 minutes
     int64_t view_interval_us;              ///< views are at least so far apart; 0 means 250 ms
     int zstd_level;                        ///< 0 means 1
+    /// Merges runs while it commits, at low priority, with a quarter of the memory limit (the tails
+    /// get that much less).
+    bool merge_in_background;
+    bool merge_eagerly;     ///< at normal priority
+    int64_t merge_quiet_us; ///< store_merger_options.quiet_us
 };
 
 struct engine;
@@ -108,6 +114,13 @@ uint64_t engine_committed_epoch(const struct engine *engine);
 /// the first error of any of them. Thread: main.
 CORONG_MUST_CHECK enum corong_status engine_drain(struct engine *engine,
                                                   struct corong_error *error);
+
+/// Where the engine merges in background: from now on every period is merged into one run, until
+/// that is done once. Any thread.
+void engine_request_compact(struct engine *engine);
+/// What merging did since the engine opened, as of the last commit or merge; `running_out`: merges
+/// under way. All 0 where it does not merge. Any thread.
+struct store_merge_figures engine_merge_read(struct engine *engine, uint32_t *running_out);
 
 /// True once a commit failed for good; producers should stop. Any thread.
 bool engine_failed(const struct engine *engine);

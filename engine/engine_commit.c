@@ -19,7 +19,7 @@
 #define RETRY_PAUSE_US MICROSECONDS_PER_SECOND
 #define VIEW_INTERVAL_DEFAULT_US (250 * INT64_C(1000))
 
-enum wait_end { WAIT_STOP, WAIT_COMMIT, WAIT_VIEW, WAIT_FINAL };
+enum wait_end { WAIT_STOP, WAIT_COMMIT, WAIT_VIEW, WAIT_MERGE, WAIT_FINAL };
 
 // The committer's own memory between two rounds.
 struct committer {
@@ -174,6 +174,9 @@ static enum wait_end wait_for_reason(struct committer *committer)
         }
         if (engine->views.requested && now_us >= view_due_us(committer)) {
             return WAIT_VIEW;
+        }
+        if (engine_merge_is_due(engine, now_us)) {
+            return WAIT_MERGE;
         }
         if (now_us - committer->last_call_us >= CALL_INTERVAL_US) {
             call_producers(committer, now_us);
@@ -387,12 +390,38 @@ static bool commit_once(struct committer *committer)
             atomic_store_explicit(&engine->committed_epoch, engine->begun_epoch,
                                   memory_order_release);
             engine_view_publish(engine, &committer->instant);
+            engine_merge_committed(engine, round.output.metas, round.output.meta_count);
         }
         pthread_mutex_lock(&engine->lock);
     }
     round_deinit(&round);
     committer->last_commit_us = clock_monotonic_us();
     return sealed;
+}
+
+// Under the lock, which is released meanwhile.
+static bool merge_once(struct committer *committer)
+{
+    struct engine *engine = committer->engine;
+    pthread_mutex_unlock(&engine->lock);
+    bool good = engine_merge_turn(engine);
+    pthread_mutex_lock(&engine->lock);
+    return good;
+}
+
+// One turn for one reason. Under the lock. False: stopping or failed.
+static bool act(struct committer *committer, enum wait_end reason)
+{
+    switch (reason) {
+    case WAIT_STOP:
+        return false;
+    case WAIT_VIEW:
+        return view_once(committer);
+    case WAIT_MERGE:
+        return merge_once(committer);
+    default:
+        return commit_once(committer);
+    }
 }
 
 void *engine_commit_run(void *argument)
@@ -402,13 +431,14 @@ void *engine_commit_run(void *argument)
     struct committer committer = {engine, now_us, now_us, 0, 0, {0}};
     pthread_mutex_lock(&engine->lock);
     for (;;) {
-        enum wait_end end = wait_for_reason(&committer);
-        bool going =
-            end == WAIT_VIEW ? view_once(&committer) : end != WAIT_STOP && commit_once(&committer);
-        if (!going || end == WAIT_FINAL) {
+        enum wait_end reason = wait_for_reason(&committer);
+        if (!act(&committer, reason) || reason == WAIT_FINAL) {
             break;
         }
     }
+    pthread_mutex_unlock(&engine->lock);
+    engine_merge_stop(engine);
+    pthread_mutex_lock(&engine->lock);
     engine->finished = true;
     pthread_cond_broadcast(&engine->changed);
     pthread_mutex_unlock(&engine->lock);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/engine.h"
+#include "engine/engine_merge.h"
 #include "engine/live/live.h"
 #include "engine/route/route.h"
 #include "engine/shard/shard.h"
@@ -23,6 +24,13 @@ struct engine_saved_cut {
     uint32_t kept_count; ///< the first ones came with an earlier barrier
     struct text_buffer dead_letters;
 };
+
+/// How the memory limit is divided: in eighths, for rings, tails and live users; with merges in
+/// background these take their part from the tails.
+#define ENGINE_RING_EIGHTHS 1u
+#define ENGINE_TAIL_EIGHTHS 4u
+#define ENGINE_LIVE_EIGHTHS 3u
+#define ENGINE_MERGE_EIGHTHS 2u
 
 enum producer_state { PRODUCER_UNOPENED = 0, PRODUCER_OPEN, PRODUCER_CLOSED };
 
@@ -74,6 +82,7 @@ struct engine {
     pthread_t committer_thread;
     bool joined;
     struct engine_producer *producers;
+    struct engine_merges merges;           ///< the committer's
     atomic_bool failed;                    ///< never reset
     atomic_uint_least64_t committed_epoch; ///< the committer's to write
 
@@ -86,6 +95,9 @@ struct engine {
     uint32_t sealed_count;     ///< shards that have sealed begun_epoch
     struct tail_output sealed; ///< of all shards at begun_epoch
     struct engine_views views;
+    struct store_merge_figures merge_figures; ///< as of the last turn
+    uint32_t merges_running;
+    bool compact_requested;
     bool commit_requested;
     bool stopping; ///< engine_close() without a drain
     bool draining;

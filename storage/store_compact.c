@@ -19,27 +19,12 @@ static void relay_progress(void *context, uint64_t done)
     relay->progress(relay->context, rows < relay->total ? rows : relay->total, relay->total);
 }
 
-/// All segments of the plan, run after run.
-static struct segment_meta *plan_segments(const struct compact_plan *plan, uint32_t *count_out)
-{
-    struct segment_meta *segments = NULL;
-    uint32_t count = 0;
-    for (uint32_t run = 0; run < plan->run_count; run++) {
-        uint32_t members = plan->runs[run].count;
-        segments = memory_resize_array(segments, count + (size_t)members, sizeof(*segments));
-        memcpy(segments + count, plan->runs[run].segments, members * sizeof(*segments));
-        count += members;
-    }
-    *count_out = count;
-    return segments;
-}
-
 static enum corong_status commit_outcome(struct store *store, const struct compact_plan *plan,
                                          const struct compact_outcome *outcome,
                                          struct corong_error *error)
 {
     uint32_t removed_count;
-    struct segment_meta *removed = plan_segments(plan, &removed_count);
+    struct segment_meta *removed = compact_plan_segments(plan, &removed_count);
     struct store_commit commit = {
         .added = outcome->segments,
         .added_count = outcome->segment_count,
@@ -73,31 +58,6 @@ static enum corong_status merge_plan(struct store *store, const struct compact_p
     return status;
 }
 
-/// Bytes of the dictionaries of the plan's segments, decoded.
-static enum corong_status dictionary_bytes(const struct store *store,
-                                           const struct compact_plan *plan, uint64_t *bytes_out,
-                                           struct corong_error *error)
-{
-    uint32_t count;
-    struct segment_meta *segments = plan_segments(plan, &count);
-    enum corong_status status = CORONG_OK;
-    *bytes_out = 0;
-    for (uint32_t index = 0; status == CORONG_OK && index < count; index++) {
-        struct segment_reader *reader = NULL;
-        status =
-            segment_reader_open(&reader, store_segment_directory(store), &segments[index], error);
-        if (status == CORONG_OK) {
-            uint32_t columns = segment_reader_schema(reader)->column_count;
-            for (uint32_t column = 0; column < columns; column++) {
-                *bytes_out += segment_reader_dictionary_bytes(reader, column);
-            }
-            segment_reader_close(reader);
-        }
-    }
-    memory_free(segments);
-    return status;
-}
-
 /// The inputs' dictionaries and the merged one are in memory together.
 static enum corong_status fits(const struct store *store, const struct compact_plan *plan,
                                uint64_t limit_bytes, bool *fits_out, struct corong_error *error)
@@ -105,7 +65,7 @@ static enum corong_status fits(const struct store *store, const struct compact_p
     uint64_t bytes = 0;
     *fits_out = true;
     if (limit_bytes > 0) {
-        TRY(dictionary_bytes(store, plan, &bytes, error));
+        TRY(compact_dictionary_bytes(store_segment_directory(store), plan, &bytes, error));
         *fits_out = bytes * 2 <= limit_bytes / 4 * 3;
     }
     return CORONG_OK;

@@ -44,6 +44,7 @@ static void setup_allocate(struct merge_setup *setup)
         .schema = setup->request->schema,
         .order = &setup->order,
         .progress = setup->request->progress,
+        .is_cancelled = setup->request->is_cancelled,
         .context = setup->request->context,
     };
     canonical_order_init(&setup->order, setup->request->schema);
@@ -147,6 +148,9 @@ static enum corong_status merge_dictionaries(struct merge_setup *setup, struct c
     for (uint32_t column = 0; column < schema->column_count && status == CORONG_OK; column++) {
         setup->merged[column] = (struct dictionary){.offsets = no_offsets, .bytes = ""};
         if (schema->columns[column].type == COLUMN_STRING) {
+            status = compact_merge_check(&setup->merge, error);
+        }
+        if (status == CORONG_OK && schema->columns[column].type == COLUMN_STRING) {
             status = merge_column(setup, column, inputs, error);
         }
     }
@@ -189,6 +193,8 @@ static void open_sink(struct merge_setup *setup)
         .period = setup->request->plan->runs[0].segments[0].period,
         .as_of_us = setup->as_of_us,
         .segment_row_max = segment_row_max(setup),
+        .zstd_level =
+            setup->request->zstd_level > 0 ? setup->request->zstd_level : COMPACT_ZSTD_LEVEL,
     };
     setup->merge.sink = compact_sink_create(&options);
 }
@@ -228,6 +234,31 @@ void compact_outcome_discard(struct compact_outcome *outcome, const char *direct
     }
     memory_free(outcome->segments);
     *outcome = (struct compact_outcome){0};
+}
+
+static uint64_t reader_dictionary_bytes(const struct segment_reader *reader)
+{
+    uint64_t bytes = 0;
+    uint32_t columns = segment_reader_schema(reader)->column_count;
+    for (uint32_t column = 0; column < columns; column++) {
+        bytes += segment_reader_dictionary_bytes(reader, column);
+    }
+    return bytes;
+}
+
+enum corong_status compact_dictionary_bytes(const char *directory, const struct compact_plan *plan,
+                                            uint64_t *bytes_out, struct corong_error *error)
+{
+    *bytes_out = 0;
+    for (uint32_t run = 0; run < plan->run_count; run++) {
+        for (uint32_t index = 0; index < plan->runs[run].count; index++) {
+            struct segment_reader *reader = NULL;
+            TRY(segment_reader_open(&reader, directory, &plan->runs[run].segments[index], error));
+            *bytes_out += reader_dictionary_bytes(reader);
+            segment_reader_close(reader);
+        }
+    }
+    return CORONG_OK;
 }
 
 static enum corong_status merge_all(struct merge_setup *setup, struct corong_error *error)

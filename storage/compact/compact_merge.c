@@ -5,6 +5,8 @@
 
 /// Progress is told about this often.
 #define PROGRESS_ROW_COUNT ((uint64_t)1 << 18)
+/// So often the caller is asked whether it gives up: some hundredths of a second.
+#define CHECK_ROW_COUNT ((uint64_t)1 << 16)
 /// Simultaneous rows of one user are looked at together for duplicates, this many at most.
 #define INSTANT_ROW_COUNT_MAX (SEGMENT_GROUP_ROW_COUNT_MAX / 2)
 
@@ -56,7 +58,15 @@ static void heap_push(struct compact_merge *merge, struct compact_cursor *cursor
     heap_rise(merge, merge->heap_count - 1);
 }
 
-static void count_progress(struct compact_merge *merge, uint64_t rows)
+enum corong_status compact_merge_check(const struct compact_merge *merge,
+                                       struct corong_error *error)
+{
+    bool cancelled = merge->is_cancelled != NULL && merge->is_cancelled(merge->context);
+    return cancelled ? error_set(error, CORONG_CANCELLED, "the merge was given up") : CORONG_OK;
+}
+
+static enum corong_status count_progress(struct compact_merge *merge, uint64_t rows,
+                                         struct corong_error *error)
 {
     merge->row_count_done += rows;
     if (merge->progress != NULL &&
@@ -64,6 +74,11 @@ static void count_progress(struct compact_merge *merge, uint64_t rows)
         merge->row_count_told = merge->row_count_done;
         merge->progress(merge->context, merge->row_count_done);
     }
+    if (merge->row_count_done - merge->row_count_checked >= CHECK_ROW_COUNT) {
+        merge->row_count_checked = merge->row_count_done;
+        return compact_merge_check(merge, error);
+    }
+    return CORONG_OK;
 }
 
 /// How many users of the cursor's group lie before `limit` (NULL: all), and their rows.
@@ -90,7 +105,7 @@ static enum corong_status copy_users(struct compact_merge *merge, const struct h
     uint32_t user_count = users_before(cursor, limit, &row_count);
     TRY(compact_sink_users(merge->sink, cursor, user_count, error));
     TRY(compact_cursor_take_users(cursor, user_count, row_count, error));
-    count_progress(merge, row_count);
+    TRY(count_progress(merge, row_count, error));
     if (cursor->is_done) {
         (void)heap_pop(merge);
     } else {
@@ -133,7 +148,7 @@ static enum corong_status peer_take(struct compact_merge *merge, uint32_t *peer_
 {
     struct compact_cursor *peer = merge->peers[index];
     TRY(compact_cursor_take(peer, count, error));
-    count_progress(merge, count);
+    TRY(count_progress(merge, count, error));
     if (peer->is_done || !hash128_equal(compact_cursor_key(peer), key)) {
         merge->peers[index] = merge->peers[--*peer_count];
         if (!peer->is_done) {

@@ -17,10 +17,16 @@ struct compact_merge {
     const struct canonical_order *order;
     struct compact_sink *sink;
     void (*progress)(void *context, uint64_t done);
+    bool (*is_cancelled)(void *context); ///< may be NULL
     void *context;
     uint64_t row_count_done;
     uint64_t row_count_told;
+    uint64_t row_count_checked;
 };
+
+/// CORONG_CANCELLED where the caller gave up.
+CORONG_MUST_CHECK enum corong_status compact_merge_check(const struct compact_merge *merge,
+                                                         struct corong_error *error);
 
 /// Moves all rows of the cursors into the sink.
 CORONG_MUST_CHECK enum corong_status compact_merge_run(struct compact_merge *merge,

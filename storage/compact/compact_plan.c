@@ -116,6 +116,20 @@ void compact_plan_deinit(struct compact_plan *plan)
     *plan = (struct compact_plan){0};
 }
 
+struct segment_meta *compact_plan_segments(const struct compact_plan *plan, uint32_t *count_out)
+{
+    struct segment_meta *segments = NULL;
+    uint32_t count = 0;
+    for (uint32_t run = 0; run < plan->run_count; run++) {
+        uint32_t members = plan->runs[run].count;
+        segments = memory_resize_array(segments, count + (size_t)members, sizeof(*segments));
+        memcpy(segments + count, plan->runs[run].segments, members * sizeof(*segments));
+        count += members;
+    }
+    *count_out = count;
+    return segments;
+}
+
 uint64_t compact_plan_rows(const struct segment_meta *segments, uint32_t count)
 {
     uint64_t rows = 0;

@@ -31,5 +31,7 @@ struct compact_plan {
 bool compact_plan_next(const struct segment_meta *segments, uint32_t count, int64_t first_period,
                        struct compact_plan *plan_out);
 void compact_plan_deinit(struct compact_plan *plan);
+/// All its segments, run after run; memory_free() them.
+struct segment_meta *compact_plan_segments(const struct compact_plan *plan, uint32_t *count_out);
 /// How many rows a full compaction has to write, estimated: the rows of all overlapping sets.
 uint64_t compact_plan_rows(const struct segment_meta *segments, uint32_t count);

@@ -11,7 +11,6 @@
 
 /// A group may pass its aim inside one user, up to this, before the user is split over groups.
 #define GROUP_ROW_COUNT_SPLIT (2 * SEGMENT_GROUP_ROW_COUNT)
-#define COMPACT_ZSTD_LEVEL 3
 
 struct compact_sink {
     struct compact_sink_options options;
@@ -59,7 +58,7 @@ static enum corong_status open_writer(struct compact_sink *sink, struct corong_e
         .schema = sink->options.schema,
         .dictionaries = sink->options.dictionaries,
         .period = sink->options.period,
-        .zstd_level = COMPACT_ZSTD_LEVEL,
+        .zstd_level = sink->options.zstd_level,
     };
     hash_random_bytes(options.uuid, SEGMENT_UUID_SIZE);
     sink->writer_row_count = 0;

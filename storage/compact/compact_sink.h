@@ -13,7 +13,8 @@ struct compact_sink_options {
     const struct dictionary *dictionaries; ///< merged, one per column
     const bool *columns_used;              ///< per column: some input has it
     int64_t period;
-    int64_t as_of_us;         ///< of every segment written
+    int64_t as_of_us; ///< of every segment written
+    int zstd_level;
     uint64_t segment_row_max; ///< a user after this many rows begins the next segment
 };
 

@@ -256,6 +256,16 @@ enum corong_status file_list(const char *path, void (*visit)(void *user, const c
     return CORONG_OK;
 }
 
+enum corong_status file_free_space(const char *path, uint64_t *bytes_out,
+                                   struct corong_error *error)
+{
+    *bytes_out = 0;
+    if (calls()->free_space(calls()->context, path, bytes_out) != 0) {
+        return error_set_errno(error, "cannot tell the free space of '%s'", path);
+    }
+    return CORONG_OK;
+}
+
 enum corong_status file_lock(int descriptor, const char *path, struct corong_error *error)
 {
     if (calls()->lock(calls()->context, descriptor) == 0) {

@@ -32,6 +32,8 @@ struct file_calls {
     /// flock(LOCK_EX | LOCK_NB).
     int (*lock)(void *context, int descriptor);
     int (*unlock)(void *context, int descriptor);
+    /// Bytes that may still be written where `path` lies.
+    int (*free_space)(void *context, const char *path, uint64_t *bytes_out);
     /// A read-only view of the first `size` bytes (mmap), or NULL and errno.
     void *(*map)(void *context, int descriptor, size_t size);
     int (*unmap)(void *context, void *address, size_t size);
@@ -102,6 +104,9 @@ CORONG_MUST_CHECK enum corong_status file_make_directory(const char *path,
 CORONG_MUST_CHECK enum corong_status file_list(const char *path,
                                                void (*visit)(void *user, const char *name),
                                                void *user, struct corong_error *error);
+/// Bytes that this process may still write on the disk that holds `path`.
+CORONG_MUST_CHECK enum corong_status file_free_space(const char *path, uint64_t *bytes_out,
+                                                     struct corong_error *error);
 /// Takes an exclusive lock or fails with CORONG_BUSY.
 CORONG_MUST_CHECK enum corong_status file_lock(int descriptor, const char *path,
                                                struct corong_error *error);

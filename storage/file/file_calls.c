@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static int call_open(void *context, const char *path, int flags, unsigned mode)
@@ -103,6 +104,17 @@ static int call_list(void *context, const char *path, void (*visit)(void *user, 
     return saved_errno == 0 ? 0 : -1;
 }
 
+static int call_free_space(void *context, const char *path, uint64_t *bytes_out)
+{
+    (void)context;
+    struct statvfs status;
+    if (statvfs(path, &status) != 0) {
+        return -1;
+    }
+    *bytes_out = (uint64_t)status.f_bavail * status.f_frsize;
+    return 0;
+}
+
 static int call_lock(void *context, int descriptor)
 {
     (void)context;
@@ -156,6 +168,7 @@ const struct file_calls *file_calls_system(void)
         .mkdir = call_mkdir,
         .file_size = call_file_size,
         .list = call_list,
+        .free_space = call_free_space,
         .lock = call_lock,
         .unlock = call_unlock,
         .map = call_map,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Many producers and shards with random delays and commits: in every committed version the store
 // holds, of each producer, exactly the events up to its position: no event is ahead of its
-// position, none behind, none twice. While it runs and at the end.
+// position, none behind, none twice. While it runs and at the end, with merges in background and
+// without.
 #include "engine/engine.h"
 
 #include "storage/base/clock.h"
@@ -17,6 +18,8 @@
 
 #define PRODUCER_COUNT_MAX 8u
 
+static uint64_t merge_count;
+
 struct pump {
     struct rig *rig;
     uint32_t index;
@@ -29,6 +32,7 @@ struct rig {
     struct engine_rig engine;
     uint64_t seed;
     uint32_t producer_count;
+    bool merges;
     struct pump pumps[PRODUCER_COUNT_MAX];
     atomic_bool done;
 };
@@ -91,6 +95,10 @@ static void *pump_run(void *argument)
         pause_at_random(&random);
         if (test_random_below(&random, 4000) == 0) {
             engine_request_commit(engine);
+        }
+        if (pump->rig->merges && pump->pushed % (pump->count / 100 + 1) == 0) {
+            engine_request_commit(engine); // many small runs
+            clock_sleep_us(4000);
         }
         if (engine_barrier_wanted(producer) || test_random_below(&random, 9000) == 0) {
             make_position(pump, &position);
@@ -179,12 +187,17 @@ static uint64_t run(uint64_t seed)
 {
     struct test_random random = test_random_start(seed);
     static struct rig rig;
-    rig = (struct rig){.seed = seed, .producer_count = 1 + test_random_below(&random, 4)};
+    rig = (struct rig){
+        .seed = seed, .producer_count = 1 + test_random_below(&random, 4), .merges = seed % 2 == 0};
     struct engine_options options = {
         .shard_count = 1 + test_random_below(&random, 4),
         .producer_count = rig.producer_count,
         .memory_limit_bytes = UINT64_C(48) << 20,
         .commit_interval_us = 1000 + test_random_below(&random, 8000),
+        // Merges come and go under the commits and the watcher's snapshots.
+        .merge_in_background = rig.merges,
+        .merge_eagerly = true, // on a busy machine idle time may never come
+        .merge_quiet_us = 20000,
     };
     engine_rig_open(&rig.engine, &options);
     pthread_t threads[PRODUCER_COUNT_MAX];
@@ -213,6 +226,8 @@ static uint64_t run(uint64_t seed)
                   view.rows_committed);
     }
     arena_deinit(&arena);
+    uint32_t running;
+    merge_count += engine_merge_read(rig.engine.engine, &running).merge_count;
     struct store_snapshot *snapshot;
     if (store_snapshot_open(&snapshot, rig.engine.directory, &error) != CORONG_OK) {
         test_fail(seed, "snapshot: %s", error.message);
@@ -230,6 +245,7 @@ int main(void)
     for (uint64_t i = 0; i < 4; i++) {
         commits += run(seed + i);
     }
-    printf("barrier_stress: 4 engines, %lu commits, seed %lu\n", commits, seed);
+    printf("barrier_stress: 4 engines, %lu commits, %lu merges, seed %lu\n", commits, merge_count,
+           seed);
     return 0;
 }

@@ -379,6 +379,14 @@ static int model_list(void *context, const char *path, void (*visit)(void *user,
     return 0;
 }
 
+static int model_free_space(void *context, const char *path, uint64_t *bytes_out)
+{
+    (void)context;
+    (void)path;
+    *bytes_out = UINT64_MAX;
+    return 0;
+}
+
 static int model_lock(void *context, int number)
 {
     struct file_model *model = context;
@@ -461,6 +469,7 @@ struct file_model *file_model_create(uint64_t seed)
         .mkdir = model_mkdir,
         .file_size = model_file_size,
         .list = model_list,
+        .free_space = model_free_space,
         .lock = model_lock,
         .unlock = model_unlock,
         .map = model_map,
