@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ingest/file_run.h"
 
+#include "ingest/counters.h"
 #include "storage/base/memory.h"
 
 void file_run_init(struct file_run *run, struct pump *pump, struct replay_plan *plan,
@@ -80,9 +81,8 @@ static void keep_end(struct file_run *run, const struct store_position *position
         run->end_capacity = run->end_capacity == 0 ? 16 : run->end_capacity * 2;
         run->ends = memory_resize_array(run->ends, run->end_capacity, sizeof(*run->ends));
     }
-    uint32_t first = run->plan->chains[run->chain];
-    run->ends[run->end_count++] =
-        (struct file_end){run->plan->files[first].id, first, position->counters.messages};
+    const struct replay_file *first = &run->plan->files[run->plan->chains[run->chain]];
+    run->ends[run->end_count++] = (struct file_end){first->id, position->counters.messages};
 }
 
 /// False: no further chain.
@@ -95,7 +95,7 @@ static bool read_chain(struct file_run *run)
     for (; goes_on && index != REPLAY_NONE; index = plan->files[index].next) {
         goes_on = read_file(run, &plan->files[index], &position);
     }
-    if (engine_failed(run->pump->engine)) {
+    if (run->again || engine_failed(run->pump->engine)) {
         return false; // what was read may not be in the store: the chain stays in hand
     }
     keep_end(run, &position);
@@ -103,15 +103,24 @@ static bool read_chain(struct file_run *run)
     return goes_on;
 }
 
+/// False: none is left.
+static bool take_chain(struct file_run *run)
+{
+    uint32_t chain = pump_queue_take(run->chains);
+    if (chain >= run->plan->chain_count) {
+        return false;
+    }
+    run->chain = chain;
+    counters_add(&run->before, &run->plan->files[run->plan->chains[chain]].start.counters);
+    return true;
+}
+
 void file_run_read(struct file_run *run)
 {
     bool goes_on = true;
+    run->again = false;
     while (goes_on && !pump_stop_asked(run->pump->stop)) {
-        if (run->chain == REPLAY_NONE) {
-            run->chain = pump_queue_take(run->chains);
-        }
-        if (run->chain >= run->plan->chain_count) {
-            run->chain = REPLAY_NONE;
+        if (run->chain == REPLAY_NONE && !take_chain(run)) {
             return;
         }
         goes_on = read_chain(run);

@@ -20,7 +20,6 @@ struct file_note {
 /// Where the last file of a chain ended: what the store must hold before the chain is done.
 struct file_end {
     struct hash128 id;
-    uint32_t first_file; ///< of the plan: the chain's
     uint64_t message_count;
 };
 
@@ -28,8 +27,10 @@ struct file_run {
     struct pump *pump;
     struct replay_plan *plan;
     struct pump_queue *chains;
-    uint32_t chain;            ///< in hand, or REPLAY_NONE
-    struct corong_error error; ///< the first
+    uint32_t chain;               ///< in hand, or REPLAY_NONE
+    struct store_counters before; ///< of the store, summed over the chains taken
+    bool again;                   ///< the pump was halted to begin the chain in hand again
+    struct corong_error error;    ///< the first
     uint64_t skipped_count;
     uint64_t resumed_count;
     struct file_note *notes;
@@ -43,8 +44,8 @@ struct file_run {
 void file_run_init(struct file_run *run, struct pump *pump, struct replay_plan *plan,
                    struct pump_queue *chains);
 /// Reads chains until the queue is empty, the pump's stop is asked for, or the engine fails. After
-/// a failure of the engine the chain in hand stays: another call begins it again where its
-/// `replay_file.start` says.
+/// a failure of the engine, or with `again`, the chain in hand stays: another call begins it where
+/// the `start` of its first file says.
 void file_run_read(struct file_run *run);
 /// Notes the files whose whole content the plan already found in the store.
 void file_run_pass_stored(struct file_run *run);

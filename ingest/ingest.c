@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ingest/ingest.h"
 
+#include "ingest/counters.h"
 #include "ingest/file_run.h"
 #include "ingest/ingest_dead.h"
 #include "ingest/kafka/kafka.h"
@@ -45,18 +46,6 @@ struct ingest {
     struct reject_sample *samples;
     uint32_t sample_count;
 };
-
-#define COUNTER_COUNT (sizeof(struct store_counters) / sizeof(uint64_t))
-_Static_assert(sizeof(struct store_counters) % sizeof(uint64_t) == 0, "nothing but counters");
-
-static void counters_add(struct store_counters *sum, const struct store_counters *more)
-{
-    uint64_t *to = (uint64_t *)sum;
-    const uint64_t *from = (const uint64_t *)more;
-    for (size_t index = 0; index < COUNTER_COUNT; index++) {
-        to[index] += from[index];
-    }
-}
 
 bool ingest_books_balance(const struct store_counters *counters)
 {

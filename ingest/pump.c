@@ -327,6 +327,9 @@ static void serve_barrier(struct pump *pump)
 /// for one and not reading on until it comes.
 static void serve_barrier_if_due(struct pump *pump)
 {
+    if (pump->producer == NULL) {
+        return; // it left its engine for none
+    }
     while (pump->rejects.dead_letters.size >= DEAD_LETTERS_SIZE_MAX ||
            pump->moved_count >= MOVED_COUNT_MAX) {
         if (engine_failed(pump->engine)) {
@@ -472,6 +475,14 @@ static void take_other(struct pump *pump, enum source_poll result,
     publish_bytes(pump);
 }
 
+/// The engine is to be exchanged, or has failed.
+static void leave_if_due(struct pump *pump)
+{
+    if (pump_stop_asked(&pump->host->asked) || engine_failed(pump->engine)) {
+        pump->host->leave(pump->host->context, pump);
+    }
+}
+
 enum corong_status pump_read(struct pump *pump, struct source *source,
                              const struct store_position *starts, struct store_position *last_out,
                              struct corong_error *error)
@@ -488,11 +499,10 @@ enum corong_status pump_read(struct pump *pump, struct source *source,
             take_other(pump, result, &message);
         }
         serve_barrier_if_due(pump);
-        if (engine_failed(pump->engine)) {
+        if (pump->host != NULL) {
+            leave_if_due(pump);
+        } else if (engine_failed(pump->engine)) {
             break; // its error comes out of engine_drain()
-        }
-        if (pump->host != NULL && pump_stop_asked(&pump->host->asked)) {
-            pump->host->leave(pump->host->context, pump);
         }
     }
     end_source(pump, last_out);
@@ -509,6 +519,7 @@ void pump_close(struct pump *pump)
 {
     struct engine_cut cut = cut_make(pump);
     engine_producer_close(pump->producer, &cut);
+    pump->producer = NULL;
     pump->moved_count = 0;
     text_buffer_reset(&pump->rejects.dead_letters);
 }

@@ -32,9 +32,9 @@ struct pump_cut {
 #define PUMP_CUT_COUNT_MAX 4u
 
 struct pump;
-/// Whoever runs pumps that outlive an engine. When `asked` is set, a pump calls `leave` between two
-/// messages; the callback closes the pump, waits, and enters it into another engine (or none: then
-/// the pump's stop must be set).
+/// Whoever runs pumps that outlive an engine. When `asked` is set or the engine has failed, a pump
+/// calls `leave` between two messages; the callback closes the pump, waits, rewinds it if need be,
+/// and enters it into another engine (or none: then the pump's stop must be set).
 struct pump_host {
     struct pump_stop asked;
     void (*leave)(void *context, struct pump *pump);

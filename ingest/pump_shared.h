@@ -43,6 +43,12 @@ static inline bool pump_stop_asked(const struct pump_stop *stop)
                                 memory_order_relaxed); // seen a message later is early enough
 }
 
+/// The same for a wish that may be taken back.
+static inline void pump_stop_set(struct pump_stop *stop, bool asked)
+{
+    atomic_store_explicit(&stop->asked, asked, memory_order_relaxed); // what it is about is locked
+}
+
 /// When the run began. A screen may look at it before.
 struct pump_clock {
     _Atomic int64_t start_us;

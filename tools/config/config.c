@@ -4,6 +4,7 @@
 #include "engine/engine.h"
 #include "storage/base/clock.h"
 #include "tools/config/config_funnel.h"
+#include "tools/config/config_source.h"
 #include "tools/config/config_stage.h"
 #include "tools/config/yaml_walk.h"
 
@@ -145,8 +146,8 @@ static enum corong_status load_mapping(struct mapping **mapping_out, struct aren
 static enum corong_status load_root(struct config *config, struct arena *arena,
                                     const struct yaml_walk *walk)
 {
-    static const char *const KEYS[] = {"store",  "session_timeout", "limits", "mapping",
-                                       "stages", "funnels",         "kafka",  NULL};
+    static const char *const KEYS[] = {"store",   "session_timeout", "limits",  "mapping", "stages",
+                                       "funnels", "kafka",           "sources", NULL};
     struct yaml_place root = yaml_walk_root(walk);
     if (root.node == NULL) {
         return CORONG_OK; // an empty file: defaults
@@ -159,7 +160,9 @@ static enum corong_status load_root(struct config *config, struct arena *arena,
     struct yaml_place mapping = value_of(config, arena, &root, "mapping", CONFIG_MAPPING);
     TRY(load_scalars(config, arena, &root));
     TRY(load_limits(config, arena, &limits));
+    struct yaml_place sources = yaml_walk_key(&root, arena, "sources");
     TRY(load_kafka(config, arena, &kafka));
+    TRY(config_source_load(config, arena, &sources));
     TRY(config_stage_load(config, arena, &stages));
     TRY(config_funnel_load(config, arena, &funnels));
     return mapping.node == NULL ? CORONG_OK : load_mapping(&config->mapping, arena, walk, &mapping);
@@ -176,18 +179,34 @@ enum corong_status config_load(struct config *config, struct arena *arena, const
     return status;
 }
 
-enum corong_status config_load_mapping(struct mapping **mapping_out, struct arena *arena,
-                                       const char *path, struct corong_error *error)
+/// The value of `mapping:`, or the whole document where it has no such key. Closes the walk.
+static enum corong_status take_mapping(struct mapping **mapping_out, struct arena *arena,
+                                       struct yaml_walk *walk)
 {
-    struct yaml_walk walk;
-    TRY(yaml_walk_open(&walk, path, error));
-    struct yaml_place root = yaml_walk_root(&walk);
+    struct yaml_place root = yaml_walk_root(walk);
     struct yaml_place place = yaml_walk_key(&root, arena, "mapping");
     struct yaml_place chosen = place.node == NULL ? root : place;
     enum corong_status status =
         chosen.node == NULL
             ? yaml_walk_fail(&root, CORONG_INVALID, "the file is empty; a mapping is expected")
-            : load_mapping(mapping_out, arena, &walk, &chosen);
-    yaml_walk_close(&walk);
+            : load_mapping(mapping_out, arena, walk, &chosen);
+    yaml_walk_close(walk);
     return status;
+}
+
+enum corong_status config_load_mapping(struct mapping **mapping_out, struct arena *arena,
+                                       const char *path, struct corong_error *error)
+{
+    struct yaml_walk walk;
+    TRY(yaml_walk_open(&walk, path, error));
+    return take_mapping(mapping_out, arena, &walk);
+}
+
+enum corong_status config_parse_mapping(struct mapping **mapping_out, struct arena *arena,
+                                        const char *name, struct text text,
+                                        struct corong_error *error)
+{
+    struct yaml_walk walk;
+    TRY(yaml_walk_open_text(&walk, name, text, error));
+    return take_mapping(mapping_out, arena, &walk);
 }

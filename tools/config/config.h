@@ -13,7 +13,9 @@
 /// funnels:
 ///   checkout: { steps: [visit, cart, { event: order, where: "revenue > 0" }], window: 7d, live:
 ///   country }
-/// kafka: { bootstrap.servers: "localhost:9092" }
+/// kafka: { bootstrap.servers: "localhost:9092" }   # any librdkafka property
+/// sources:
+///   kafka: { topics: [clicks, "orders:0,3"] }      # what `corong serve` reads
 /// ```
 /// Thread: main.
 #pragma once
@@ -36,6 +38,7 @@ enum config_value {
     CONFIG_COMMIT_INTERVAL,
     CONFIG_MAPPING,
     CONFIG_KAFKA,
+    CONFIG_TOPICS,
     CONFIG_VALUE_COUNT,
 };
 
@@ -51,6 +54,7 @@ struct config {
     uint32_t pump_count;
     int64_t commit_interval_us;
     const char **kafka_properties; ///< "name=value", NULL-terminated
+    const char **kafka_topics;     ///< NULL-terminated, or NULL: none
     uint32_t origins[CONFIG_VALUE_COUNT];
     uint32_t *stage_origins;  ///< one per stage
     uint32_t *funnel_origins; ///< one per funnel
@@ -66,6 +70,11 @@ CORONG_MUST_CHECK enum corong_status config_load(struct config *config, struct a
 CORONG_MUST_CHECK enum corong_status config_load_mapping(struct mapping **mapping_out,
                                                          struct arena *arena, const char *path,
                                                          struct corong_error *error);
+/// The same from text, for a mapping that came from elsewhere. `name` is for error messages.
+CORONG_MUST_CHECK enum corong_status config_parse_mapping(struct mapping **mapping_out,
+                                                          struct arena *arena, const char *name,
+                                                          struct text text,
+                                                          struct corong_error *error);
 /// Turns a `--step` word into a stage: a stage's name; an event's name; either with a condition, as
 /// in "order where revenue > 0"; or "NAME: where EXPR", any event that satisfies EXPR, shown as
 /// NAME; or "where EXPR", shown as EXPR.

@@ -221,6 +221,22 @@ static void print_kafka(const struct config *config, struct text_buffer *out)
     }
 }
 
+static void print_sources(const struct config *config, struct text_buffer *out)
+{
+    if (config->kafka_topics == NULL) {
+        return;
+    }
+    size_t start = out->size;
+    text_buffer_append_string(out, "sources:");
+    append_origin(out, start, config, config->origins[CONFIG_TOPICS]);
+    text_buffer_append_string(out, "  kafka: { topics: [");
+    for (uint32_t index = 0; config->kafka_topics[index] != NULL; index++) {
+        text_buffer_append_string(out, index == 0 ? "" : ", ");
+        append_value(out, text_from(config->kafka_topics[index]));
+    }
+    text_buffer_append_string(out, "] }\n");
+}
+
 void config_print(const struct config *config, struct text_buffer *out)
 {
     if (config->store.bytes != NULL) {
@@ -233,6 +249,7 @@ void config_print(const struct config *config, struct text_buffer *out)
                    CONFIG_SESSION_TIMEOUT);
     print_limits(config, out);
     print_kafka(config, out);
+    print_sources(config, out);
     print_mapping(config, out);
     text_buffer_append_string(out, "stages:\n");
     for (uint32_t index = 0; index < config->definitions.stage_count; index++) {

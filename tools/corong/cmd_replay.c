@@ -6,6 +6,7 @@
 #include "tools/corong/guess.h"
 #include "tools/corong/recount.h"
 #include "tools/corong/screen.h"
+#include "tools/corong/served_replay.h"
 #include "tools/corong/settings.h"
 
 #include <signal.h>
@@ -378,8 +379,12 @@ static enum exit_code run_and_report(struct replay *replay)
 static enum exit_code replay_into_store(struct replay *replay)
 {
     struct store_options store_options = {.create = true};
-    if (store_open(&replay->store, settings_store(&replay->config), &store_options,
-                   &replay->error) != CORONG_OK) {
+    enum corong_status status =
+        store_open(&replay->store, settings_store(&replay->config), &store_options, &replay->error);
+    if (status == CORONG_BUSY && !options_given(replay->options, OPTION_KAFKA_TOPIC)) {
+        return served_replay(replay->options, &replay->config, &replay->error);
+    }
+    if (status != CORONG_OK) {
         console_fail(&replay->error);
         return EXIT_FAILED;
     }

@@ -41,7 +41,7 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
                              "PATHs are dead-letter files: feed their messages again"},
     [OPTION_KAFKA_TOPIC] =
         {"kafka-topic", "TOPIC[:P,P]", OPTION_KIND_LIST, 0, 0, NULL,
-         "a Kafka topic; 'replay' reads several and, where P are named, those partitions"},
+         "a Kafka topic; repeat it to read several; where P are named, those partitions"},
     [OPTION_KAFKA_PROPERTY] = {"kafka-property", "NAME=VALUE", OPTION_KIND_LIST, 0, 0, NULL,
                                "any librdkafka property, such as bootstrap.servers=host:9092"},
     [OPTION_FOLLOW] = {"follow", NULL, OPTION_KIND_FLAG, 0, 0, NULL,

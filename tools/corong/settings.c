@@ -110,6 +110,21 @@ static enum corong_status overlay_kafka(const struct options *options, struct co
     return CORONG_OK;
 }
 
+/// The command line's topics take the place of the file's.
+static void overlay_topics(const struct options *options, struct config *config)
+{
+    const struct option_value *given = &options->values[OPTION_KAFKA_TOPIC];
+    if (given->list_count == 0) {
+        return;
+    }
+    config->kafka_topics = arena_allocate_zeroed(options->arena, given->list_count + 1u,
+                                                 sizeof(config->kafka_topics[0]));
+    for (uint32_t index = 0; index < given->list_count; index++) {
+        config->kafka_topics[index] = given->list[index].bytes;
+    }
+    config->origins[CONFIG_TOPICS] = CONFIG_ORIGIN_FLAG;
+}
+
 enum corong_status settings_mapping(struct config *config, struct arena *arena, struct text word,
                                     struct corong_error *error)
 {
@@ -145,6 +160,7 @@ enum corong_status settings_load(const struct options *options, struct config *c
     overlay_numbers(options, config);
     relax_commits(options, config);
     overlay_store(options, config);
+    overlay_topics(options, config);
     TRY(overlay_kafka(options, config, error));
     return options_given(options, OPTION_MAPPING)
                ? settings_mapping(config, options->arena, options->values[OPTION_MAPPING].text,

@@ -56,6 +56,14 @@ static const uint8_t PRODUCE_OPTIONS[] = {
     OPTION_FORMAT,      OPTION_QUIET,          OPTION_HELP,   OPTION_COUNT};
 static const uint8_t DEMO_OPTIONS[] = {OPTION_SECONDS, OPTION_RATE,  OPTION_STORE, OPTION_FORMAT,
                                        OPTION_COLOR,   OPTION_QUIET, OPTION_HELP,  OPTION_COUNT};
+static const uint8_t SERVE_OPTIONS[] = {
+    OPTION_STORE,           OPTION_CONFIG,         OPTION_MAPPING,
+    OPTION_KAFKA_TOPIC,     OPTION_KAFKA_PROPERTY, OPTION_MEMORY_LIMIT,
+    OPTION_SHARDS,          OPTION_PARALLEL,       OPTION_COMMIT_INTERVAL,
+    OPTION_SESSION_TIMEOUT, OPTION_COLOR,          OPTION_QUIET,
+    OPTION_PRINT_CONFIG,    OPTION_HELP,           OPTION_COUNT};
+static const uint8_t STATUS_OPTIONS[] = {OPTION_STORE, OPTION_CONFIG, OPTION_FORMAT,
+                                         OPTION_COLOR, OPTION_HELP,   OPTION_COUNT};
 static const uint8_t STORE_OPTIONS[] = {OPTION_STORE, OPTION_CONFIG, OPTION_HELP, OPTION_COUNT};
 static const uint8_t HELP_OPTIONS[] = {OPTION_HELP, OPTION_COUNT};
 
@@ -63,12 +71,25 @@ const struct verb VERBS[] = {
     {"replay", "PATH...", 0, OPERAND_COUNT_ANY, false, "read logs or Kafka topics into a store",
      "PATHs are files, directories, globs or - (standard input): JSON lines, CSV, TSV or access\n"
      "logs, plain, gzip or zstd. A bad message is counted, sampled and kept, and stops nothing.\n"
-     "Stopping, even by kill -9, loses nothing: the same command continues where it was.\n",
+     "Stopping, even by kill -9, loses nothing: the same command continues where it was. Where\n"
+     "'corong serve' holds the store, the files go through it.\n",
      "  corong replay access.log.gz\n"
      "  corong replay --mapping otto --store shop.store logs/\n"
      "  corong replay --mapping segment --kafka-topic clicks \\\n"
      "                --kafka-property bootstrap.servers=localhost:9092 --follow\n",
      REPLAY_OPTIONS, cmd_replay},
+    {"serve", "", 0, 0, false, "take events in for months and answer at once",
+     "Reads the topics into the store, makes them durable every few seconds, and follows the\n"
+     "configured funnels live. While it runs, 'corong replay' sends files through it and 'corong\n"
+     "status' shows how it is doing. Without topics it waits for replays. Only one server holds\n"
+     "a store. SIGTERM or ^C commits what was read and ends (a second one ends at once, and\n"
+     "loses nothing either); SIGHUP reads the configuration again and says what changed.\n",
+     "  corong serve --mapping segment --kafka-topic clicks \\\n"
+     "               --kafka-property bootstrap.servers=localhost:9092\n"
+     "  corong serve --config shop.yaml --store shop.store\n",
+     SERVE_OPTIONS, cmd_serve},
+    {"status", "[STORE]", 0, 1, true, "how the server of a store is doing", "",
+     "  corong status shop.store\n  corong status --format json\n", STATUS_OPTIONS, cmd_status},
     {"funnel", "[NAME]", 0, 1, false,
      "how many reach each step, where they drop off, how long it takes",
      "NAME is a funnel of the configuration; or give the steps with --step. Without either, the\n"

@@ -26,6 +26,8 @@ const struct verb *verbs_find(const char *name);
 enum exit_code cmd_replay(const struct options *options);
 enum exit_code cmd_demo(const struct options *options);
 enum exit_code cmd_produce(const struct options *options);
+enum exit_code cmd_serve(const struct options *options);
+enum exit_code cmd_status(const struct options *options);
 enum exit_code cmd_funnel(const struct options *options);
 enum exit_code cmd_stages(const struct options *options);
 enum exit_code cmd_sessions(const struct options *options);

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+// A server's life: open, run, reload, drain.
+#include "tools/serve/serve.h"
+
+#include "storage/base/clock.h"
+#include "storage/base/memory.h"
+#include "tools/serve/serve_log.h"
+#include "tools/serve/serve_state.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#define TICK_US (MICROSECONDS_PER_SECOND / 5)
+#define LINE_INTERVAL_TICKS 300u ///< a minute
+
+static sigset_t serve_signals(void)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    return signals;
+}
+
+/// From here on a second SIGTERM or SIGINT ends the process at once.
+static void let_signals_kill(void)
+{
+    sigset_t signals = serve_signals();
+    sigdelset(&signals, SIGHUP);
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+}
+
+/// 0: none came within a tick.
+static int wait_for_signal(void)
+{
+    sigset_t signals = serve_signals();
+    struct timespec tick = {.tv_nsec = TICK_US * 1000};
+    int number = sigtimedwait(&signals, NULL, &tick);
+    return number > 0 ? number : 0;
+}
+
+/// A store of many segments, and the views of it, need many descriptors.
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static enum corong_status open_service(struct server *server, struct corong_error *error)
+{
+    const struct serve_settings *settings = &server->first;
+    struct service_options options = {
+        .store = server->store,
+        .directory = settings->directory,
+        .mapping = settings->mapping,
+        .definitions = &server->current.definitions,
+        .kafka_topics = settings->kafka_topics,
+        .kafka_properties = settings->kafka_properties,
+        .backfill_count = settings->backfill_count,
+        .shard_count = settings->shard_count,
+        .memory_limit_bytes = settings->memory_limit_bytes,
+        .commit_interval_us = settings->commit_interval_us,
+        .session_timeout_us = settings->session_timeout_us,
+        .log = serve_log_sentence,
+    };
+    return service_open(&server->service, &options, error);
+}
+
+static enum corong_status open_all(struct server *server, struct corong_error *error)
+{
+    struct store_options create = {.create = true};
+    TRY(server->host->load(server->host->context, &server->arena, &server->first, error));
+    server->current = server->first;
+    TRY(store_open(&server->store, server->first.directory, &create, error));
+    TRY(serve_socket_open(server, error));
+    TRY(open_service(server, error));
+    serve_socket_start(server);
+    return CORONG_OK;
+}
+
+static void say_start(const struct server *server)
+{
+    uint32_t topics = 0;
+    while (server->first.kafka_topics != NULL && server->first.kafka_topics[topics] != NULL) {
+        topics++;
+    }
+    serve_log_line(SERVICE_INFO, "serving '%s': %u topics, %u stages, %u funnels followed live",
+                   server->first.directory, topics, server->current.definitions.stage_count,
+                   server->current.definitions.funnel_count);
+}
+
+static void drop_arena(struct arena *arena)
+{
+    if (arena != NULL) {
+        arena_deinit(arena);
+        memory_free(arena);
+    }
+}
+
+/// The new settings, or what is wrong with them; then everything stays as it is.
+static void apply(struct server *server, struct arena *arena)
+{
+    struct serve_settings next;
+    struct corong_error error = {0};
+    int64_t pause_us = 0;
+    if (server->host->load(server->host->context, arena, &next, &error) != CORONG_OK) {
+        serve_log_line(SERVICE_ERROR, "reload refused, nothing changed: %s", error.message);
+        drop_arena(arena);
+        return;
+    }
+    if (serve_changes_log(&server->current, &next) == 0) {
+        serve_log_line(SERVICE_INFO, "reload: nothing changed");
+        drop_arena(arena);
+        return;
+    }
+    struct serve_settings before = server->current;
+    server->current = next;
+    struct service_change change = {
+        .mapping = server->first.mapping == NULL ? NULL : next.mapping,
+        .definitions = &server->current.definitions,
+    };
+    if (service_reload(server->service, &change, &pause_us, &error) != CORONG_OK) {
+        server->current = before;
+        serve_log_line(SERVICE_ERROR, "reload refused, nothing changed: %s", error.message);
+        drop_arena(arena);
+        return;
+    }
+    drop_arena(server->current_arena);
+    server->current_arena = arena;
+    server->reload_count++;
+    serve_log_line(SERVICE_INFO, "reloaded; ingestion paused for %lld ms",
+                   (long long)(pause_us / 1000));
+}
+
+static void reload(struct server *server)
+{
+    apply(server, memory_allocate_zeroed(1, sizeof(struct arena)));
+}
+
+static void show(struct server *server, uint32_t tick)
+{
+    struct service_figures figures;
+    if (tick % 5 == 0) {
+        service_figures(server->service, &figures);
+        serve_rates_note(&server->rates, clock_monotonic_us(), figures.events);
+    }
+    if (server->host->terminal && !server->host->quiet) {
+        serve_screen_draw(server);
+    } else if (tick % LINE_INTERVAL_TICKS == LINE_INTERVAL_TICKS - 1) {
+        serve_screen_line(server);
+    }
+}
+
+/// Until a signal or a failure ends it.
+static enum corong_status run(struct server *server, struct corong_error *error)
+{
+    for (uint32_t tick = 0;; tick++) {
+        TRY(service_tick(server->service, error));
+        show(server, tick);
+        int number = wait_for_signal();
+        if (number == SIGHUP) {
+            reload(server);
+        } else if (number != 0) {
+            serve_log_line(SERVICE_INFO, "%s: no more is read; what was read is being committed",
+                           number == SIGTERM ? "SIGTERM" : "SIGINT");
+            return CORONG_OK;
+        }
+    }
+}
+
+static void say_end(struct server *server)
+{
+    struct service_figures figures;
+    struct store_totals totals = store_totals(server->store);
+    struct store_counters sum = {0};
+    uint32_t count;
+    const struct store_position *positions = store_positions(server->store, &count);
+    bool balance = true;
+    for (uint32_t index = 0; index < count; index++) {
+        const struct store_counters *one = &positions[index].counters;
+        balance = balance && ingest_books_balance(one);
+        sum.messages += one->messages;
+        sum.stored += one->stored;
+        sum.messages_rejected += one->messages_rejected + one->events_rejected;
+    }
+    service_figures(server->service, &figures);
+    serve_log_line(SERVICE_INFO,
+                   "stopped; %llu events read since the start; the store: %llu messages, %llu "
+                   "events stored, %llu rejected, %llu duplicates, %llu rows; the books %s",
+                   (unsigned long long)figures.events, (unsigned long long)sum.messages,
+                   (unsigned long long)sum.stored, (unsigned long long)sum.messages_rejected,
+                   (unsigned long long)totals.duplicates, (unsigned long long)totals.rows,
+                   balance ? "balance" : "DO NOT BALANCE; please report this");
+}
+
+/// The first error stays.
+static enum corong_status drain(struct server *server, enum corong_status status,
+                                struct corong_error *error)
+{
+    struct corong_error failure = {0};
+    struct text_buffer nothing = {0};
+    serve_log_frame(&nothing, 0);
+    serve_socket_stop(server);
+    if (service_stop(server->service, &failure) != CORONG_OK && status == CORONG_OK) {
+        *error = failure;
+        status = failure.status;
+    }
+    say_end(server);
+    return status;
+}
+
+static void close_all(struct server *server, bool socket_opened)
+{
+    if (socket_opened) {
+        serve_socket_stop(server);
+        serve_socket_close(server);
+    }
+    service_close(server->service);
+    store_close(server->store);
+    drop_arena(server->current_arena);
+    arena_deinit(&server->arena);
+    pthread_mutex_destroy(&server->rates.lock);
+    memory_free(server);
+}
+
+enum corong_status serve_run(const struct serve_host *host, struct corong_error *error)
+{
+    struct corong_error failure = {0};
+    struct server *server = memory_allocate_zeroed(1, sizeof(*server));
+    sigset_t signals = serve_signals();
+    server->host = host;
+    pthread_mutex_init(&server->rates.lock, NULL);
+    serve_log_init(host->quiet ? SERVICE_WARNING : SERVICE_INFO, host->terminal && !host->quiet);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    raise_descriptor_limit();
+    enum corong_status status = open_all(server, &failure);
+    if (status == CORONG_OK) {
+        say_start(server);
+        status = run(server, &failure);
+        let_signals_kill();
+        status = drain(server, status, &failure);
+    }
+    close_all(server, server->store != NULL);
+    pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+    if (status != CORONG_OK && error != NULL) {
+        *error = failure;
+    }
+    return status;
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Private to tools/serve: what a server is made of.
+#pragma once
+
+#include "ingest/service/service.h"
+#include "tools/serve/protocol.h"
+#include "tools/serve/serve.h"
+
+#include <pthread.h>
+
+#define SERVE_CONNECTION_COUNT_MAX 64u
+#define SERVE_RATE_COUNT 64u
+
+/// Events per second: the sums of the last minute, one a second. Written by main.
+struct serve_rates {
+    pthread_mutex_t lock;
+    uint64_t events[SERVE_RATE_COUNT];
+    int64_t times_us[SERVE_RATE_COUNT];
+    uint32_t count; ///< taken so far; the last SERVE_RATE_COUNT are there
+};
+
+struct serve_connection {
+    struct server *server;
+    int descriptor; ///< -1: the slot is free
+};
+
+/// The listening socket and its connections.
+struct serve_socket {
+    int directory;  ///< of the store; -1: closed
+    int listener;   ///< -1: closed
+    int waker[2];   ///< a byte ends the accepting thread
+    bool accepting; ///< its thread runs
+    pthread_t thread;
+    pthread_mutex_t lock; ///< of all below
+    pthread_cond_t changed;
+    struct serve_connection connections[SERVE_CONNECTION_COUNT_MAX];
+    uint32_t connection_count;
+    bool stopping;
+};
+
+struct server {
+    const struct serve_host *host;
+    struct arena arena; ///< of the first settings: topics and limits hold for life
+    struct serve_settings first;
+    struct arena *current_arena; ///< of the settings in use
+    struct serve_settings current;
+    struct store *store;
+    struct service *service;
+    struct serve_socket socket;
+    struct serve_rates rates;
+    uint64_t reload_count;
+};
+
+/// serve_socket.c. Binds <store>/socket, mode 0600; the caller holds the store's lock, so that a
+/// socket that lies there is a dead server's. Main, before other threads.
+CORONG_MUST_CHECK enum corong_status serve_socket_open(struct server *server,
+                                                       struct corong_error *error);
+/// Starts to accept.
+void serve_socket_start(struct server *server);
+/// No further connection, no further request; replays under way are stopped in order.
+void serve_socket_stop(struct server *server);
+/// Waits for the connections to end and removes the socket.
+void serve_socket_close(struct server *server);
+bool serve_socket_is_stopping(struct server *server);
+
+/// serve_answer.c: one request. False: the connection is to be closed.
+bool serve_answer(struct server *server, int connection, struct protocol_request *request);
+/// serve_replay.c.
+bool serve_replay(struct server *server, int connection, struct protocol_request *request);
+/// serve_status.c. Never NULL.
+json_t *serve_status(struct server *server);
+
+/// serve_rates.c. Main, once a second.
+void serve_rates_note(struct serve_rates *rates, int64_t now_us, uint64_t events);
+/// Events per second over the last minute, or since the start where that is shorter.
+double serve_rates_minute(struct serve_rates *rates);
+
+/// serve_changes.c: says in the log what is new, gone or different, and what needs a restart.
+/// Returns how many changes there were.
+uint32_t serve_changes_log(const struct serve_settings *before, const struct serve_settings *after);
+
+/// serve_screen.c: the frame on a terminal, or a line a minute. Main.
+void serve_screen_draw(struct server *server);
+void serve_screen_line(struct server *server);
