@@ -30,6 +30,7 @@ static struct engine_options plan_engine(const struct service *service)
             options->memory_limit_bytes != 0 ? options->memory_limit_bytes : MEMORY_LIMIT_DEFAULT,
         .commit_interval_us = options->commit_interval_us,
         .session_timeout_us = options->session_timeout_us,
+        .merge_in_background = true,
     };
 }
 

@@ -16,7 +16,7 @@ enum exit_code cmd_inspect(const struct options *options)
         console_complain("inspect: --format: csv is not available here; table or json is");
         return EXIT_MISUSED;
     }
-    if (question_open(&config, &snapshot, &error) != CORONG_OK) {
+    if (question_open(&config, true, &snapshot, &error) != CORONG_OK) {
         console_fail(&error);
         return EXIT_FAILED;
     }

@@ -21,7 +21,7 @@ static void note_fault(void *context, const char *message)
 static void append_extent(const struct config *config, struct text_buffer *out)
 {
     struct store_snapshot *snapshot;
-    if (question_open(config, &snapshot, NULL) != CORONG_OK) {
+    if (question_open(config, true, &snapshot, NULL) != CORONG_OK) {
         return;
     }
     text_buffer_append_string(out, ": ");

@@ -89,6 +89,8 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
                        "how results are written (default table)"},
     [OPTION_THREADS] = {"threads", "N", OPTION_KIND_COUNT, 1, 256, NULL,
                         "threads that answer (default: one per core)"},
+    [OPTION_DURABLE] = {"durable", NULL, OPTION_KIND_FLAG, 0, 0, NULL,
+                        "of a served store, only what is on disk already"},
     [OPTION_TIMING] = {"timing", NULL, OPTION_KIND_FLAG, 0, 0, NULL,
                        "also say where the time went"},
     [OPTION_COLOR] = {"color", "WORD", OPTION_KIND_WORD, 0, 0, COLORS,

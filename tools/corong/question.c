@@ -3,6 +3,7 @@
 
 #include "tools/corong/console.h"
 #include "tools/corong/settings.h"
+#include "tools/serve/serve.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -20,11 +21,11 @@ enum corong_status question_require_store(const struct config *config, struct co
                      directory);
 }
 
-enum corong_status question_open(const struct config *config, struct store_snapshot **snapshot_out,
-                                 struct corong_error *error)
+enum corong_status question_open(const struct config *config, bool durable,
+                                 struct store_snapshot **snapshot_out, struct corong_error *error)
 {
     TRY(question_require_store(config, error));
-    return store_snapshot_open(snapshot_out, settings_store(config), error);
+    return client_snapshot(snapshot_out, settings_store(config), durable, error);
 }
 
 enum exit_code question_run(const struct options *options, question_function *ask)
@@ -38,7 +39,8 @@ enum exit_code question_run(const struct options *options, question_function *as
     if (options_given(options, OPTION_PRINT_CONFIG)) {
         return settings_print(&config);
     }
-    if (question_open(&config, &snapshot, &error) != CORONG_OK) {
+    if (question_open(&config, options_given(options, OPTION_DURABLE), &snapshot, &error) !=
+        CORONG_OK) {
         console_fail(&error);
         return EXIT_FAILED;
     }

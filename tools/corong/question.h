@@ -9,8 +9,9 @@
 /// CORONG_NOT_FOUND where there is no store; the message explains how to make one.
 CORONG_MUST_CHECK enum corong_status question_require_store(const struct config *config,
                                                             struct corong_error *error);
-/// Opens the store that flags and file name.
-CORONG_MUST_CHECK enum corong_status question_open(const struct config *config,
+/// Opens the store, or the group of stores, that flags and file name; what a server holds in memory
+/// belongs to it unless only what is `durable` is wanted.
+CORONG_MUST_CHECK enum corong_status question_open(const struct config *config, bool durable,
                                                    struct store_snapshot **snapshot_out,
                                                    struct corong_error *error);
 /// What one verb asks of an open store.

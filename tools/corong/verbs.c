@@ -36,17 +36,31 @@ static const uint8_t FUNNEL_OPTIONS[] = {OPTION_STEP,         OPTION_STORE,
                                          OPTION_AS_OF,        OPTION_SESSION_TIMEOUT,
                                          OPTION_FORMAT,       OPTION_THREADS,
                                          OPTION_MEMORY_LIMIT, OPTION_TIMING,
-                                         OPTION_COLOR,        OPTION_PRINT_CONFIG,
-                                         OPTION_HELP,         OPTION_COUNT};
+                                         OPTION_DURABLE,      OPTION_COLOR,
+                                         OPTION_PRINT_CONFIG, OPTION_HELP,
+                                         OPTION_COUNT};
 static const uint8_t STAGES_OPTIONS[] = {
-    OPTION_STORE,  OPTION_CONFIG, OPTION_FROM,         OPTION_TO,      OPTION_WHERE,
-    OPTION_BUCKET, OPTION_AS_OF,  OPTION_FORMAT,       OPTION_THREADS, OPTION_MEMORY_LIMIT,
-    OPTION_TIMING, OPTION_COLOR,  OPTION_PRINT_CONFIG, OPTION_HELP,    OPTION_COUNT};
-static const uint8_t SESSIONS_OPTIONS[] = {
-    OPTION_STORE,        OPTION_CONFIG,          OPTION_FROM,  OPTION_TO,           OPTION_BY,
-    OPTION_TOP,          OPTION_SESSION_TIMEOUT, OPTION_AS_OF, OPTION_FORMAT,       OPTION_THREADS,
-    OPTION_MEMORY_LIMIT, OPTION_TIMING,          OPTION_COLOR, OPTION_PRINT_CONFIG, OPTION_HELP,
-    OPTION_COUNT};
+    OPTION_STORE,   OPTION_CONFIG,       OPTION_FROM,   OPTION_TO,
+    OPTION_WHERE,   OPTION_BUCKET,       OPTION_AS_OF,  OPTION_FORMAT,
+    OPTION_THREADS, OPTION_MEMORY_LIMIT, OPTION_TIMING, OPTION_DURABLE,
+    OPTION_COLOR,   OPTION_PRINT_CONFIG, OPTION_HELP,   OPTION_COUNT};
+static const uint8_t SESSIONS_OPTIONS[] = {OPTION_STORE,
+                                           OPTION_CONFIG,
+                                           OPTION_FROM,
+                                           OPTION_TO,
+                                           OPTION_BY,
+                                           OPTION_TOP,
+                                           OPTION_SESSION_TIMEOUT,
+                                           OPTION_AS_OF,
+                                           OPTION_FORMAT,
+                                           OPTION_THREADS,
+                                           OPTION_MEMORY_LIMIT,
+                                           OPTION_TIMING,
+                                           OPTION_DURABLE,
+                                           OPTION_COLOR,
+                                           OPTION_PRINT_CONFIG,
+                                           OPTION_HELP,
+                                           OPTION_COUNT};
 static const uint8_t INSPECT_OPTIONS[] = {OPTION_STORE,  OPTION_CONFIG, OPTION_COLUMNS,
                                           OPTION_FORMAT, OPTION_COLOR,  OPTION_HELP,
                                           OPTION_COUNT};

@@ -189,6 +189,9 @@ static void write_provenance(struct json_writer *writer, const struct query_prov
     json_writer_time(writer, "as_of", provenance->as_of_us);
     json_writer_unsigned(writer, "after_as_of", provenance->after_as_of);
     json_writer_unsigned(writer, "rows_stored", provenance->rows_stored);
+    json_writer_unsigned(writer, "rows_committed", provenance->rows_committed);
+    json_writer_time(writer, "visible_through", provenance->visible_through_us);
+    json_writer_time(writer, "committed_through", provenance->committed_through_us);
     json_writer_unsigned(writer, "type_mismatches", provenance->type_mismatches);
     json_writer_unsigned(writer, "source_count", provenance->source_count);
     json_writer_bool(writer, "complete", provenance->complete);

@@ -58,6 +58,11 @@ static void append_warnings(struct text_buffer *line, const struct query_provena
         report_count(line, provenance->type_mismatches);
         text_buffer_append_string(line, " values of another type");
     }
+    if (provenance->rows_stored > provenance->rows_committed) {
+        text_buffer_append_string(line, " · includes ");
+        report_count(line, provenance->rows_stored - provenance->rows_committed);
+        text_buffer_append_string(line, " events not yet on disk");
+    }
     if (!provenance->complete) {
         text_buffer_append_string(line, " · INCOMPLETE");
     }

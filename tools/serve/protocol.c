@@ -13,7 +13,7 @@
 static const char *const VERBS[] = {"view", "status", "replay", "stop", NULL};
 
 /// Members that each verb may have beside "corong" and "request".
-static const char *const VIEW_KEYS[] = {"age_max_us", NULL};
+static const char *const VIEW_KEYS[] = {"age_max_us", "positions", NULL};
 static const char *const REPLAY_KEYS[] = {"paths", "mapping", "dead_letters", "descriptors", NULL};
 static const char *const NO_KEYS[] = {NULL};
 
@@ -70,6 +70,11 @@ static enum corong_status parse_verb(struct protocol_request *request, struct co
 static enum corong_status parse_view(struct protocol_request *request, struct corong_error *error)
 {
     json_t *age = json_object_get(request->document, "age_max_us");
+    json_t *positions = json_object_get(request->document, "positions");
+    if (positions != NULL && !json_is_boolean(positions)) {
+        return error_set(error, CORONG_INVALID, "\"positions\" must be true or false");
+    }
+    request->with_positions = json_is_true(positions);
     if (age == NULL) {
         return CORONG_OK;
     }

@@ -31,8 +31,9 @@ enum protocol_verb { PROTOCOL_VIEW = 0, PROTOCOL_STATUS, PROTOCOL_REPLAY, PROTOC
 struct protocol_request {
     json_t *document;
     enum protocol_verb verb;
-    int64_t age_max_us; ///< view
-    const char **paths; ///< replay; absolute, or "-"
+    int64_t age_max_us;  ///< view: an older one does not do
+    bool with_positions; ///< view
+    const char **paths;  ///< replay; absolute, or "-"
     uint32_t path_count;
     const char *mapping;       ///< replay; YAML
     bool dead_letters;         ///< replay

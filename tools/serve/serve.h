@@ -50,6 +50,12 @@ CORONG_MUST_CHECK enum corong_status client_open(struct client **client_out, con
 /// NULL-safe.
 void client_close(struct client *client);
 
+/// A snapshot of a store or of a group's stores: of those that a server holds, with the events that
+/// are not yet on disk, unless only `durable` ones are wanted. Waits where a store moves on.
+CORONG_MUST_CHECK enum corong_status client_snapshot(struct store_snapshot **snapshot_out,
+                                                     const char *directory, bool durable,
+                                                     struct corong_error *error);
+
 /// The server's state, as the JSON that `corong status --format json` prints. Caller deinits.
 CORONG_MUST_CHECK enum corong_status
 client_status(struct client *client, struct text_buffer *json_out, struct corong_error *error);

@@ -23,7 +23,7 @@ bool serve_answer(struct server *server, int connection, struct protocol_request
     case PROTOCOL_REPLAY:
         return serve_replay(server, connection, request);
     case PROTOCOL_VIEW:
-        return refuse(connection, CORONG_UNSUPPORTED, "this server has no views");
+        return serve_view(server, connection, request);
     case PROTOCOL_STOP:
         break;
     }

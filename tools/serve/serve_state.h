@@ -65,6 +65,8 @@ bool serve_socket_is_stopping(struct server *server);
 
 /// serve_answer.c: one request. False: the connection is to be closed.
 bool serve_answer(struct server *server, int connection, struct protocol_request *request);
+/// serve_view.c.
+bool serve_view(struct server *server, int connection, struct protocol_request *request);
 /// serve_replay.c.
 bool serve_replay(struct server *server, int connection, struct protocol_request *request);
 /// serve_status.c. Never NULL.
