@@ -58,14 +58,22 @@ static void append_warnings(struct text_buffer *line, const struct query_provena
         report_count(line, provenance->type_mismatches);
         text_buffer_append_string(line, " values of another type");
     }
-    if (provenance->rows_stored > provenance->rows_committed) {
-        text_buffer_append_string(line, " · includes ");
-        report_count(line, provenance->rows_stored - provenance->rows_committed);
-        text_buffer_append_string(line, " events not yet on disk");
-    }
     if (!provenance->complete) {
         text_buffer_append_string(line, " · INCOMPLETE");
     }
+}
+
+static void draw_visible(const struct query_provenance *provenance,
+                         const struct report_style *style, struct text_buffer *out)
+{
+    struct text_buffer line = {0};
+    if (provenance->rows_stored > provenance->rows_committed) {
+        text_buffer_append_string(&line, "  includes ");
+        report_count(&line, provenance->rows_stored - provenance->rows_committed);
+        text_buffer_append_string(&line, " events not yet on disk");
+        report_lines_dim(line.bytes, style, out);
+    }
+    text_buffer_deinit(&line);
 }
 
 void report_lines_provenance(const struct query_provenance *provenance,
@@ -85,6 +93,7 @@ void report_lines_provenance(const struct query_provenance *provenance,
     report_count(&line, provenance->rows_stored);
     text_buffer_append_string(&line, " events");
     report_lines_dim(line.bytes, style, out);
+    draw_visible(provenance, style, out);
     text_buffer_reset(&line);
     text_buffer_printf(&line, "  result %.*s · store %.*s", DIGEST_SHORT_SIZE,
                        provenance->result_digest, DIGEST_SHORT_SIZE, provenance->store_digest);
