@@ -104,6 +104,9 @@ class Follower:
         found = json.loads(out)["positions"] if out else []
         return {one["source"]: one for one in found}
 
+    def blank(self):
+        return sum(one["blank"] for one in self.positions().values())
+
     def sees(self, event):
         """Whether an answer holds an event of that name: before, it is not even a word."""
         done = subprocess.run([self.rig.corong, "funnel", *map(str, self.place()), "--step", event],

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Brokers that die, stop for longer than every timeout, or are all away, while producer and corong go on."""
 
+import collections
+import subprocess
 import time
 
 import rig as kit
@@ -72,4 +74,31 @@ def all_away(rig):
                        *rig.compare_with(follower, topic, f"{count} outages"), seconds)
 
 
-SCENARIOS = [killed_and_restarted, stopped, all_away]
+def producing(rig):
+    """`corong produce` while its broker is killed: it ends well, and every line is in the topic once."""
+    cluster = rig.cluster(1)
+    topic = kit.Topic(rig, cluster, partitions=3)
+    count = 10 if rig.long else 2
+    topic.lines = rig.generate(count * 20_000)
+    path = rig.fresh("shop.jsonl")
+    path.write_bytes(b"".join(line + b"\n" for line in topic.lines))
+    with subprocess.Popen([rig.corong, "produce", path, *topic.place(), "--mapping", "generic", "--rate", "5000",
+                           "--quiet"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                          preexec_fn=kit.broker.die_with_parent) as child:
+        for _ in range(count):
+            time.sleep(rig.random.uniform(0.5, 2.0))
+            cluster.brokers[0].kill()
+            time.sleep(rig.random.uniform(0.0, 1.0))
+            cluster.brokers[0].start()
+        errors = child.communicate()[1]
+    if child.returncode != 0:
+        raise kit.Failure(f"corong produce ended with {child.returncode}: {errors.decode()[-2000:]}")
+    found = collections.Counter(line for part in topic.read() for line in part)
+    sent = collections.Counter(topic.lines)
+    lost, doubled = (sent - found).total(), (found - sent).total()
+    if lost or doubled:
+        raise kit.Failure(f"corong produce: lost {lost}, doubled {doubled}")
+    return kit.Figures("corong produce, broker kill -9", len(topic.lines), f"{count} kills", lost, doubled)
+
+
+SCENARIOS = [killed_and_restarted, stopped, all_away, producing]

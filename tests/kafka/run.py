@@ -9,10 +9,12 @@ usage: run.py [--bin FOLDER] [--long] [--seed N] [--table] [SCENARIO...]
 
 import argparse
 import importlib
+import json
 import os
 import pathlib
 import random
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -21,7 +23,10 @@ import traceback
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import broker  # noqa: E402
 
-SCENARIOS = ["end_to_end", "kills", "outages", "control", "topics", "elections", "wire"]
+# Most of the time is waiting for a fault to last, so the lanes run side by side, each with brokers of its own.
+LANES = [["end_to_end", "kills", "control", "topics", "wire", "freshness"],
+         ["outages", "elections", "rebalance"]]
+SCENARIOS = [name for lane in LANES for name in lane]
 
 
 def parse():
@@ -29,6 +34,7 @@ def parse():
     parser.add_argument("--bin", default="build/release/bin")
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--table", action="store_true")
+    parser.add_argument("--figures", help="a file for the figures, as JSON")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     parser.add_argument("scenario", nargs="*", help=f"of {', '.join(SCENARIOS)}; all")
     options = parser.parse_args()
@@ -61,12 +67,40 @@ def run_one(rig, name, scenario, figures, failures):
         rig.end_children()
 
 
-def run_all(rig, names):
+def run_lane(options):
     """Every scenario runs, whatever became of those before it. Returns figures and failures."""
+    import rig as kit  # pylint: disable=import-outside-toplevel
     figures, failures = [], []
-    for name in names:
-        for scenario in importlib.import_module(name).SCENARIOS:
-            run_one(rig, name, scenario, figures, failures)
+    with tempfile.TemporaryDirectory(prefix="corong-kafka-") as folder:
+        rig = kit.Rig(options.bin, folder, options.seed, options.long)
+        try:
+            for name in options.scenario:
+                for scenario in importlib.import_module(name).SCENARIOS:
+                    run_one(rig, name, scenario, figures, failures)
+        except BaseException:
+            failures.append("the run itself")
+            raise
+        finally:
+            rig.close(keep_logs=bool(failures))
+    return figures, failures
+
+
+def run_lanes(options):
+    """Each lane in a process of its own."""
+    from verdict import Figures  # pylint: disable=import-outside-toplevel
+    figures, failures, children = [], [], []
+    with tempfile.TemporaryDirectory(prefix="corong-lanes-") as folder:
+        for index, lane in enumerate(LANES):
+            path = pathlib.Path(folder, f"{index}.json")
+            command = [sys.executable, __file__, "--bin", options.bin, "--seed", str(options.seed), "--figures",
+                       str(path), *(["--long"] if options.long else []), *lane]
+            children.append((lane, path, subprocess.Popen(  # pylint: disable=consider-using-with
+                command, preexec_fn=broker.die_with_parent)))
+        for lane, path, child in children:
+            status = child.wait()
+            found = json.loads(path.read_text()) if path.exists() else {"figures": [], "failures": lane}
+            figures += [Figures(**one) for one in found["figures"]]
+            failures += found["failures"] or ([] if status == 0 else lane)
     return figures, failures
 
 
@@ -80,13 +114,10 @@ def main():
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     begun = time.monotonic()
     print(f"seed {options.seed}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="corong-kafka-") as folder:
-        rig = kit.Rig(options.bin, folder, options.seed, options.long)
-        failures = ["the run"]
-        try:
-            figures, failures = run_all(rig, options.scenario or SCENARIOS)
-        finally:
-            rig.close(keep_logs=bool(failures))
+    figures, failures = run_lane(options) if options.scenario else run_lanes(options)
+    if options.figures:
+        pathlib.Path(options.figures).write_text(json.dumps(
+            {"figures": [one._asdict() for one in figures], "failures": failures}))
     if options.table:
         table(figures)
     if failures:

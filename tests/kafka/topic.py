@@ -6,7 +6,8 @@ import threading
 import time
 
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import (AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions,
+                                   NewTopic, ResourceType)
 
 from verdict import Failure, WAIT_SECONDS
 
@@ -65,6 +66,21 @@ class Topic:
         for one in futures.values():
             one.result()
 
+    def configure(self, config):
+        resource = ConfigResource(ResourceType.TOPIC, self.name, incremental_configs=[
+            ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+            for name, value in config.items()])
+        for one in self.admin.incremental_alter_configs([resource]).values():
+            one.result()
+
+    def grow(self, partitions):
+        """More partitions."""
+        for one in self.admin.create_partitions([NewPartitions(self.name, partitions)]).values():
+            one.result()
+        self.partitions = partitions
+        while len(self.leaders()) < self.partitions:
+            time.sleep(0.05)
+
     def leaders(self):
         """The broker that leads each partition, where one does."""
         topic = self.admin.list_topics(self.name, timeout=10).topics.get(self.name)
@@ -108,6 +124,13 @@ class Topic:
         if flush:
             self.finish(producer)
         self.lines += lines
+
+    def tombstones(self, lines):
+        """Messages without a value: the keys of these are no more."""
+        producer = self.producer()
+        for line in lines:
+            producer.produce(self.name, None, USER.search(line).group(1), on_delivery=self.on_delivery)
+        self.finish(producer)
 
     def on_delivery(self, problem, _):
         if problem is not None:

@@ -2,6 +2,8 @@
 """A topic that is not the one that was read any more: deleted and made anew, or cut by retention. The partition
 halts loudly and the store keeps what it has; told to continue, corong writes down the gap and goes on."""
 
+import time
+
 import rig as kit
 
 
@@ -74,5 +76,46 @@ def retention(rig):
         follower, topic, "halts; policy continues: 1,500 offsets written down as a gap"))
 
 
+def retention_while_followed(rig):
+    """The same by a topic's own retention, under a corong that was held up for too long."""
+    topic = kit.Topic(rig, rig.cluster(1), partitions=1, config={"segment.bytes": "1048576"})
+    topic.produce(rig.generate(2000))
+    follower = kit.Follower(rig, [topic]).start()
+    follower.wait_ends(topic)
+    before = rig.books(follower.store)
+    follower.pause()
+    topic.produce(rig.generate(20_000), compression_type="none")
+    topic.configure({"retention.bytes": "1048576"})
+    end = time.monotonic() + kit.WAIT_SECONDS
+    while topic.ends()[0][0] <= 2000:
+        if time.monotonic() > end:
+            raise kit.Failure("the broker deletes nothing")
+        time.sleep(0.1)
+    follower.resume()
+    seconds = follower.wait_halted(kit.RETENTION)
+    follower.end_halted()
+    after = rig.books(follower.store)
+    if (after["digest"], after["rows"]) != (before["digest"], before["rows"]):
+        raise kit.Failure(f"went on behind the gap: {after['positions']}, not {before['positions']}")
+    return kit.Figures("retention overrun while held up", before["rows"], "halts, in words", 0, 0, [seconds])
+
+
+def partitions_added(rig):
+    """A topic grows under a running corong: what comes into the new partitions is read from their beginning."""
+    topic = kit.Topic(rig, rig.cluster(1), partitions=2)
+    topic.produce(rig.generate(3000))
+    follower = kit.Follower(rig, [topic], properties=["topic.metadata.refresh.interval.ms=1000"]).start()
+    follower.wait_ends(topic)
+    topic.grow(5)
+    begun = time.monotonic()
+    topic.produce(rig.generate(6000), keyed=False)
+    follower.wait_ends(topic)
+    seconds = time.monotonic() - begun
+    follower.stop()
+    return kit.Figures("partitions added while followed", *rig.compare_with(follower, topic, "2, then 5 partitions"),
+                       [seconds])
+
+
 SCENARIOS = [recreated("as many messages", 1.0), recreated("fewer", 0.3), recreated("more", 2.0),
-             recreated_while_followed, retention]
+             recreated_while_followed, retention, retention_while_followed,
+             partitions_added]
