@@ -32,7 +32,6 @@ struct ingest {
     struct engine *engine;
     struct replay_plan *plan; ///< files, or
     struct source *kafka;     ///< a consumer
-    struct store_position *kafka_starts;
     struct pump_queue chains;
     struct pump_stop stop;
     struct pump_progress *progress; ///< one per worker
@@ -69,8 +68,7 @@ static void *work(void *argument)
               worker->progress, &ingest->stop);
     if (ingest->kafka != NULL) {
         struct corong_error error = {0};
-        if (pump_read(&worker->pump, ingest->kafka, ingest->kafka_starts, NULL, &error) !=
-            CORONG_OK) {
+        if (pump_read(&worker->pump, ingest->kafka, NULL, NULL, &error) != CORONG_OK) {
             file_run_fail(&worker->files, &error);
         }
     } else {
@@ -102,18 +100,7 @@ static enum corong_status open_kafka(struct ingest *ingest, const struct ingest_
         .message_size_max = options->message_size_max,
         .store = ingest->store,
     };
-    TRY(kafka_open(&ingest->kafka, &kafka, error));
-    uint32_t count = ingest->kafka->operations->partition_count(ingest->kafka);
-    ingest->kafka_starts = memory_allocate_zeroed(count + 1u, sizeof(*ingest->kafka_starts));
-    for (uint32_t index = 0; index < count; index++) {
-        struct store_position position = {0};
-        ingest->kafka->operations->position(ingest->kafka, index, &position);
-        const struct store_position *stored = store_position_find(ingest->store, position.id);
-        if (stored != NULL) {
-            ingest->kafka_starts[index] = *stored;
-        }
-    }
-    return CORONG_OK;
+    return kafka_open(&ingest->kafka, &kafka, error);
 }
 
 static enum corong_status open_files(struct ingest *ingest, const struct ingest_options *options,
@@ -367,7 +354,6 @@ void ingest_destroy(struct ingest *ingest)
     if (ingest->kafka != NULL) {
         ingest->kafka->operations->close(ingest->kafka);
     }
-    memory_free(ingest->kafka_starts);
     replay_plan_destroy(ingest->plan);
     memory_free(ingest->workers);
     memory_free(ingest->progress);

@@ -2,6 +2,7 @@
 /// Our options as librdkafka properties, and topic words as topics and partitions. Thread: main.
 #pragma once
 
+#include "ingest/kafka/kafka.h"
 #include "storage/base/error.h"
 #include "storage/base/text.h"
 
@@ -10,7 +11,8 @@
 #include <stdint.h>
 
 /// Makes a configuration: ours, then the user's "name=value" pairs (NULL-terminated array or NULL),
-/// then what exactness depends on. `group_given_out`: the user named a group.id. Caller destroys.
+/// then what exactness depends on. Pairs that begin with "corong." are left out.
+/// `group_given_out`: the user named a group.id. Caller destroys.
 CORONG_MUST_CHECK enum corong_status kafka_options_conf(rd_kafka_conf_t **conf_out,
                                                         const char *const *properties,
                                                         bool *group_given_out,
@@ -27,4 +29,30 @@ struct kafka_topic_word {
 };
 CORONG_MUST_CHECK enum corong_status kafka_options_topic(struct kafka_topic_word *word_out,
                                                          const char *word,
+                                                         struct corong_error *error);
+
+/// What is left of struct kafka_options, with defaults filled in and strings owned.
+struct kafka_settings {
+    char **topics;     ///< NULL-terminated
+    char **properties; ///< NULL-terminated
+    bool group_mode;
+    bool group_given; ///< the user wants offsets committed for a lag monitor
+    bool from_latest; ///< a partition without a position begins at its end
+    bool stop_at_end;
+    uint32_t message_size_max;
+    enum kafka_on_gap on_gap;
+    enum kafka_on_reset on_reset;
+    int64_t stall_us;
+    uint64_t queue_limit_bytes;
+    void (*notice)(void *context, const char *sentence);
+    void *notice_context;
+};
+/// Checks everything that can be checked without a broker.
+CORONG_MUST_CHECK enum corong_status kafka_settings_init(struct kafka_settings *settings,
+                                                         const struct kafka_options *options,
+                                                         struct corong_error *error);
+void kafka_settings_deinit(struct kafka_settings *settings);
+/// A configuration by these settings.
+CORONG_MUST_CHECK enum corong_status kafka_settings_conf(const struct kafka_settings *settings,
+                                                         rd_kafka_conf_t **conf_out,
                                                          struct corong_error *error);

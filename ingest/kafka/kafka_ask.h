@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Questions that wait: for brokers (a log's bounds, topic ids, committed offsets) and for the disk
+/// (claims in a store group). A thread of their own asks them, so that the ingest thread never
+/// waits for either. One question is under way at a time; it may hold many items.
+///
+/// Thread: everything is the ingest thread's but the asking itself; a question belongs to the
+/// asking thread between kafka_ask_put() and kafka_ask_take().
+#pragma once
+
+#include "storage/base/error.h"
+#include "storage/base/hash.h"
+#include "storage/group/group.h"
+#include "storage/storage.h"
+
+#include <librdkafka/rdkafka.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/// One partition.
+struct kafka_ask_item {
+    uint32_t index; ///< the asker's own
+    const char *topic;
+    int32_t number;
+    struct hash128 id;
+    struct text name;
+    bool claim;   ///< take it over in the group
+    bool range;   ///< the log's bounds
+    bool foreign; ///< the metadata of its committed group offset
+
+    enum corong_status claim_status;
+    struct corong_error claim_error;
+    bool found;
+    struct store_position claimed;
+    bool range_known;
+    int64_t low;
+    int64_t high;
+    char *metadata; ///< owned; NULL: none
+};
+
+struct kafka_ask_topic {
+    const char *name;
+    struct hash128 id;       ///< 0: not known
+    int32_t partition_count; ///< 0: not known
+};
+
+struct kafka_question {
+    struct kafka_ask_item *items;
+    uint32_t item_count;
+    uint32_t item_capacity;
+    struct kafka_ask_topic *topics;
+    uint32_t topic_count;
+    uint32_t topic_capacity;
+};
+
+struct kafka_question *kafka_question_create(void);
+/// Names are borrowed until the question is destroyed.
+struct kafka_ask_item *kafka_question_add(struct kafka_question *question, const char *topic,
+                                          int32_t number);
+/// Once per name.
+void kafka_question_add_topic(struct kafka_question *question, const char *name);
+const struct kafka_ask_topic *kafka_question_topic(const struct kafka_question *question,
+                                                   const char *name);
+void kafka_question_destroy(struct kafka_question *question);
+
+/// Asks on the calling thread.
+void kafka_ask_now(rd_kafka_t *consumer, struct store_group *group,
+                   struct kafka_question *question);
+
+struct kafka_ask;
+struct kafka_ask *kafka_ask_create(rd_kafka_t *consumer, struct store_group *group);
+/// Waits for the question under way. NULL-safe.
+void kafka_ask_destroy(struct kafka_ask *ask);
+bool kafka_ask_busy(struct kafka_ask *ask);
+/// Takes the question over. Not while busy.
+void kafka_ask_put(struct kafka_ask *ask, struct kafka_question *question);
+/// The answered question, which is the caller's again, or NULL.
+struct kafka_question *kafka_ask_take(struct kafka_ask *ask);
