@@ -40,7 +40,7 @@ enum corong_status client_open(struct client **client_out, const char *directory
                                struct corong_error *error)
 {
     int folder;
-    int connection;
+    int connection = -1;
     TRY(socket_path_open(&folder, directory, error));
     enum corong_status status = connect_to(folder, directory, &connection, error);
     close(folder);
