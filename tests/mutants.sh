@@ -21,6 +21,15 @@ mutants=(
     'manifest_not_synced|storage/manifest/manifest_log.c|s/^        file_sync_data(log->descriptor, path);//|store_crash_test'
     'segments_not_synced_before_commit|storage/storage.c|s/^        file_sync_directory(store->segment_directory);//|store_crash_test'
     'fast_path_ignores_ties|engine/query/query_fast.c|s/if (has_tie(window->run, row))/if (false \&\& has_tie(window->run, row))/|query_funnel_test store_model_test'
+    'view_chunks_kept_after_commit|engine/shard/shard_view.c|/^void shard_view_committed/,/^}/s/release_from(view, 0);//|engine_view_test view_stress'
+    'view_chunks_kept_after_flush|engine/shard/shard_view.c|/^void shard_view_flushed/,/^}/s/release_from(view, view->file_count);//|engine_view_test view_stress'
+    'view_chunks_kept_when_united|engine/shard/shard_view.c|s/if (first == 0) {/if (false) {/|engine_view_test'
+    'view_row_left_out|engine/shard/shard_view.c|s/tail_copy_rows(tail, first, count)/tail_copy_rows(tail, first, count > 1 ? count - 1 : count)/|engine_view_test'
+    'view_cut_not_kept|engine/engine_cut.c|s/^    add_cut(taken, \&cut);/    (void)cut;/|engine_view_test view_stress'
+    'view_not_ended_by_commit|engine/engine_commit.c|s/^            engine_view_publish(engine, \&committer->instant);$/engine_view_forget(\&engine->views);/|engine_view_test view_stress'
+    'view_of_any_version|storage/store_part.c|s/found == wanted->sequence/found >= wanted->sequence/|engine_view_test view_stress'
+    'parts_columns_not_moved|storage/segment/segment_columns.h|s/return columns->places == NULL ? own : columns->places\[own\];/return columns->places == NULL ? own : own;/|view_model_test'
+    'parts_copies_kept|engine/query/query_plan.c|s/plan->duplicates = with_ids > 1;/plan->duplicates = false;/|view_model_test store_model_test'
     'matcher_ties_always_any|engine/funnel/funnel_match.c|s/ties_any = rule->ties == FUNNEL_TIES_ANY/ties_any = true/|funnel_match_test semantics_test'
 )
 
