@@ -165,7 +165,14 @@ void engine_view_refresh(struct engine *engine)
         chunks[i] = sealed_chunk_hold(before->chunks[i]);
     }
     fill_chunks(shown, chunks, count);
-    fill_positions(engine, shown);
+    // Not those of the taken cuts: a view that failed has left its own there.
+    struct ranked_position *ranked =
+        memory_allocate_zeroed(before->door.position_count, sizeof(*ranked));
+    for (uint32_t i = 0; i < before->door.position_count; i++) {
+        ranked[i].position = &before->door.positions[i];
+    }
+    copy_positions(shown, ranked, before->door.position_count);
+    memory_free(ranked);
     show(engine, shown);
 }
 

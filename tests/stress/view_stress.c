@@ -81,7 +81,7 @@ static void run(uint64_t seed)
         .producer_count = 1 + test_random_below(&random, 4),
         .shard_count = shard_count,
         // Tails of the least size, so that there is not always room for chunks.
-        .memory_limit_bytes = shard_count * (UINT64_C(6) << 20),
+        .memory_limit_bytes = shard_count * (UINT64_C(8) << 20),
         .commit_interval_us = 1000 + test_random_below(&random, 60000),
         .view_interval_us = 1 + test_random_below(&random, 3000),
         .merge_in_background = seed % 2 == 0,
