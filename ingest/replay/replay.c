@@ -121,7 +121,7 @@ static enum corong_status open_stream(struct replay_file *file, const struct sto
     struct replay_stream *stream = file->stream;
     file->stream = NULL; // ours from here on, also when it fails
     if (stream == NULL) {
-        TRY(replay_stream_open(&stream, file->path, error));
+        TRY(replay_stream_open(&stream, file->path, 0, error));
     }
     enum corong_status status = replay_stream_peek(stream, prefix_out, error);
     uint32_t size = replay_identity_size(file->id);

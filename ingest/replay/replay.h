@@ -23,6 +23,7 @@ struct replay_options {
     uint32_t path_count;
     uint32_t message_size_max;
     bool dead_letters; ///< the files hold dead-letter frames, not lines
+    int input;         ///< a descriptor that "-" means; 0: standard input
     /// May shorten a file to the bytes of it that count; NULL: all do.
     uint64_t (*limit)(void *context, const char *path, uint64_t size_bytes);
     void *limit_context;

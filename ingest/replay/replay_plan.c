@@ -50,7 +50,7 @@ static enum match match_by_reading(const struct store_position *position, const 
                                    struct corong_error *error)
 {
     struct replay_stream *stream;
-    if (replay_stream_open(&stream, path, error) != CORONG_OK) {
+    if (replay_stream_open(&stream, path, 0, error) != CORONG_OK) {
         return MATCH_FAILED;
     }
     struct replay_window window;
@@ -148,12 +148,12 @@ static void match_plan(struct planner *planner, uint32_t file_index, struct text
     }
 }
 
-static enum corong_status peek(struct replay_file *file, struct text *prefix_out,
+static enum corong_status peek(struct replay_file *file, int input, struct text *prefix_out,
                                struct replay_stream **stream_out, struct corong_error *error)
 {
     struct replay_stream *stream = file->stream;
     if (stream == NULL) {
-        TRY(replay_stream_open(&stream, file->path, error));
+        TRY(replay_stream_open(&stream, file->path, input, error));
     }
     enum corong_status status = replay_stream_peek(stream, prefix_out, error);
     if (status != CORONG_OK) {
@@ -175,7 +175,7 @@ static enum corong_status survey(struct replay_plan *plan, const struct replay_o
         struct replay_file *file = &plan->files[index];
         struct replay_stream *stream;
         struct text prefix;
-        TRY(peek(file, &prefix, &stream, error));
+        TRY(peek(file, options->input, &prefix, &stream, error));
         file->size_bytes = replay_stream_bytes_total(stream);
         if (options->limit != NULL && replay_stream_can_seek(stream)) {
             file->size_bytes = options->limit(options->limit_context, file->path, file->size_bytes);
@@ -200,7 +200,7 @@ static enum corong_status resolve(struct planner *planner, uint32_t file_index,
     struct replay_file *file = &planner->plan->files[file_index];
     struct replay_stream *stream;
     struct text prefix;
-    TRY(peek(file, &prefix, &stream, error));
+    TRY(peek(file, 0, &prefix, &stream, error));
     if (prefix.size > file->prefix_size) {
         prefix.size =
             file->prefix_size; // grew since the first look; the rest comes when it is read

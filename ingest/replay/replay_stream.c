@@ -142,10 +142,11 @@ static enum corong_status detect_encoding(struct replay_stream *stream, struct c
     return CORONG_OK;
 }
 
-static enum corong_status open_descriptor(struct replay_stream *stream, struct corong_error *error)
+static enum corong_status open_descriptor(struct replay_stream *stream, int input,
+                                          struct corong_error *error)
 {
     bool standard_input = strcmp(stream->path, "-") == 0;
-    stream->descriptor = standard_input ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+    stream->descriptor = standard_input ? fcntl(input, F_DUPFD_CLOEXEC, 3)
                                         : open(stream->path, O_RDONLY | O_CLOEXEC);
     if (stream->descriptor < 0) {
         return error_set_errno(error, "cannot open '%s'", stream->path);
@@ -171,13 +172,13 @@ static enum corong_status open_descriptor(struct replay_stream *stream, struct c
 }
 
 enum corong_status replay_stream_open(struct replay_stream **stream_out, const char *path,
-                                      struct corong_error *error)
+                                      int input, struct corong_error *error)
 {
     struct replay_stream *stream = memory_allocate_zeroed(1, sizeof(*stream));
     stream->path = memory_copy_string(path, strlen(path));
     stream->descriptor = -1;
     stream->raw = memory_allocate(RAW_SIZE);
-    enum corong_status status = open_descriptor(stream, error);
+    enum corong_status status = open_descriptor(stream, input, error);
     if (status == CORONG_OK) {
         status = detect_encoding(stream, error);
     }

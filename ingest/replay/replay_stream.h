@@ -22,10 +22,12 @@ enum replay_read {
 
 struct replay_stream;
 
-/// Opens `path`, "-" being standard input, and looks at the first bytes (waits for them on a pipe).
-/// CORONG_UNSUPPORTED for bzip2, xz and zip, which would otherwise be read as lines of rubbish.
-CORONG_MUST_CHECK enum corong_status
-replay_stream_open(struct replay_stream **stream_out, const char *path, struct corong_error *error);
+/// Opens `path`, "-" being `input` (0: standard input), and looks at the first bytes (waits for
+/// them on a pipe). CORONG_UNSUPPORTED for bzip2, xz and zip, which would otherwise be read as
+/// lines of rubbish.
+CORONG_MUST_CHECK enum corong_status replay_stream_open(struct replay_stream **stream_out,
+                                                        const char *path, int input,
+                                                        struct corong_error *error);
 /// NULL-safe.
 void replay_stream_close(struct replay_stream *stream);
 

@@ -34,6 +34,7 @@ static enum corong_status plan_files(struct service_job *job, const struct store
         .message_size_max =
             options->message_size_max != 0 ? options->message_size_max : DECODE_MESSAGE_SIZE_MAX,
         .dead_letters = job->options.dead_letters,
+        .input = job->options.input > 0 ? job->options.input : 0,
     };
     if (!job->options.dead_letters) {
         return replay_plan_create(&job->plan, &replay, store, error);

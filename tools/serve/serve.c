@@ -61,7 +61,7 @@ static enum corong_status open_service(struct server *server, struct corong_erro
         .store = server->store,
         .directory = settings->directory,
         .mapping = settings->mapping,
-        .definitions = &server->current.definitions,
+        .definitions = &server->current->definitions,
         .kafka_topics = settings->kafka_topics,
         .kafka_properties = settings->kafka_properties,
         .backfill_count = settings->backfill_count,
@@ -78,7 +78,7 @@ static enum corong_status open_all(struct server *server, struct corong_error *e
 {
     struct store_options create = {.create = true};
     TRY(server->host->load(server->host->context, &server->arena, &server->first, error));
-    server->current = server->first;
+    server->current = &server->first;
     TRY(store_open(&server->store, server->first.directory, &create, error));
     TRY(serve_socket_open(server, error));
     TRY(open_service(server, error));
@@ -93,8 +93,8 @@ static void say_start(const struct server *server)
         topics++;
     }
     serve_log_line(SERVICE_INFO, "serving '%s': %u topics, %u stages, %u funnels followed live",
-                   server->first.directory, topics, server->current.definitions.stage_count,
-                   server->current.definitions.funnel_count);
+                   server->first.directory, topics, server->current->definitions.stage_count,
+                   server->current->definitions.funnel_count);
 }
 
 static void drop_arena(struct arena *arena)
@@ -108,32 +108,30 @@ static void drop_arena(struct arena *arena)
 /// The new settings, or what is wrong with them; then everything stays as it is.
 static void apply(struct server *server, struct arena *arena)
 {
-    struct serve_settings next;
+    struct serve_settings *next = arena_allocate_zeroed(arena, 1, sizeof(*next));
     struct corong_error error = {0};
     int64_t pause_us = 0;
-    if (server->host->load(server->host->context, arena, &next, &error) != CORONG_OK) {
+    if (server->host->load(server->host->context, arena, next, &error) != CORONG_OK) {
         serve_log_line(SERVICE_ERROR, "reload refused, nothing changed: %s", error.message);
         drop_arena(arena);
         return;
     }
-    if (serve_changes_log(&server->current, &next) == 0) {
+    if (serve_changes_log(server->current, next) == 0) {
         serve_log_line(SERVICE_INFO, "reload: nothing changed");
         drop_arena(arena);
         return;
     }
-    struct serve_settings before = server->current;
-    server->current = next;
     struct service_change change = {
-        .mapping = server->first.mapping == NULL ? NULL : next.mapping,
-        .definitions = &server->current.definitions,
+        .mapping = server->first.mapping == NULL ? NULL : next->mapping,
+        .definitions = &next->definitions,
     };
     if (service_reload(server->service, &change, &pause_us, &error) != CORONG_OK) {
-        server->current = before;
         serve_log_line(SERVICE_ERROR, "reload refused, nothing changed: %s", error.message);
         drop_arena(arena);
         return;
     }
     drop_arena(server->current_arena);
+    server->current = next;
     server->current_arena = arena;
     server->reload_count++;
     serve_log_line(SERVICE_INFO, "reloaded; ingestion paused for %lld ms",

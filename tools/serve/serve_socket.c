@@ -13,11 +13,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BACKLOG 64
 /// Between two requests, and between two pieces of one: a client that says nothing goes.
 #define SILENCE_SECONDS 10
+#define LAST_REPLY_SECONDS 2
 
 static enum corong_status make_listener(struct serve_socket *socket_, struct corong_error *error)
 {
@@ -202,6 +204,16 @@ void serve_socket_start(struct server *server)
     server->socket.accepting = true;
 }
 
+/// Under the lock.
+static void shut_down_all(const struct serve_socket *socket_, int how)
+{
+    for (uint32_t index = 0; index < SERVE_CONNECTION_COUNT_MAX; index++) {
+        if (socket_->connections[index].descriptor >= 0) {
+            shutdown(socket_->connections[index].descriptor, how);
+        }
+    }
+}
+
 void serve_socket_stop(struct server *server)
 {
     struct serve_socket *socket_ = &server->socket;
@@ -212,10 +224,23 @@ void serve_socket_stop(struct server *server)
     }
     pthread_mutex_lock(&socket_->lock);
     socket_->stopping = true;
-    for (uint32_t index = 0; index < SERVE_CONNECTION_COUNT_MAX; index++) {
-        if (socket_->connections[index].descriptor >= 0) {
-            shutdown(socket_->connections[index].descriptor, SHUT_RD);
-        }
+    shut_down_all(socket_, SHUT_RD);
+    pthread_mutex_unlock(&socket_->lock);
+}
+
+/// A client that does not take its reply is not waited for.
+static void wait_for_connections(struct serve_socket *socket_)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += LAST_REPLY_SECONDS;
+    pthread_mutex_lock(&socket_->lock);
+    while (socket_->connection_count > 0 &&
+           pthread_cond_timedwait(&socket_->changed, &socket_->lock, &until) == 0) {
+    }
+    shut_down_all(socket_, SHUT_RDWR);
+    while (socket_->connection_count > 0) {
+        pthread_cond_wait(&socket_->changed, &socket_->lock);
     }
     pthread_mutex_unlock(&socket_->lock);
 }
@@ -231,11 +256,7 @@ static void close_one(int *descriptor)
 void serve_socket_close(struct server *server)
 {
     struct serve_socket *socket_ = &server->socket;
-    pthread_mutex_lock(&socket_->lock);
-    while (socket_->connection_count > 0) {
-        pthread_cond_wait(&socket_->changed, &socket_->lock);
-    }
-    pthread_mutex_unlock(&socket_->lock);
+    wait_for_connections(socket_);
     if (socket_->listener >= 0) {
         unlinkat(socket_->directory, SOCKET_PATH_NAME, 0);
     }

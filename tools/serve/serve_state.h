@@ -43,7 +43,7 @@ struct server {
     struct arena arena; ///< of the first settings: topics and limits hold for life
     struct serve_settings first;
     struct arena *current_arena; ///< of the settings in use
-    struct serve_settings current;
+    const struct serve_settings *current;
     struct store *store;
     struct service *service;
     struct serve_socket socket;
