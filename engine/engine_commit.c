@@ -403,6 +403,9 @@ static bool commit_once(struct committer *committer)
 static bool merge_once(struct committer *committer)
 {
     struct engine *engine = committer->engine;
+    if (!engine_merge_is_due(engine, clock_monotonic_us())) {
+        return true;
+    }
     pthread_mutex_unlock(&engine->lock);
     bool good = engine_merge_turn(engine);
     pthread_mutex_lock(&engine->lock);
@@ -419,8 +422,11 @@ static bool act(struct committer *committer, enum wait_end reason)
         return view_once(committer);
     case WAIT_MERGE:
         return merge_once(committer);
-    default:
+    case WAIT_FINAL:
         return commit_once(committer);
+    default:
+        // Commits may follow one another without a pause: merges get their turn behind each.
+        return commit_once(committer) && merge_once(committer);
     }
 }
 

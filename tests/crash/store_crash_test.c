@@ -3,11 +3,13 @@
 /// every call fails once. What was acknowledged must be there, what is there must be a state of the
 /// trace, and the work must be able to go on to the same end. Then the same with broken syncs,
 /// which must be noticed: a rig that sees nothing proves nothing.
+#include "storage/base/clock.h"
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 #include "storage/file/file.h"
-#include "storage/manifest/manifest_record.h"
+#include "storage/merge/merge.h"
 #include "storage/storage.h"
+#include "tests/support/crash_batch.h"
 #include "tests/support/file_model.h"
 #include "tests/support/store_rows.h"
 #include "tests/support/test_random.h"
@@ -18,7 +20,6 @@
 
 #define DIRECTORY "/data/store"
 #define BATCH_COUNT 6
-#define BATCH_ROW_COUNT_MAX 16
 #define STATE_COUNT_MAX 64
 #define TRY_COUNT_MAX 40
 #define MUTANT_VARIANT_COUNT 24
@@ -48,6 +49,8 @@ struct run {
     struct state states[STATE_COUNT_MAX];
     uint32_t state_count;
     bool keeps_trying;
+    struct store_merger *merger; ///< while a merge is under way
+    struct store_merge *merge;   ///< written, not exchanged
     char failure[2048];
 };
 
@@ -65,78 +68,6 @@ static bool run_failed(struct run *run, const char *format, ...)
 
 static uint64_t seed_base;
 static struct run reference; ///< the work without any fault
-static bool torn_records_pass;
-
-bool __real_manifest_record_decode(const void *bytes, size_t size, uint64_t seed,
-                                   struct manifest_record *record_out);
-bool __wrap_manifest_record_decode(const void *bytes, size_t size, uint64_t seed,
-                                   struct manifest_record *record_out);
-
-/// The mutant that takes a torn record for a whole one: it finds the fields where they should be
-/// and does not look at the checksum.
-bool __wrap_manifest_record_decode(const void *bytes, size_t size, uint64_t seed,
-                                   struct manifest_record *record_out)
-{
-    if (__real_manifest_record_decode(bytes, size, seed, record_out)) {
-        return true;
-    }
-    uint32_t magic;
-    struct text_buffer whole = {0};
-    struct manifest_record empty = {0};
-    manifest_record_encode(&empty, seed, &whole);
-    memcpy(&magic, whole.bytes, sizeof(magic));
-    text_buffer_deinit(&whole);
-    uint32_t head[2];
-    if (!torn_records_pass || size < MANIFEST_RECORD_SIZE_MIN) {
-        return false;
-    }
-    memcpy(head, bytes, sizeof(head));
-    if (head[0] != magic || head[1] > size || head[1] < MANIFEST_RECORD_SIZE_MIN) {
-        return false;
-    }
-    struct text payload = {(const char *)bytes + MANIFEST_RECORD_HEADER_SIZE,
-                           head[1] - MANIFEST_RECORD_SIZE_MIN};
-    *record_out = (struct manifest_record){.payload = payload, .size_bytes = head[1]};
-    memcpy(&record_out->type, (const char *)bytes + 8, 2);
-    memcpy(&record_out->sequence, (const char *)bytes + 16, 8);
-    memcpy(&record_out->previous_hash.low, (const char *)bytes + 24, 8);
-    memcpy(&record_out->previous_hash.high, (const char *)bytes + 32, 8);
-    record_out->hash = hash_bytes128(bytes, head[1]);
-    return true;
-}
-
-/// The rows of a batch: the same ones in every run. Ids repeat over batches, so that merges find
-/// duplicates, but not within one.
-static uint32_t batch_rows(int64_t batch, int64_t period_us, struct store_row *rows)
-{
-    static const char *const users[] = {"ann", "bob", "cyd", "dee", "eve"};
-    static const char *const names[] = {"visit", "cart", "order"};
-    static const char *const countries[] = {NULL, "DE", "FR"};
-    struct test_random random = test_random_start((uint64_t)batch + 77);
-    uint32_t count = 4 + test_random_below(&random, BATCH_ROW_COUNT_MAX - 3);
-    for (uint32_t index = 0; index < count; index++) {
-        bool has_id = test_random_below(&random, 2) == 0;
-        rows[index] = (struct store_row){
-            .user = users[test_random_below(&random, 5)],
-            .name = names[test_random_below(&random, 3)],
-            .country = countries[test_random_below(&random, 3)],
-            .time_us = (int64_t)(index % 2) * period_us + test_random_below(&random, 3),
-            .id_hash = has_id ? (int64_t)index : COLUMN_INTEGER_MISSING,
-            .amount = COLUMN_INTEGER_MISSING,
-        };
-    }
-    return count;
-}
-
-static uint64_t rows_handed_over(int64_t batches)
-{
-    uint64_t rows = 0;
-    for (int64_t batch = 0; batch < batches; batch++) {
-        struct store_row scratch[BATCH_ROW_COUNT_MAX + 1];
-        rows += batch_rows(batch, 1, scratch);
-    }
-    return rows;
-}
 
 static const struct hash128 SOURCE = {1, 2};
 
@@ -153,7 +84,7 @@ static enum corong_status write_segments(struct run *run, const struct store_row
 {
     *meta_count = 0;
     for (int64_t period = 0; period < 2; period++) {
-        struct store_row part[BATCH_ROW_COUNT_MAX + 1];
+        struct store_row part[CRASH_BATCH_ROW_COUNT_MAX + 1];
         uint32_t part_count = 0;
         for (uint32_t index = 0; index < count; index++) {
             if (rows[index].time_us / store_period_us(run->store) == period) {
@@ -175,9 +106,9 @@ static struct store_commit commit_of(int64_t batch, const struct segment_meta *m
         .next_offset = batch + 1,
         .anchor_offset = -1,
         .epoch = -1,
-        .counters = {.messages = rows_handed_over(batch + 1),
-                     .events = rows_handed_over(batch + 1),
-                     .stored = rows_handed_over(batch + 1)},
+        .counters = {.messages = crash_batch_rows_until(batch + 1),
+                     .events = crash_batch_rows_until(batch + 1),
+                     .stored = crash_batch_rows_until(batch + 1)},
     };
     return (struct store_commit){
         .added = metas,
@@ -196,8 +127,8 @@ static bool tries_again(const struct run *run, enum corong_status status, int tr
 
 static enum corong_status commit_batch(struct run *run, int64_t batch, struct corong_error *error)
 {
-    struct store_row rows[BATCH_ROW_COUNT_MAX + 1];
-    uint32_t count = batch_rows(batch, store_period_us(run->store), rows);
+    struct store_row rows[CRASH_BATCH_ROW_COUNT_MAX + 1];
+    uint32_t count = crash_batch_rows(batch, store_period_us(run->store), rows);
     if (batch == 1) {
         uint32_t index;
         TRY(store_add_attribute(run->store, TEXT_LITERAL("country"), COLUMN_STRING, &index, error));
@@ -243,10 +174,62 @@ static enum corong_status compact(struct run *run, struct corong_error *error)
     return status;
 }
 
-static enum corong_status reopen(struct run *run, struct corong_error *error)
+/// Plans a merge and writes it, as the thread beside the committer does.
+static enum corong_status merge_begin(struct run *run, struct corong_error *error)
 {
+    run->merger = store_merger_create(run->store, &(struct store_merger_options){0}, 0);
+    enum corong_status status = CORONG_OK;
+    int try = 0;
+    do {
+        store_merger_want_all(run->merger);
+        // A failure pauses merging for a while: each try is a day later.
+        int64_t now_us = try * MICROSECONDS_PER_DAY;
+        struct store_merge *merge = store_merger_plan(run->merger, STORE_MERGE_LARGE, now_us);
+        status = merge == NULL ? CORONG_OK : store_merge_write(merge, error);
+        if (status != CORONG_OK) {
+            store_merger_drop(run->merger, merge, error, now_us);
+        } else {
+            run->merge = merge;
+        }
+    } while (tries_again(run, status, try++));
+    return status;
+}
+
+/// Exchanges what was written, commits having come between.
+static enum corong_status merge_end(struct run *run, struct corong_error *error)
+{
+    enum corong_status status = CORONG_OK;
+    int try = 0;
+    do {
+        status =
+            run->merge == NULL ? CORONG_OK : store_merger_exchange(run->merger, run->merge, error);
+    } while (tries_again(run, status, try++));
+    if (status == CORONG_OK) {
+        run->merge = NULL;
+    }
+    return status;
+}
+
+static void merge_forget(struct run *run)
+{
+    if (run->merge != NULL) {
+        store_merger_drop(run->merger, run->merge, NULL, 0);
+        run->merge = NULL;
+    }
+    store_merger_destroy(run->merger);
+    run->merger = NULL;
+}
+
+static void close_store(struct run *run)
+{
+    merge_forget(run);
     store_close(run->store);
     run->store = NULL;
+}
+
+static enum corong_status reopen(struct run *run, struct corong_error *error)
+{
+    close_store(run);
     return open_store(run, error);
 }
 
@@ -266,8 +249,17 @@ static enum corong_status work(struct run *run, struct corong_error *error)
 {
     TRY(open_store(run, error));
     for (int64_t batch = batches_in(run->store); batch < BATCH_COUNT; batch++) {
+        bool merges = batch == 2 || batch == 4;
+        if (merges) {
+            TRY(merge_begin(run, error));
+        }
         TRY(commit_batch(run, batch, error));
         note_state(run);
+        if (merges) {
+            TRY(merge_end(run, error));
+            merge_forget(run);
+            note_state(run);
+        }
         if (batch == 2 || batch == 4) {
             TRY(compact(run, error));
             note_state(run);
@@ -312,9 +304,9 @@ static bool check_state(struct run *run)
 {
     struct store_totals totals = store_totals(run->store);
     int64_t batches = batches_in(run->store);
-    if (totals.rows + totals.duplicates != rows_handed_over(batches)) {
+    if (totals.rows + totals.duplicates != crash_batch_rows_until(batches)) {
         return run_failed(run, "%" PRIu64 " rows and %" PRIu64 " duplicates, handed over %" PRIu64,
-                          totals.rows, totals.duplicates, rows_handed_over(batches));
+                          totals.rows, totals.duplicates, crash_batch_rows_until(batches));
     }
     bool known = batches == 0;
     for (uint32_t index = 0; index < reference.state_count && !known; index++) {
@@ -373,8 +365,7 @@ static bool check_recovery(struct run *run, int64_t acknowledged)
 static bool check_end(struct run *run)
 {
     struct corong_error error = {0};
-    store_close(run->store);
-    run->store = NULL;
+    close_store(run);
     if (work(run, &error) != CORONG_OK) {
         return run_failed(run, "going on: %s", error.message);
     }
@@ -404,8 +395,7 @@ static void run_start(struct run *run, uint64_t seed)
 
 static void run_end(struct run *run)
 {
-    store_close(run->store);
-    run->store = NULL;
+    close_store(run);
     file_model_destroy(run->model);
     file_calls_replace(NULL);
 }
@@ -423,15 +413,13 @@ static bool crash_run(struct run *run, uint64_t n, enum file_model_loss loss,
     if (!file_model_has_crashed(run->model)) {
         return true;
     }
-    store_close(run->store);
-    run->store = NULL;
+    close_store(run);
     file_model_restart(run->model, loss, seed);
     int64_t acknowledged = run->acknowledged;
     if (nested > 0) {
         file_model_crash_at(run->model, file_model_change_count(run->model) + nested);
         (void)!open_store(run, &error);
-        store_close(run->store);
-        run->store = NULL;
+        close_store(run);
         file_model_restart(run->model, loss, seed + 1);
     }
     run->state_count = 0;
@@ -527,11 +515,11 @@ static void catch_mutants(uint64_t point_count)
     for (int mutant = 0; mutant < FILE_MODEL_MUTANT_COUNT; mutant++) {
         char how[512] = "NOT CAUGHT";
         // The sound model stands for the one mutant that is not a missing sync.
-        torn_records_pass = mutant == FILE_MODEL_SOUND;
+        crash_batch_torn_records_pass = mutant == FILE_MODEL_SOUND;
         caught += mutant_is_caught((enum file_model_mutant)mutant, point_count, how, sizeof(how));
         printf("  %-28s %.150s\n", MUTANT_NAMES[mutant], how);
     }
-    torn_records_pass = false;
+    crash_batch_torn_records_pass = false;
     printf("mutants caught %d/%d\n", caught, FILE_MODEL_MUTANT_COUNT);
     if (caught != FILE_MODEL_MUTANT_COUNT) {
         test_fail(seed_base, "a mutant was not caught");
