@@ -25,6 +25,13 @@ static uint32_t tail_eighths(const struct engine_options *options)
     return ENGINE_TAIL_EIGHTHS - (options->merge_in_background ? ENGINE_MERGE_EIGHTHS : 0);
 }
 
+/// Of the live users' part a sixth goes to reading the store, where they are settled from it.
+static uint64_t live_bytes(const struct engine_options *options)
+{
+    uint64_t bytes = options->memory_limit_bytes / 8 * ENGINE_LIVE_EIGHTHS;
+    return options->live_settles ? bytes / 6 * 5 : bytes;
+}
+
 static uint32_t shard_count_of(const struct engine_options *options)
 {
     if (options->shard_count != 0) {
@@ -60,6 +67,7 @@ static enum corong_status plan_rings(struct engine *engine, struct corong_error 
     uint64_t for_tails = options->shard_count * TAIL_BUDGET_MIN * 8 / tail_eighths(options);
     uint64_t for_live =
         options->shard_count * live_budget_min(&engine->plan) * 8 / ENGINE_LIVE_EIGHTHS;
+    for_live += options->live_settles ? for_live / 5 + 64 * options->shard_count : 0;
     needed = needed > for_tails ? needed : for_tails;
     needed = needed > for_live ? needed : for_live;
     if (options->memory_limit_bytes < needed) {
@@ -116,12 +124,15 @@ static struct shard_options plan_shard(struct engine *engine, uint32_t index)
                  .zstd_level = options->zstd_level == 0 ? 1 : options->zstd_level,
                  .budget_bytes = eighth * tail_eighths(options)},
         .live = {.plan = &engine->plan,
+                 .range = &engine->live_range,
                  .format = &engine->format,
                  .secret = secret,
-                 .budget_bytes = eighth * ENGINE_LIVE_EIGHTHS,
-                 .session_timeout_us = options->session_timeout_us > 0
-                                           ? options->session_timeout_us
-                                           : SESSION_TIMEOUT_DEFAULT_US},
+                 .budget_bytes = live_bytes(options) / options->shard_count,
+                 .session_timeout_us = options->session_timeout_us,
+                 .first_key = route_first_key(index, options->shard_count),
+                 .settles = options->live_settles,
+                 .primes = engine_settle_primes(engine)},
+        .load = engine->settle.load,
         .owner = engine_commit_owner(engine),
         .chunk_count_max = chunk_count_max(options->shard_count),
     };
@@ -167,6 +178,9 @@ enum corong_status engine_open(struct engine **engine_out, const struct engine_o
     memset(engine, 0, sizeof(*engine));
     engine->options = *options;
     engine->options.shard_count = shard_count_of(options);
+    if (options->session_timeout_us <= 0) {
+        engine->options.session_timeout_us = SESSION_TIMEOUT_DEFAULT_US;
+    }
     event_format_init(&engine->format, options->schema);
     enum corong_status status = plan_memory(engine, error);
     if (status != CORONG_OK) {
@@ -180,9 +194,11 @@ enum corong_status engine_open(struct engine **engine_out, const struct engine_o
         memory_allocate_zeroed(options->producer_count, sizeof(struct engine_producer));
     struct engine_view_instant now = {clock_monotonic_us(), 0};
     engine_view_publish(engine, &now);
+    engine_settle_open(engine);
     create_shards(engine);
     engine_merge_open(engine);
     start_threads(engine);
+    engine_settle_start(engine);
     *engine_out = engine;
     return CORONG_OK;
 }
@@ -298,10 +314,12 @@ static void join_threads(struct engine *engine)
         return;
     }
     pthread_join(engine->committer_thread, NULL);
+    engine_settle_cancel(engine);
     route_stop(&engine->route);
     for (uint32_t i = 0; i < engine->options.shard_count; i++) {
         pthread_join(engine->shard_threads[i], NULL);
     }
+    engine_settle_stop(engine);
     engine->joined = true;
 }
 
@@ -330,7 +348,9 @@ void engine_close(struct engine *engine)
     engine->stopping = true;
     pthread_cond_broadcast(&engine->changed);
     pthread_mutex_unlock(&engine->lock);
+    engine_settle_cancel(engine);
     join_threads(engine);
+    engine_settle_close(engine);
     for (uint32_t i = 0; i < engine->options.shard_count; i++) {
         shard_destroy(engine->shards[i]);
     }

@@ -13,12 +13,18 @@
 #include "storage/base/error.h"
 #include "storage/merge/merge.h"
 #include "storage/storage.h"
+#include "storage/zone/zone.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define ENGINE_SHARD_COUNT_MAX 64u
 #define ENGINE_PRODUCER_COUNT_MAX 64u
+
+enum engine_live_range {
+    ENGINE_LIVE_ALL = 0, ///< everything
+    ENGINE_LIVE_DAY,     ///< entries since the local midnight before as-of
+};
 
 struct engine_options {
     struct store *store;         ///< open for writing; the engine's committer uses it
@@ -30,7 +36,13 @@ struct engine_options {
     int64_t commit_interval_us;            ///< at least this often while events arrive; 0 means 5 s
     int64_t session_timeout_us;            ///< 0 means 30 minutes
     int64_t view_interval_us;              ///< views are at least so far apart; 0 means 250 ms
-    int zstd_level;                        ///< 0 means 1
+    /// What the live funnels count, and in which zone days are days (NULL: UTC). Borrowed.
+    enum engine_live_range live_range;
+    const struct zone *live_zone;
+    /// The live counts begin with what the store holds, and pending users are recomputed from it in
+    /// the background. False: with the first event, and users stay pending.
+    bool live_settles;
+    int zstd_level; ///< 0 means 1
     /// Merges runs while it commits, at low priority, with a quarter of the memory limit (the tails
     /// get that much less).
     bool merge_in_background;
@@ -144,16 +156,23 @@ struct engine_live_view {
     uint64_t events; ///< routed to shards since the engine opened
     uint64_t users;  ///< live users in memory
     uint64_t users_evicted;
-    uint64_t pending;  ///< users whose live answer waits for a recomputation from the store
-    uint64_t sessions; ///< started, as far as arrival order was time order
+    uint64_t pending;  ///< users whose live answer waits for a recomputation from the store; at
+                       ///< least 1 while the store is still being read for the first time
+    uint64_t settled;  ///< recomputations so far
+    uint64_t sessions; ///< started in the range, as far as arrival order was time order
     uint64_t commits;
     uint64_t rows_committed;
     uint64_t live_state_bytes; ///< of the live users' table, slack included
     uint64_t memory_bytes;     ///< rings + tails + live users
+    int64_t as_of_us;          ///< INT64_MIN: no event yet
+    int64_t range_from_us;     ///< of the counts' entries; INT64_MIN: everything
+    bool range_is_split;       ///< a new day just began and some shard still counts the last one
+    struct text failure;       ///< why nothing is recomputed at present; missing: nothing is wrong
     uint32_t funnel_count;
     struct engine_live_funnel *funnels;
 };
 
-/// Reads the counters of all shards without stopping one. Memory: `arena`. Any thread.
+/// Reads the counters of all shards without stopping one. A day that just began is waited for (half
+/// a second at most). Memory: `arena`. Any thread.
 void engine_live_read(struct engine *engine, struct arena *arena,
                       struct engine_live_view *view_out);

@@ -107,11 +107,21 @@ static bool gives_up(void *context)
     return result || engine_failed(engine);
 }
 
+static void shard_primed(void *context, const struct corong_error *error)
+{
+    engine_settle_primed(context, error);
+}
+
+static void shard_answered(void *context)
+{
+    engine_settle_answered(context);
+}
+
 struct shard_owner engine_commit_owner(struct engine *engine)
 {
     return (struct shard_owner){
-        engine,       shard_sealed,     shard_shown, shard_wants_commit,
-        shard_failed, shard_has_failed, gives_up,
+        engine,           shard_sealed, shard_shown,  shard_wants_commit, shard_failed,
+        shard_has_failed, gives_up,     shard_primed, shard_answered,
     };
 }
 
@@ -391,6 +401,7 @@ static bool commit_once(struct committer *committer)
                                   memory_order_release);
             engine_view_publish(engine, &committer->instant);
             engine_merge_committed(engine, round.output.metas, round.output.meta_count);
+            engine_settle_committed(engine);
         }
         pthread_mutex_lock(&engine->lock);
     }

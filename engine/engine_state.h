@@ -72,10 +72,27 @@ struct engine_view_instant {
     uint64_t event_count;
 };
 
+/// Reads the store for the live view: when the engine opens (each shard by itself), and for pending
+/// users (a thread of its own). engine_settle.c.
+struct engine_settle {
+    pthread_t thread;
+    bool started;
+    struct parker parker;            ///< the thread's
+    atomic_bool cancelled;           ///< the engine stops: reading is given up
+    struct store_snapshot *snapshot; ///< while shards prime
+    struct live_load *load;          ///< as the snapshot
+    struct shard_mail mail;          ///< the thread's, but while a shard has it
+    struct live_block block;         ///< as the mail
+    uint32_t primed_count;           ///< under the lock
+    struct corong_error error;       ///< under the lock; OK: nothing is wrong
+};
+
 struct engine {
     struct engine_options options;
     struct event_format format;
     struct live_plan plan;
+    struct live_range live_range;
+    struct engine_settle settle;
     struct route route;
     struct shard **shards;
     pthread_t *shard_threads;
@@ -122,6 +139,25 @@ void engine_cut_keep(struct engine_producer *producer, const struct engine_cut *
 void engine_cut_release(struct engine_saved_cut *saved);
 /// Moves the cuts of barriers up to `epoch` to producer->taken. Under the lock; the committer's.
 void engine_cut_take(struct engine_producer *producer, uint64_t epoch);
+
+/// Opens what shards prime from. Failures are kept for the live view. Before the shards are made.
+/// engine_settle.c, as all of these.
+void engine_settle_open(struct engine *engine);
+/// True where the shards are to prime.
+bool engine_settle_primes(const struct engine *engine);
+/// Starts the thread, where there is to be one.
+void engine_settle_start(struct engine *engine);
+/// The engine is to be closed: reading is given up. Any thread.
+void engine_settle_cancel(struct engine *engine);
+/// Ends the thread; the shards have ended.
+void engine_settle_stop(struct engine *engine);
+/// All threads have ended.
+void engine_settle_close(struct engine *engine);
+/// A commit is durable: pending users may be recomputed.
+void engine_settle_committed(struct engine *engine);
+/// Callbacks of the shards.
+void engine_settle_primed(struct engine *engine, const struct corong_error *error);
+void engine_settle_answered(struct engine *engine);
 
 /// A shard's report at a view. Takes the lock. engine_view.c.
 void engine_view_shown(struct engine *engine, const struct shard_shown *shown);

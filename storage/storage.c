@@ -237,6 +237,11 @@ int64_t store_period_us(const struct store *store)
     return store->format.period_us;
 }
 
+const char *store_directory(const struct store *store)
+{
+    return store->directory;
+}
+
 const char *store_segment_directory(const struct store *store)
 {
     return store->segment_directory;

@@ -80,6 +80,7 @@ void store_close(struct store *store);
 
 const struct hash_secret *store_secret(const struct store *store);
 int64_t store_period_us(const struct store *store);
+const char *store_directory(const struct store *store);
 /// The directory into which segment writers write.
 const char *store_segment_directory(const struct store *store);
 /// The attributes seen so far; grows with store_add_attribute(), durable with the next commit.

@@ -15,12 +15,18 @@ struct live_slot {
 
 struct live_chunk {
     struct text values[LIVE_CHUNK_SLICES];
-    atomic_uint_least64_t at_level[]; // [slice in chunk * step_count + level - 1]
+    uint64_t *dropped[LIVE_DROPPED_KINDS]; // as at_level; NULL: nobody
+    atomic_uint_least64_t at_level[];      // [slice in chunk * step_count + level - 1]
 };
 
 static struct live_chunk *chunk_of(const struct live_counts *counts, uint32_t code)
 {
     return counts->chunks[code / LIVE_CHUNK_SLICES];
+}
+
+static size_t counter_count(const struct live_counts *counts)
+{
+    return (size_t)LIVE_CHUNK_SLICES * counts->step_count;
 }
 
 // Publishes one more value and returns its code.
@@ -29,9 +35,8 @@ static uint16_t add_value(struct live_counts *counts, struct text value)
     // Relaxed: this thread alone writes it.
     uint32_t code = atomic_load_explicit(&counts->slice_count, memory_order_relaxed);
     if (chunk_of(counts, code) == NULL) {
-        size_t counter_count = (size_t)LIVE_CHUNK_SLICES * counts->step_count;
         counts->chunks[code / LIVE_CHUNK_SLICES] = memory_allocate_zeroed(
-            1, sizeof(struct live_chunk) + counter_count * sizeof(atomic_uint_least64_t));
+            1, sizeof(struct live_chunk) + counter_count(counts) * sizeof(atomic_uint_least64_t));
     }
     chunk_of(counts, code)->values[code % LIVE_CHUNK_SLICES] = value;
     // Release, pairs with the acquire in live_counts_slice_count(): chunk and value come before.
@@ -56,6 +61,9 @@ void live_counts_init(struct live_counts *counts, uint32_t step_count,
 void live_counts_deinit(struct live_counts *counts)
 {
     for (uint32_t i = 0; i < LIVE_CHUNK_COUNT; i++) {
+        for (uint32_t kind = 0; counts->chunks[i] != NULL && kind < LIVE_DROPPED_KINDS; kind++) {
+            memory_free(counts->chunks[i]->dropped[kind]);
+        }
         memory_free(counts->chunks[i]);
     }
     arena_deinit(&counts->values);
@@ -66,7 +74,8 @@ uint64_t live_counts_memory(const struct live_counts *counts)
 {
     // Relaxed: the shard itself asks.
     uint64_t count = atomic_load_explicit(&counts->slice_count, memory_order_relaxed);
-    uint64_t slice_size = sizeof(struct text) + counts->step_count * sizeof(uint64_t);
+    uint64_t slice_size =
+        sizeof(struct text) + (1 + LIVE_DROPPED_KINDS) * counts->step_count * sizeof(uint64_t);
     return counts->values.used_bytes + count * slice_size +
            counts->slot_count * sizeof(struct live_slot);
 }
@@ -138,6 +147,54 @@ void live_counts_move(struct live_counts *counts, uint32_t old_level, uint16_t o
     }
     add_to(counts, old_level, old_slice, UINT64_MAX);
     add_to(counts, new_level, new_slice, 1);
+}
+
+void live_counts_drop(struct live_counts *counts, enum live_dropped kind, uint32_t level,
+                      uint16_t slice)
+{
+    if (level == 0) {
+        return;
+    }
+    struct live_chunk *chunk = chunk_of(counts, slice);
+    if (chunk->dropped[kind] == NULL) {
+        chunk->dropped[kind] = memory_allocate_zeroed(counter_count(counts), sizeof(uint64_t));
+    }
+    chunk->dropped[kind][slice % LIVE_CHUNK_SLICES * counts->step_count + level - 1]++;
+}
+
+void live_counts_forget_found(struct live_counts *counts)
+{
+    for (uint32_t i = 0; i < LIVE_CHUNK_COUNT && counts->chunks[i] != NULL; i++) {
+        memory_free(counts->chunks[i]->dropped[LIVE_DROPPED_FOUND]);
+        counts->chunks[i]->dropped[LIVE_DROPPED_FOUND] = NULL;
+    }
+}
+
+void live_counts_exchange(struct live_counts *counts)
+{
+    for (uint32_t i = 0; i < LIVE_CHUNK_COUNT && counts->chunks[i] != NULL; i++) {
+        struct live_chunk *chunk = counts->chunks[i];
+        const uint64_t *counted = chunk->dropped[LIVE_DROPPED_COUNTED];
+        const uint64_t *found = chunk->dropped[LIVE_DROPPED_FOUND];
+        for (size_t at = 0; at < counter_count(counts); at++) {
+            uint64_t difference =
+                (found == NULL ? 0 : found[at]) - (counted == NULL ? 0 : counted[at]);
+            // Relaxed: see add_to().
+            uint64_t now = atomic_load_explicit(&chunk->at_level[at], memory_order_relaxed);
+            atomic_store_explicit(&chunk->at_level[at], now + difference, memory_order_relaxed);
+        }
+        memory_free(chunk->dropped[LIVE_DROPPED_COUNTED]);
+        chunk->dropped[LIVE_DROPPED_COUNTED] = chunk->dropped[LIVE_DROPPED_FOUND];
+        chunk->dropped[LIVE_DROPPED_FOUND] = NULL;
+    }
+}
+
+void live_counts_reset(struct live_counts *counts)
+{
+    struct live_counts fresh;
+    live_counts_init(&fresh, counts->step_count, counts->secret, counts->budget_bytes);
+    live_counts_deinit(counts);
+    *counts = fresh;
 }
 
 uint32_t live_counts_slice_count(const struct live_counts *counts)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// How many users stand at each level of one funnel, per slice value; written by one shard,
-/// readable at any moment. A shard knows at most LIVE_SLICE_COUNT_MAX values within its budget,
-/// later ones count as `(other)`.
+/// readable at any moment but for a reset. A shard knows at most LIVE_SLICE_COUNT_MAX values within
+/// its budget, later ones count as `(other)`. What users count for who were dropped from memory is
+/// kept apart as well, so that it can be exchanged for a count made anew from the store.
 ///
 /// Thread: the shard writes; live_counts_slice_count(), _value() and _at_level() may be called by
 /// any.
@@ -44,6 +45,18 @@ uint16_t live_counts_code(struct live_counts *counts, struct text value);
 /// One user goes from one place to another; level 0 counts nowhere.
 void live_counts_move(struct live_counts *counts, uint32_t old_level, uint16_t old_slice,
                       uint32_t new_level, uint16_t new_slice);
+/// Which dropped users are meant: those that the counts have, or those that a recount has found so
+/// far.
+enum live_dropped { LIVE_DROPPED_COUNTED = 0, LIVE_DROPPED_FOUND, LIVE_DROPPED_KINDS };
+/// Notes where a dropped user stands; the counts themselves do not change.
+void live_counts_drop(struct live_counts *counts, enum live_dropped kind, uint32_t level,
+                      uint16_t slice);
+/// Forgets what was found.
+void live_counts_forget_found(struct live_counts *counts);
+/// Puts what was found in the place of what was counted, in the counts too.
+void live_counts_exchange(struct live_counts *counts);
+/// Forgets everything, values too. No reader may look.
+void live_counts_reset(struct live_counts *counts);
 
 uint32_t live_counts_slice_count(const struct live_counts *counts);
 /// Missing for LIVE_SLICE_NONE. Lives as long as the counts.

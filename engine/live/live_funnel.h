@@ -14,8 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LIVE_INSTANT_EVENT_COUNT_MAX 256u
 #define LIVE_START_NONE UINT64_C(0)
+/// Starts of one microsecond that differ in their sequence numbers are told apart by an ordinal.
+#define LIVE_START_ORDINAL_BITS 8
 
 /// Codes of slice values: 0 and 1 are fixed.
 enum live_slice_code { LIVE_SLICE_NONE = 0, LIVE_SLICE_OTHER = 1, LIVE_SLICE_FIRST = 2 };
@@ -28,10 +29,12 @@ struct live_rule {
     bool sliced;
 };
 
-/// Start of an attempt as a number that orders like (time, sequence): time in microseconds << 3 |
-/// ordinal, plus 1; LIVE_START_NONE where there is none.
+/// Start of an attempt as a number that orders like (time, sequence): time in microseconds << 8 |
+/// ordinal, plus 1; LIVE_START_NONE where there is none. Ordinals count the starts of one
+/// microsecond that the state knows, so at most one per level is in use.
 struct live_state {
-    uint64_t starts[FUNNEL_STEP_COUNT_MAX]; ///< by level - 1; the last level needs none
+    uint64_t starts[FUNNEL_STEP_COUNT_MAX]; ///< by level - 1, never later with a higher level; the
+                                            ///< last level needs none
     uint16_t slices[FUNNEL_STEP_COUNT_MAX]; ///< of the attempt's entry event
     uint8_t level;                          ///< of the reported attempt; 0: no entry yet
     uint16_t slice;                         ///< of the reported attempt's entry event
@@ -43,15 +46,14 @@ struct live_event {
     uint16_t slice;
 };
 
-static inline uint64_t live_start(int64_t time_us, uint32_t ordinal)
-{
-    return ((uint64_t)time_us << 3 | ordinal) + 1;
-}
-
-/// Takes one instant. `events` are in canonical order. False where the instant is too large to be
-/// matched; the state is unchanged then.
-bool live_funnel_take(const struct live_rule *rule, struct live_state *state, uint64_t now,
+/// Takes one instant, which is not before any that the state knows. `events` are in canonical
+/// order; of events that fill the same steps those that live_funnel_keeps() turns down may be
+/// missing.
+void live_funnel_take(const struct live_rule *rule, struct live_state *state, int64_t time_us,
                       const struct live_event *events, uint32_t event_count);
+/// False where one more event of an instant, canonically behind `events`, cannot matter, because as
+/// many events as it has steps fill the same ones.
+bool live_funnel_keeps(const struct live_event *events, uint32_t event_count, uint32_t steps);
 
 /// Bytes of a packed state.
 uint32_t live_funnel_packed_size(const struct live_rule *rule);

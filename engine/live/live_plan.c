@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/live/live_plan.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
 static bool can_follow(const struct funnel *funnel)
 {
     return funnel->order == FUNNEL_ORDER_LOOSE && funnel->unit == FUNNEL_UNIT_USER &&
@@ -36,6 +40,37 @@ static enum corong_status follow(struct live_plan *plan, const struct funnel *fu
     return CORONG_OK;
 }
 
+static void note_column(struct live_plan *plan, uint32_t column)
+{
+    for (uint32_t i = 0; i < plan->column_count; i++) {
+        if (plan->columns[i] == column) {
+            return;
+        }
+    }
+    plan->columns[plan->column_count++] = column;
+}
+
+static void note_columns(struct live_plan *plan)
+{
+    plan->columns =
+        arena_allocate_zeroed(&plan->arena, plan->schema->column_count, sizeof(uint32_t));
+    for (uint32_t i = 0; i < plan->followed_count; i++) {
+        const struct live_followed *followed = &plan->followed[i];
+        if (followed->slice_column >= 0) {
+            note_column(plan, (uint32_t)followed->slice_column);
+        }
+        for (uint32_t step = 0; step < followed->rule.step_count; step++) {
+            const uint32_t *columns = NULL;
+            uint32_t count = followed->filters[step] == NULL
+                                 ? 0
+                                 : filter_columns(followed->filters[step], &columns);
+            for (uint32_t k = 0; k < count; k++) {
+                note_column(plan, columns[k]);
+            }
+        }
+    }
+}
+
 enum corong_status live_plan_init(struct live_plan *plan, const struct definitions *definitions,
                                   const struct schema *schema, struct corong_error *error)
 {
@@ -52,7 +87,37 @@ enum corong_status live_plan_init(struct live_plan *plan, const struct definitio
             return status;
         }
     }
+    note_columns(plan);
     return CORONG_OK;
+}
+
+uint32_t live_plan_state_size(const struct live_plan *plan)
+{
+    uint32_t size = 0;
+    for (uint32_t i = 0; i < plan->followed_count; i++) {
+        size += live_funnel_packed_size(&plan->followed[i].rule);
+    }
+    return size;
+}
+
+struct text live_plan_slice_text(enum column_type type, int64_t integer, char *buffer)
+{
+    int size = 0;
+    double number;
+    memcpy(&number, &integer, sizeof(number));
+    bool missing = type == COLUMN_NUMBER ? (uint64_t)integer == COLUMN_NUMBER_MISSING_BITS
+                                         : integer == COLUMN_INTEGER_MISSING;
+    if (missing) {
+        return TEXT_MISSING;
+    }
+    if (type == COLUMN_BOOLEAN) {
+        size = snprintf(buffer, LIVE_PLAN_TEXT_SIZE, "%s", integer != 0 ? "true" : "false");
+    } else if (type == COLUMN_INTEGER) {
+        size = snprintf(buffer, LIVE_PLAN_TEXT_SIZE, "%" PRId64, integer);
+    } else {
+        size = snprintf(buffer, LIVE_PLAN_TEXT_SIZE, "%.12g", number);
+    }
+    return (struct text){buffer, (size_t)size};
 }
 
 void live_plan_deinit(struct live_plan *plan)

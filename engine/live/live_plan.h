@@ -23,6 +23,8 @@ struct live_plan {
     const struct schema *schema;
     struct live_followed *followed;
     uint32_t followed_count;
+    uint32_t *columns; ///< that slices and filters read, each once
+    uint32_t column_count;
 };
 
 /// `definitions` may be NULL.
@@ -31,6 +33,12 @@ CORONG_MUST_CHECK enum corong_status live_plan_init(struct live_plan *plan,
                                                     const struct schema *schema,
                                                     struct corong_error *error);
 void live_plan_deinit(struct live_plan *plan);
+/// Bytes of the packed states of all followed funnels.
+uint32_t live_plan_state_size(const struct live_plan *plan);
+/// Text by which a value that is not a string is sliced; TEXT_MISSING for a missing one. `buffer`
+/// has LIVE_PLAN_TEXT_SIZE bytes.
+#define LIVE_PLAN_TEXT_SIZE 32
+struct text live_plan_slice_text(enum column_type type, int64_t integer, char *buffer);
 /// Steps of one funnel that an event of this name may fill, `where` aside.
 uint32_t live_plan_name_steps(const struct live_followed *followed, struct text name);
 /// Takes away the steps whose `where` the event does not satisfy.

@@ -44,6 +44,12 @@ uint64_t live_recent_memory(const struct live_recent *recent)
     return (uint64_t)recent->capacity * recent->record_size + recent->bytes.capacity;
 }
 
+void live_recent_forget(struct live_recent *recent)
+{
+    memset(recent->records, 0, (size_t)recent->capacity * recent->record_size);
+    text_buffer_reset(&recent->bytes);
+}
+
 static struct live_record *record_at(const struct live_recent *recent, uint32_t reference)
 {
     size_t index = reference & (recent->capacity - 1);

@@ -74,5 +74,7 @@ static inline uint8_t *live_recent_state(const struct live_recent *recent,
 /// Canonical bytes of a record's event, appended to `out`. False where they were not kept.
 bool live_recent_canonical(const struct live_recent *recent, const struct live_record *record,
                            const struct live_rows *rows, struct text_buffer *out);
+/// Forgets all events.
+void live_recent_forget(struct live_recent *recent);
 /// The tail is about to forget its rows: copies the canonical bytes, newest events first.
 void live_recent_before_flush(struct live_recent *recent, const struct live_rows *rows);

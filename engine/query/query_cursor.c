@@ -82,22 +82,45 @@ static uint32_t heap_pop(struct query_cursor *cursor)
     return least;
 }
 
-enum corong_status query_cursor_seek(struct query_cursor *cursor, uint32_t task,
-                                     struct corong_error *error)
+/// Where each source stands now.
+static void take_places(struct query_cursor *cursor)
 {
-    const struct query_plan *plan = cursor->plan;
-    const struct hash128 *end = task + 1 < plan->task_count ? &plan->bounds[task + 1] : NULL;
     cursor->heap_count = 0;
     cursor->part_count = 0;
-    for (uint32_t i = 0; i < plan->segment_count; i++) {
-        TRY_IN(query_source_seek(&cursor->sources[i], plan->bounds[task], end, error), error,
-               "segment %u", i);
+    for (uint32_t i = 0; i < cursor->plan->segment_count; i++) {
         note_key(cursor, i);
         if (!cursor->scanned && !cursor->sources[i].done) {
             heap_push(cursor, i);
         }
     }
+}
+
+enum corong_status query_cursor_enter(struct query_cursor *cursor, struct hash128 from,
+                                      const struct hash128 *end, struct corong_error *error)
+{
+    for (uint32_t i = 0; i < cursor->plan->segment_count; i++) {
+        TRY_IN(query_source_seek(&cursor->sources[i], from, end, error), error, "segment %u", i);
+    }
+    take_places(cursor);
     return CORONG_OK;
+}
+
+enum corong_status query_cursor_advance(struct query_cursor *cursor, struct hash128 from,
+                                        struct corong_error *error)
+{
+    for (uint32_t i = 0; i < cursor->plan->segment_count; i++) {
+        TRY_IN(query_source_advance(&cursor->sources[i], from, error), error, "segment %u", i);
+    }
+    take_places(cursor);
+    return CORONG_OK;
+}
+
+enum corong_status query_cursor_seek(struct query_cursor *cursor, uint32_t task,
+                                     struct corong_error *error)
+{
+    const struct query_plan *plan = cursor->plan;
+    const struct hash128 *end = task + 1 < plan->task_count ? &plan->bounds[task + 1] : NULL;
+    return query_cursor_enter(cursor, plan->bounds[task], end, error);
 }
 
 /// Puts the sources that stood at the last user back, wherever they stand now.

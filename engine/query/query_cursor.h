@@ -34,6 +34,14 @@ void query_cursor_deinit(struct query_cursor *cursor);
 /// Starts the key range of a task.
 CORONG_MUST_CHECK enum corong_status query_cursor_seek(struct query_cursor *cursor, uint32_t task,
                                                        struct corong_error *error);
+/// Starts at the first user with a key of `from` or more; `end` (NULL: none) ends the range.
+CORONG_MUST_CHECK enum corong_status query_cursor_enter(struct query_cursor *cursor,
+                                                        struct hash128 from,
+                                                        const struct hash128 *end,
+                                                        struct corong_error *error);
+/// Leaves users with smaller keys out; before query_cursor_next().
+CORONG_MUST_CHECK enum corong_status
+query_cursor_advance(struct query_cursor *cursor, struct hash128 from, struct corong_error *error);
 /// Stands at the next user; false where the range is done. query_cursor_rows() or
 /// query_cursor_skip() must be called before the next one.
 bool query_cursor_next(struct query_cursor *cursor);

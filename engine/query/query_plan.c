@@ -145,7 +145,7 @@ static void select_columns(struct query_plan *plan, struct query_segment *segmen
     segment_select_packed(&segment->scan, COLUMN_TIME);
     segment->scan.ids = plan->ask.ids;
     segment->look.rows_only = true;
-    if (plan->ask.step_count > 0) {
+    if (plan->ask.step_count > 0 || plan->ask.names) {
         segment_select_packed(&segment->scan, COLUMN_NAME);
     }
     for (uint32_t i = 0; i < plan->ask.column_count; i++) {

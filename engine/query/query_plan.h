@@ -27,6 +27,7 @@ struct query_ask {
     enum query_row_order order;
     bool every_row;          ///< users and groups without a step matter too
     bool ids;                ///< read user ids
+    bool names;              ///< event names are read although nothing has a step
     bool money;              ///< amount and currency are looked up
     const uint32_t *columns; ///< schema columns looked up on single rows
     uint32_t column_count;

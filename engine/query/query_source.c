@@ -257,6 +257,17 @@ static uint32_t find_group(const struct query_source *source, struct hash128 fro
     return low;
 }
 
+/// Stands at the first user of the loaded group, from `source->user` on, with a key of `from` or
+/// more; there is one.
+static void stand_from(struct query_source *source, struct hash128 from)
+{
+    while (hash128_compare(source->rows.user_keys[source->user], from) < 0) {
+        source->row_end += source->rows.user_row_counts[source->user];
+        source->user++;
+    }
+    stand_at_user(source);
+}
+
 enum corong_status query_source_seek(struct query_source *source, struct hash128 from,
                                      const struct hash128 *end, struct corong_error *error)
 {
@@ -271,11 +282,27 @@ enum corong_status query_source_seek(struct query_source *source, struct hash128
         return CORONG_OK;
     }
     TRY(load_group(source, error));
-    while (hash128_compare(source->rows.user_keys[source->user], from) < 0) {
-        source->row_end += source->rows.user_row_counts[source->user];
-        source->user++;
+    stand_from(source, from);
+    return CORONG_OK;
+}
+
+enum corong_status query_source_advance(struct query_source *source, struct hash128 from,
+                                        struct corong_error *error)
+{
+    if (source->done || hash128_compare(source->key, from) >= 0) {
+        return CORONG_OK;
     }
-    stand_at_user(source);
+    if (hash128_compare(zone_at(source, source->group).key_max, from) >= 0) {
+        source->user++;
+        stand_from(source, from);
+        return CORONG_OK;
+    }
+    source->group = find_group(source, from);
+    TRY(enter_group(source, error));
+    if (!source->done && hash128_compare(source->key, from) < 0) {
+        source->user++;
+        stand_from(source, from);
+    }
     return CORONG_OK;
 }
 

@@ -73,6 +73,9 @@ CORONG_MUST_CHECK enum corong_status query_source_seek(struct query_source *sour
                                                        struct hash128 from,
                                                        const struct hash128 *end,
                                                        struct corong_error *error);
+/// Goes on to the first user with a key of `from` or more, unless the source stands there already.
+CORONG_MUST_CHECK enum corong_status
+query_source_advance(struct query_source *source, struct hash128 from, struct corong_error *error);
 /// The next user, or the same user's rows in the next group, or done.
 CORONG_MUST_CHECK enum corong_status query_source_next(struct query_source *source,
                                                        struct corong_error *error);

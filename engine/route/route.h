@@ -73,6 +73,13 @@ static inline uint32_t route_shard(struct hash128 user_key, uint32_t shard_count
     return (uint32_t)((unsigned __int128)user_key.high * shard_count >> 64);
 }
 
+/// The least key that a shard may own.
+static inline struct hash128 route_first_key(uint32_t shard, uint32_t shard_count)
+{
+    unsigned __int128 scaled = (unsigned __int128)shard << 64;
+    return (struct hash128){.high = (uint64_t)((scaled + shard_count - 1) / shard_count), .low = 0};
+}
+
 /// Copies an event into its shard's batch; waits while all batches of that channel are under way.
 /// Thread: the producer's, as the next four.
 void route_push(struct route *route, uint32_t producer, const struct event *event);

@@ -17,8 +17,9 @@
 #define MOMENT_OCCUPIED UINT64_C(1)
 #define MOMENT_PENDING UINT64_C(2)
 #define MOMENT_CONTINUED UINT64_C(4)
-#define MOMENT_ORDINAL_SHIFT 3
-#define MOMENT_RECORDED UINT64_C(64)
+#define MOMENT_RECORDED UINT64_C(8)
+#define MOMENT_RETURNED UINT64_C(16)
+#define MOMENT_MARK UINT64_C(32)
 #define MOMENT_TIME_SHIFT 8
 
 #define PART_COUNT 256u
@@ -139,6 +140,9 @@ static void remember_dropped(struct session_table *table, const uint8_t *slot)
     if (table->returned_filter == NULL) {
         table->returned_filter = memory_allocate_zeroed(table->filter_words, sizeof(uint64_t));
     }
+    if (table->dropped != NULL) {
+        table->dropped(table->context, slot);
+    }
     bool known = true;
     filter_touch(table, bytes_load_u64(slot + ENTRY_KEY_LOW), bytes_load_u32(slot + ENTRY_KEY_HIGH),
                  true, &known);
@@ -238,6 +242,52 @@ uint8_t *session_table_find(struct session_table *table, struct hash128 key, boo
     return slot;
 }
 
+uint8_t *session_table_look(const struct session_table *table, struct hash128 key)
+{
+    uint8_t *slot = probe(table, part_of(table, key), key.low, (uint32_t)key.high);
+    return slot_is_empty(slot) ? NULL : slot;
+}
+
+// The part again with those of its users who stay; never larger than it was.
+static void roll_part(struct session_table *table, struct session_part *part, int64_t oldest_us)
+{
+    struct session_part old = *part;
+    uint32_t stay = 0;
+    for (uint32_t i = 0; i < old.slot_count; i++) {
+        const uint8_t *slot = slot_at(table, &old, i);
+        stay += !slot_is_empty(slot) &&
+                (int64_t)(bytes_load_u64(slot + ENTRY_MOMENT) >> MOMENT_TIME_SHIFT) >= oldest_us;
+    }
+    uint32_t roomy = stay + stay / 2 + PART_SLOTS_MIN;
+    table->bytes -= (uint64_t)old.slot_count * table->entry_size;
+    table->user_count -= old.count;
+    part_allocate(table, part, roomy < old.slot_count ? roomy : old.slot_count);
+    part->count = stay;
+    table->user_count += stay;
+    for (uint32_t i = 0; i < old.slot_count; i++) {
+        const uint8_t *slot = slot_at(table, &old, i);
+        uint64_t moment = bytes_load_u64(slot + ENTRY_MOMENT);
+        if (moment == 0 || (int64_t)(moment >> MOMENT_TIME_SHIFT) < oldest_us) {
+            continue;
+        }
+        uint8_t *to = probe(table, part, bytes_load_u64(slot + ENTRY_KEY_LOW),
+                            bytes_load_u32(slot + ENTRY_KEY_HIGH));
+        memcpy(to, slot, SESSION_ENTRY_HEAD_SIZE);
+        uint64_t time = moment >> MOMENT_TIME_SHIFT << MOMENT_TIME_SHIFT;
+        bytes_store_u64(to + ENTRY_MOMENT, time | (moment & (MOMENT_OCCUPIED | MOMENT_CONTINUED)));
+    }
+    memory_free(old.slots);
+}
+
+void session_table_roll(struct session_table *table, int64_t oldest_us)
+{
+    for (uint32_t i = 0; i < PART_COUNT; i++) {
+        roll_part(table, &table->parts[i], oldest_us);
+    }
+    memory_free(table->returned_filter);
+    table->returned_filter = NULL;
+}
+
 void session_load(const uint8_t *entry, struct session_user *user_out)
 {
     uint64_t moment = bytes_load_u64(entry + ENTRY_MOMENT);
@@ -249,18 +299,20 @@ void session_load(const uint8_t *entry, struct session_user *user_out)
     user_out->session.continued = (moment & MOMENT_CONTINUED) != 0;
     user_out->pending = (moment & MOMENT_PENDING) != 0;
     user_out->recorded = (moment & MOMENT_RECORDED) != 0;
-    user_out->ordinal = (uint32_t)(moment >> MOMENT_ORDINAL_SHIFT) & SESSION_ORDINAL_MAX;
+    user_out->returned = (moment & MOMENT_RETURNED) != 0;
+    user_out->mark = (moment & MOMENT_MARK) != 0;
 }
 
 void session_store(uint8_t *entry, const struct session_user *user)
 {
     uint64_t length_us = (uint64_t)(user->session.last_us - user->session.start_us);
     DCHECK(length_us < UINT64_C(1) << 40);
-    uint64_t moment = (uint64_t)user->session.last_us << MOMENT_TIME_SHIFT | MOMENT_OCCUPIED |
-                      (uint64_t)user->ordinal << MOMENT_ORDINAL_SHIFT;
+    uint64_t moment = (uint64_t)user->session.last_us << MOMENT_TIME_SHIFT | MOMENT_OCCUPIED;
     moment |= user->session.continued ? MOMENT_CONTINUED : 0;
     moment |= user->recorded ? MOMENT_RECORDED : 0;
     moment |= user->pending ? MOMENT_PENDING : 0;
+    moment |= user->returned ? MOMENT_RETURNED : 0;
+    moment |= user->mark ? MOMENT_MARK : 0;
     bytes_store_u64(entry + ENTRY_MOMENT, moment);
     memcpy(entry + ENTRY_LENGTH, &length_us, 5);
 }

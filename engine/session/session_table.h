@@ -31,17 +31,20 @@ struct session_table {
     uint64_t bytes; ///< of all sub-tables, slack included
     uint64_t user_count;
     uint64_t evicted_count;
+    /// Called for each user before it is dropped for lack of room; may be NULL.
+    void (*dropped)(void *context, const uint8_t *entry);
+    void *context;
 };
 
 /// Head of an entry, unpacked.
 struct session_user {
     struct session_state session;
     bool pending;  ///< its live answer waits for a recomputation
-    bool recorded; ///< some event at `last_us` is in the caller's record of recent ones
-    uint32_t
-        ordinal; ///< 0..SESSION_ORDINAL_MAX: how many sequence numbers at `last_us` came before
+    bool recorded; ///< some event at `last_us` matters, and is in the caller's record of recent
+                   ///< ones or cannot be had again
+    bool returned; ///< it was dropped before: what it counted for then is not known
+    bool mark;     ///< the caller's
 };
-#define SESSION_ORDINAL_MAX 7u
 #define SESSION_ENTRY_HEAD_SIZE 25u
 #define SESSION_BUDGET_MIN (UINT64_C(512) << 10)
 
@@ -53,6 +56,11 @@ void session_table_prefetch(const struct session_table *table, struct hash128 ke
 /// fill. Valid until the next call. `*returned_out`: a new one that was probably dropped before.
 uint8_t *session_table_find(struct session_table *table, struct hash128 key, bool *is_new_out,
                             bool *returned_out);
+/// The user's entry, or NULL.
+uint8_t *session_table_look(const struct session_table *table, struct hash128 key);
+/// Forgets all users whose last event is before `oldest_us`, who was dropped, and the caller's
+/// bytes and all flags of the users that stay.
+void session_table_roll(struct session_table *table, int64_t oldest_us);
 
 void session_load(const uint8_t *entry, struct session_user *user_out);
 void session_store(uint8_t *entry, const struct session_user *user);

@@ -22,11 +22,28 @@ struct shard {
     uint64_t sealed_epoch;
     uint64_t *marker_epochs; // by producer: the last marker
     bool *closed;            // by producer
+    uint64_t tail_epoch;     // the last commit: the tail has what came after it
+    bool tail_is_split;      // but for what was flushed since
     bool asked_for_commit;   // since the last barrier
     bool discarding;         // after a failure
     struct parker_patience patience;
     struct shard_counters counters;
+    struct shard_mailbox mailbox;
 };
+
+// Brings the figures that others may read up to date.
+static void publish(struct shard *shard, uint64_t tail_bytes)
+{
+    struct live_figures figures = live_figures(shard->live);
+    struct shard_counters *counters = &shard->counters;
+    shard_counters_set(&counters->users, figures.users);
+    shard_counters_set(&counters->users_evicted, figures.users_evicted);
+    shard_counters_set(&counters->pending, figures.pending);
+    shard_counters_set(&counters->settled, figures.settled);
+    shard_counters_set(&counters->sessions, figures.sessions);
+    shard_counters_set(&counters->live_state_bytes, figures.state_bytes);
+    shard_counters_set(&counters->memory_bytes, figures.memory_bytes + tail_bytes);
+}
 
 struct shard *shard_create(const struct shard_options *options)
 {
@@ -38,6 +55,7 @@ struct shard *shard_create(const struct shard_options *options)
     shard->live = live_create(&options->live);
     shard->marker_epochs = memory_allocate_zeroed(producer_count, sizeof(uint64_t));
     shard->closed = memory_allocate_zeroed(producer_count, sizeof(bool));
+    publish(shard, tail_memory(shard->tail));
     return shard;
 }
 
@@ -60,9 +78,20 @@ const struct shard_counters *shard_counters(const struct shard *shard)
     return &shard->counters;
 }
 
-const struct live_counts *shard_live_counts(const struct shard *shard, uint32_t index)
+struct live *shard_live(const struct shard *shard)
 {
-    return live_counts(shard->live, index);
+    return shard->live;
+}
+
+void shard_mail_post(struct shard *shard, struct shard_mail *mail)
+{
+    shard_mailbox_post(&shard->mailbox, mail);
+    parker_wake(&shard->options.route->shard_parkers[shard->options.index]);
+}
+
+bool shard_mail_answered(struct shard *shard)
+{
+    return shard_mailbox_answered(&shard->mailbox);
 }
 
 bool shard_error_passes(const struct corong_error *error)
@@ -102,6 +131,7 @@ static void flush(struct shard *shard)
 {
     struct corong_error error = {0};
     struct live_rows rows = {shard->tail, tail_canonical};
+    shard->tail_is_split |= shard->tail->row_count > 0;
     live_before_flush(shard->live, &rows);
     while (tail_flush(shard->tail, &shard->output, &error) != CORONG_OK) {
         if (!shard_error_passes(&error) || !pause_before_retry(shard)) {
@@ -112,17 +142,12 @@ static void flush(struct shard *shard)
     shard_view_flushed(&shard->view);
 }
 
-// Brings the figures that others may read up to date.
-static void publish(struct shard *shard, uint64_t tail_bytes)
+// Without events of its own a shard follows the others into a new day.
+static void look(struct shard *shard)
 {
-    struct live_figures figures = live_figures(shard->live);
-    struct shard_counters *counters = &shard->counters;
-    shard_counters_set(&counters->users, figures.users);
-    shard_counters_set(&counters->users_evicted, figures.users_evicted);
-    shard_counters_set(&counters->pending, figures.pending);
-    shard_counters_set(&counters->sessions, figures.sessions);
-    shard_counters_set(&counters->live_state_bytes, figures.state_bytes);
-    shard_counters_set(&counters->memory_bytes, figures.memory_bytes + tail_bytes);
+    if (live_look(shard->live)) {
+        publish(shard, tail_memory(shard->tail));
+    }
 }
 
 static void consume(struct shard *shard, const struct event_batch *batch)
@@ -208,8 +233,11 @@ static void seal(struct shard *shard)
         flush(shard);
     }
     shard_view_committed(&shard->view);
+    live_sealed(shard->live);
     publish(shard, tail_memory(shard->tail));
     shard->sealed_epoch++;
+    shard->tail_epoch = shard->sealed_epoch;
+    shard->tail_is_split = false;
     shard->asked_for_commit = false;
     struct tail_output output = shard->output;
     shard->output = (struct tail_output){0};
@@ -271,10 +299,27 @@ static bool seal_if_reached(struct shard *shard)
     return true;
 }
 
+static bool answer_mail(struct shard *shard)
+{
+    struct shard_mail *mail = shard_mailbox_letter(&shard->mailbox);
+    if (mail == NULL) {
+        return false;
+    }
+    mail->stale = shard->discarding || (mail->kind != SHARD_MAIL_RETURN &&
+                                        (shard->tail_is_split || shard->tail_epoch != mail->epoch));
+    if (!mail->stale) {
+        shard_mail_handle(mail, shard->live, shard->tail);
+        publish(shard, tail_memory(shard->tail));
+    }
+    shard_mailbox_answer(&shard->mailbox);
+    shard->options.owner.answered(shard->options.owner.context);
+    return true;
+}
+
 static bool something_to_do(struct shard *shard)
 {
     struct route *route = shard->options.route;
-    if (route_stopped(route)) {
+    if (route_stopped(route) || shard_mailbox_letter(&shard->mailbox) != NULL) {
         return true;
     }
     uint64_t epoch = route_epoch(route);
@@ -303,16 +348,60 @@ static void rest(struct shard *shard)
     parker_sleep(parker, REST_TIMEOUT_US);
 }
 
+static enum corong_status prime(struct shard *shard, struct live_block *block,
+                                struct corong_error *error)
+{
+    const struct shard_options *options = &shard->options;
+    uint32_t shard_count = options->route->options.shard_count;
+    struct hash128 from = options->live.first_key;
+    struct hash128 end = route_first_key(options->index + 1, shard_count);
+    bool is_last = options->index + 1 == shard_count;
+    struct live_reader *reader = live_reader_open(options->load);
+    enum corong_status status;
+    do {
+        status = live_reader_range(reader, from, is_last ? NULL : &end, LIVE_READER_BLOCK_USERS,
+                                   block, error);
+        if (status == CORONG_OK) {
+            live_prime(shard->live, block);
+            from = block->end;
+        }
+    } while (status == CORONG_OK && block->has_end);
+    live_reader_close(reader);
+    return status;
+}
+
+// Reads what the store holds of the shard's users, before their next events are taken.
+static void prime_if_asked(struct shard *shard)
+{
+    if (shard->options.load == NULL) {
+        if (shard->options.live.primes) {
+            live_primed(shard->live, false);
+        }
+        return;
+    }
+    struct live_block block;
+    struct corong_error error = {0};
+    live_block_init(&block, shard->options.live.plan);
+    enum corong_status status = prime(shard, &block, &error);
+    live_block_deinit(&block);
+    live_primed(shard->live, status == CORONG_OK);
+    publish(shard, tail_memory(shard->tail));
+    shard->options.owner.primed(shard->options.owner.context, status == CORONG_OK ? NULL : &error);
+}
+
 void *shard_run(void *argument)
 {
     struct shard *shard = argument;
+    prime_if_asked(shard);
     while (!route_stopped(shard->options.route)) {
         shard->discarding |= shard->options.owner.has_failed(shard->options.owner.context);
         bool progressed = pop_round(shard);
         progressed |= seal_if_reached(shard);
+        progressed |= answer_mail(shard);
         if (progressed) {
             shard->patience = (struct parker_patience){0};
         } else {
+            look(shard);
             rest(shard);
         }
     }

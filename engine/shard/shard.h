@@ -12,6 +12,7 @@
 #include "engine/route/route.h"
 #include "engine/shard/sealed_chunk.h"
 #include "engine/shard/shard_counters.h"
+#include "engine/shard/shard_mail.h"
 #include "engine/shard/tail.h"
 #include "storage/base/error.h"
 
@@ -41,6 +42,10 @@ struct shard_owner {
     bool (*has_failed)(void *context);
     /// True when a write that failed should not be tried again.
     bool (*gives_up)(void *context);
+    /// The shard has read what the store holds of its users, or could not (`error` is not NULL).
+    void (*primed)(void *context, const struct corong_error *error);
+    /// A letter was answered.
+    void (*answered)(void *context);
 };
 
 struct shard_options {
@@ -48,6 +53,7 @@ struct shard_options {
     struct route *route;
     struct tail_options tail;
     struct live_options live;
+    struct live_load *load; ///< where live.primes: what the store holds; until primed()
     struct shard_owner owner;
     uint32_t chunk_count_max; ///< in memory, of a view
 };
@@ -61,8 +67,12 @@ void *shard_run(void *shard);
 void shard_destroy(struct shard *shard);
 /// Any thread.
 const struct shard_counters *shard_counters(const struct shard *shard);
-/// Counts of the followed funnels. Any thread.
-const struct live_counts *shard_live_counts(const struct shard *shard, uint32_t index);
+/// The live view, for live_reading_begin(). Any thread.
+struct live *shard_live(const struct shard *shard);
+/// Hands a letter over; shard_mail_answered() turns true when it is answered, unless the thread has
+/// ended. Thread: one that asks.
+void shard_mail_post(struct shard *shard, struct shard_mail *mail);
+bool shard_mail_answered(struct shard *shard);
 
 /// True for errors that may pass by themselves: a full disk, a lack of descriptors.
 bool shard_error_passes(const struct corong_error *error);

@@ -10,6 +10,7 @@ struct shard_counters {
     _Alignas(128) atomic_uint_least64_t users;
     atomic_uint_least64_t users_evicted;
     atomic_uint_least64_t pending;
+    atomic_uint_least64_t settled;
     atomic_uint_least64_t sessions;
     atomic_uint_least64_t live_state_bytes;
     atomic_uint_least64_t memory_bytes;

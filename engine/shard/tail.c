@@ -259,7 +259,7 @@ void tail_append(struct tail *tail, const struct event_batch *batch)
     }
 }
 
-void tail_canonical(void *context, uint32_t row, struct text_buffer *out)
+void tail_values(void *context, uint32_t row, union canonical_value *values_out)
 {
     struct tail *tail = context;
     ASSERT(!tail->flush.active && row < tail->row_count);
@@ -267,12 +267,18 @@ void tail_canonical(void *context, uint32_t row, struct text_buffer *out)
         const struct column_values *column = &tail->columns[i];
         if (tail->options.format->is_string[i]) {
             uint32_t code = column->codes == NULL ? COLUMN_CODE_MISSING : column->codes[row];
-            tail->values[i].string = symbol_table_text(&tail->symbols[i], code);
+            values_out[i].string = symbol_table_text(&tail->symbols[i], code);
         } else {
-            tail->values[i].integer =
+            values_out[i].integer =
                 column->integers == NULL ? missing_integer(tail, i) : column->integers[row];
         }
     }
+}
+
+void tail_canonical(void *context, uint32_t row, struct text_buffer *out)
+{
+    struct tail *tail = context;
+    tail_values(tail, row, tail->values);
     canonical_row_append(&tail->canonical, tail->schema, tail->values, out);
 }
 

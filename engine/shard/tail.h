@@ -84,6 +84,9 @@ void tail_destroy(struct tail *tail);
 bool tail_has_room(const struct tail *tail, const struct event_batch *batch);
 /// Copies the rows of a batch.
 void tail_append(struct tail *tail, const struct event_batch *batch);
+/// Copies all values of a row that is not flushed yet; texts live until the next flush. `tail` is a
+/// struct tail.
+void tail_values(void *tail, uint32_t row, union canonical_value *values_out);
 /// Appends the canonical bytes of a row that is not flushed yet. `tail` is a struct tail.
 void tail_canonical(void *tail, uint32_t row, struct text_buffer *out);
 /// Bytes held.

@@ -125,6 +125,16 @@ uint32_t user_table_resolve(struct user_table *table, struct hash128 key, uint8_
     return number;
 }
 
+bool user_table_find(const struct user_table *table, struct hash128 key, uint32_t *user_out)
+{
+    uint32_t at = slot_of(table, key);
+    while (table->slots[at].number_plus_one != 0 && !hash128_equal(table->slots[at].key, key)) {
+        at = (at + 1) & (table->slot_count - 1);
+    }
+    *user_out = table->slots[at].number_plus_one - 1;
+    return table->slots[at].number_plus_one != 0;
+}
+
 struct ranked_user {
     uint64_t high;
     uint32_t user;

@@ -8,6 +8,7 @@
 #include "storage/base/hash.h"
 #include "storage/base/text.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct user_slot;
@@ -42,6 +43,8 @@ uint32_t user_table_resolve(struct user_table *table, struct hash128 key, uint8_
 /// Adds a user who is not there, to a table in which nobody looks users up.
 uint32_t user_table_append(struct user_table *table, struct hash128 key, uint8_t user_namespace,
                            struct text id);
+/// The user's number; false where unknown.
+bool user_table_find(const struct user_table *table, struct hash128 key, uint32_t *user_out);
 static inline struct text user_table_id(const struct user_table *table, uint32_t user)
 {
     return (struct text){table->id_bytes + table->entries[user].id_offset,

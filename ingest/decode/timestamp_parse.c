@@ -2,7 +2,7 @@
 #include "ingest/decode/timestamp_parse.h"
 
 #include "engine/event/event.h"
-#include "ingest/decode/calendar.h"
+#include "storage/base/calendar.h"
 #include "ingest/decode/decimal.h"
 
 #include <string.h>

@@ -2,7 +2,7 @@
 /// Timestamps to microseconds since the epoch, UTC. Finer digits are floored. Thread: values.
 #pragma once
 
-#include "ingest/decode/zone_file.h"
+#include "storage/zone/zone.h"
 #include "ingest/reject.h"
 #include "storage/base/text.h"
 

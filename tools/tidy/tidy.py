@@ -15,7 +15,8 @@ FUNCTION_LINES_MAX, FILE_LINES_MAX, HEADER_LINES_MAX, COLUMNS_MAX = 70, 600, 300
 BANNED = re.compile(r"(?<![\w.>])(malloc|calloc|realloc|free|strcpy|strcat|sprintf|atoi|gets|strtok)\s*\(")
 ATOMIC_FILES = {
     "engine/event/lane.h", "engine/event/parker.h", "engine/route/route.h", "engine/shard/sealed_chunk.h",
-    "engine/shard/shard_counters.h", "engine/live/live_counts.h", "engine/engine_state.h", "engine/engine_merge.h",
+    "engine/shard/shard_counters.h", "engine/shard/shard_mail.h", "engine/live/live_counts.h",
+    "engine/live/live_range.h", "engine/engine_state.h", "engine/engine_merge.h",
     "engine/query/query.h", "engine/query/query_tasks.c",
     "storage/merge/merge.c", "tools/corong/cmd_replay.c", "ingest/pump_shared.h", "storage/base/cpu.c",
 }

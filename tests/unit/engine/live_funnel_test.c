@@ -15,7 +15,10 @@ struct history {
 
 static struct history random_history(struct test_random *random)
 {
-    struct history history = {.rule = {.step_count = 1 + test_random_below(random, 5)}};
+    struct history history = {.rule = {.step_count = 1 + test_random_below(random, 12)}};
+    if (test_random_below(random, 2) != 0) {
+        history.rule.step_count = 1 + test_random_below(random, 5);
+    }
     history.rule.window_us = test_random_below(random, 12);
     if (test_random_below(random, 8) == 0) {
         history.rule.window_us = FUNNEL_WINDOW_NONE;
@@ -24,17 +27,14 @@ static struct history random_history(struct test_random *random)
     history.rule.attempts =
         test_random_below(random, 3) == 0 ? FUNNEL_ATTEMPTS_FIRST : FUNNEL_ATTEMPTS_BEST;
     history.count = 1 + test_random_below(random, EVENT_COUNT_MAX);
-    uint32_t pace = 1 + test_random_below(random, 4);
+    uint32_t pace = test_random_below(random, 5); // 0: all in one microsecond
     uint32_t breadth = 1 + test_random_below(random, 3);
     int64_t time_us = 100;
-    uint32_t sequences = 0;
     for (uint32_t i = 0; i < history.count; i++) {
         bool moves = test_random_below(random, 3) == 0;
         int64_t step_us = moves ? test_random_below(random, pace + 1) : 0;
         time_us += step_us;
-        sequences = step_us > 0 ? 0 : sequences;
-        bool ordered = i > 0 && step_us == 0 && sequences < 7 && test_random_below(random, 6) == 0;
-        sequences += ordered;
+        bool ordered = i > 0 && step_us == 0 && test_random_below(random, 6) == 0;
         uint32_t steps = 0;
         for (uint32_t k = 0; k < breadth; k++) {
             steps |= UINT32_C(1) << test_random_below(random, history.rule.step_count);
@@ -57,10 +57,8 @@ static struct live_state take_all(const struct history *history)
     };
     uint8_t packed[512] = {0};
     struct live_state state;
-    uint32_t ordinal = 0;
     for (uint32_t first = 0; first < history->count;) {
         const struct match_event *event = &history->events[first];
-        ordinal = first > 0 && event->time_us == event[-1].time_us ? ordinal + 1 : 0;
         struct live_event events[EVENT_COUNT_MAX];
         uint32_t end = first;
         do {
@@ -69,8 +67,7 @@ static struct live_state take_all(const struct history *history)
         } while (end < history->count && history->events[end].time_us == event->time_us &&
                  !history->events[end].ordered);
         live_funnel_load(&rule, packed, &state);
-        cr_assert(live_funnel_take(&rule, &state, live_start(event->time_us, ordinal), events,
-                                   end - first));
+        live_funnel_take(&rule, &state, event->time_us, events, end - first);
         live_funnel_store(&rule, &state, packed);
         first = end;
     }
@@ -109,9 +106,42 @@ Test(live_funnel, the_window_is_inclusive)
     struct live_event first = {1, 0};
     struct live_event second = {2, 0};
     struct live_state state = {0};
-    live_funnel_take(&rule, &state, live_start(5, 0), &first, 1);
-    live_funnel_take(&rule, &state, live_start(16, 0), &second, 1);
+    live_funnel_take(&rule, &state, 5, &first, 1);
+    live_funnel_take(&rule, &state, 16, &second, 1);
     cr_assert_eq(state.level, 1);
-    live_funnel_take(&rule, &state, live_start(15, 0), &second, 1);
+    live_funnel_take(&rule, &state, 15, &second, 1);
     cr_assert_eq(state.level, 2);
+}
+
+// More events at one time than a small matching has room for, and more sequence numbers at one
+// microsecond than a packed start can count.
+Test(live_funnel, a_crowded_microsecond_is_exact)
+{
+    struct test_random random = test_random_start(test_random_seed());
+    static struct match_event events[3000];
+    static struct live_event instant[1500];
+    struct live_rule rule = {.step_count = 7, .window_us = 10, .sliced = true};
+    struct match_rule match = {.step_count = 7, .window_us = 10};
+    for (uint64_t run = 0; run < test_scaled(20); run++) {
+        struct live_state state = {0};
+        uint8_t packed[256];
+        uint32_t count = 0;
+        uint32_t size = run % 2 == 0 ? 1 : 1500;
+        while (count + size <= (size == 1 ? 600 : 3000)) {
+            for (uint32_t i = 0; i < size; i++) {
+                uint32_t steps = UINT32_C(1) << test_random_below(&random, 6);
+                steps |= UINT32_C(1) << test_random_below(&random, 6);
+                instant[i] = (struct live_event){steps, (uint16_t)(count + i)};
+                events[count + i] = (struct match_event){5, steps, true, i == 0 && count > 0};
+            }
+            live_funnel_take(&rule, &state, 5, instant, size);
+            live_funnel_store(&rule, &state, packed);
+            live_funnel_load(&rule, packed, &state);
+            count += size;
+        }
+        struct match_result expected;
+        funnel_match(&match, events, count, &expected);
+        cr_assert_eq(state.level, expected.level);
+        cr_assert_eq(state.slice, expected.events[0]);
+    }
 }

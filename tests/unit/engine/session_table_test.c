@@ -94,7 +94,8 @@ Test(session_table, packs_every_field)
                         .continued = test_random_below(&random, 2) != 0},
             .pending = test_random_below(&random, 2) != 0,
             .recorded = test_random_below(&random, 2) != 0,
-            .ordinal = test_random_below(&random, SESSION_ORDINAL_MAX + 1),
+            .returned = test_random_below(&random, 2) != 0,
+            .mark = test_random_below(&random, 2) != 0,
         };
         user.session.start_us =
             user.session.last_us - (int64_t)(test_random_next(&random) % 172800000000u);
@@ -106,6 +107,67 @@ Test(session_table, packs_every_field)
         cr_assert_eq(loaded.session.continued, user.session.continued);
         cr_assert_eq(loaded.pending, user.pending);
         cr_assert_eq(loaded.recorded, user.recorded);
-        cr_assert_eq(loaded.ordinal, user.ordinal);
+        cr_assert_eq(loaded.returned, user.returned);
+        cr_assert_eq(loaded.mark, user.mark);
     }
+}
+
+static void count_dropped(void *context, const uint8_t *entry)
+{
+    struct session_user user;
+    session_load(entry, &user);
+    cr_assert_geq(user.session.last_us, 0);
+    ++*(uint64_t *)context;
+}
+
+Test(session_table, tells_whom_it_drops)
+{
+    struct session_table table;
+    uint64_t dropped = 0;
+    session_table_init(&table, 8, SESSION_BUDGET_MIN);
+    table.dropped = count_dropped;
+    table.context = &dropped;
+    bool is_new;
+    bool returned;
+    for (uint64_t i = 0; i < 50000; i++) {
+        put(&table, i, (int64_t)i, &is_new, &returned);
+    }
+    cr_assert_gt(dropped, 0);
+    cr_assert_eq(dropped, table.evicted_count);
+    session_table_deinit(&table);
+}
+
+Test(session_table, a_roll_keeps_the_recent_without_their_bytes)
+{
+    struct session_table table;
+    session_table_init(&table, 8, SESSION_BUDGET_MIN);
+    bool is_new;
+    bool returned;
+    for (uint64_t i = 0; i < 5000; i++) {
+        uint8_t *entry = put(&table, i, (int64_t)i, &is_new, &returned);
+        memset(session_extra(entry), 7, 8);
+        struct session_user user = {.session = {(int64_t)i, (int64_t)i, true}, .pending = true};
+        session_store(entry, &user);
+    }
+    session_table_roll(&table, 4000);
+    cr_assert_eq(table.user_count, 1000);
+    for (uint64_t i = 0; i < 5000; i++) {
+        uint8_t *entry = session_table_look(&table, key_of(i));
+        cr_assert_eq(entry != NULL, i >= 4000);
+        if (entry != NULL) {
+            struct session_user user;
+            session_load(entry, &user);
+            cr_assert(user.session.continued && !user.pending);
+            cr_assert_eq(user.session.last_us, (int64_t)i);
+            uint64_t extra = 1;
+            memcpy(&extra, session_extra(entry), 8);
+            cr_assert_eq(extra, 0);
+        }
+    }
+    for (uint64_t i = 0; i < 5000; i++) {
+        put(&table, i, 10000, &is_new, &returned);
+        cr_assert_eq(is_new, i < 4000);
+        cr_assert_not(returned);
+    }
+    session_table_deinit(&table);
 }

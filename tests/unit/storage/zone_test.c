@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ingest/decode/zone_file.h"
+#include "storage/zone/zone.h"
 
 #include "storage/base/memory.h"
 #include "storage/file/file.h"
@@ -35,7 +35,7 @@ static void check_year(const struct zone *zone, const char *name, time_t begin)
     }
 }
 
-Test(zone_file, test_agrees_with_the_c_library_in_past_and_future_years)
+Test(zone, test_agrees_with_the_c_library_in_past_and_future_years)
 {
     static const char *const names[] = {
         "Europe/Berlin",     "America/New_York",  "Asia/Kolkata",       "Australia/Sydney",
@@ -55,7 +55,7 @@ Test(zone_file, test_agrees_with_the_c_library_in_past_and_future_years)
     }
 }
 
-Test(zone_file, test_names_outside_the_folder_are_refused)
+Test(zone, test_names_outside_the_folder_are_refused)
 {
     static const char *const wrong[] = {
         "",   "/etc/passwd", "../../etc/passwd", "Mars/Olympus", "+25:00",
@@ -69,7 +69,7 @@ Test(zone_file, test_names_outside_the_folder_are_refused)
     }
 }
 
-Test(zone_file, test_every_cut_and_flip_of_a_file_is_survived)
+Test(zone, test_every_cut_and_flip_of_a_file_is_survived)
 {
     char *bytes = NULL;
     size_t size = 0;
@@ -100,4 +100,35 @@ Test(zone_file, test_every_cut_and_flip_of_a_file_is_survived)
         arena_reset(&arena);
     }
     memory_free(bytes);
+}
+
+static void expect_day(const char *name, int64_t at, int64_t begin, int64_t next)
+{
+
+    struct zone zone;
+    cr_assert_eq(zone_load(&zone, &arena, text_from(name), NULL), CORONG_OK);
+    int64_t next_found;
+    cr_assert_eq(zone_day_begin(&zone, at, &next_found), begin, "%s at %ld", name, (long)at);
+    cr_assert_eq(next_found, next, "%s at %ld: next day at %ld", name, (long)at, (long)next_found);
+    arena_reset(&arena);
+}
+
+Test(zone, test_local_days_of_23_24_and_25_hours)
+{
+    // Berlin, 2026: clocks go forward on 29 March, back on 25 October.
+    expect_day("Europe/Berlin", 1774738800, 1774738800, 1774738800 + 23 * 3600);
+    expect_day("Europe/Berlin", 1774738800 + 23 * 3600 - 1, 1774738800, 1774738800 + 23 * 3600);
+    expect_day("Europe/Berlin", 1774738799, 1774738800 - 86400, 1774738800);
+    expect_day("Europe/Berlin", 1792879200 + 3600, 1792879200, 1792879200 + 25 * 3600);
+    expect_day("+05:30", 1774738800, 1774722600, 1774722600 + 86400);
+}
+
+Test(zone, test_days_whose_midnight_is_skipped_or_repeated)
+{
+    // Santiago, 2025-09-07: 00:00 becomes 01:00. Azores, 2025-10-26: 01:00 becomes 00:00.
+    expect_day("America/Santiago", 1757217600, 1757217600, 1757217600 + 23 * 3600);
+    expect_day("Atlantic/Azores", 1761436800 + 3600, 1761436800, 1761436800 + 25 * 3600);
+    // Samoa left out 2011-12-30: the 31st follows the 29th.
+    expect_day("Pacific/Apia", 1325239200 - 1, 1325239200 - 86400, 1325239200);
+    expect_day("Pacific/Apia", 1325239200, 1325239200, 1325239200 + 86400);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ingest/decode/zone_rule.h"
+#include "storage/zone/zone_rule.h"
 
-#include "ingest/decode/calendar.h"
+#include "storage/base/calendar.h"
 
 #define SECONDS_PER_DAY 86400
 #define YEAR_FIRST 1970

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Time zones, for texts that carry none: UTC, a fixed offset, or a name of /usr/share/zoneinfo
-/// (TZif, RFC 8536). Rules behind the last transition of the file are laid out until 2200 when it
-/// is loaded. Thread: immutable once loaded.
+/// Time zones, for texts that carry none and for local days: UTC, a fixed offset, or a name of
+/// /usr/share/zoneinfo (TZif, RFC 8536). Rules behind the last transition of the file are laid out
+/// until 2200 when it is loaded. Thread: immutable once loaded.
 #pragma once
 
 #include "storage/base/arena.h"
@@ -30,3 +30,11 @@ CORONG_MUST_CHECK enum corong_status zone_parse_file(struct zone *zone_out, stru
 /// UTC seconds of a local time. A local time that happens twice is its first occurrence; one that
 /// is skipped is read with the offset before the gap.
 int64_t zone_to_utc(const struct zone *zone, int64_t local_seconds);
+
+#define ZONE_DAY_SECONDS INT64_C(86400)
+/// Local minus UTC at a moment.
+int32_t zone_offset(const struct zone *zone, int64_t utc_seconds);
+/// The moment at which the local day of a moment began, and the one at which the next begins: the
+/// first moment of its date, which is not 00:00 where clocks skip it. A day whose midnight is
+/// repeated begins once.
+int64_t zone_day_begin(const struct zone *zone, int64_t utc_seconds, int64_t *next_out);

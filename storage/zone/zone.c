@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ingest/decode/zone_file.h"
+#include "storage/zone/zone.h"
 
-#include "ingest/decode/zone_rule.h"
 #include "storage/base/memory.h"
 #include "storage/file/file.h"
+#include "storage/zone/zone_rule.h"
 
 #include <endian.h>
 #include <stdio.h>
@@ -241,4 +241,34 @@ int64_t zone_to_utc(const struct zone *zone, int64_t local_seconds)
     int64_t utc = local_seconds - zone->offsets[low];
     bool skipped = low > 0 && utc < zone->begins[low];
     return skipped ? local_seconds - zone->offsets[low - 1] : utc;
+}
+
+int32_t zone_offset(const struct zone *zone, int64_t utc_seconds)
+{
+    uint32_t low = 0;
+    uint32_t high = zone->period_count - 1;
+    while (low < high) {
+        uint32_t middle = low + (high - low + 1) / 2;
+        if (zone->begins[middle] <= utc_seconds) {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    return zone->offsets[low];
+}
+
+int64_t zone_day_begin(const struct zone *zone, int64_t utc_seconds, int64_t *next_out)
+{
+    int64_t local = utc_seconds + zone_offset(zone, utc_seconds);
+    int64_t into_day = local % ZONE_DAY_SECONDS;
+    int64_t midnight = local - (into_day < 0 ? into_day + ZONE_DAY_SECONDS : into_day);
+    int64_t begin = zone_to_utc(zone, midnight);
+    *next_out = zone_to_utc(zone, midnight + ZONE_DAY_SECONDS);
+    if (*next_out <= utc_seconds) {
+        // Clocks were set back over midnight: the new day has begun already and goes on.
+        begin = *next_out;
+        *next_out = zone_to_utc(zone, midnight + 2 * ZONE_DAY_SECONDS);
+    }
+    return begin;
 }
