@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ingest/service/service.h"
 
-#include "ingest/kafka/kafka.h"
 #include "ingest/service/service_state.h"
 #include "storage/base/clock.h"
 #include "storage/base/invariant.h"
@@ -96,6 +95,11 @@ static uint32_t pick_backfill_count(const struct service_options *options)
     return count > 0 ? count : 1;
 }
 
+static void take_notice(void *context, const char *sentence)
+{
+    service_log(context, SERVICE_WARNING, "%s", sentence);
+}
+
 static enum corong_status open_kafka(struct service *service, struct service_worker *worker,
                                      struct corong_error *error)
 {
@@ -105,19 +109,12 @@ static enum corong_status open_kafka(struct service *service, struct service_wor
         .properties = options->kafka_properties,
         .message_size_max = options->message_size_max,
         .store = options->store,
+        .group = options->group,
+        .queue_limit_bytes = options->queue_limit_bytes,
+        .notice = take_notice,
+        .notice_context = service,
     };
-    TRY(kafka_open(&worker->kafka, &kafka, error));
-    uint32_t count = worker->kafka->operations->partition_count(worker->kafka);
-    worker->starts = memory_allocate_zeroed(count + 1u, sizeof(*worker->starts));
-    for (uint32_t index = 0; index < count; index++) {
-        struct store_position position = {0};
-        worker->kafka->operations->position(worker->kafka, index, &position);
-        const struct store_position *stored = store_position_find(options->store, position.id);
-        if (stored != NULL) {
-            worker->starts[index] = *stored;
-        }
-    }
-    return CORONG_OK;
+    return kafka_open(&worker->kafka, &kafka, error);
 }
 
 static void make_workers(struct service *service)
@@ -272,7 +269,6 @@ void service_close(struct service *service)
         if (worker->kafka != NULL) {
             worker->kafka->operations->close(worker->kafka);
         }
-        memory_free(worker->starts);
     }
     pthread_rwlock_destroy(&service->engine_lock);
     pthread_mutex_destroy(&service->exchange_lock);
@@ -308,4 +304,13 @@ void service_figures(struct service *service, struct service_figures *figures_ou
     }
     pthread_mutex_unlock(&service->lock);
     *figures_out = figures;
+}
+
+bool service_kafka(struct service *service, struct arena *arena, struct kafka_status *status_out)
+{
+    if (service->options.kafka_topics == NULL) {
+        return false;
+    }
+    kafka_status(service->workers[0].kafka, arena, status_out);
+    return true;
 }

@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 #include "ingest/decode/decode.h"
 #include "ingest/ingest.h"
+#include "ingest/kafka/kafka.h"
 #include "ingest/reject.h"
 #include "storage/base/error.h"
 
@@ -29,9 +30,11 @@ struct service_options {
     const struct definitions *definitions; ///< followed live; may be NULL
     const char *const *kafka_topics;       ///< NULL-terminated array, or NULL: files only
     const char *const *kafka_properties;   ///< "name=value" pairs, NULL-terminated or NULL
+    struct store_group *group;             ///< that the store is of, or NULL
     uint32_t backfill_count;     ///< threads that read files; 0: one per two cores, at least 1
     uint32_t shard_count;        ///< 0: one per core
-    uint64_t memory_limit_bytes; ///< 0: 1 GiB
+    uint64_t memory_limit_bytes; ///< of the engine; 0: 1 GiB
+    uint64_t queue_limit_bytes;  ///< messages fetched and not yet read, beside it; 0: 64 MiB
     int64_t commit_interval_us;  ///< 0: 5 s
     uint32_t message_size_max;   ///< 0: DECODE_MESSAGE_SIZE_MAX
     int64_t session_timeout_us;
@@ -73,7 +76,7 @@ void service_close(struct service *service);
 struct engine *service_hold(struct service *service);
 void service_release(struct service *service);
 
-/// One source of the service.
+/// What the service has done so far.
 struct service_figures {
     uint64_t messages; ///< since the service opened, files and topics
     uint64_t events;
@@ -85,6 +88,8 @@ struct service_figures {
     int64_t pause_last_us; ///< of the last exchange
 };
 void service_figures(struct service *service, struct service_figures *figures_out);
+/// Where each partition stands. False: there are no topics. Memory: `arena`.
+bool service_kafka(struct service *service, struct arena *arena, struct kafka_status *status_out);
 
 /// A backfill: files read into the served store.
 struct service_job;

@@ -23,7 +23,6 @@ struct service_worker {
     struct pump_progress *progress;
     const struct mapping *mapping; ///< of what it reads now; NULL: nothing
     struct source *kafka;          ///< NULL: a backfill thread
-    struct store_position *starts; ///< of the consumer's partitions
     struct source idle;
     struct file_run files;
     struct service_job *job; ///< in hand

@@ -107,7 +107,7 @@ void *service_worker_kafka(void *argument)
     open_pump(worker);
     enum corong_status status = CORONG_OK;
     do {
-        status = pump_read(&worker->pump, worker->kafka, worker->starts, NULL, &error);
+        status = pump_read(&worker->pump, worker->kafka, NULL, NULL, &error);
     } while (status == CORONG_OK && goes_on(worker));
     if (status != CORONG_OK) {
         fail(worker, &error);

@@ -80,8 +80,17 @@ static enum corong_status load_scalars(struct config *config, struct arena *aren
                                        const struct yaml_place *root)
 {
     struct yaml_place store = value_of(config, arena, root, "store", CONFIG_STORE);
+    struct yaml_place group = yaml_walk_key(root, arena, "store_group");
     struct yaml_place timeout =
         value_of(config, arena, root, "session_timeout", CONFIG_SESSION_TIMEOUT);
+    if (group.node != NULL) {
+        if (store.node != NULL) {
+            return yaml_walk_fail(&group, CORONG_INVALID, "there is a 'store' too; give one");
+        }
+        config->origins[CONFIG_STORE] = yaml_walk_line(&group);
+        config->store_is_group = true;
+        store = group;
+    }
     if (store.node != NULL) {
         TRY(yaml_walk_text(&store, &config->store));
         config->store = arena_copy_text(arena, config->store);
@@ -146,8 +155,9 @@ static enum corong_status load_mapping(struct mapping **mapping_out, struct aren
 static enum corong_status load_root(struct config *config, struct arena *arena,
                                     const struct yaml_walk *walk)
 {
-    static const char *const KEYS[] = {"store",   "session_timeout", "limits",  "mapping", "stages",
-                                       "funnels", "kafka",           "sources", NULL};
+    static const char *const KEYS[] = {
+        "store",   "session_timeout", "limits",  "mapping",     "stages",
+        "funnels", "kafka",           "sources", "store_group", NULL};
     struct yaml_place root = yaml_walk_root(walk);
     if (root.node == NULL) {
         return CORONG_OK; // an empty file: defaults

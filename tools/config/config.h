@@ -3,7 +3,7 @@
 /// suggestion and a line number; nothing below tools/ reads configuration.
 ///
 /// ```yaml
-/// store: ./shop.store
+/// store: ./shop.store                   # or store_group: ./shop.group
 /// session_timeout: 30m
 /// limits: { memory: 1GiB, shards: 2, commit_interval: 5s }
 /// mapping: { preset: segment }          # or the keys of ingest/decode/README.md
@@ -15,7 +15,7 @@
 ///   country }
 /// kafka: { bootstrap.servers: "localhost:9092" }   # any librdkafka property
 /// sources:
-///   kafka: { topics: [clicks, "orders:0,3"] }      # what `corong serve` reads
+///   kafka: { topics: [clicks, "orders:0,3"], group: shop, on_gap: halt, on_reset: halt }
 /// ```
 /// Thread: main.
 #pragma once
@@ -45,6 +45,7 @@ enum config_value {
 struct config {
     struct text path;        ///< missing: no file was read
     struct text store;       ///< missing unless set
+    bool store_is_group;     ///< `store` is a group's directory
     struct mapping *mapping; ///< NULL unless set
     struct definitions
         definitions; ///< includes the stage pack visit, click, order unless redefined

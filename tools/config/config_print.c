@@ -241,7 +241,7 @@ void config_print(const struct config *config, struct text_buffer *out)
 {
     if (config->store.bytes != NULL) {
         size_t start = out->size;
-        text_buffer_append_string(out, "store: ");
+        text_buffer_append_string(out, config->store_is_group ? "store_group: " : "store: ");
         append_value(out, config->store);
         append_origin(out, start, config, config->origins[CONFIG_STORE]);
     }

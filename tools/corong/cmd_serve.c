@@ -35,6 +35,7 @@ static enum corong_status load(void *context, struct arena *arena,
     TRY(check_mapping(&config, error));
     *settings_out = (struct serve_settings){
         .directory = settings_store(&config),
+        .is_group = config.store_is_group,
         .mapping = config.mapping,
         .mapping_text = describe_mapping(config.mapping, arena),
         .definitions = config.definitions,

@@ -22,6 +22,8 @@ static const char *const COLORS[] = {"auto", "always", "never", NULL};
 const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
     [OPTION_STORE] = {"store", "DIR", OPTION_KIND_TEXT, 0, 0, NULL,
                       "the store's directory (default ./corong.store)"},
+    [OPTION_STORE_GROUP] = {"store-group", "DIR", OPTION_KIND_TEXT, 0, 0, NULL,
+                            "a directory of stores, one for each server that shares the topics"},
     [OPTION_CONFIG] = {"config", "FILE", OPTION_KIND_TEXT, 0, 0, NULL,
                        "stages, funnels and limits (default ./corong.yaml if there)"},
     [OPTION_MAPPING] = {"mapping", "PRESET|FILE", OPTION_KIND_TEXT, 0, 0, NULL,

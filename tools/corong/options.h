@@ -12,6 +12,7 @@
 
 enum option_id {
     OPTION_STORE = 0,
+    OPTION_STORE_GROUP,
     OPTION_CONFIG,
     OPTION_MAPPING,
     OPTION_MEMORY_LIMIT,

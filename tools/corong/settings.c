@@ -53,8 +53,10 @@ static void overlay_numbers(const struct options *options, struct config *config
 
 static void overlay_store(const struct options *options, struct config *config)
 {
-    if (options_given(options, OPTION_STORE)) {
-        config->store = options->values[OPTION_STORE].text;
+    bool group = options_given(options, OPTION_STORE_GROUP);
+    if (group || options_given(options, OPTION_STORE)) {
+        config->store = options->values[group ? OPTION_STORE_GROUP : OPTION_STORE].text;
+        config->store_is_group = group;
         config->origins[CONFIG_STORE] = CONFIG_ORIGIN_FLAG;
     } else if (config->store.bytes == NULL) {
         config->store = TEXT_LITERAL(STORE_DEFAULT);
@@ -159,6 +161,9 @@ enum corong_status settings_load(const struct options *options, struct config *c
     TRY(load_file(options, config, error));
     overlay_numbers(options, config);
     relax_commits(options, config);
+    if (options_given(options, OPTION_STORE) && options_given(options, OPTION_STORE_GROUP)) {
+        return error_set(error, CORONG_INVALID, "--store and --store-group exclude each other");
+    }
     overlay_store(options, config);
     overlay_topics(options, config);
     TRY(overlay_kafka(options, config, error));

@@ -27,40 +27,23 @@ static const uint8_t REPLAY_OPTIONS[] = {OPTION_STORE,
                                          OPTION_PRINT_CONFIG,
                                          OPTION_HELP,
                                          OPTION_COUNT};
-static const uint8_t FUNNEL_OPTIONS[] = {OPTION_STEP,         OPTION_STORE,
-                                         OPTION_CONFIG,       OPTION_FROM,
-                                         OPTION_TO,           OPTION_BY,
-                                         OPTION_TOP,          OPTION_WHERE,
-                                         OPTION_WINDOW,       OPTION_UNIT,
-                                         OPTION_TIES,         OPTION_ATTEMPTS,
-                                         OPTION_AS_OF,        OPTION_SESSION_TIMEOUT,
-                                         OPTION_FORMAT,       OPTION_THREADS,
-                                         OPTION_MEMORY_LIMIT, OPTION_TIMING,
-                                         OPTION_DURABLE,      OPTION_COLOR,
-                                         OPTION_PRINT_CONFIG, OPTION_HELP,
-                                         OPTION_COUNT};
+static const uint8_t FUNNEL_OPTIONS[] = {
+    OPTION_STEP,   OPTION_STORE,        OPTION_STORE_GROUP,  OPTION_CONFIG, OPTION_FROM,
+    OPTION_TO,     OPTION_BY,           OPTION_TOP,          OPTION_WHERE,  OPTION_WINDOW,
+    OPTION_UNIT,   OPTION_TIES,         OPTION_ATTEMPTS,     OPTION_AS_OF,  OPTION_SESSION_TIMEOUT,
+    OPTION_FORMAT, OPTION_THREADS,      OPTION_MEMORY_LIMIT, OPTION_TIMING, OPTION_DURABLE,
+    OPTION_COLOR,  OPTION_PRINT_CONFIG, OPTION_HELP,         OPTION_COUNT};
 static const uint8_t STAGES_OPTIONS[] = {
-    OPTION_STORE,   OPTION_CONFIG,       OPTION_FROM,   OPTION_TO,
-    OPTION_WHERE,   OPTION_BUCKET,       OPTION_AS_OF,  OPTION_FORMAT,
-    OPTION_THREADS, OPTION_MEMORY_LIMIT, OPTION_TIMING, OPTION_DURABLE,
-    OPTION_COLOR,   OPTION_PRINT_CONFIG, OPTION_HELP,   OPTION_COUNT};
-static const uint8_t SESSIONS_OPTIONS[] = {OPTION_STORE,
-                                           OPTION_CONFIG,
-                                           OPTION_FROM,
-                                           OPTION_TO,
-                                           OPTION_BY,
-                                           OPTION_TOP,
-                                           OPTION_SESSION_TIMEOUT,
-                                           OPTION_AS_OF,
-                                           OPTION_FORMAT,
-                                           OPTION_THREADS,
-                                           OPTION_MEMORY_LIMIT,
-                                           OPTION_TIMING,
-                                           OPTION_DURABLE,
-                                           OPTION_COLOR,
-                                           OPTION_PRINT_CONFIG,
-                                           OPTION_HELP,
-                                           OPTION_COUNT};
+    OPTION_STORE,        OPTION_STORE_GROUP, OPTION_CONFIG,  OPTION_FROM,   OPTION_TO,
+    OPTION_WHERE,        OPTION_BUCKET,      OPTION_AS_OF,   OPTION_FORMAT, OPTION_THREADS,
+    OPTION_MEMORY_LIMIT, OPTION_TIMING,      OPTION_DURABLE, OPTION_COLOR,  OPTION_PRINT_CONFIG,
+    OPTION_HELP,         OPTION_COUNT};
+static const uint8_t SESSIONS_OPTIONS[] = {
+    OPTION_STORE,  OPTION_STORE_GROUP, OPTION_CONFIG,  OPTION_FROM,
+    OPTION_TO,     OPTION_BY,          OPTION_TOP,     OPTION_SESSION_TIMEOUT,
+    OPTION_AS_OF,  OPTION_FORMAT,      OPTION_THREADS, OPTION_MEMORY_LIMIT,
+    OPTION_TIMING, OPTION_DURABLE,     OPTION_COLOR,   OPTION_PRINT_CONFIG,
+    OPTION_HELP,   OPTION_COUNT};
 static const uint8_t INSPECT_OPTIONS[] = {OPTION_STORE,  OPTION_CONFIG, OPTION_COLUMNS,
                                           OPTION_FORMAT, OPTION_COLOR,  OPTION_HELP,
                                           OPTION_COUNT};
@@ -70,14 +53,25 @@ static const uint8_t PRODUCE_OPTIONS[] = {
     OPTION_FORMAT,      OPTION_QUIET,          OPTION_HELP,   OPTION_COUNT};
 static const uint8_t DEMO_OPTIONS[] = {OPTION_SECONDS, OPTION_RATE,  OPTION_STORE, OPTION_FORMAT,
                                        OPTION_COLOR,   OPTION_QUIET, OPTION_HELP,  OPTION_COUNT};
-static const uint8_t SERVE_OPTIONS[] = {
-    OPTION_STORE,           OPTION_CONFIG,         OPTION_MAPPING,
-    OPTION_KAFKA_TOPIC,     OPTION_KAFKA_PROPERTY, OPTION_MEMORY_LIMIT,
-    OPTION_SHARDS,          OPTION_PARALLEL,       OPTION_COMMIT_INTERVAL,
-    OPTION_SESSION_TIMEOUT, OPTION_COLOR,          OPTION_QUIET,
-    OPTION_PRINT_CONFIG,    OPTION_HELP,           OPTION_COUNT};
-static const uint8_t STATUS_OPTIONS[] = {OPTION_STORE, OPTION_CONFIG, OPTION_FORMAT,
-                                         OPTION_COLOR, OPTION_HELP,   OPTION_COUNT};
+static const uint8_t SERVE_OPTIONS[] = {OPTION_STORE,
+                                        OPTION_STORE_GROUP,
+                                        OPTION_CONFIG,
+                                        OPTION_MAPPING,
+                                        OPTION_KAFKA_TOPIC,
+                                        OPTION_KAFKA_PROPERTY,
+                                        OPTION_MEMORY_LIMIT,
+                                        OPTION_SHARDS,
+                                        OPTION_PARALLEL,
+                                        OPTION_COMMIT_INTERVAL,
+                                        OPTION_SESSION_TIMEOUT,
+                                        OPTION_COLOR,
+                                        OPTION_QUIET,
+                                        OPTION_PRINT_CONFIG,
+                                        OPTION_HELP,
+                                        OPTION_COUNT};
+static const uint8_t STATUS_OPTIONS[] = {OPTION_STORE,  OPTION_STORE_GROUP, OPTION_CONFIG,
+                                         OPTION_FORMAT, OPTION_COLOR,       OPTION_HELP,
+                                         OPTION_COUNT};
 static const uint8_t STORE_OPTIONS[] = {OPTION_STORE, OPTION_CONFIG, OPTION_HELP, OPTION_COUNT};
 static const uint8_t HELP_OPTIONS[] = {OPTION_HELP, OPTION_COUNT};
 
@@ -97,10 +91,12 @@ const struct verb VERBS[] = {
      "configured funnels live. While it runs, 'corong replay' sends files through it and 'corong\n"
      "status' shows how it is doing. Without topics it waits for replays. Only one server holds\n"
      "a store. SIGTERM or ^C commits what was read and ends (a second one ends at once, and\n"
-     "loses nothing either); SIGHUP reads the configuration again and says what changed.\n",
+     "loses nothing either); SIGHUP reads the configuration again and says what changed.\n"
+     "Several servers of one --store-group and one group.id share the topics; a question over\n"
+     "the group is exact, also for users whose events are in several stores.\n",
      "  corong serve --mapping segment --kafka-topic clicks \\\n"
      "               --kafka-property bootstrap.servers=localhost:9092\n"
-     "  corong serve --config shop.yaml --store shop.store\n",
+     "  corong serve --config shop.yaml --store-group shop.group\n",
      SERVE_OPTIONS, cmd_serve},
     {"status", "[STORE]", 0, 1, true, "how the server of a store is doing", "",
      "  corong status shop.store\n  corong status --format json\n", STATUS_OPTIONS, cmd_status},

@@ -56,7 +56,7 @@ static void get_fields(const json_t *object, const struct field *fields, size_t 
     }
 }
 
-static json_t *encode_counters(const struct store_counters *counters)
+json_t *books_wire_counters(const struct store_counters *counters)
 {
     json_t *object = json_object();
     json_t *rejected = json_object();
@@ -146,8 +146,8 @@ json_t *books_wire_encode(const struct service_job_end *end)
     json_t *object = json_object();
     json_t *samples = json_array();
     put_fields(object, BOOKS, FIELD_COUNT(BOOKS), &end->books);
-    json_object_set_new(object, "run", encode_counters(&end->books.run));
-    json_object_set_new(object, "all", encode_counters(&end->books.all));
+    json_object_set_new(object, "run", books_wire_counters(&end->books.run));
+    json_object_set_new(object, "all", books_wire_counters(&end->books.all));
     for (uint32_t index = 0; index < end->sample_count; index++) {
         json_array_append_new(samples, encode_sample(&end->samples[index]));
     }

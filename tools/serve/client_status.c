@@ -33,7 +33,9 @@ static void row_count(struct text_buffer *out, const json_t *object, const char 
 static void draw_head(const json_t *status, struct text_buffer *out)
 {
     double seconds = json_number_value(json_object_get(status, "uptime_seconds"));
-    text_buffer_printf(out, "corong %s, process %llu, up ",
+    const char *directory = json_string_value(json_object_get(status, "directory"));
+    report_text(out, text_from(directory == NULL ? "?" : directory));
+    text_buffer_printf(out, ": corong %s, process %llu, up ",
                        json_string_value(json_object_get(status, "version")),
                        (unsigned long long)protocol_count(status, "process"));
     report_duration(out, seconds * (double)MICROSECONDS_PER_SECOND);
@@ -66,9 +68,125 @@ static void draw_memory(const json_t *status, struct text_buffer *out)
     const json_t *memory = json_object_get(status, "memory");
     row(out, "memory");
     report_size(out, protocol_count(memory, "engine_bytes"));
-    text_buffer_append_string(out, " in the engine, of ");
+    text_buffer_append_string(out, " in the engine, ");
+    report_size(out, protocol_count(memory, "resident_bytes"));
+    text_buffer_append_string(out, " resident, of ");
     report_size(out, protocol_count(memory, "limit_bytes"));
     text_buffer_append_string(out, "\n");
+}
+
+static void draw_merges(const json_t *status, struct text_buffer *out)
+{
+    const json_t *merges = json_object_get(status, "merges");
+    const char *failure = json_string_value(json_object_get(merges, "last_failure"));
+    row(out, "merges");
+    row_count(out, merges, "done");
+    text_buffer_append_string(out, " done, ");
+    row_count(out, merges, "running");
+    text_buffer_append_string(out, " running; ");
+    row_count(out, merges, "segments");
+    text_buffer_append_string(out, " segments in at most ");
+    row_count(out, merges, "runs");
+    text_buffer_append_string(out, " runs a period\n");
+    if (failure != NULL && failure[0] != '\0') {
+        row(out, "");
+        text_buffer_append_string(out, "the last failure: ");
+        report_text(out, text_from(failure));
+        text_buffer_append_string(out, "\n");
+    }
+}
+
+static void draw_freshness(const json_t *status, struct text_buffer *out)
+{
+    const json_t *freshness = json_object_get(status, "freshness");
+    double waiting = json_number_value(json_object_get(freshness, "not_durable_seconds"));
+    double commit = json_number_value(json_object_get(freshness, "last_commit_seconds"));
+    row(out, "durable");
+    if (waiting > 0) {
+        text_buffer_append_string(out, "the oldest event that is not has waited for ");
+        report_duration(out, waiting * (double)MICROSECONDS_PER_SECOND);
+    } else {
+        text_buffer_append_string(out, "all that was read");
+    }
+    text_buffer_append_string(out, "; last commit ");
+    report_duration(out, commit * (double)MICROSECONDS_PER_SECOND);
+    text_buffer_append_string(out, " ago\n");
+}
+
+static void draw_books(const json_t *status, struct text_buffer *out)
+{
+    const json_t *books = json_object_get(status, "books");
+    const char *reason;
+    json_t *value;
+    row(out, "the books");
+    row_count(out, books, "messages");
+    text_buffer_append_string(out, " messages, ");
+    row_count(out, books, "stored");
+    text_buffer_append_string(out, " events stored, ");
+    row_count(out, books, "duplicates");
+    text_buffer_append_string(out, json_is_true(json_object_get(books, "balance"))
+                                       ? " duplicates; they balance\n"
+                                       : " duplicates; THEY DO NOT BALANCE\n");
+    json_object_foreach(json_object_get(books, "rejected"), reason, value)
+    {
+        row(out, "");
+        report_count(out, (uint64_t)json_integer_value(value));
+        text_buffer_printf(out, " rejected: %s\n", reason);
+    }
+}
+
+static void draw_offset(const json_t *partition, const char *key, struct text_buffer *out)
+{
+    json_int_t offset = json_integer_value(json_object_get(partition, key));
+    text_buffer_append_string(out, "  ");
+    text_buffer_append_string(out, key);
+    text_buffer_append_string(out, " ");
+    if (offset < 0) {
+        text_buffer_append_string(out, "–");
+    } else {
+        report_count(out, (uint64_t)offset);
+    }
+}
+
+static void draw_partition(const json_t *partition, struct text_buffer *out)
+{
+    const char *name = json_string_value(json_object_get(partition, "name"));
+    const char *state = json_string_value(json_object_get(partition, "state"));
+    const char *why = json_string_value(json_object_get(partition, "why"));
+    text_buffer_append_string(out, "    ");
+    report_text(out, text_from(name == NULL ? "?" : name));
+    text_buffer_printf(out, ": %s", state == NULL ? "?" : state);
+    draw_offset(partition, "lag", out);
+    draw_offset(partition, "position", out);
+    draw_offset(partition, "committed", out);
+    if (why != NULL) {
+        text_buffer_append_string(out, "  because ");
+        report_text(out, text_from(why));
+    }
+    text_buffer_append_string(out, "\n");
+}
+
+static void draw_kafka(const json_t *status, struct text_buffer *out)
+{
+    const json_t *kafka = json_object_get(status, "kafka");
+    size_t index;
+    const json_t *partition;
+    if (kafka == NULL) {
+        return;
+    }
+    row(out, "topics");
+    row_count(out, kafka, "lag");
+    text_buffer_append_string(out, " messages behind, ");
+    row_count(out, kafka, "halted");
+    text_buffer_append_string(out, " partitions halted, ");
+    row_count(out, kafka, "rebalances");
+    text_buffer_append_string(out, " rebalances, ");
+    row_count(out, kafka, "alarms");
+    text_buffer_append_string(out, " alarms\n");
+    json_array_foreach(json_object_get(kafka, "partitions"), index, partition)
+    {
+        draw_partition(partition, out);
+    }
 }
 
 static void draw_funnel(const json_t *funnel, struct text_buffer *out)
@@ -91,14 +209,8 @@ static void draw_funnel(const json_t *funnel, struct text_buffer *out)
 static void draw_live(const json_t *status, struct text_buffer *out)
 {
     const json_t *live = json_object_get(status, "live");
-    const json_t *store = json_object_get(status, "store");
     size_t index;
     const json_t *funnel;
-    row(out, "commits");
-    row_count(out, store, "commits");
-    text_buffer_append_string(out, ", ");
-    row_count(out, store, "rows");
-    text_buffer_append_string(out, " events durable\n");
     row(out, "live");
     row_count(out, live, "users");
     text_buffer_append_string(out, " users, ");
@@ -123,7 +235,11 @@ enum corong_status client_status_table(struct text json, const struct report_sty
     }
     draw_head(status, out);
     draw_events(status, out);
+    draw_kafka(status, out);
+    draw_freshness(status, out);
+    draw_books(status, out);
     draw_memory(status, out);
+    draw_merges(status, out);
     draw_live(status, out);
     json_decref(status);
     return CORONG_OK;

@@ -13,6 +13,9 @@
 #include <time.h>
 
 #define TICK_US (MICROSECONDS_PER_SECOND / 5)
+#define RETRY_TICKS 5u
+#define LINE_INTERVAL_TRIES 10u
+#define QUEUE_SHARE 8u           ///< of the memory limit, for messages not yet read
 #define LINE_INTERVAL_TICKS 300u ///< a minute
 
 static sigset_t serve_signals(void)
@@ -57,16 +60,21 @@ static void raise_descriptor_limit(void)
 static enum corong_status open_service(struct server *server, struct corong_error *error)
 {
     const struct serve_settings *settings = &server->first;
+    // What librdkafka has fetched counts too.
+    uint64_t queue_bytes =
+        settings->kafka_topics == NULL ? 0 : settings->memory_limit_bytes / QUEUE_SHARE;
     struct service_options options = {
         .store = server->store,
-        .directory = settings->directory,
+        .directory = server->directory,
+        .group = server->group,
         .mapping = settings->mapping,
         .definitions = &server->current->definitions,
         .kafka_topics = settings->kafka_topics,
         .kafka_properties = settings->kafka_properties,
         .backfill_count = settings->backfill_count,
         .shard_count = settings->shard_count,
-        .memory_limit_bytes = settings->memory_limit_bytes,
+        .memory_limit_bytes = settings->memory_limit_bytes - queue_bytes,
+        .queue_limit_bytes = queue_bytes,
         .commit_interval_us = settings->commit_interval_us,
         .session_timeout_us = settings->session_timeout_us,
         .log = serve_log_sentence,
@@ -74,14 +82,50 @@ static enum corong_status open_service(struct server *server, struct corong_erro
     return service_open(&server->service, &options, error);
 }
 
-static enum corong_status open_all(struct server *server, struct corong_error *error)
+/// A broker that is not there yet is waited for, until a signal comes.
+static enum corong_status open_service_patiently(struct server *server, struct corong_error *error)
+{
+    enum corong_status status;
+    for (uint32_t tries = 0; (status = open_service(server, error)) == CORONG_IO; tries++) {
+        if (!error->retriable) {
+            break;
+        }
+        if (tries % LINE_INTERVAL_TRIES == 0) {
+            serve_log_line(SERVICE_WARNING, "trying again until it works: %s", error->message);
+        }
+        for (uint32_t tick = 0; tick < RETRY_TICKS; tick++) {
+            int number = wait_for_signal();
+            if (number == SIGTERM || number == SIGINT) {
+                return error_set(error, CORONG_CANCELLED, "stopped before the topics were reached");
+            }
+        }
+    }
+    return status;
+}
+
+/// The store itself, or one of the group's that nobody uses.
+static enum corong_status open_store(struct server *server, struct corong_error *error)
 {
     struct store_options create = {.create = true};
+    server->directory = server->first.directory;
+    if (!server->first.is_group) {
+        return store_open(&server->store, server->directory, &create, error);
+    }
+    TRY(store_group_open(&server->group, server->first.directory, true, error));
+    TRY(store_group_take_store(server->group, &server->directory, error));
+    create.secret = store_group_secret(server->group);
+    TRY(store_open(&server->store, server->directory, &create, error));
+    store_set_commit_guard(server->store, store_group_guard(server->group));
+    return CORONG_OK;
+}
+
+static enum corong_status open_all(struct server *server, struct corong_error *error)
+{
     TRY(server->host->load(server->host->context, &server->arena, &server->first, error));
     server->current = &server->first;
-    TRY(store_open(&server->store, server->first.directory, &create, error));
+    TRY(open_store(server, error));
     TRY(serve_socket_open(server, error));
-    TRY(open_service(server, error));
+    TRY(open_service_patiently(server, error));
     serve_socket_start(server);
     return CORONG_OK;
 }
@@ -93,7 +137,7 @@ static void say_start(const struct server *server)
         topics++;
     }
     serve_log_line(SERVICE_INFO, "serving '%s': %u topics, %u stages, %u funnels followed live",
-                   server->first.directory, topics, server->current->definitions.stage_count,
+                   server->directory, topics, server->current->definitions.stage_count,
                    server->current->definitions.funnel_count);
 }
 
@@ -146,6 +190,7 @@ static void reload(struct server *server)
 static void show(struct server *server, uint32_t tick)
 {
     struct service_figures figures;
+    serve_freshness_note(server, clock_monotonic_us());
     if (tick % 5 == 0) {
         service_figures(server->service, &figures);
         serve_rates_note(&server->rates, clock_monotonic_us(), figures.events);
@@ -223,8 +268,10 @@ static void close_all(struct server *server, bool socket_opened)
     }
     service_close(server->service);
     store_close(server->store);
+    store_group_close(server->group);
     drop_arena(server->current_arena);
     arena_deinit(&server->arena);
+    pthread_mutex_destroy(&server->freshness.lock);
     pthread_mutex_destroy(&server->rates.lock);
     memory_free(server);
 }
@@ -236,6 +283,7 @@ enum corong_status serve_run(const struct serve_host *host, struct corong_error 
     sigset_t signals = serve_signals();
     server->host = host;
     pthread_mutex_init(&server->rates.lock, NULL);
+    pthread_mutex_init(&server->freshness.lock, NULL);
     serve_log_init(host->quiet ? SERVICE_WARNING : SERVICE_INFO, host->terminal && !host->quiet);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     raise_descriptor_limit();

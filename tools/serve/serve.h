@@ -16,7 +16,8 @@
 /// What flags and file make, once at the start and again at each SIGHUP. Memory: the arena it was
 /// loaded into.
 struct serve_settings {
-    const char *directory;               ///< of the store
+    const char *directory;               ///< of the store, or
+    bool is_group;                       ///< of a group of stores: one of them is taken
     struct mapping *mapping;             ///< not bound; NULL where there are no topics
     struct text mapping_text;            ///< the same as YAML; missing where there is none
     struct definitions definitions;      ///< stages and funnels

@@ -52,11 +52,11 @@ enum corong_status serve_socket_open(struct server *server, struct corong_error 
     }
     socket_->waker[0] = socket_->waker[1] = -1;
     socket_->listener = -1;
-    TRY(socket_path_open(&socket_->directory, server->first.directory, error));
+    TRY(socket_path_open(&socket_->directory, server->directory, error));
     if (pipe2(socket_->waker, O_CLOEXEC) != 0) {
         return error_set_errno(error, "cannot make a pipe");
     }
-    TRY_IN(make_listener(socket_, error), error, "'%s'", server->first.directory);
+    TRY_IN(make_listener(socket_, error), error, "'%s'", server->directory);
     return CORONG_OK;
 }
 

@@ -19,6 +19,17 @@ struct serve_rates {
     uint32_t count; ///< taken so far; the last SERVE_RATE_COUNT are there
 };
 
+/// How far durability is behind. Written by main a few times a second.
+struct serve_freshness {
+    pthread_mutex_t lock;
+    uint64_t commits;         ///< seen
+    uint64_t events;          ///< taken by the engine when the last commit was seen
+    int64_t committed_us;     ///< when that was
+    int64_t waiting_since_us; ///< the oldest event that is not durable; 0: there is none
+    uint64_t alarm_count;     ///< times that a commit was overdue
+    int64_t alarmed_us;       ///< when that was last said
+};
+
 struct serve_connection {
     struct server *server;
     int descriptor; ///< -1: the slot is free
@@ -44,10 +55,13 @@ struct server {
     struct serve_settings first;
     struct arena *current_arena; ///< of the settings in use
     const struct serve_settings *current;
+    struct store_group *group; ///< NULL: the store is alone
+    const char *directory;     ///< of the store
     struct store *store;
     struct service *service;
     struct serve_socket socket;
     struct serve_rates rates;
+    struct serve_freshness freshness;
     uint64_t reload_count;
 };
 
@@ -76,6 +90,13 @@ json_t *serve_status(struct server *server);
 void serve_rates_note(struct serve_rates *rates, int64_t now_us, uint64_t events);
 /// Events per second over the last minute, or since the start where that is shorter.
 double serve_rates_minute(struct serve_rates *rates);
+
+/// serve_freshness.c. At every tick and before it is read; says where a commit is long overdue. Any
+/// thread.
+void serve_freshness_note(struct server *server, int64_t now_us);
+/// Microseconds; any thread. `waiting_us_out` 0: everything is durable.
+void serve_freshness_read(struct server *server, int64_t *commit_age_us_out,
+                          int64_t *waiting_us_out, uint64_t *alarms_out);
 
 /// serve_changes.c: says in the log what is new, gone or different, and what needs a restart.
 /// Returns how many changes there were.

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The server's state as JSON.
+#include "ingest/counters.h"
 #include "storage/base/clock.h"
+#include "tools/serve/books_wire.h"
 #include "tools/serve/serve_state.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 #define KEY(object, key, value) json_object_set_new(object, key, value)
@@ -66,27 +69,146 @@ static json_t *commits(const struct engine_live_view *view)
     return object;
 }
 
+/// Of the whole process, as the system counts it.
+static uint64_t resident_bytes(void)
+{
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file != NULL) {
+        if (fscanf(file, "%*u %lu", &pages) != 1) {
+            pages = 0;
+        }
+        fclose(file);
+    }
+    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 static json_t *memory(const struct server *server, const struct engine_live_view *view)
 {
     json_t *object = json_object();
     KEY(object, "limit_bytes", count(server->first.memory_limit_bytes));
+    KEY(object, "resident_bytes", count(resident_bytes()));
     KEY(object, "engine_bytes", count(view->memory_bytes));
     KEY(object, "live_state_bytes", count(view->live_state_bytes));
     return object;
+}
+
+static json_t *merges(const struct store_merge_figures *figures, uint32_t running)
+{
+    json_t *object = json_object();
+    KEY(object, "running", count(running));
+    KEY(object, "done", count(figures->merge_count));
+    KEY(object, "failed", count(figures->failure_count));
+    KEY(object, "last_failure", json_string(figures->last_failure));
+    KEY(object, "rows_merged", count(figures->rows_merged));
+    KEY(object, "bytes_merged", count(figures->bytes_merged));
+    KEY(object, "bytes_flushed", count(figures->bytes_flushed));
+    KEY(object, "runs", count(figures->run_count));
+    KEY(object, "segments", count(figures->segment_count));
+    return object;
+}
+
+static json_t *partition(const struct kafka_partition_status *status)
+{
+    json_t *object = json_object();
+    KEY(object, "name", text_value(status->name));
+    KEY(object, "state", json_string(kafka_state_name(status->state)));
+    KEY(object, "why", text_value(status->why));
+    KEY(object, "position", json_integer(status->position));
+    KEY(object, "committed", json_integer(status->committed));
+    KEY(object, "high", json_integer(status->high));
+    KEY(object, "lag", json_integer(status->lag));
+    return object;
+}
+
+static json_t *kafka(const struct kafka_status *status)
+{
+    json_t *object = json_object();
+    json_t *partitions = json_array();
+    int64_t lag = 0;
+    uint32_t halted = 0;
+    for (uint32_t index = 0; index < status->partition_count; index++) {
+        const struct kafka_partition_status *one = &status->partitions[index];
+        lag += one->state != KAFKA_AWAY && one->lag > 0 ? one->lag : 0;
+        halted += one->state == KAFKA_HALTED;
+        json_array_append_new(partitions, partition(one));
+    }
+    KEY(object, "lag", json_integer(lag));
+    KEY(object, "halted", count(halted));
+    KEY(object, "group", json_boolean(status->group));
+    KEY(object, "rebalances", count(status->rebalances));
+    KEY(object, "recreated", count(status->recreated));
+    KEY(object, "alarms", count(status->alarms));
+    KEY(object, "foreign", count(status->foreign));
+    KEY(object, "partitions", partitions);
+    return object;
+}
+
+static void add_kafka(struct server *server, json_t *object)
+{
+    struct arena arena = {0};
+    struct kafka_status status = {0};
+    if (service_kafka(server->service, &arena, &status)) {
+        KEY(object, "kafka", kafka(&status));
+    }
+    arena_deinit(&arena);
+}
+
+static void add_freshness(struct server *server, json_t *object)
+{
+    int64_t commit_age_us;
+    int64_t waiting_us;
+    uint64_t alarms;
+    json_t *freshness = json_object();
+    serve_freshness_note(server, clock_monotonic_us());
+    serve_freshness_read(server, &commit_age_us, &waiting_us, &alarms);
+    KEY(freshness, "last_commit_seconds", json_real((double)commit_age_us / 1e6));
+    KEY(freshness, "not_durable_seconds", json_real((double)waiting_us / 1e6));
+    KEY(freshness, "commits_overdue", count(alarms));
+    KEY(object, "freshness", freshness);
+}
+
+/// What the store holds, as committed: the books of all sources together.
+static void add_books(struct server *server, json_t *object)
+{
+    struct store *store;
+    struct corong_error ignored;
+    struct store_options read_only = {.read_only = true};
+    if (store_open(&store, server->directory, &read_only, &ignored) != CORONG_OK) {
+        return; // being replaced this moment
+    }
+    uint32_t position_count;
+    const struct store_position *positions = store_positions(store, &position_count);
+    struct store_counters sum = {0};
+    for (uint32_t index = 0; index < position_count; index++) {
+        counters_add(&sum, &positions[index].counters);
+    }
+    struct store_totals totals = store_totals(store);
+    json_t *books = books_wire_counters(&sum);
+    KEY(books, "rows", count(totals.rows));
+    KEY(books, "duplicates", count(totals.duplicates));
+    KEY(books, "sources", count(position_count));
+    KEY(books, "balance", json_boolean(ingest_books_balance(&sum)));
+    KEY(object, "books", books);
+    store_close(store);
 }
 
 static void add_engine(struct server *server, json_t *object)
 {
     struct arena arena = {0};
     struct engine_live_view view = {0};
+    struct store_merge_figures figures;
+    uint32_t running = 0;
     struct engine *engine = service_hold(server->service);
     KEY(object, "reloading", json_boolean(engine == NULL));
     if (engine != NULL) {
         engine_live_read(engine, &arena, &view);
+        figures = engine_merge_read(engine, &running);
         service_release(server->service);
         KEY(object, "live", live(&view));
         KEY(object, "store", commits(&view));
         KEY(object, "memory", memory(server, &view));
+        KEY(object, "merges", merges(&figures, running));
     }
     arena_deinit(&arena);
 }
@@ -119,6 +241,10 @@ json_t *serve_status(struct server *server)
     KEY(object, "replays_waiting", count(figures.jobs_waiting));
     KEY(object, "reloads", count(server->reload_count));
     KEY(object, "pause_last_us", json_integer(figures.pause_last_us));
+    KEY(object, "directory", json_string(server->directory));
+    add_freshness(server, object);
+    add_kafka(server, object);
     add_engine(server, object);
+    add_books(server, object);
     return object;
 }
