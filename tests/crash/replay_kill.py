@@ -24,6 +24,9 @@ EVENT_COUNT = 1_000_000
 KILL_COUNT = 200 * SCALE
 KILL_AFTER_SECONDS = (0.005, 0.2)  # a commit comes every 20 ms
 KILL_BUDGET_SECONDS = 40 * SCALE  # a slow machine makes fewer kills, and says how many
+# With merges in background: every second store of the random kills, and a sweep with enough small
+# commits before it that merges begin at once.
+MERGE_COMMIT_COUNT = 9
 SMALL_EVENT_COUNT = 300
 WORKER_COUNT = 2
 BAD_LINES = [b"not json\n", b"\n", b'{"user_id":"u","event":"view"}\n']
@@ -132,7 +135,7 @@ def random_rounds(rig, worker, share, source, expected, end):
     kills = rounds = 0
     while kills < share and time.monotonic() < end:
         store = rig.fresh(f"killed-{worker}.store")
-        command = rig.replay_command(store, source)
+        command = rig.replay_command(store, source) + ["--merge"] * (rounds % 2)
         while kills < share and time.monotonic() < end:
             if life(rig, command, random_of.uniform(*KILL_AFTER_SECONDS)):
                 break
@@ -188,8 +191,9 @@ def piped_kills(rig):
 class Sweep:
     """One command whose every call on the store is the last one that a process makes."""
 
-    def __init__(self, rig, name, source, before):
+    def __init__(self, rig, name, source, before, options=()):
         self.rig = rig
+        self.options = list(options)
         self.name = name
         self.source = source
         self.before = before  # a store to begin with, or None
@@ -205,7 +209,7 @@ class Sweep:
         return store
 
     def command(self, store):
-        return self.rig.replay_command(store, self.source, "5s") + ["--shards", "1"]
+        return self.rig.replay_command(store, self.source, "5s") + ["--shards", "1"] + self.options
 
     def environment(self, store, **more):
         return dict(os.environ, LD_PRELOAD=self.rig.kill_at, CORONG_KILL_UNDER=str(store), **more)
@@ -238,6 +242,21 @@ class Sweep:
         return done.returncode != 0
 
 
+def merging_sweep(rig):
+    """A store of many small runs that gets another commit while they are merged."""
+    source = rig.folder / "small"
+    source.mkdir()
+    before = rig.fresh("small.store")
+    lines = rig.events(SMALL_EVENT_COUNT, 3)
+    share = len(lines) // MERGE_COMMIT_COUNT
+    for number in range(MERGE_COMMIT_COUNT):
+        (source / f"{number}.json").write_bytes(b"".join(lines[number * share:(number + 1) * share]))
+        if number + 1 < MERGE_COMMIT_COUNT:
+            rig.run(rig.replay_command(before, source, "5s") + ["--shards", "1", "--no-compact"],
+                    "a small commit")
+    return Sweep(rig, "merging", source, before, ["--merge", "--no-compact"])
+
+
 def call_kills(rig):
     """A new store with its first commit; and a store with one commit that is opened, gets a second and
     is merged."""
@@ -249,7 +268,8 @@ def call_kills(rig):
     (second / "b.json").write_bytes(b"".join(rig.events(SMALL_EVENT_COUNT, 2)))
     before = rig.fresh("before.store")
     rig.run(rig.replay_command(before, first, "5s") + ["--shards", "1"], "first commit")
-    sweeps = [Sweep(rig, "new", first, None), Sweep(rig, "opened", second, before)]
+    sweeps = [Sweep(rig, "new", first, None), Sweep(rig, "opened", second, before),
+              merging_sweep(rig)]
     points = [(sweep, point) for sweep in sweeps for point in sweep.points]
     kills = sum(in_parallel(lambda one: one[0].kill(one[1]), points))
     calls = {}

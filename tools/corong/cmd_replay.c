@@ -158,6 +158,7 @@ static enum corong_status open_ingest(struct replay *replay)
         .memory_limit_bytes = config->memory_limit_bytes,
         .commit_interval_us = config->commit_interval_us,
         .session_timeout_us = config->session_timeout_us,
+        .merge_in_background = options_given(options, OPTION_MERGE),
     };
     TRY(mapping_bind(config->mapping, replay->store, &replay->error));
     return ingest_create(&replay->ingest, &ingest_options, &replay->error);

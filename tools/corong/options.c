@@ -39,6 +39,8 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
                                 "make events durable at least this often (5s; files 1m)"},
     [OPTION_NO_COMPACT] = {"no-compact", NULL, OPTION_KIND_FLAG, 0, 0, NULL,
                            "do not merge the segments at the end"},
+    [OPTION_MERGE] = {"merge", NULL, OPTION_KIND_FLAG, 0, 0, NULL,
+                      "merge segments while reading too, so that few are there at any time"},
     [OPTION_DEAD_LETTERS] = {"dead-letters", NULL, OPTION_KIND_FLAG, 0, 0, NULL,
                              "PATHs are dead-letter files: feed their messages again"},
     [OPTION_KAFKA_TOPIC] =
