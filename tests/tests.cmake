@@ -23,9 +23,16 @@ endif()
 # A leak does not fail a Criterion test by itself, so the words of a sanitizer do.
 set(sanitizer_words "LeakSanitizer|runtime error|AddressSanitizer|ThreadSanitizer")
 
+# What speaks with librdkafka; built as one target to be tried with another version of it.
+set(kafka_test_words "kafka|produce|ingest_letters")
+add_custom_target(kafka_tests)
+
 function(corong_test_executable source)
   get_filename_component(name ${source} NAME_WE)
   add_executable(${name} ${source})
+  if(name MATCHES "${kafka_test_words}")
+    add_dependencies(kafka_tests ${name})
+  endif()
   target_link_libraries(${name} PRIVATE corong_test_support ${ARGN})
   corong_plain_binary(${name})
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
@@ -102,6 +109,10 @@ if(NOT CORONG_FUZZ AND NOT CORONG_SANITIZE)
   target_link_libraries(kill_at PRIVATE corong_flags)
   set_target_properties(kill_at PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY
                         ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+endif()
+
+if(TARGET corong)
+  add_dependencies(kafka_tests corong clickgen)
 endif()
 
 # Transcripts of the binary: what people type and what they see.
