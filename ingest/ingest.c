@@ -93,6 +93,13 @@ static uint32_t pick_pump_count(const struct ingest_options *options, uint32_t c
 static enum corong_status open_kafka(struct ingest *ingest, const struct ingest_options *options,
                                      struct corong_error *error)
 {
+    enum mapping_format format = mapping_format(options->mapping);
+    if (format == MAPPING_CSV || format == MAPPING_TSV) {
+        return error_set(
+            error, CORONG_UNSUPPORTED,
+            "cannot read Kafka with a CSV or TSV mapping: a message has no header line "
+            "('corong produce' sends rows as JSON objects: 'format: json' reads them)");
+    }
     struct kafka_options kafka = {
         .topics = options->kafka_topics,
         .properties = options->kafka_properties,

@@ -157,8 +157,10 @@ static struct kafka_ask_topic *topic_of(struct kafka_question *question, const c
     return (struct kafka_ask_topic *)(uintptr_t)kafka_question_topic(question, name);
 }
 
-static void ask_partition_counts(rd_kafka_t *consumer, struct kafka_question *question)
+/// Returns a broker of the cluster, or -1 where none answered.
+static int32_t ask_partition_counts(rd_kafka_t *consumer, struct kafka_question *question)
 {
+    int32_t broker = -1;
     for (uint32_t index = 0; index < question->topic_count; index++) {
         const struct rd_kafka_metadata *metadata;
         rd_kafka_topic_t *handle = rd_kafka_topic_new(consumer, question->topics[index].name, NULL);
@@ -169,17 +171,19 @@ static void ask_partition_counts(rd_kafka_t *consumer, struct kafka_question *qu
             rd_kafka_metadata(consumer, 0, handle, &metadata, TOPIC_TIMEOUT_MS);
         rd_kafka_topic_destroy(handle);
         if (result != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            return;
+            return broker;
         }
+        broker = metadata->broker_cnt > 0 ? metadata->brokers[0].id : broker;
         if (metadata->topic_cnt == 1 && metadata->topics[0].err == RD_KAFKA_RESP_ERR_NO_ERROR) {
             question->topics[index].partition_count = metadata->topics[0].partition_cnt;
         }
         rd_kafka_metadata_destroy(metadata);
     }
+    return broker;
 }
 
 #if RD_KAFKA_VERSION >= VERSION_WITH_TOPIC_ID
-static void take_descriptions(const rd_kafka_event_t *event, struct kafka_question *question)
+static void take_descriptions(rd_kafka_event_t *event, struct kafka_question *question)
 {
     const rd_kafka_DescribeTopics_result_t *result = rd_kafka_event_DescribeTopics_result(event);
     size_t count = 0;
@@ -198,7 +202,8 @@ static void take_descriptions(const rd_kafka_event_t *event, struct kafka_questi
     }
 }
 
-static void ask_topic_ids(rd_kafka_t *consumer, struct kafka_question *question)
+/// Any broker knows the ids; left alone, librdkafka would wait for the controller.
+static void ask_topic_ids(rd_kafka_t *consumer, struct kafka_question *question, int32_t broker)
 {
     const char **names = memory_allocate(question->topic_count * sizeof(*names));
     for (uint32_t index = 0; index < question->topic_count; index++) {
@@ -211,6 +216,9 @@ static void ask_topic_ids(rd_kafka_t *consumer, struct kafka_question *question)
     char reason[256];
     (void)rd_kafka_AdminOptions_set_request_timeout(options, TOPIC_TIMEOUT_MS, reason,
                                                     sizeof(reason));
+    if (broker >= 0) {
+        (void)rd_kafka_AdminOptions_set_broker(options, broker, reason, sizeof(reason));
+    }
     rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer);
     rd_kafka_DescribeTopics(consumer, collection, options, queue);
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, TOPIC_TIMEOUT_MS + 1000);
@@ -224,10 +232,11 @@ static void ask_topic_ids(rd_kafka_t *consumer, struct kafka_question *question)
     memory_free(names);
 }
 #else
-static void ask_topic_ids(rd_kafka_t *consumer, struct kafka_question *question)
+static void ask_topic_ids(rd_kafka_t *consumer, struct kafka_question *question, int32_t broker)
 {
     (void)consumer;
     (void)question;
+    (void)broker;
     (void)topic_of; // this librdkafka knows no topic ids
 }
 #endif
@@ -236,8 +245,8 @@ void kafka_ask_now(rd_kafka_t *consumer, struct store_group *group, struct kafka
 {
     ask_claims(group, question);
     if (question->topic_count > 0) {
-        ask_topic_ids(consumer, question);
-        ask_partition_counts(consumer, question);
+        int32_t broker = ask_partition_counts(consumer, question);
+        ask_topic_ids(consumer, question, broker);
     }
     ask_ranges(consumer, question);
     ask_committed(consumer, question);

@@ -17,3 +17,4 @@ try corong produce "$DATA/shop.jsonl" --mapping generic --kafka-topic clicks --p
 # A line that the broker would not take is told of.
 { cat "$DATA/shop.jsonl"; printf '{"user":"u7","event":"visit","time":"2026-01-01T00:00:00Z","x":"%01200d"}\n' 7; } > wide.jsonl
 try corong produce wide.jsonl $broker --kafka-property message.max.bytes=1000 --mapping generic --kafka-topic clicks
+try corong replay --kafka-topic clicks --mapping generic_csv --store csv.store
