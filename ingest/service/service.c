@@ -187,6 +187,8 @@ enum corong_status service_open(struct service **service_out, const struct servi
     service->options = *options;
     service->mapping = options->mapping;
     service->definitions = options->definitions;
+    service->live_range = options->live_range;
+    service->live_zone = options->live_zone;
     service->opened_us = clock_monotonic_us();
     init_locks(service);
     enum corong_status status = set_up(service, error);

@@ -38,6 +38,8 @@ struct service_options {
     int64_t commit_interval_us;  ///< 0: 5 s
     uint32_t message_size_max;   ///< 0: DECODE_MESSAGE_SIZE_MAX
     int64_t session_timeout_us;
+    enum engine_live_range live_range;
+    const struct zone *live_zone;
     /// Told what happens. Any thread; may be NULL.
     void (*log)(void *context, enum service_severity severity, const char *sentence);
     void *log_context;
@@ -58,6 +60,8 @@ CORONG_MUST_CHECK enum corong_status service_tick(struct service *service,
 struct service_change {
     struct mapping *mapping;               ///< not bound
     const struct definitions *definitions; ///< borrowed until the next change
+    enum engine_live_range live_range;     ///< with the definitions
+    const struct zone *live_zone;          ///< likewise
 };
 /// Applies it at a barrier. An error leaves everything as it was. `pause_us_out` (may be NULL): for
 /// how long nothing was ingested.

@@ -15,7 +15,24 @@ struct exchange {
     const struct schema *schema;           ///< has all columns of the store, and maybe more
     struct mapping *mapping;               ///< of the topics
     const struct definitions *definitions; ///< followed live
+    enum engine_live_range live_range;
+    const struct zone *live_zone;
 };
+
+/// The engine as it is.
+static struct exchange exchange_as_is(const struct service *service)
+{
+    return (struct exchange){NULL, service->mapping, service->definitions, service->live_range,
+                             service->live_zone};
+}
+
+static void take_over(struct service *service, const struct exchange *exchange)
+{
+    service->mapping = exchange->mapping;
+    service->definitions = exchange->definitions;
+    service->live_range = exchange->live_range;
+    service->live_zone = exchange->live_zone;
+}
 
 static struct engine_options plan_engine(const struct service *service)
 {
@@ -30,6 +47,9 @@ static struct engine_options plan_engine(const struct service *service)
             options->memory_limit_bytes != 0 ? options->memory_limit_bytes : MEMORY_LIMIT_DEFAULT,
         .commit_interval_us = options->commit_interval_us,
         .session_timeout_us = options->session_timeout_us,
+        .live_range = service->live_range,
+        .live_zone = service->live_zone,
+        .live_settles = true,
         .merge_in_background = true,
     };
 }
@@ -137,10 +157,8 @@ static enum corong_status add_columns(struct service *service, const struct sche
 static enum corong_status open_next(struct service *service, const struct exchange *exchange,
                                     struct corong_error *error)
 {
-    struct mapping *mapping = service->mapping;
-    const struct definitions *definitions = service->definitions;
-    service->mapping = exchange->mapping;
-    service->definitions = exchange->definitions;
+    struct exchange before = exchange_as_is(service);
+    take_over(service, exchange);
     enum corong_status status = add_columns(service, exchange->schema, error);
     if (status == CORONG_OK) {
         status = service_engine_open(service, error);
@@ -148,8 +166,7 @@ static enum corong_status open_next(struct service *service, const struct exchan
     if (status == CORONG_OK) {
         return CORONG_OK;
     }
-    service->mapping = mapping;
-    service->definitions = definitions;
+    take_over(service, &before);
     struct corong_error worse;
     if (service_engine_open(service, &worse) != CORONG_OK) {
         give_up(service, &worse);
@@ -253,7 +270,8 @@ static enum corong_status adopt(struct service *service, struct mapping *mapping
     if (schema.column_count == store_schema(service->options.store)->column_count) {
         return CORONG_OK;
     }
-    struct exchange exchange = {&schema, service->mapping, service->definitions};
+    struct exchange exchange = exchange_as_is(service);
+    exchange.schema = &schema;
     TRY(run_exchange(service, &exchange, error));
     service_log(service, SERVICE_INFO, "the store has new attributes; ingestion paused for %lld ms",
                 (long long)(service->pause_last_us / 1000));
@@ -275,7 +293,7 @@ static enum corong_status reload(struct service *service, const struct service_c
                                  struct arena *arena, struct corong_error *error)
 {
     struct schema schema = {0};
-    struct exchange exchange = {NULL, service->mapping, service->definitions};
+    struct exchange exchange = exchange_as_is(service);
     TRY(check_over(service, error));
     if (change->mapping != NULL) {
         TRY(bind_copy(service, change->mapping, arena, &schema, error));
@@ -284,6 +302,8 @@ static enum corong_status reload(struct service *service, const struct service_c
     }
     if (change->definitions != NULL) {
         exchange.definitions = change->definitions;
+        exchange.live_range = change->live_range;
+        exchange.live_zone = change->live_zone;
     }
     return run_exchange(service, &exchange, error);
 }
@@ -307,7 +327,7 @@ enum corong_status service_engine_recover(struct service *service, struct corong
     pthread_mutex_lock(&service->exchange_lock);
     enum corong_status status = check_over(service, error);
     if (status == CORONG_OK && service_engine_failed(service)) {
-        struct exchange exchange = {NULL, service->mapping, service->definitions};
+        struct exchange exchange = exchange_as_is(service);
         status = run_exchange(service, &exchange, error);
     }
     pthread_mutex_unlock(&service->exchange_lock);

@@ -54,6 +54,8 @@ struct service {
     struct service_options options;
     struct mapping *mapping;               ///< in use; changed between two engines only
     const struct definitions *definitions; ///< likewise
+    enum engine_live_range live_range;     ///< likewise
+    const struct zone *live_zone;          ///< likewise
     struct service_worker *workers;
     uint32_t worker_count;
     uint32_t backfill_count; ///< of them, the last ones

@@ -81,6 +81,46 @@ def storms_lose_nothing(rig):
         return f"{status['reloads']} reloads under a replay, last pause {status['pause_last_us'] / 1000:.0f} ms"
 
 
+def live_counts(server):
+    live = server.json("status")["live"]
+    return live["pending"], {f["name"]: f["reached"] for f in live["funnels"]}, live["range_from"]
+
+
+def asked_counts(server, range_from):
+    since = ["--from", range_from] if range_from else []
+    answers = {name: server.json("funnel", name, "--config", "corong.yaml", *since) for name in ("short", "old")}
+    return {name: [step["reached"] for step in answer["total"]["steps"]] for name, answer in answers.items()}
+
+
+def live_funnels_equal_the_query(rig):
+    """Whatever happened before: two replays in the wrong order, a restart, a reload, another range."""
+    first, second = rig.split(2)
+    notes = []
+    with kit.Server(rig.binaries, "--config", "corong.yaml") as server:
+        def compare(what):
+            server.wait_for(lambda: live_counts(server)[0] == 0, f"end of pending {what}")
+            _, live, range_from = live_counts(server)
+            asked = asked_counts(server, range_from)
+            rig.require(live == asked, f"{what}: live {live}, asked {asked}")
+            notes.append(sum(sum(counts) for counts in live.values()))
+
+        (server.folder / "corong.yaml").write_text(BEFORE + "live: all\n")
+        reload(server, "reloaded; ingestion")
+        life.end_replay(life.start_replay(rig, server, second))
+        compare("after the later half")
+        life.end_replay(life.start_replay(rig, server, first))
+        compare("after the earlier half")
+        server.end(signal.SIGKILL, code=-9)
+        server.start()
+        compare("after a restart")
+        (server.folder / "corong.yaml").write_text(BEFORE + "live: { range: day, zone: Asia/Tokyo }\n")
+        reload(server, "reloaded; ingestion")
+        compare("of the day")
+        server.end()
+    rig.require(notes[1] > notes[0] and notes[2] == notes[1] and 0 < notes[3] < notes[2], f"{notes}")
+    return "4 times"
+
+
 def prepare(server):
     (server.folder / "corong.yaml").write_text(BEFORE)
 
@@ -103,4 +143,5 @@ def with_file(test):
     return run
 
 
-TESTS = [with_file(test) for test in (changes_are_said_and_applied, bad_files_change_nothing, storms_lose_nothing)]
+TESTS = [with_file(test) for test in (changes_are_said_and_applied, bad_files_change_nothing, storms_lose_nothing,
+                                           live_funnels_equal_the_query)]

@@ -4,6 +4,7 @@
 #include "engine/engine.h"
 #include "storage/base/clock.h"
 #include "tools/config/config_funnel.h"
+#include "tools/config/config_live.h"
 #include "tools/config/config_source.h"
 #include "tools/config/config_stage.h"
 #include "tools/config/yaml_walk.h"
@@ -17,6 +18,7 @@ void config_init(struct config *config, struct arena *arena)
     static const char *no_properties[] = {NULL};
     *config = (struct config){
         .session_timeout_us = SESSION_TIMEOUT_DEFAULT_US,
+        .live_range = ENGINE_LIVE_DAY,
         .memory_limit_bytes = MEMORY_LIMIT_DEFAULT,
         .commit_interval_us = 5 * MICROSECONDS_PER_SECOND,
         .kafka_properties = no_properties,
@@ -156,8 +158,8 @@ static enum corong_status load_root(struct config *config, struct arena *arena,
                                     const struct yaml_walk *walk)
 {
     static const char *const KEYS[] = {
-        "store",   "session_timeout", "limits",  "mapping",     "stages",
-        "funnels", "kafka",           "sources", "store_group", NULL};
+        "store", "session_timeout", "limits",      "mapping", "stages", "funnels",
+        "kafka", "sources",         "store_group", "live",    NULL};
     struct yaml_place root = yaml_walk_root(walk);
     if (root.node == NULL) {
         return CORONG_OK; // an empty file: defaults
@@ -171,6 +173,8 @@ static enum corong_status load_root(struct config *config, struct arena *arena,
     TRY(load_scalars(config, arena, &root));
     TRY(load_limits(config, arena, &limits));
     struct yaml_place sources = yaml_walk_key(&root, arena, "sources");
+    struct yaml_place live = value_of(config, arena, &root, "live", CONFIG_LIVE);
+    TRY(config_live_load(config, arena, &live));
     TRY(load_kafka(config, arena, &kafka));
     TRY(config_source_load(config, arena, &sources));
     TRY(config_stage_load(config, arena, &stages));

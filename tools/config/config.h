@@ -5,6 +5,7 @@
 /// ```yaml
 /// store: ./shop.store                   # or store_group: ./shop.group
 /// session_timeout: 30m
+/// live: { range: day, zone: Europe/Berlin }  # what a server's live funnels count: day or all
 /// limits: { memory: 1GiB, shards: 2, commit_interval: 5s }
 /// mapping: { preset: segment }          # or the keys of ingest/decode/README.md
 /// stages:
@@ -20,6 +21,7 @@
 /// Thread: main.
 #pragma once
 
+#include "engine/engine.h"
 #include "engine/funnel/funnel.h"
 #include "ingest/decode/decode.h"
 #include "storage/base/arena.h"
@@ -39,6 +41,7 @@ enum config_value {
     CONFIG_MAPPING,
     CONFIG_KAFKA,
     CONFIG_TOPICS,
+    CONFIG_LIVE,
     CONFIG_VALUE_COUNT,
 };
 
@@ -50,6 +53,8 @@ struct config {
     struct definitions
         definitions; ///< includes the stage pack visit, click, order unless redefined
     int64_t session_timeout_us;
+    enum engine_live_range live_range; ///< of a server's live funnels
+    const struct zone *live_zone;      ///< whose midnights begin a day; NULL: UTC's
     uint64_t memory_limit_bytes;
     uint32_t shard_count;
     uint32_t pump_count;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/config/config.h"
 
+#include "storage/zone/zone.h"
+
 #include <inttypes.h>
 
 #define ORIGIN_COLUMN 44
@@ -221,6 +223,19 @@ static void print_kafka(const struct config *config, struct text_buffer *out)
     }
 }
 
+static void print_live(const struct config *config, struct text_buffer *out)
+{
+    size_t start = out->size;
+    text_buffer_append_string(out, config->live_range == ENGINE_LIVE_DAY ? "live: { range: day"
+                                                                         : "live: { range: all");
+    if (config->live_zone != NULL) {
+        text_buffer_append_string(out, ", zone: ");
+        append_value(out, config->live_zone->name);
+    }
+    text_buffer_append_string(out, " }");
+    append_origin(out, start, config, config->origins[CONFIG_LIVE]);
+}
+
 static void print_sources(const struct config *config, struct text_buffer *out)
 {
     if (config->kafka_topics == NULL) {
@@ -247,6 +262,7 @@ void config_print(const struct config *config, struct text_buffer *out)
     }
     print_duration(config, out, "session_timeout", config->session_timeout_us,
                    CONFIG_SESSION_TIMEOUT);
+    print_live(config, out);
     print_limits(config, out);
     print_kafka(config, out);
     print_sources(config, out);

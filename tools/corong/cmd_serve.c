@@ -46,6 +46,8 @@ static enum corong_status load(void *context, struct arena *arena,
         .memory_limit_bytes = config.memory_limit_bytes,
         .commit_interval_us = config.commit_interval_us,
         .session_timeout_us = config.session_timeout_us,
+        .live_range = config.live_range,
+        .live_zone = config.live_zone,
     };
     return CORONG_OK;
 }

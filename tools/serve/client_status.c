@@ -217,7 +217,12 @@ static void draw_live(const json_t *status, struct text_buffer *out)
     row_count(out, live, "sessions");
     text_buffer_append_string(out, " sessions, ");
     row_count(out, live, "pending");
-    text_buffer_append_string(out, " pending\n");
+    text_buffer_append_string(out, " pending");
+    if (json_is_string(json_object_get(live, "range_from"))) {
+        text_buffer_append_string(out, "; entries since ");
+        text_buffer_append_string(out, json_string_value(json_object_get(live, "range_from")));
+    }
+    text_buffer_append_string(out, "\n");
     json_array_foreach(json_object_get(live, "funnels"), index, funnel)
     {
         draw_funnel(funnel, out);

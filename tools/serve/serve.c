@@ -77,6 +77,8 @@ static enum corong_status open_service(struct server *server, struct corong_erro
         .queue_limit_bytes = queue_bytes,
         .commit_interval_us = settings->commit_interval_us,
         .session_timeout_us = settings->session_timeout_us,
+        .live_range = settings->live_range,
+        .live_zone = settings->live_zone,
         .log = serve_log_sentence,
     };
     return service_open(&server->service, &options, error);
@@ -168,6 +170,8 @@ static void apply(struct server *server, struct arena *arena)
     struct service_change change = {
         .mapping = server->first.mapping == NULL ? NULL : next->mapping,
         .definitions = &next->definitions,
+        .live_range = next->live_range,
+        .live_zone = next->live_zone,
     };
     if (service_reload(server->service, &change, &pause_us, &error) != CORONG_OK) {
         serve_log_line(SERVICE_ERROR, "reload refused, nothing changed: %s", error.message);

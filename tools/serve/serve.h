@@ -28,6 +28,8 @@ struct serve_settings {
     uint64_t memory_limit_bytes;
     int64_t commit_interval_us;
     int64_t session_timeout_us;
+    enum engine_live_range live_range;
+    const struct zone *live_zone; ///< NULL: UTC
 };
 
 /// Who starts a server.

@@ -2,6 +2,7 @@
 // What differs between the settings in use and those just loaded.
 #include "tools/serve/serve_state.h"
 
+#include "storage/zone/zone.h"
 #include "tools/serve/serve_log.h"
 
 #include <string.h>
@@ -174,6 +175,24 @@ static uint32_t say_restart(bool differs, const char *what)
     return differs;
 }
 
+static struct text zone_name(const struct serve_settings *settings)
+{
+    return settings->live_zone == NULL ? TEXT_LITERAL("UTC") : settings->live_zone->name;
+}
+
+static uint32_t compare_live(const struct serve_settings *before,
+                             const struct serve_settings *after)
+{
+    struct text name = zone_name(after);
+    if (before->live_range == after->live_range && text_equal(zone_name(before), name)) {
+        return 0;
+    }
+    serve_log_line(SERVICE_INFO, "reload: live funnels count %s, in the zone %.*s",
+                   after->live_range == ENGINE_LIVE_DAY ? "the day" : "everything", (int)name.size,
+                   name.bytes);
+    return 1;
+}
+
 /// What a running server keeps.
 static uint32_t compare_fixed(const struct serve_settings *before,
                               const struct serve_settings *after)
@@ -210,5 +229,5 @@ uint32_t serve_changes_log(const struct serve_settings *before, const struct ser
     return compare(&stages) + compare(&funnels) +
            say_lines(after->mapping_text, before->mapping_text, "now") +
            say_lines(before->mapping_text, after->mapping_text, "no longer") +
-           compare_fixed(before, after);
+           compare_live(before, after) + compare_fixed(before, after);
 }

@@ -21,6 +21,19 @@ static json_t *text_value(struct text text)
     return value == NULL ? json_string("(not UTF-8)") : value;
 }
 
+/// RFC 3339, or null where there is none.
+static json_t *instant(int64_t time_us)
+{
+    struct text_buffer words = {0};
+    if (time_us == INT64_MIN) {
+        return json_null();
+    }
+    report_time(&words, time_us);
+    json_t *value = json_stringn(words.bytes, words.size);
+    text_buffer_deinit(&words);
+    return value;
+}
+
 static json_t *reached(const uint64_t *counts, uint32_t step_count)
 {
     json_t *list = json_array();
@@ -52,7 +65,11 @@ static json_t *live(const struct engine_live_view *view)
     KEY(object, "users", count(view->users));
     KEY(object, "users_evicted", count(view->users_evicted));
     KEY(object, "pending", count(view->pending));
+    KEY(object, "settled", count(view->settled));
     KEY(object, "sessions", count(view->sessions));
+    KEY(object, "as_of", instant(view->as_of_us));
+    KEY(object, "range_from", instant(view->range_from_us));
+    KEY(object, "failure", text_value(view->failure));
     json_t *funnels = json_array();
     for (uint32_t index = 0; index < view->funnel_count; index++) {
         json_array_append_new(funnels, live_funnel(&view->funnels[index]));
