@@ -8,10 +8,12 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SENTENCE_SIZE 1280
 #define IDLE_WAIT_US 5000
+#define PLANNER_WAIT_US 50000
 
 void service_log(struct service *service, enum service_severity severity, const char *format, ...)
 {
@@ -214,6 +216,33 @@ enum corong_status service_tick(struct service *service, struct corong_error *er
     return failure.status;
 }
 
+/// Waits a moment. True: the planner is at its end.
+static bool planner_has_ended(struct service *service)
+{
+    int64_t until_us = clock_monotonic_us() + PLANNER_WAIT_US;
+    struct timespec until = {until_us / MICROSECONDS_PER_SECOND,
+                             until_us % MICROSECONDS_PER_SECOND * 1000};
+    pthread_mutex_lock(&service->lock);
+    if (!service->planner_ended) {
+        pthread_cond_timedwait(&service->changed, &service->lock, &until);
+    }
+    bool ended = service->planner_ended;
+    pthread_mutex_unlock(&service->lock);
+    return ended;
+}
+
+/// The last job may need another engine to come to its commit.
+static void wait_for_planner(struct service *service)
+{
+    struct corong_error ignored;
+    while (!planner_has_ended(service)) {
+        if (service_engine_failed(service) &&
+            service_engine_recover(service, &ignored) != CORONG_OK) {
+            continue; // it is over, and everybody knows
+        }
+    }
+}
+
 static void stop_jobs(struct service *service)
 {
     pthread_mutex_lock(&service->lock);
@@ -224,6 +253,7 @@ static void stop_jobs(struct service *service)
     pthread_cond_broadcast(&service->changed);
     pthread_mutex_unlock(&service->lock);
     if (service->planner_started) {
+        wait_for_planner(service);
         pthread_join(service->planner, NULL);
         service->planner_started = false;
     }
@@ -231,6 +261,10 @@ static void stop_jobs(struct service *service)
 
 static void join_workers(struct service *service)
 {
+    pthread_mutex_lock(&service->lock);
+    service->ending = true;
+    pthread_cond_broadcast(&service->changed);
+    pthread_mutex_unlock(&service->lock);
     for (uint32_t index = 0; index < service->worker_count; index++) {
         pump_stop_ask(&service->workers[index].stop);
     }
@@ -247,8 +281,12 @@ enum corong_status service_stop(struct service *service, struct corong_error *er
     stop_jobs(service);
     join_workers(service);
     struct corong_error failure = {0};
-    if (!service->over && engine_drain(service->engine, &failure) != CORONG_OK &&
-        service->failure.status == CORONG_OK) {
+    enum corong_status status = service->over ? CORONG_OK : engine_drain(service->engine, &failure);
+    if (status == CORONG_FENCED) {
+        // Whoever has the source now reads it: nothing is lost and nothing failed.
+        service_log(service, SERVICE_WARNING, "what was not committed is left to others: %s",
+                    failure.message);
+    } else if (status != CORONG_OK && service->failure.status == CORONG_OK) {
         service->failure = failure;
     }
     if (service->failure.status != CORONG_OK && error != NULL) {

@@ -68,10 +68,11 @@ enum corong_status service_engine_open(struct service *service, struct corong_er
 struct engine *service_hold(struct service *service)
 {
     pthread_rwlock_rdlock(&service->engine_lock);
-    if (service->engine == NULL) {
+    struct engine *engine = service->engine;
+    if (engine == NULL) {
         pthread_rwlock_unlock(&service->engine_lock);
     }
-    return service->engine;
+    return engine;
 }
 
 void service_release(struct service *service)

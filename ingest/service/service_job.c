@@ -238,6 +238,10 @@ void *service_job_plan_all(void *argument)
         run_job(job);
         finish_job(service, job);
     }
+    pthread_mutex_lock(&service->lock);
+    service->planner_ended = true;
+    pthread_cond_broadcast(&service->changed);
+    pthread_mutex_unlock(&service->lock);
     return NULL;
 }
 

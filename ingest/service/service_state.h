@@ -79,6 +79,7 @@ struct service {
     uint32_t ended_count;
     bool over;     ///< no further engine comes
     bool stopping; ///< no further job is taken
+    bool ending;   ///< threads that are between two engines end
     struct corong_error failure;
     struct ingest_progress finished; ///< what the threads counted before their last job
     uint64_t exchange_count;
@@ -88,6 +89,7 @@ struct service {
     uint64_t jobs_done;
     pthread_t planner;
     bool planner_started;
+    bool planner_ended; ///< under the lock
 };
 
 void service_log(struct service *service, enum service_severity severity, const char *format, ...)

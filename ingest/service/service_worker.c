@@ -11,10 +11,10 @@ static struct engine *wait_for_engine(struct service *service)
     uint64_t generation = service->generation;
     service->left_count++;
     pthread_cond_broadcast(&service->changed);
-    while (service->generation == generation && !service->over) {
+    while (service->generation == generation && !service->over && !service->ending) {
         pthread_cond_wait(&service->changed, &service->lock);
     }
-    struct engine *engine = service->over ? NULL : service->engine;
+    struct engine *engine = service->generation == generation ? NULL : service->engine;
     pthread_mutex_unlock(&service->lock);
     return engine;
 }

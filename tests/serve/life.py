@@ -71,6 +71,18 @@ def durable_leaves_memory_out(rig):
         return f"{rows} rows visible, {durable['rows_stored']} durable"
 
 
+def merging_goes_on_in_the_background(rig):
+    with kit.Server(rig.binaries, "--commit-interval", "100ms") as server:
+        end_replay(start_replay(rig, server))
+        server.run("compact")
+        server.wait_for(lambda: server.json("status")["merges"]["runs"] <= 1
+                        and server.json("status")["merges"]["running"] == 0, "one run a period")
+        merges = server.json("status")["merges"]
+        server.end()
+        rig.require_whole(server)
+        return f"{merges['done']} merges, {merges['segments']} segments at the end"
+
+
 def one_server_a_store(rig):
     with kit.Server(rig.binaries) as server:
         second = subprocess.run([server.corong, "serve", "--store", str(server.store)], capture_output=True, text=True,
@@ -184,6 +196,7 @@ def kill_9_loses_and_doubles_nothing(rig):
         return f"{rounds} times kill -9 at random moments, lost 0, doubled 0"
 
 
-TESTS = [answers_are_of_what_is_visible, durable_leaves_memory_out, one_server_a_store, dead_sockets_are_replaced,
+TESTS = [answers_are_of_what_is_visible, durable_leaves_memory_out, merging_goes_on_in_the_background,
+         one_server_a_store, dead_sockets_are_replaced,
          long_paths_work, a_second_signal_ends_at_once, a_stopped_replay_goes_on, replays_wait_for_each_other,
          standard_input_goes_through, kill_9_loses_and_doubles_nothing]

@@ -3,6 +3,7 @@
 #include "tools/corong/console.h"
 #include "tools/corong/question.h"
 #include "tools/corong/settings.h"
+#include "tools/serve/serve.h"
 
 static enum exit_code compact(const struct options *options, struct store *store)
 {
@@ -33,6 +34,26 @@ static enum exit_code compact(const struct options *options, struct store *store
     return console_write(stdout, &out);
 }
 
+/// The holder of the store merges it, where it is a server. `busy` says who else it is.
+static enum exit_code compact_served(const struct config *config, const struct corong_error *busy)
+{
+    struct corong_error error = {0};
+    struct client *client;
+    enum corong_status status = client_open(&client, settings_store(config), &error);
+    if (status == CORONG_OK) {
+        status = client_compact(client, &error);
+        client_close(client);
+    }
+    if (status != CORONG_OK) {
+        console_fail(status == CORONG_NOT_FOUND ? busy : &error);
+        return EXIT_FAILED;
+    }
+    console_note("a server holds '%s' and merges it in the background; 'corong status' shows how "
+                 "far it is",
+                 settings_store(config));
+    return EXIT_DONE;
+}
+
 enum exit_code cmd_compact(const struct options *options)
 {
     struct config config;
@@ -45,7 +66,11 @@ enum exit_code cmd_compact(const struct options *options)
     if (question_require_store(&config, &error) != CORONG_OK) {
         return console_fail(&error);
     }
-    if (store_open(&store, settings_store(&config), &store_options, &error) != CORONG_OK) {
+    enum corong_status status = store_open(&store, settings_store(&config), &store_options, &error);
+    if (status == CORONG_BUSY) {
+        return compact_served(&config, &error);
+    }
+    if (status != CORONG_OK) {
         console_fail(&error);
         return EXIT_FAILED;
     }

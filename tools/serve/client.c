@@ -58,6 +58,15 @@ void client_close(struct client *client)
     }
 }
 
+enum corong_status client_compact(struct client *client, struct corong_error *error)
+{
+    json_t *reply;
+    TRY(client_send(client, client_request("compact"), error));
+    TRY(client_receive(client, &reply, error));
+    json_decref(reply);
+    return CORONG_OK;
+}
+
 json_t *client_request(const char *verb)
 {
     return json_pack("{s:i, s:s}", "corong", PROTOCOL_VERSION, "request", verb);

@@ -10,7 +10,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static const char *const VERBS[] = {"view", "status", "replay", "stop", NULL};
+static const char *const VERBS[] = {"view", "status", "replay", "stop", "compact", NULL};
 
 /// Members that each verb may have beside "corong" and "request".
 static const char *const VIEW_KEYS[] = {"age_max_us", "positions", NULL};
@@ -64,7 +64,8 @@ static enum corong_status parse_verb(struct protocol_request *request, struct co
         }
     }
     return error_set(error, CORONG_UNSUPPORTED,
-                     "unknown request '%.40s'; known are view, status, replay and stop", word);
+                     "unknown request '%.40s'; known are view, status, replay, stop and compact",
+                     word);
 }
 
 static enum corong_status parse_view(struct protocol_request *request, struct corong_error *error)
@@ -146,6 +147,7 @@ static enum corong_status parse_members(struct protocol_request *request,
         return parse_replay(request, error);
     case PROTOCOL_STATUS:
     case PROTOCOL_STOP:
+    case PROTOCOL_COMPACT:
         break;
     }
     return check_keys(request->document, NO_KEYS, error);

@@ -25,7 +25,13 @@
 #define PROTOCOL_DESCRIPTOR_BATCH 128u
 #define PROTOCOL_AGE_US_MAX INT64_C(3600000000)
 
-enum protocol_verb { PROTOCOL_VIEW = 0, PROTOCOL_STATUS, PROTOCOL_REPLAY, PROTOCOL_STOP };
+enum protocol_verb {
+    PROTOCOL_VIEW = 0,
+    PROTOCOL_STATUS,
+    PROTOCOL_REPLAY,
+    PROTOCOL_STOP,
+    PROTOCOL_COMPACT
+};
 
 /// A request that was checked. Its texts belong to `document`.
 struct protocol_request {

@@ -68,6 +68,10 @@ CORONG_MUST_CHECK enum corong_status client_status_table(struct text json,
                                                          struct text_buffer *out,
                                                          struct corong_error *error);
 
+/// Asks for every period to be merged into one run, in the background.
+CORONG_MUST_CHECK enum corong_status client_compact(struct client *client,
+                                                    struct corong_error *error);
+
 /// A replay into the served store.
 struct client_replay {
     const char *const *paths; ///< as given: made absolute here

@@ -15,6 +15,18 @@ static bool refuse(int connection, enum corong_status status, const char *words)
     return send_reply(connection, protocol_failure(&error));
 }
 
+/// Merging goes on in the background; `status` shows how far it is.
+static bool compact(struct server *server, int connection)
+{
+    struct engine *engine = service_hold(server->service);
+    if (engine == NULL) {
+        return refuse(connection, CORONG_BUSY, "the server exchanges its engine at the moment");
+    }
+    engine_request_compact(engine);
+    service_release(server->service);
+    return send_reply(connection, json_pack("{s:b}", "ok", 1));
+}
+
 bool serve_answer(struct server *server, int connection, struct protocol_request *request)
 {
     switch (request->verb) {
@@ -24,6 +36,8 @@ bool serve_answer(struct server *server, int connection, struct protocol_request
         return serve_replay(server, connection, request);
     case PROTOCOL_VIEW:
         return serve_view(server, connection, request);
+    case PROTOCOL_COMPACT:
+        return compact(server, connection);
     case PROTOCOL_STOP:
         break;
     }
