@@ -85,3 +85,11 @@ void store_group_forget(struct store_group *group);
 /// For store_set_commit_guard(): commits of claimed or released sources must own them. Other
 /// sources (files) are not looked at. The group outlives the store.
 struct store_commit_guard store_group_guard(struct store_group *group);
+
+/// store_verify() of every store, their secrets, and the books of every source that was claimed:
+/// over all stores, greatest next offset - least first offset = messages + control + gaps (where
+/// all say where they began). Calls `found` for each fault; the first also fills `error`. May run
+/// beside servers: it holds one source's owner file at a time, for some milliseconds.
+CORONG_MUST_CHECK enum corong_status
+store_group_verify(const char *directory, void (*found)(void *context, const char *message),
+                   void *context, struct corong_error *error);

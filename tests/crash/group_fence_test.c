@@ -167,6 +167,7 @@ struct outcome {
     uint64_t doubled;
     uint32_t stores;
     uint64_t messages; ///< in the books of all stores
+    bool balances;     ///< by store_group_verify()
 };
 
 static void count_segment(struct segment_reader *reader, uint8_t *seen)
@@ -212,6 +213,12 @@ static void count_store(const char *directory, uint8_t *seen, struct outcome *ou
     store_snapshot_close(snapshot);
 }
 
+static void ignore_fault(void *context, const char *message)
+{
+    (void)context;
+    (void)message;
+}
+
 static struct outcome count_stores(const char *directory)
 {
     struct outcome outcome = {0};
@@ -224,6 +231,7 @@ static struct outcome count_stores(const char *directory)
     for (uint32_t index = 0; index < stores.count; index++) {
         count_store(stores.directories[index], seen, &outcome);
     }
+    outcome.balances = store_group_verify(directory, ignore_fault, NULL, &error) == CORONG_OK;
     outcome.stores = stores.count;
     for (int64_t message = 0; message < PARTITION_COUNT * shared->log_size; message++) {
         outcome.lost += seen[message] == 0;
@@ -266,7 +274,7 @@ static void run_sound(void)
            round.deaths, atomic_load(&shared->claims), atomic_load(&shared->commits),
            atomic_load(&shared->fenced), outcome.stores, outcome.lost, outcome.doubled,
            (double)(clock_monotonic_us() - started_us) / 1e6);
-    if (outcome.lost + outcome.doubled > 0 || outcome.messages != wanted) {
+    if (outcome.lost + outcome.doubled > 0 || outcome.messages != wanted || !outcome.balances) {
         test_fail(seed_base, "lost %" PRIu64 ", doubled %" PRIu64 ", books say %" PRIu64,
                   outcome.lost, outcome.doubled, outcome.messages);
     }

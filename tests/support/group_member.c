@@ -215,11 +215,13 @@ static void claim(struct member *member, int partition)
         member_fails("claim", &error);
     }
     const struct store_position *own = store_position_find(member->store, partition_id(partition));
-    if (own != NULL) {
-        position.counters = own->counters;
-    }
     if (!found) {
         position.next_offset = 0;
+        position.first_offset = 0;
+    }
+    if (own != NULL) {
+        position.counters = own->counters;
+        position.first_offset = own->first_offset;
     }
     if (member->protocol == PROTOCOL_LOOK_THEN_CLAIM) {
         position.next_offset = seen;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "storage/group/group.h"
 #include "tools/corong/console.h"
 #include "tools/corong/question.h"
 #include "tools/corong/settings.h"
@@ -44,7 +45,10 @@ enum exit_code cmd_verify(const struct options *options)
     if (question_require_store(&config, &error) != CORONG_OK) {
         return console_fail(&error);
     }
-    enum corong_status status = store_verify(settings_store(&config), note_fault, &faults, &error);
+    const char *directory = settings_store(&config);
+    enum corong_status status = store_group_is(directory)
+                                    ? store_group_verify(directory, note_fault, &faults, &error)
+                                    : store_verify(directory, note_fault, &faults, &error);
     if (status == CORONG_OK) {
         text_buffer_append_string(&faults.text, "sound");
         append_extent(&config, &faults.text);

@@ -386,6 +386,62 @@ Test(group, test_group_and_store_are_not_taken_for_one_another)
     store_directory_remove(directory);
 }
 
+static void count_fault(void *context, const char *message)
+{
+    struct text_buffer *all = context;
+    text_buffer_append_string(all, message);
+    text_buffer_append_string(all, "\n");
+}
+
+/// Commits a position whose books begin at `first` and account for `accounted` offsets.
+static void commit_books(struct member *member, int64_t first, int64_t next, uint64_t messages,
+                         uint64_t control, uint64_t gaps)
+{
+    struct corong_error error = {0};
+    struct store_position position = {
+        .id = SOURCE,
+        .name = NAME,
+        .next_offset = next,
+        .anchor_offset = -1,
+        .epoch = -1,
+        .first_offset = first,
+        .counters = {.messages = messages, .blank = messages, .control = control, .gaps = gaps},
+    };
+    struct store_commit commit = {.positions = &position, .position_count = 1};
+    cr_assert_eq(store_commit(member->store, &commit, &error), CORONG_OK, "%s", error.message);
+}
+
+Test(group, test_books_of_a_source_balance_over_its_stores)
+{
+    char *directory = store_directory_create();
+    struct member first = join(directory);
+    struct member second = join(directory);
+    struct text_buffer faults = {0};
+    struct corong_error error = {0};
+    (void)claim(&first);
+    commit_books(&first, 10, 110, 97, 2, 1);
+    (void)claim(&second);
+    commit_books(&second, 110, 150, 40, 0, 0);
+    store_group_forget(first.group);
+    cr_assert_eq(claim(&first), 150);
+    commit_books(&first, 10, 160, 107, 2, 1);
+    cr_expect_eq(store_group_verify(directory, count_fault, &faults, &error), CORONG_OK, "%s",
+                 error.message);
+    commit_books(&first, 10, 170, 116, 2, 1); // one message is missing
+    cr_expect_eq(store_group_verify(directory, count_fault, &faults, &error), CORONG_CORRUPT);
+    cr_expect_not_null(strstr(error.message, "'visits/0'"), "%s", error.message);
+    cr_expect_not_null(strstr(error.message, "159 of its offsets 10 to 170, which are 160"), "%s",
+                       error.message);
+    commit_books(&first, -1, 171, 200, 0, 0); // the log was cut short: nobody can say
+    cr_expect_eq(store_group_verify(directory, count_fault, &faults, &error), CORONG_OK);
+    text_buffer_deinit(&faults);
+    leave(&first);
+    leave(&second);
+    cr_expect_eq(store_group_verify("/nowhere", count_fault, &faults, &error), CORONG_NOT_FOUND);
+    text_buffer_deinit(&faults);
+    store_directory_remove(directory);
+}
+
 /// Joins, says which store it got, and waits for the end of the pipe.
 static void child_joins(const char *directory, int answer, int end)
 {
