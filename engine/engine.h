@@ -166,6 +166,7 @@ struct engine_live_view {
     uint64_t memory_bytes;     ///< rings + tails + live users
     int64_t as_of_us;          ///< INT64_MIN: no event yet
     int64_t range_from_us;     ///< of the counts' entries; INT64_MIN: everything
+    struct text zone;          ///< of the day that began then; missing for everything
     bool range_is_split;       ///< a new day just began and some shard still counts the last one
     struct text failure;       ///< why nothing is recomputed at present; missing: nothing is wrong
     uint32_t funnel_count;

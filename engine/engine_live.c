@@ -189,6 +189,10 @@ void engine_live_read(struct engine *engine, struct arena *arena, struct engine_
     };
     read_shards(engine, view_out);
     read_funnels(engine, arena, view_out);
+    if (engine->live_range.day) {
+        const struct zone *zone = engine->live_range.zone;
+        view_out->zone = zone == NULL ? TEXT_LITERAL("UTC") : zone->name;
+    }
     pthread_mutex_lock(&engine->lock);
     view_out->commits = engine->commit_count;
     view_out->rows_committed = engine->rows_committed;

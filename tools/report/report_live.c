@@ -125,7 +125,18 @@ void report_live(const struct engine_live_view *view, const struct report_style 
         report_count(out, view->pending);
         text_buffer_append_string(out, " users pending");
     }
+    if (view->range_from_us != INT64_MIN) {
+        text_buffer_append_string(out, " · since ");
+        report_time(out, view->range_from_us);
+        text_buffer_append_string(out, ", midnight of ");
+        report_text(out, view->zone);
+    }
     text_buffer_append(out, "\n", 1);
+    if (view->failure.bytes != NULL) {
+        text_buffer_append_string(out, "  the counts cannot be settled: ");
+        report_text(out, view->failure);
+        text_buffer_append(out, "\n", 1);
+    }
     for (uint32_t index = 0; index < view->funnel_count; index++) {
         draw_live_funnel(&view->funnels[index], style, out);
     }

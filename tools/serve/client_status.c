@@ -221,8 +221,16 @@ static void draw_live(const json_t *status, struct text_buffer *out)
     if (json_is_string(json_object_get(live, "range_from"))) {
         text_buffer_append_string(out, "; entries since ");
         text_buffer_append_string(out, json_string_value(json_object_get(live, "range_from")));
+        text_buffer_append_string(out, ", midnight of ");
+        report_text(out, text_from(json_string_value(json_object_get(live, "zone"))));
     }
     text_buffer_append_string(out, "\n");
+    if (json_is_string(json_object_get(live, "failure"))) {
+        row(out, "");
+        text_buffer_append_string(out, "the counts cannot be settled: ");
+        report_text(out, text_from(json_string_value(json_object_get(live, "failure"))));
+        text_buffer_append_string(out, "\n");
+    }
     json_array_foreach(json_object_get(live, "funnels"), index, funnel)
     {
         draw_funnel(funnel, out);

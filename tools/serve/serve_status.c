@@ -69,6 +69,7 @@ static json_t *live(const struct engine_live_view *view)
     KEY(object, "sessions", count(view->sessions));
     KEY(object, "as_of", instant(view->as_of_us));
     KEY(object, "range_from", instant(view->range_from_us));
+    KEY(object, "zone", text_value(view->zone));
     KEY(object, "failure", text_value(view->failure));
     json_t *funnels = json_array();
     for (uint32_t index = 0; index < view->funnel_count; index++) {
