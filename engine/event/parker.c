@@ -40,16 +40,23 @@ bool parker_pause(struct parker_patience *patience)
     return true;
 }
 
+// Why a look after parker_prepare() misses nothing that was published before a parker_wake(): the
+// two exchanges of `state` have an order. Prepare first: the waker reads 1 and wakes. Wake first:
+// prepare reads what it wrote, or what later exchanges made of it, which are all part of its
+// release sequence; so acquire meets release, and the look sees what was published. No single order
+// of all is needed, hence nothing here is sequentially consistent. tests/model/relacy has it all
+// run.
 void parker_prepare(struct parker *parker)
 {
-    // Sequentially consistent, pairs with the exchange in parker_wake(): either this thread's next
-    // look sees what was published, or the waker sees the 1.
-    atomic_exchange_explicit(&parker->state, 1, memory_order_seq_cst);
+    // Acquire, pairs with the release in parker_wake().
+    atomic_exchange_explicit(&parker->state, 1, memory_order_acquire);
 }
 
 void parker_cancel(struct parker *parker)
 {
-    atomic_exchange_explicit(&parker->state, 0, memory_order_seq_cst);
+    // Relaxed, but not a store: a store would end the release sequence of a wake that came
+    // meanwhile.
+    atomic_exchange_explicit(&parker->state, 0, memory_order_relaxed);
 }
 
 void parker_sleep(struct parker *parker, int64_t timeout_us)
@@ -63,8 +70,8 @@ void parker_sleep(struct parker *parker, int64_t timeout_us)
 
 void parker_wake(struct parker *parker)
 {
-    // Sequentially consistent, pairs with the exchange in parker_prepare().
-    if (atomic_exchange_explicit(&parker->state, 0, memory_order_seq_cst) == 1) {
+    // Release, pairs with the acquire in parker_prepare(). The kernel orders its own wait and wake.
+    if (atomic_exchange_explicit(&parker->state, 0, memory_order_release) == 1) {
         syscall(SYS_futex, &parker->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
     }
 }
