@@ -106,23 +106,23 @@ class Rig:
                       for question in questions(mapping)]
         return [provenance[0]["store_digest"]] + [one["result_digest"] for one in provenance]
 
-    def books(self, store):
+    def books(self, store, alone=True):
         """The positions of a store, checked one by one: every offset is a message, a control record or a gap
         that was written down; every event is stored or counted as what it was."""
         overview = self.ask("inspect", "--store", store)
         for one in overview["positions"]:
-            self.check_position(store, one)
+            self.check_position(store, one, alone)
         if not overview["balance"]:
             raise Failure(f"{store}: the books do not balance")
         return overview
 
-    def check_position(self, store, one):
+    def check_position(self, store, one, alone):
         decoded = one["messages"] - one["blank"] - one["messages_rejected"]
         placed = one["stored"] + one["events_rejected"] + one["late"]
         offsets = one["next_offset"] - one.get("first_offset", 0)
         read = one["messages"] + one.get("control", 0) + one.get("gaps", 0)
         of_topic = re.fullmatch(r".*/\d+", one["source"])
-        if one["events"] != placed or (decoded > 0) != (one["events"] > 0) or (of_topic and offsets != read):
+        if one["events"] != placed or (decoded > 0) != (one["events"] > 0) or (alone and of_topic and offsets != read):
             raise Failure(f"{store}: the books of {one['source']} do not balance: {one}")
 
     def gaps(self, store):
@@ -156,7 +156,7 @@ class Rig:
         span = {}
         for store in stores:
             self.run("verify", "--store", store)
-            overview = self.books(store)
+            overview = self.books(store, alone=False)  # another store may hold what lies between
             sums["rows"] += overview["rows"]
             for one in overview["positions"]:
                 sums[one["source"]] += one["messages"] + one.get("control", 0) + one.get("gaps", 0)

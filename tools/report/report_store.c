@@ -301,6 +301,7 @@ static void write_position(struct json_writer *writer, const struct store_positi
     const struct store_counters *counters = &position->counters;
     json_writer_begin(writer, NULL, '{');
     json_writer_text(writer, "source", position->name);
+    json_writer_signed(writer, "first_offset", position->first_offset);
     json_writer_signed(writer, "next_offset", position->next_offset);
     json_writer_unsigned(writer, "messages", counters->messages);
     json_writer_unsigned(writer, "blank", counters->blank);
@@ -309,6 +310,8 @@ static void write_position(struct json_writer *writer, const struct store_positi
     json_writer_unsigned(writer, "events_rejected", counters->events_rejected);
     json_writer_unsigned(writer, "late", counters->late);
     json_writer_unsigned(writer, "stored", counters->stored);
+    json_writer_unsigned(writer, "control", counters->control);
+    json_writer_unsigned(writer, "gaps", counters->gaps);
     json_writer_end(writer, '}');
 }
 
