@@ -187,6 +187,8 @@ static bool choose(struct store_merger *merger, enum store_merge_size size,
     struct merge_policy policy = {
         .row_count_min = size == STORE_MERGE_SMALL ? 0 : SMALL_MERGE_ROW_COUNT_MAX + 1,
         .row_count_max = size == STORE_MERGE_SMALL ? SMALL_MERGE_ROW_COUNT_MAX : 0,
+        .cursor_bytes_max = merger->options.memory_limit_bytes / 2,
+        .column_count = store_schema(merger->store)->column_count,
         .is_busy = segment_is_busy,
         .refused_rows = period_refused_rows,
         .is_quiet = period_is_quiet,
@@ -284,12 +286,15 @@ static enum corong_status check_memory(const struct store_merge *merge, struct c
     }
     TRY(compact_dictionary_bytes(merge->directory, &merge->plan, &bytes, error));
     // The inputs' dictionaries and the merged one are in memory together.
-    if (bytes * 2 <= merge->memory_limit_bytes / 4 * 3) {
+    bytes *= 2;
+    bytes += merge_policy_cursor_bytes(&merge->plan, merge->schema.column_count);
+    if (bytes <= merge->memory_limit_bytes) {
         return CORONG_OK;
     }
     return error_set(error, CORONG_NO_MEMORY,
-                     "a merge of %llu rows would hold %llu bytes of strings, over the limit",
-                     (unsigned long long)merge->plan.row_count, (unsigned long long)bytes * 2);
+                     "a merge of %llu rows would hold %llu bytes, over the limit of %llu",
+                     (unsigned long long)merge->plan.row_count, (unsigned long long)bytes,
+                     (unsigned long long)merge->memory_limit_bytes);
 }
 
 enum corong_status store_merge_write(struct store_merge *merge, struct corong_error *error)

@@ -19,8 +19,9 @@ struct store_merger;
 struct store_merge;
 
 struct store_merger_options {
-    /// Of one merge: the dictionaries of its inputs and the merged ones. Larger merges are left
-    /// out; questions merge those runs as they read. 0: no limit.
+    /// Of one merge: a row group of each run (fewer runs are merged where it is little), the
+    /// dictionaries of its inputs and the merged ones. Larger merges are left out; questions merge
+    /// those runs as they read. 0: no limit.
     uint64_t memory_limit_bytes;
     /// A period that nothing came to for so long is merged further. 0: one hour.
     int64_t quiet_us;

@@ -20,6 +20,10 @@
 struct merge_policy {
     uint64_t row_count_min; ///< of all runs of a merge together
     uint64_t row_count_max; ///< 0: no limit
+    /// For what merge_policy_cursor_bytes() counts; fewer runs are merged where it would be passed,
+    /// but never fewer than two. 0: no limit.
+    uint64_t cursor_bytes_max;
+    uint32_t column_count; ///< of the schema
     /// A segment that is being merged already.
     bool (*is_busy)(const void *context, const struct segment_meta *segment);
     /// Merges of the period with so many rows were refused; UINT64_MAX: none was.
@@ -34,5 +38,7 @@ struct merge_policy {
 bool merge_policy_choose(const struct segment_meta *segments, uint32_t count,
                          const struct merge_policy *policy, struct compact_plan *plan_out,
                          bool *is_urgent_out);
+/// About what reading the runs of a merge takes: a decoded row group of each.
+uint64_t merge_policy_cursor_bytes(const struct compact_plan *plan, uint32_t column_count);
 /// The most runs that any period has: what a question has to merge per user, at worst.
 uint32_t merge_policy_run_count(const struct segment_meta *segments, uint32_t count);

@@ -22,7 +22,8 @@
 
 #define MEMBER_COUNT 4
 #define MUTANT_ROUND_COUNT_MAX 12
-#define DEADLINE_US ((int64_t)120 * 1000000)
+/// For a machine that does much else; grows with the test.
+#define DEADLINE_SECONDS 120
 
 static struct group_member_shared *shared;
 static uint64_t seed_base;
@@ -143,7 +144,7 @@ static void coordinate(struct round *round)
     for (int index = 0; index < MEMBER_COUNT; index++) {
         spawn(round, index);
     }
-    int64_t until_us = clock_monotonic_us() + DEADLINE_US;
+    int64_t until_us = clock_monotonic_us() + (int64_t)test_scaled(DEADLINE_SECONDS * 10) * 100000;
     while (!log_is_committed()) {
         watch_children(round);
         if (test_random_below(&round->random, 12) == 0) {
@@ -155,7 +156,7 @@ static void coordinate(struct round *round)
             kill(round->children[index].pid, SIGSTOP);
         }
         if (clock_monotonic_us() > until_us) {
-            test_fail(seed_base, "the log is not committed after two minutes");
+            test_fail(seed_base, "the log is not committed in time");
         }
         usleep(1000);
     }

@@ -199,6 +199,28 @@ Test(merge, test_quiet_period_ends_as_one_run_but_not_for_a_trifle)
     memory_free(simulation.segments);
 }
 
+Test(merge, test_little_memory_merges_fewer_runs_at_once)
+{
+    struct simulation simulation = {.refused_rows = UINT64_MAX};
+    struct merge_policy policy = policy_of(&simulation);
+    struct compact_plan plan;
+    bool urgent;
+    for (uint32_t run = 0; run < 8; run++) {
+        add_range(&simulation, 0, 1000000, 0, UINT64_MAX);
+    }
+    policy.column_count = 10;
+    policy.cursor_bytes_max = 40 << 20; // a row group of three runs
+    cr_assert(merge_policy_choose(simulation.segments, 8, &policy, &plan, &urgent));
+    cr_expect_eq(plan.run_count, 3);
+    cr_expect_leq(merge_policy_cursor_bytes(&plan, 10), 40 << 20);
+    compact_plan_deinit(&plan);
+    policy.cursor_bytes_max = 1;
+    cr_assert(merge_policy_choose(simulation.segments, 8, &policy, &plan, &urgent));
+    cr_expect_eq(plan.run_count, 2);
+    compact_plan_deinit(&plan);
+    memory_free(simulation.segments);
+}
+
 Test(merge, test_refused_merges_leave_the_smaller_ones)
 {
     struct simulation simulation = {.refused_rows = 5000};
