@@ -1,9 +1,62 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ingest/decode/mapping.h"
 
-/// A YAML word in single quotes: any text, one escape.
+#include <string.h>
+
+/// Characters of a line break in YAML beyond ASCII (U+0085, U+2028, U+2029), which a quoted word
+/// would fold; 0 where there is none at `bytes`.
+static size_t break_size(struct text rest)
+{
+    static const char *const breaks[] = {"\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9"};
+    for (size_t index = 0; index < 3; index++) {
+        size_t size = strlen(breaks[index]);
+        if (rest.size >= size && memcmp(rest.bytes, breaks[index], size) == 0) {
+            return size;
+        }
+    }
+    return 0;
+}
+
+static bool folds(struct text text)
+{
+    for (size_t index = 0; index < text.size; index++) {
+        unsigned char byte = (unsigned char)text.bytes[index];
+        if (byte < 0x20 || byte == 0x7f ||
+            break_size((struct text){text.bytes + index, text.size - index}) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// In double quotes, with everything escaped that has a meaning there.
+static void append_escaped(struct text_buffer *out, struct text text)
+{
+    static const char *const names[] = {"", "", "\\N", "\\L", "\\P"};
+    text_buffer_append_string(out, "\"");
+    for (size_t index = 0; index < text.size; index++) {
+        unsigned char byte = (unsigned char)text.bytes[index];
+        size_t size = break_size((struct text){text.bytes + index, text.size - index});
+        if (size > 0) {
+            bool second = size == 3 && (unsigned char)text.bytes[index + 2] == 0xa9;
+            text_buffer_append_string(out, names[size + second]);
+            index += size - 1;
+        } else if (byte < 0x20 || byte == 0x7f || byte == '"' || byte == '\\') {
+            text_buffer_printf(out, "\\x%02x", byte);
+        } else {
+            text_buffer_append(out, text.bytes + index, 1);
+        }
+    }
+    text_buffer_append_string(out, "\"");
+}
+
+/// A YAML word: in single quotes, where there is one escape, unless a line break would be folded.
 static void append_quoted(struct text_buffer *out, struct text text)
 {
+    if (folds(text)) {
+        append_escaped(out, text);
+        return;
+    }
     text_buffer_append_string(out, "'");
     for (size_t index = 0; index < text.size; index++) {
         if (text.bytes[index] == '\'') {

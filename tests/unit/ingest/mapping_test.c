@@ -126,3 +126,29 @@ Test(mapping, test_unknown_preset_lists_those_there_are)
     cr_expect_null(mapping_preset_text(TEXT_LITERAL("nope")));
     arena_deinit(&arena);
 }
+
+static void expect_reads_back(const char *yaml, const char *words)
+{
+    struct decode_harness harness;
+    struct text_buffer first = {0};
+    struct text_buffer second = {0};
+    cr_assert_eq(decode_harness_parse(&harness, yaml), CORONG_OK, "%s", harness.error.message);
+    mapping_describe(harness.mapping, &first);
+    decode_harness_close(&harness);
+    cr_expect_not_null(strstr(first.bytes, words), "%s", first.bytes);
+    cr_assert_eq(decode_harness_parse(&harness, first.bytes), CORONG_OK, "%s",
+                 harness.error.message);
+    mapping_describe(harness.mapping, &second);
+    decode_harness_close(&harness);
+    cr_expect_str_eq(first.bytes, second.bytes);
+    text_buffer_deinit(&first);
+    text_buffer_deinit(&second);
+}
+
+Test(mapping, test_words_with_line_breaks_read_back)
+{
+    expect_reads_back("user: 'it''s \"u\"'\ntime: t\nname: n\n", "user: 'it''s \"u\"'\n");
+    expect_reads_back("user: \"a\\n\\n b\\t\\\"\"\ntime: t\nname: n\n",
+                      "user: \"a\\x0a\\x0a b\\x09\\x22\"\n");
+    expect_reads_back("user: \"a\\Nb\\Lc\\Pd\"\ntime: t\nname: n\n", "user: \"a\\Nb\\Lc\\Pd\"\n");
+}
