@@ -146,6 +146,39 @@ void kafka_client_rebalanced(struct kafka_client *client)
     memory_free(first);
 }
 
+/// Messages hold their partition, whose queue holds the data queue: none may be left behind.
+static void empty_data(struct kafka_client *client)
+{
+    rd_kafka_topic_partition_list_t *list;
+    if (rd_kafka_assignment(client->consumer, &list) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        for (int index = 0; index < list->cnt; index++) {
+            rd_kafka_queue_t *queue = rd_kafka_queue_get_partition(
+                client->consumer, list->elems[index].topic, list->elems[index].partition);
+            if (queue != NULL) {
+                rd_kafka_queue_forward(queue, NULL);
+                rd_kafka_queue_destroy(queue);
+            }
+        }
+        rd_kafka_topic_partition_list_destroy(list);
+    }
+    rd_kafka_message_t *message;
+    while ((message = rd_kafka_consume_queue(client->data, 0)) != NULL) {
+        rd_kafka_message_destroy(message);
+    }
+}
+
+/// After a fatal error librdkafka refuses to close a consumer, and then would wait for that for
+/// ever.
+static void destroy_consumer(rd_kafka_t *consumer)
+{
+    char reason[KAFKA_CLIENT_REASON_SIZE];
+    if (rd_kafka_fatal_error(consumer, reason, sizeof(reason)) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        rd_kafka_destroy_flags(consumer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    } else {
+        rd_kafka_destroy(consumer);
+    }
+}
+
 static void close_client(struct kafka_client *client)
 {
     kafka_ask_destroy(client->ask);
@@ -156,14 +189,11 @@ static void close_client(struct kafka_client *client)
                   client->rebalances->partitions);
         kafka_client_rebalanced(client);
     }
+    empty_data(client);
     (void)rd_kafka_consumer_close(client->consumer);
-    // Messages hold their partition, whose queue holds this one: they must not outlive it.
-    rd_kafka_message_t *message;
-    while ((message = rd_kafka_consume_queue(client->data, 0)) != NULL) {
-        rd_kafka_message_destroy(message);
-    }
+    empty_data(client);
     rd_kafka_queue_destroy(client->data);
-    rd_kafka_destroy(client->consumer);
+    destroy_consumer(client->consumer);
     memory_free(client);
 }
 

@@ -65,6 +65,7 @@ void kafka_committed(struct source *source, const struct store_position *positio
     }
     tell(kafka, list);
     rd_kafka_topic_partition_list_destroy(list);
+    kafka_status_publish(kafka);
 }
 
 void kafka_commit_compare(struct kafka_source *kafka, const struct kafka_partition *partition,

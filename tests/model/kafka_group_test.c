@@ -18,12 +18,12 @@
 #define STEP_COUNT 10u
 #define EVENTS_PER_STEP 700u
 #define SETTLE_US (40 * MICROSECONDS_PER_SECOND)
-#define FREEZE_US INT64_C(3500000)
+#define FREEZE_US INT64_C(6500000)
 
 static const char *const properties[] = {"group.id=corong-model",
-                                         "session.timeout.ms=1200",
+                                         "session.timeout.ms=4500",
                                          "heartbeat.interval.ms=150",
-                                         "max.poll.interval.ms=1500",
+                                         "max.poll.interval.ms=5000",
                                          "partition.assignment.strategy=roundrobin",
                                          NULL};
 
