@@ -11,10 +11,13 @@
 #include "tests/support/test_random.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define EVENTS_PER_FAULT 40u
-#define SETTLE_US (20 * MICROSECONDS_PER_SECOND)
+#define SETTLE_US (60 * MICROSECONDS_PER_SECOND)
 #define BROKER_COUNT 3u
 #define ERROR_REPEAT_MAX 4u
 #define CODE_COUNT_MAX 256u
@@ -115,11 +118,11 @@ static void settle(struct bench *bench, const char *what)
     bench->faults++;
 }
 
-static void inject(struct bench *bench, enum request request, rd_kafka_resp_err_t code)
+static void inject(struct bench *bench, enum request request, rd_kafka_resp_err_t code,
+                   uint32_t repeats)
 {
     rd_kafka_resp_err_t codes[ERROR_REPEAT_MAX] = {code, code, code, code};
-    size_t count = 1 + test_random_below(&bench->random, ERROR_REPEAT_MAX - 1);
-    rd_kafka_mock_push_request_errors_array(bench->kafka.cluster, (int16_t)request, count, codes);
+    rd_kafka_mock_push_request_errors_array(bench->kafka.cluster, (int16_t)request, repeats, codes);
 }
 
 static void forget(struct bench *bench, enum request request)
@@ -149,15 +152,23 @@ static void say(char *what, size_t size, const char *request, rd_kafka_resp_err_
     snprintf(what, size, "%s answered with %s", request, rd_kafka_err2name(code));
 }
 
+/// Which of all codes a job takes: every `stride`-th from `first` on.
+struct share {
+    uint32_t first;
+    uint32_t stride;
+};
+
 /// Every code to a request that comes by itself while a topic is followed.
-static void check_codes(struct bench *bench, enum request request, const char *name)
+static void check_codes(struct bench *bench, enum request request, const char *name,
+                        struct share share)
 {
     rd_kafka_resp_err_t codes[CODE_COUNT_MAX];
     uint32_t count = list_codes(codes);
     char what[128];
-    for (uint32_t at = 0; at < count; at++) {
+    for (uint32_t at = share.first; at < count; at += share.stride) {
         say(what, sizeof(what), name, codes[at]);
-        inject(bench, request, codes[at]);
+        inject(bench, request, codes[at],
+               1 + test_random_below(&bench->random, ERROR_REPEAT_MAX - 1));
         model_kafka_produce(&bench->kafka, EVENTS_PER_FAULT);
         settle(bench, what);
         forget(bench, request);
@@ -167,16 +178,18 @@ static void check_codes(struct bench *bench, enum request request, const char *n
 
 /// Every code to a request that comes only at a start.
 static void check_start_codes(struct bench *bench, enum request request, const char *name,
-                              uint32_t every)
+                              struct share share)
 {
+    // The mock takes five seconds for each joining of a group.
+    uint32_t repeats = bench->properties == by_group ? 1 : 2;
     rd_kafka_resp_err_t codes[CODE_COUNT_MAX];
     uint32_t count = list_codes(codes);
     char what[128];
-    for (uint32_t at = 0; at < count; at += every) {
+    for (uint32_t at = share.first; at < count; at += share.stride) {
         say(what, sizeof(what), name, codes[at]);
         stop(bench);
         model_kafka_produce(&bench->kafka, EVENTS_PER_FAULT);
-        inject(bench, request, codes[at]);
+        inject(bench, request, codes[at], repeats);
         start(bench);
         settle(bench, what);
         forget(bench, request);
@@ -238,55 +251,74 @@ static void bench_end(struct bench *bench, const char *name)
     store_directory_remove(bench->directory);
 }
 
-static void check_by_hand(void)
+/// One child process each: they mostly wait.
+struct job {
+    const char *name; ///< of the request; NULL: leaders and brokers
+    const char *const *properties;
+    enum request request;
+    bool at_start;       ///< the request comes only at a start
+    uint32_t part_count; ///< children that share its codes out
+    uint32_t stride;     ///< of all codes so many-th; a start in a group takes three seconds
+};
+
+static const struct job jobs[] = {
+    {NULL, by_hand, REQUEST_FETCH, false, 1, 1},
+    {"Fetch", by_hand, REQUEST_FETCH, false, 2, 1},
+    {"Metadata", by_hand, REQUEST_METADATA, false, 2, 1},
+    {"ListOffsets", by_hand, REQUEST_LIST_OFFSETS, true, 3, 1},
+    {"OffsetCommit", by_group, REQUEST_OFFSET_COMMIT, false, 5, 1},
+    {"Heartbeat", by_group, REQUEST_HEARTBEAT, false, 5, 1},
+    {"JoinGroup", by_group, REQUEST_JOIN_GROUP, true, 3, 12},
+    {"SyncGroup", by_group, REQUEST_SYNC_GROUP, true, 3, 12},
+    {"FindCoordinator", by_group, REQUEST_FIND_COORDINATOR, true, 3, 12},
+};
+#define JOB_COUNT (sizeof(jobs) / sizeof(jobs[0]))
+
+static struct share share_of(const struct job *job, uint32_t part)
 {
-    struct bench bench;
-    bench_start(&bench, by_hand, BROKER_COUNT);
-    check_brokers(&bench);
-    check_codes(&bench, REQUEST_FETCH, "Fetch");
-    check_codes(&bench, REQUEST_METADATA, "Metadata");
-    bench_end(&bench, "Fetch, Metadata, leaders, brokers");
+    uint64_t scale = test_scaled(12) / 12 > 0 ? test_scaled(12) / 12 : 1;
+    uint32_t stride = scale >= job->stride ? 1 : job->stride / (uint32_t)scale;
+    // Another share of the codes with each seed, and in the end all of them.
+    uint32_t turn = stride > 1 ? (uint32_t)(test_random_seed() % stride) : 0;
+    return (struct share){turn + part * stride, stride * job->part_count};
 }
 
-/// ListOffsets comes at a start without a position.
-static void check_list_offsets(void)
+static void run_job(const struct job *job, uint32_t part)
 {
     struct bench bench;
-    bench_start(&bench, by_hand, 1);
-    check_start_codes(&bench, REQUEST_LIST_OFFSETS, "ListOffsets", 1);
-    bench_end(&bench, "ListOffsets");
-}
-
-static void check_group(void)
-{
-    static const struct {
-        enum request request;
-        const char *name;
-    } requests[] = {
-        {REQUEST_JOIN_GROUP, "JoinGroup"},
-        {REQUEST_SYNC_GROUP, "SyncGroup"},
-        {REQUEST_FIND_COORDINATOR, "FindCoordinator"},
-    };
-    struct bench bench;
-    bench_start(&bench, by_group, 1);
-    check_codes(&bench, REQUEST_OFFSET_COMMIT, "OffsetCommit");
-    check_codes(&bench, REQUEST_HEARTBEAT, "Heartbeat");
-    (void)requests;
-    bench_end(&bench, "OffsetCommit, Heartbeat");
+    bench_start(&bench, job->properties, job->name == NULL ? BROKER_COUNT : 1);
+    if (job->name == NULL) {
+        check_brokers(&bench);
+    } else if (job->at_start) {
+        check_start_codes(&bench, job->request, job->name, share_of(job, part));
+    } else {
+        check_codes(&bench, job->request, job->name, share_of(job, part));
+    }
+    bench_end(&bench, job->name == NULL ? "leaders, brokers" : job->name);
 }
 
 int main(int argument_count, char **arguments)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
-    const char *only = argument_count > 1 ? arguments[1] : "";
-    if (only[0] == '\0' || strcmp(only, "hand") == 0) {
-        check_by_hand();
+    const char *only = argument_count > 1 ? arguments[1] : NULL;
+    uint32_t children = 0;
+    (void)test_random_seed(); // the same in all
+    for (size_t at = 0; at < JOB_COUNT; at++) {
+        if (only != NULL && (jobs[at].name == NULL || strcmp(only, jobs[at].name) != 0)) {
+            continue;
+        }
+        for (uint32_t part = 0; part < jobs[at].part_count; part++) {
+            pid_t child = fork();
+            if (child == 0) {
+                run_job(&jobs[at], part);
+                exit(0);
+            }
+            children += child > 0;
+        }
     }
-    if (only[0] == '\0' || strcmp(only, "list") == 0) {
-        check_list_offsets();
+    int failed = children == 0;
+    for (int status; children > 0; children--) {
+        failed |= wait(&status) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0;
     }
-    if (only[0] == '\0' || strcmp(only, "group") == 0) {
-        check_group();
-    }
-    return 0;
+    return failed;
 }
