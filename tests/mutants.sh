@@ -30,6 +30,9 @@ mutants=(
     'parts_columns_not_moved|storage/segment/segment_columns.h|s/return columns->places == NULL ? own : columns->places\[own\];/return columns->places == NULL ? own : own;/|view_model_test'
     'parts_copies_kept|engine/query/query_plan.c|s/plan->duplicates = with_ids > 1;/plan->duplicates = false;/|view_model_test store_model_test'
     'matcher_ties_always_any|engine/funnel/funnel_match.c|s/ties_any = rule->ties == FUNNEL_TIES_ANY/ties_any = true/|funnel_match_test semantics_test'
+    'kafka_anchor_not_compared|ingest/kafka/kafka_offsets.c|s/return same ? KAFKA_PROOF_SAME : KAFKA_PROOF_ANOTHER/return (void)same, KAFKA_PROOF_SAME/|kafka_store_test kafka_test'
+    'kafka_revoked_partition_goes_on|ingest/kafka/kafka_rebalance.c|s/partition->state = KAFKA_AWAY;/partition->settled_offset = partition->next_offset += 7;/|kafka_group_test'
+    'kafka_claim_not_taken_over|ingest/kafka/kafka_watch.c|s/        kafka_offsets_move(partition, &item->claimed);//|kafka_group_test'
 )
 
 prepare() {

@@ -63,7 +63,7 @@ if(NOT CORONG_FUZZ)
     corong_test_executable(${source})
   endforeach()
   # The longest first, so that no core waits for them at the end.
-  foreach(name store_crash_test match_model_test store_model_test)
+  foreach(name store_crash_test match_model_test store_model_test kafka_fault_test kafka_group_test)
     if(TEST ${name})
       set_tests_properties(${name} PROPERTIES COST 1000)
     endif()

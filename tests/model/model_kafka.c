@@ -96,8 +96,10 @@ void model_kafka_produce(struct model_kafka *kafka, uint32_t count)
 static void on_notice(void *context, const char *sentence)
 {
     struct model_node *node = context;
-    snprintf(node->words, sizeof(node->words), "%s", sentence);
     if (strstr(sentence, "cannot continue") != NULL) {
+        if (atomic_load(&node->halts) == 0) {
+            snprintf(node->words, sizeof(node->words), "%s", sentence);
+        }
         atomic_fetch_add(&node->halts, 1);
     }
 }
@@ -185,12 +187,12 @@ static bool run_engine(struct model_node *node)
     pump_close(&node->pump);
     struct corong_error failure = {0};
     bool drained = false;
-    if (!node->abandon) {
+    if (!atomic_load(&node->abandon)) {
         drained = engine_drain(node->engine, &failure) == CORONG_OK;
     }
     node->messages += drained ? node->pump.run.messages : 0;
     pump_deinit(&node->pump);
-    if (status == CORONG_OK && !node->abandon && !drained) {
+    if (status == CORONG_OK && !atomic_load(&node->abandon) && !drained) {
         node->error = failure;
         return failure.status == CORONG_FENCED && begin_again(node);
     }
@@ -252,7 +254,7 @@ enum corong_status model_node_start(struct model_node *node, struct corong_error
 
 void model_node_stop(struct model_node *node, bool abandon)
 {
-    node->abandon = abandon; // read after the stop was seen, which is an atomic
+    atomic_store(&node->abandon, abandon);
     pump_stop_ask(&node->stop);
     pthread_join(node->thread, NULL);
     close_node(node);

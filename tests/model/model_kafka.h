@@ -63,9 +63,9 @@ struct model_node {
     atomic_uint fenced;        ///< engines that were abandoned
     atomic_uint halts;         ///< sentences of partitions that halted
     struct corong_error error; ///< why it ended
-    char words[1024];          ///< the last sentence
+    char words[1024];          ///< of the first halt
     uint64_t messages;         ///< read by this node, the abandoned ones not
-    bool abandon;              ///< end without a drain, as a crash would
+    atomic_bool abandon;       ///< end without a drain, as a crash would
 };
 
 /// Opens everything and begins. Fills the error where that fails.

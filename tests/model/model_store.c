@@ -159,9 +159,8 @@ void model_store_columns(struct store *store, uint32_t first, uint32_t pad_size,
     static const struct {
         struct text name;
         enum column_type type;
-    } attributes[] = {{{"a0", 2}, COLUMN_STRING},
-                      {{"a1", 2}, COLUMN_STRING},
-                      {{"price", 5}, COLUMN_INTEGER}};
+    } attributes[] = {
+        {{"a0", 2}, COLUMN_STRING}, {{"a1", 2}, COLUMN_STRING}, {{"price", 5}, COLUMN_INTEGER}};
     struct corong_error error;
     *columns_out = (struct model_columns){.pad_size = pad_size};
     for (uint32_t i = 0; i < 3; i++) {
