@@ -32,6 +32,7 @@ static const struct property defaults[] = {
     {"isolation.level", "read_committed"},
     {"partition.assignment.strategy", "range,roundrobin"},
     {"socket.nagle.disable", "true"},
+    {"reconnect.backoff.max.ms", "1000"}, // a broker that is back is read again within a second
 };
 
 /// What exactly-once rests on: not the user's to change.

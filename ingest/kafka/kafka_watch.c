@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define TOPICS_INTERVAL_US (30 * MICROSECONDS_PER_SECOND)
+#define TOPICS_INTERVAL_US (5 * MICROSECONDS_PER_SECOND)
 #define ASK_AGAIN_US MICROSECONDS_PER_SECOND
 #define LOOKED_INTO_MAX 32u ///< partitions in one question that stand still
 #define RECREATE_PAUSE_FACTOR_MAX 16

@@ -33,7 +33,7 @@ def transactional(rig):
         if number % (rounds // 4) == 0:
             follower.kill()
             follower.start()
-    follower.wait_messages(len(topic.lines))
+    follower.wait_ends(topic)
     follower.stop()
     skipped = sum(high for _, high in topic.ends()) - len(topic.lines)
     return kit.Figures("transactional, read_committed", *rig.compare_with(
@@ -45,14 +45,14 @@ def compacted(rig):
     topic = kit.Topic(rig, rig.cluster(1), partitions=2, config={
         "cleanup.policy": "compact", "segment.ms": "300", "segment.bytes": "1048576",
         "min.cleanable.dirty.ratio": "0.01", "delete.retention.ms": "100", "max.compaction.lag.ms": "500"})
-    lines = rig.generate(6000, user_count=40)
+    lines = rig.generate(6000, user_count=400)
     for at in range(0, len(lines), 1500):
         topic.produce(lines[at:at + 1500], compression_type="lz4", batch_num_messages=10)
         time.sleep(0.4)
     topic.tombstones(lines[:200:7])
     before = time.monotonic()
     while sum(map(len, topic.read())) > 3000:
-        topic.produce(rig.generate(20), batch_num_messages=10)  # rolls the active segment
+        topic.produce(rig.generate(20, user_count=20), batch_num_messages=10)  # rolls the active segment
         time.sleep(0.4)
         if time.monotonic() - before > kit.WAIT_SECONDS:
             raise kit.Failure("the broker does not compact")

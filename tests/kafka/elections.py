@@ -55,7 +55,7 @@ def unclean(name, tail_count, running):
                           config={"unclean.leader.election.enable": "true", "min.insync.replicas": "1"},
                           assignment=[[1, 2], [3, 1]])
         leader, lagging = cluster.brokers[0], cluster.brokers[1]
-        lines = rig.generate(6000)
+        lines = rig.generate(10_000)
         topic.produce(lines[:1000], partition=0)
         topic.produce(lines[1000:2000], partition=1)
         lagging.pause()
@@ -74,11 +74,11 @@ def unclean(name, tail_count, running):
             follower.start()
         follower.wait_halted(kit.RECREATED)
         seconds = time.monotonic() - begun
-        topic.produce(lines[5000:], partition=1)
+        topic.produce(lines[9000:], partition=1)
         follower.others_go_on(topic, 1, 2000)
         follower.end_halted()
         # The store keeps what it has read: also what the cluster has lost.
-        kept = lines[1000:2000] + lines[5000:] + lines[:1000] + lines[2000:4000]
+        kept = lines[1000:2000] + lines[9000:] + lines[:1000] + lines[2000:4000]
         events, lost, doubled = rig.compare(follower.store, kept)
         topic.wait_in_sync()
         return kit.Figures(f"unclean election, {name}", events, "2,000 offsets cut off; halts, in words",

@@ -46,6 +46,7 @@ class Rig:
         self.clusters = {}
         self.number = 0
         self.children = []
+        self.librdkafka = tuple(map(int, re.search(r"librdkafka +(\d+)\.(\d+)", self.run("version")).groups()))
         self.serves = "\n  serve " in self.run("help")
 
     def end_children(self):

@@ -31,13 +31,15 @@ def recreated(name, share):
 
 
 def recreated_while_followed(rig):
-    """The same under a running corong, which does not ask the broker in between."""
+    """The same under a running corong; where librdkafka knows topic ids, under one that is held up meanwhile and
+    finds more messages than it has read."""
     topic = kit.Topic(rig, rig.cluster(1), partitions=1)
     topic.produce(rig.generate(2000))
     follower = kit.Follower(rig, [topic]).start()
     follower.wait_ends(topic)
     before = rig.books(follower.store)
-    follower.pause()
+    if rig.librdkafka >= (2, 3):
+        follower.pause()
     topic.delete()
     topic.create()
     topic.produce(rig.generate(5000))
@@ -64,7 +66,7 @@ def retention(rig):
     cut = {0: 2500, 1: 1000}  # partition 1 loses nothing that was not read
     topic.delete_before(cut)
     kit.expect_halt(follower, kit.RETENTION, [(topic, 1, 3000)])
-    follower.options += ["--kafka-on-gap", "continue"]
+    follower.properties.append("corong.on_gap=continue")
     follower.run_to_end()
     gaps = rig.gaps(follower.store)
     if gaps != {f"{topic.name}/0": 1500, f"{topic.name}/1": 0}:
@@ -104,7 +106,7 @@ def partitions_added(rig):
     """A topic grows under a running corong: what comes into the new partitions is read from their beginning."""
     topic = kit.Topic(rig, rig.cluster(1), partitions=2)
     topic.produce(rig.generate(3000))
-    follower = kit.Follower(rig, [topic], properties=["topic.metadata.refresh.interval.ms=1000"]).start()
+    follower = kit.Follower(rig, [topic]).start()
     follower.wait_ends(topic)
     topic.grow(5)
     begun = time.monotonic()

@@ -241,6 +241,17 @@ static void draw_parts(const struct store_overview *overview, const struct repor
     text_buffer_deinit(&cell);
 }
 
+/// Whether some source has offsets that hold no message, or lost some.
+static bool has_holes(const struct store_position *positions, uint32_t count)
+{
+    for (uint32_t index = 0; index < count; index++) {
+        if (positions[index].counters.control != 0 || positions[index].counters.gaps != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void draw_positions(const struct store_snapshot *snapshot, const struct report_style *style,
                            struct text_buffer *out)
 {
@@ -253,6 +264,11 @@ static void draw_positions(const struct store_snapshot *snapshot, const struct r
     grid_add_column(&grid, "source", GRID_LEFT, 0, NULL);
     grid_add_column(&grid, "position", GRID_RIGHT, 0, NULL);
     grid_add_column(&grid, "messages", GRID_RIGHT, 0, NULL);
+    bool holes = has_holes(positions, count);
+    if (holes) {
+        grid_add_column(&grid, "control", GRID_RIGHT, 1, NULL);
+        grid_add_column(&grid, "gaps", GRID_RIGHT, 0, NULL);
+    }
     grid_add_column(&grid, "blank", GRID_RIGHT, 1, NULL);
     grid_add_column(&grid, "rejected", GRID_RIGHT, 0, NULL);
     grid_add_column(&grid, "stored", GRID_RIGHT, 0, "1");
@@ -261,6 +277,10 @@ static void draw_positions(const struct store_snapshot *snapshot, const struct r
         grid_add_text(&grid, positions[index].name);
         grid_add_count(&grid, (uint64_t)positions[index].next_offset);
         grid_add_count(&grid, counters->messages);
+        if (holes) {
+            grid_add_count(&grid, counters->control);
+            grid_add_count(&grid, counters->gaps);
+        }
         grid_add_count(&grid, counters->blank);
         grid_add_count(&grid, counters->messages_rejected + counters->events_rejected);
         grid_add_count(&grid, counters->stored);
@@ -304,6 +324,8 @@ static void write_position(struct json_writer *writer, const struct store_positi
     json_writer_signed(writer, "first_offset", position->first_offset);
     json_writer_signed(writer, "next_offset", position->next_offset);
     json_writer_unsigned(writer, "messages", counters->messages);
+    json_writer_unsigned(writer, "control", counters->control);
+    json_writer_unsigned(writer, "gaps", counters->gaps);
     json_writer_unsigned(writer, "blank", counters->blank);
     json_writer_unsigned(writer, "messages_rejected", counters->messages_rejected);
     json_writer_unsigned(writer, "events", counters->events);
