@@ -324,8 +324,6 @@ static void write_position(struct json_writer *writer, const struct store_positi
     json_writer_signed(writer, "first_offset", position->first_offset);
     json_writer_signed(writer, "next_offset", position->next_offset);
     json_writer_unsigned(writer, "messages", counters->messages);
-    json_writer_unsigned(writer, "control", counters->control);
-    json_writer_unsigned(writer, "gaps", counters->gaps);
     json_writer_unsigned(writer, "blank", counters->blank);
     json_writer_unsigned(writer, "messages_rejected", counters->messages_rejected);
     json_writer_unsigned(writer, "events", counters->events);
