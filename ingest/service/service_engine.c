@@ -117,10 +117,12 @@ static void gather_workers(struct service *service)
     pthread_mutex_unlock(&service->lock);
 }
 
-static void send_workers_on(struct service *service)
+static void send_workers_on(struct service *service, int64_t pause_us)
 {
     ask_to_leave(service, false);
     pthread_mutex_lock(&service->lock);
+    service->exchange_count++;
+    service->pause_last_us = pause_us;
     service->generation++;
     service->left_count = 0;
     pthread_cond_broadcast(&service->changed);
@@ -232,9 +234,7 @@ static enum corong_status run_exchange(struct service *service, const struct exc
     if (service->over) {
         return status;
     }
-    service->exchange_count++;
-    service->pause_last_us = clock_monotonic_us() - begun_us;
-    send_workers_on(service);
+    send_workers_on(service, clock_monotonic_us() - begun_us);
     return status;
 }
 
