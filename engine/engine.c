@@ -17,8 +17,8 @@
 
 // A question reads all chunks side by side, and they are descriptors: no more than this in a view,
 // files aside, and no more than that of one shard.
-#define VIEW_CHUNK_COUNT_MAX 64u
-#define SHARD_CHUNK_COUNT_MAX 8u
+#define VIEW_CHUNK_COUNT_MAX 128u
+#define SHARD_CHUNK_COUNT_MAX 32u
 
 static uint32_t tail_eighths(const struct engine_options *options)
 {

@@ -275,7 +275,7 @@ static void show(struct shard *shard)
         shown.chunk_count = view->chunk_count;
         shown.chunks = memory_allocate_zeroed(view->chunk_count, sizeof(struct sealed_chunk *));
         for (uint32_t i = 0; i < view->chunk_count; i++) {
-            shown.chunks[i] = sealed_chunk_hold(view->chunks[i]);
+            shown.chunks[i] = sealed_chunk_hold(view->chunks[i].sealed);
         }
     }
     publish(shard, tail_memory(shard->tail));

@@ -3,25 +3,28 @@
 
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
-#include "storage/file/file.h"
+
+#include <string.h>
 
 // A chunk takes about this much per row, before anybody knows.
-#define CHUNK_ROW_BYTES 32u
+#define CHUNK_ROW_BYTES 40u
+#define SMALL_ROW_COUNT 16384u ///< chunks below this are put together ...
+#define SMALL_COUNT_MAX 10u    ///< ... when there are so many of them
 
-static void add_chunk(struct shard_view *view, struct sealed_chunk *chunk)
+static void add_chunk(struct shard_view *view, struct sealed_chunk *sealed, uint32_t first_row)
 {
     if (view->chunk_count == view->chunk_capacity) {
         view->chunk_capacity = view->chunk_capacity == 0 ? 16 : view->chunk_capacity * 2;
         view->chunks =
-            memory_resize_array(view->chunks, view->chunk_capacity, sizeof(struct sealed_chunk *));
+            memory_resize_array(view->chunks, view->chunk_capacity, sizeof(*view->chunks));
     }
-    view->chunks[view->chunk_count++] = chunk;
+    view->chunks[view->chunk_count++] = (struct shard_view_chunk){sealed, first_row};
 }
 
 static void release_from(struct shard_view *view, uint32_t first)
 {
     while (view->chunk_count > first) {
-        sealed_chunk_release(view->chunks[--view->chunk_count]);
+        sealed_chunk_release(view->chunks[--view->chunk_count].sealed);
     }
 }
 
@@ -33,14 +36,14 @@ static enum corong_status open_files(struct shard_view *view, const struct tail 
         int descriptor;
         ASSERT(view->chunk_count == view->file_count);
         TRY(segment_file_open(tail->options.directory, meta->uuid, &descriptor, error));
-        add_chunk(view, sealed_chunk_create(descriptor, meta->row_count, 0));
+        add_chunk(view, sealed_chunk_create(descriptor, meta->row_count, 0), 0);
         view->file_count++;
     }
     return CORONG_OK;
 }
 
 // Writes all segments of a sorted copy; there is more than one only for times before 1970.
-static enum corong_status seal_copy(struct shard_view *view, struct tail *copy, uint64_t *bytes_out,
+static enum corong_status seal_copy(struct shard_view *view, struct tail *copy, uint32_t first_row,
                                     struct corong_error *error)
 {
     tail_sort(copy);
@@ -48,8 +51,8 @@ static enum corong_status seal_copy(struct shard_view *view, struct tail *copy, 
         struct segment_meta meta;
         int descriptor;
         TRY(tail_write_period(copy, &meta, &descriptor, error));
-        add_chunk(view, sealed_chunk_create(descriptor, meta.row_count, meta.size_bytes));
-        *bytes_out += meta.size_bytes;
+        add_chunk(view, sealed_chunk_create(descriptor, meta.row_count, meta.size_bytes),
+                  first_row);
     }
     return CORONG_OK;
 }
@@ -61,42 +64,56 @@ static bool has_room(const struct tail *tail, uint32_t row_count)
            tail->options.budget_bytes;
 }
 
-// Rows from where a new chunk takes them: all, where chunks have become many and memory allows.
-static uint32_t first_row(const struct shard_view *view, const struct tail *tail)
+// The first of the chunks whose place the next one takes; chunk_count: none.
+static uint32_t first_replaced(const struct shard_view *view, const struct tail *tail)
 {
-    bool many = view->chunk_count - view->file_count >= view->chunk_count_max;
-    return many && has_room(tail, tail->row_count) ? 0 : view->row_count;
+    uint32_t first = view->chunk_count;
+    while (first > view->file_count &&
+           view->chunks[first - 1].sealed->row_count < SMALL_ROW_COUNT) {
+        first--;
+    }
+    if (view->chunk_count - view->file_count >= view->chunk_count_max) {
+        first = view->file_count;
+    } else if (view->chunk_count - first < SMALL_COUNT_MAX) {
+        return view->chunk_count;
+    }
+    return has_room(tail, tail->row_count - view->chunks[first].first_row) ? first
+                                                                           : view->chunk_count;
+}
+
+// Chunks [first, end) go; what comes behind them holds their rows. Views that have them keep them.
+static void remove_chunks(struct shard_view *view, struct tail *tail, uint32_t first, uint32_t end)
+{
+    for (uint32_t i = first; i < end; i++) {
+        tail->chunk_bytes -= view->chunks[i].sealed->memory_bytes;
+        sealed_chunk_release(view->chunks[i].sealed);
+    }
+    memmove(view->chunks + first, view->chunks + end,
+            (view->chunk_count - end) * sizeof(*view->chunks));
+    view->chunk_count -= end - first;
 }
 
 static enum corong_status seal_rows(struct shard_view *view, struct tail *tail,
                                     struct corong_error *error)
 {
-    uint32_t first = first_row(view, tail);
+    uint32_t end = view->chunk_count;
+    uint32_t replaced = first_replaced(view, tail);
+    uint32_t first = replaced == end ? view->row_count : view->chunks[replaced].first_row;
     uint32_t count = tail->row_count - first;
     if (!has_room(tail, count)) {
         return error_set(error, CORONG_NO_MEMORY, "no room to show %u rows", count);
     }
     struct tail *copy = tail_copy_rows(tail, first, count);
-    uint32_t chunk_count = view->chunk_count;
-    uint64_t bytes = 0;
-    enum corong_status status = seal_copy(view, copy, &bytes, error);
+    enum corong_status status = seal_copy(view, copy, first, error);
     tail_destroy(copy);
     if (status != CORONG_OK) {
-        release_from(view, chunk_count);
+        release_from(view, end);
         return status;
     }
-    if (first == 0) {
-        // One chunk now holds what the ones before held; views that have those keep them.
-        for (uint32_t i = view->file_count; i < chunk_count; i++) {
-            sealed_chunk_release(view->chunks[i]);
-        }
-        uint32_t added = view->chunk_count - chunk_count;
-        memmove(view->chunks + view->file_count, view->chunks + chunk_count,
-                added * sizeof(struct sealed_chunk *));
-        view->chunk_count = view->file_count + added;
-        tail->chunk_bytes = 0;
+    for (uint32_t i = end; i < view->chunk_count; i++) {
+        tail->chunk_bytes += view->chunks[i].sealed->memory_bytes;
     }
-    tail->chunk_bytes += bytes;
+    remove_chunks(view, tail, replaced, end);
     view->row_count = tail->row_count;
     return CORONG_OK;
 }

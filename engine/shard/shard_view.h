@@ -2,9 +2,10 @@
 /// What a view sees of one shard: everything that came since the last commit, as sealed chunks. The
 /// rows stay in the tail; the commit writes them again, for good, and its chunks go.
 ///
-/// Each view adds one chunk of the rows that came since the view before; when there are
-/// `chunk_count_max` of them, one chunk of all rows takes their place, so that a question never
-/// meets many. Segments that a full tail wrote before the commit are chunks too: open files.
+/// Each view adds one chunk of the rows that came since the view before. When ten small ones have
+/// come together, one chunk takes their place, so that a question does not meet many; large ones
+/// stay as they are, as copying them again would hold the shard up. Segments that a full tail wrote
+/// before the commit are chunks too: open files.
 ///
 /// Thread: the shard's.
 #pragma once
@@ -15,9 +16,14 @@
 
 #include <stdint.h>
 
+struct shard_view_chunk {
+    struct sealed_chunk *sealed; ///< held
+    uint32_t first_row;          ///< of the tail, where it is in memory
+};
+
 struct shard_view {
-    uint32_t chunk_count_max;     ///< in memory, at least 1
-    struct sealed_chunk **chunks; ///< held: files first, then those in memory
+    uint32_t chunk_count_max;        ///< in memory, at least 1
+    struct shard_view_chunk *chunks; ///< files first, then those in memory, in order of rows
     uint32_t chunk_count;
     uint32_t chunk_capacity;
     uint32_t file_count;

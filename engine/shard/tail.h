@@ -22,7 +22,7 @@ struct tail_options {
     const struct hash_secret *secret;
     const char *directory; ///< of the segments; NULL: they are made in memory
     int64_t period_us;
-    int zstd_level;
+    int zstd_level; ///< 0: segments are written quickly
     uint64_t budget_bytes;
 };
 

@@ -78,6 +78,7 @@ struct tail *tail_copy_rows(const struct tail *tail, uint32_t first, uint32_t co
     struct tail_options options = tail->options;
     options.directory = NULL;
     options.period_us = PERIOD_UNBOUNDED_US;
+    options.zstd_level = 0;
     struct copy copy = {tail, tail_create(&options), first, count};
     tail_reserve_rows(copy.to, count);
     copy_users(&copy);

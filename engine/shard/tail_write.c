@@ -75,6 +75,9 @@ static uint32_t group_capacity(const struct tail *tail, uint32_t row_count)
     uint64_t fitting = GROUP_BYTES_MAX / tail->row_bytes;
     uint64_t capacity = fitting < SEGMENT_GROUP_ROW_COUNT ? fitting : SEGMENT_GROUP_ROW_COUNT;
     capacity = capacity < GROUP_ROW_COUNT_MIN ? GROUP_ROW_COUNT_MIN : capacity;
+    // A question's tasks share the users: each decodes the groups of its own, which in a chunk with
+    // few groups would be all of it.
+    capacity = tail->options.directory == NULL ? GROUP_ROW_COUNT_MIN : capacity;
     return capacity < row_count ? (uint32_t)capacity : row_count;
 }
 

@@ -70,6 +70,9 @@ void encoding_slots_deinit(struct encoding_slots *slots)
 struct encoding_encoder *encoding_encoder_create(int zstd_level)
 {
     struct encoding_encoder *encoder = memory_allocate_zeroed(1, sizeof(*encoder));
+    if (zstd_level == 0) {
+        return encoder;
+    }
     encoder->zstd = ZSTD_createCCtx();
     ASSERT(encoder->zstd != NULL);
     ASSERT(
@@ -127,7 +130,7 @@ static bool looks_like_noise(const uint8_t *bytes, size_t size)
 bool encoding_compress(struct encoding_encoder *encoder, const void *bytes, size_t size,
                        struct text_buffer *out)
 {
-    if (size < COMPRESS_SIZE_MIN || looks_like_noise(bytes, size)) {
+    if (encoder->zstd == NULL || size < COMPRESS_SIZE_MIN || looks_like_noise(bytes, size)) {
         return false;
     }
     size_t bound = ZSTD_compressBound(size);
@@ -361,6 +364,20 @@ void encoding_encode_child(struct encoding_encoder *encoder, const uint64_t *val
     encoder->users = users;
 }
 
+static enum encoding_id encode_quickly(struct encoding_encoder *encoder, const uint64_t *values,
+                                       uint32_t count, struct text_buffer *out)
+{
+    struct encoding_statistics statistics = {0};
+    if (count > 0) {
+        find_bounds(&statistics, values, count);
+    }
+    enum encoding_id id =
+        statistics.minimum == statistics.maximum ? ENCODING_CONSTANT : ENCODING_BITPACK;
+    bool encoded = encode_as(encoder, id, &statistics, values, count, out);
+    ASSERT(encoded);
+    return id;
+}
+
 enum encoding_id encoding_encode(struct encoding_encoder *encoder, enum encoding_id wanted,
                                  const uint64_t *values, uint32_t count,
                                  const struct encoding_users *users, struct text_buffer *out)
@@ -371,6 +388,9 @@ enum encoding_id encoding_encode(struct encoding_encoder *encoder, enum encoding
     encoder->users = users;
     encoder->depth = 0;
     encoder->slots.used = 0;
+    if (encoder->zstd == NULL) {
+        return encode_quickly(encoder, values, count, out);
+    }
     analyse(&statistics, users, values, count);
     bool forced = wanted != ENCODING_CHOOSE &&
                   CODECS[wanted]->estimate(encoder, &statistics, count) != ENCODING_IMPOSSIBLE;

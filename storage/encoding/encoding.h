@@ -40,6 +40,8 @@ struct encoding_users {
 struct encoding_encoder;
 struct encoding_decoder;
 
+/// Level 0: for arrays that do not live long. Nothing is compressed, values are packed
+/// at the width of the largest one.
 struct encoding_encoder *encoding_encoder_create(int zstd_level);
 /// NULL-safe.
 void encoding_encoder_destroy(struct encoding_encoder *encoder);

@@ -46,7 +46,7 @@ struct segment_writer_options {
     const struct dictionary *dictionaries; ///< one per schema column, sorted; empty for
                                            ///< non-strings. Borrowed until seal.
     int64_t period;
-    int zstd_level; ///< 1 to 12
+    int zstd_level; ///< 1 to 12; 0: written quickly, for a segment that does not live long
 };
 
 /// Creates the file under its final name (O_EXCL): nobody looks at it until a manifest names it.

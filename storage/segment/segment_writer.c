@@ -18,6 +18,7 @@ struct segment_writer {
     char path[SEGMENT_PATH_SIZE];
     int descriptor;
     bool in_memory;
+    bool quick; ///< no ranks
     bool sealed;
     struct arena arena;
     struct encoding_encoder *encoder;
@@ -76,7 +77,7 @@ enum corong_status segment_writer_create(struct segment_writer **writer_out,
                                          const struct segment_writer_options *options,
                                          struct corong_error *error)
 {
-    ASSERT(options->zstd_level >= 1 && options->zstd_level <= 12);
+    ASSERT(options->zstd_level >= 0 && options->zstd_level <= 12);
     ASSERT(options->schema->column_count >= COLUMN_SYSTEM_COUNT);
     ASSERT(options->schema->column_count <= SCHEMA_COLUMN_COUNT_MAX);
     struct segment_writer *writer = memory_allocate_zeroed(1, sizeof(*writer));
@@ -89,6 +90,7 @@ enum corong_status segment_writer_create(struct segment_writer **writer_out,
         return status;
     }
     writer->encoder = encoding_encoder_create(options->zstd_level);
+    writer->quick = options->zstd_level == 0;
     writer->dictionaries = options->dictionaries;
     memcpy(writer->footer.meta.uuid, options->uuid, SEGMENT_UUID_SIZE);
     writer->footer.meta.period = options->period;
@@ -288,7 +290,7 @@ static enum corong_status write_strings(struct segment_writer *writer, uint32_t 
 static void rank_codes(struct segment_writer *writer, uint32_t column, const uint32_t *codes,
                        bool nullable, uint64_t *encoded, uint32_t count)
 {
-    if (!writer->ranks_made[column]) {
+    if (!writer->ranks_made[column] && !writer->quick) {
         writer->ranks_made[column] = true;
         writer->ranks[column] =
             segment_ranks_make(codes, count, writer->dictionaries[column].count);

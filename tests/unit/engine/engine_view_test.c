@@ -60,7 +60,7 @@ static void push(struct view_rig *rig, uint32_t count)
     union canonical_value values[RIG_COLUMN_COUNT];
     for (uint32_t i = 0; i < count; i++) {
         char user[24];
-        snprintf(user, sizeof(user), "u%ld", rig->pushed % 7);
+        snprintf(user, sizeof(user), "u%ld", rig->pushed % 64);
         struct event event = engine_rig_event(values, user, rig->pushed * SECOND, "view");
         values[RIG_NUMBER].integer = rig->pushed++;
         values[RIG_COUNTRY].string = text_from(rig->pushed % 3 == 0 ? "DE" : "FR");
@@ -218,8 +218,8 @@ Test(engine_view, many_views_leave_few_chunks)
         most = view->chunk_count > most ? view->chunk_count : most;
         engine_view_release(rig.engine.engine, view);
     }
-    cr_assert_leq(most, 8);
-    cr_assert_geq(most, 4, "views add to each other");
+    cr_assert_leq(most, 10);
+    cr_assert_geq(most, 8, "views add to each other");
     close_rig(&rig);
 }
 
@@ -244,7 +244,7 @@ Test(engine_view, rows_that_a_full_tail_wrote_early_are_seen_through_their_files
     commit(&rig);
     push(&rig, 10);
     const struct engine_view *view = acquire(&rig);
-    cr_assert_eq(view->chunk_rows, 10);
+    cr_assert_leq(view->chunk_rows, 10, "or a commit that the shard asked for has them");
     check_view(&rig, view);
     engine_view_release(rig.engine.engine, view);
     close_rig(&rig);
