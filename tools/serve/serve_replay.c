@@ -9,7 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define TELL_INTERVAL_US 100000
+#define LISTEN_INTERVAL_US 20000
+#define TELL_ROUNDS 5u ///< of listening, for one message of progress
 
 /// One replay while its connection lasts.
 struct backfill {
@@ -79,10 +80,13 @@ static void follow(struct backfill *backfill)
 {
     struct ingest_progress progress;
     enum service_job_state state;
-    while ((state = service_job_wait(backfill->job, TELL_INTERVAL_US, &progress)) !=
+    uint32_t round = 0;
+    while ((state = service_job_wait(backfill->job, LISTEN_INTERVAL_US, &progress)) !=
            SERVICE_JOB_DONE) {
         listen_to_client(backfill);
-        tell(backfill, progress_message(state, &progress));
+        if (++round % TELL_ROUNDS == 0) {
+            tell(backfill, progress_message(state, &progress));
+        }
     }
 }
 
