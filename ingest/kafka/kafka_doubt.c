@@ -41,6 +41,14 @@ void kafka_doubt_halt(struct kafka_source *kafka, struct kafka_partition *partit
     kafka_status_publish(kafka);
 }
 
+void kafka_doubt_broker(struct kafka_source *kafka, struct kafka_partition *partition)
+{
+    partition->state = KAFKA_DOUBTFUL;
+    partition->range_wanted = false;
+    kafka->recreate_due = true;
+    kafka->busy = true;
+}
+
 void kafka_doubt_reread(struct kafka_source *kafka, struct kafka_partition *partition,
                         const char *reason)
 {

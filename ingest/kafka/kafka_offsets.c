@@ -105,6 +105,7 @@ bool kafka_offsets_uncommitted(const struct kafka_partition *partition)
 int64_t kafka_offsets_start(struct kafka_partition *partition)
 {
     partition->state = KAFKA_READING;
+    partition->broker = KAFKA_BROKER_NONE;
     if (!partition->known) {
         return RD_KAFKA_OFFSET_BEGINNING;
     }
@@ -133,6 +134,16 @@ int32_t kafka_offsets_epoch(const rd_kafka_message_t *message)
 #else
     (void)message;
     return -1;
+#endif
+}
+
+int32_t kafka_offsets_broker(const rd_kafka_message_t *message)
+{
+#if RD_KAFKA_VERSION >= VERSION_WITH_EPOCH
+    (void)message;
+    return -1;
+#else
+    return rd_kafka_message_broker_id(message);
 #endif
 }
 

@@ -21,6 +21,9 @@ enum kafka_doubt {
     KAFKA_DOUBT_TOPIC,   ///< the topic has another id
 };
 
+#define KAFKA_BROKER_NONE (-1) ///< no message was taken since it was assigned
+#define KAFKA_BROKER_LOST (-2) ///< every connection broke since the last message
+
 struct kafka_partition {
     char *topic; ///< owned
     char *name;  ///< "topic/3"; owned
@@ -34,6 +37,7 @@ struct kafka_partition {
     uint64_t anchor_hash;               ///< of its value; see `hashed`
     const rd_kafka_message_t *unhashed; ///< the last message, still alive and not hashed; or NULL
     int32_t epoch;
+    int32_t broker;       ///< who served the last message, where that is looked at; see above
     int64_t first_offset; ///< -1: not known
     struct hash128 topic_id;
     uint64_t lost_pending; ///< to be delivered as a gap before the next message
@@ -98,6 +102,8 @@ void kafka_offsets_position(struct kafka_partition *partition, struct store_posi
 bool kafka_offsets_uncommitted(const struct kafka_partition *partition);
 /// The leader epoch of a message, -1: not known.
 int32_t kafka_offsets_epoch(const rd_kafka_message_t *message);
+/// The broker that served a message. -1 where librdkafka knows leader epochs, which tell more.
+int32_t kafka_offsets_broker(const rd_kafka_message_t *message);
 
 /// What the log's bounds say about a doubted partition.
 enum kafka_verdict {

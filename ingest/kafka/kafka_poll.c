@@ -73,13 +73,27 @@ static void raise_alarm(struct kafka_source *kafka, struct kafka_partition *part
     text_buffer_deinit(&words);
 }
 
+/// A broker may come back without the end of its log.
+static void all_away(struct kafka_source *kafka)
+{
+    for (uint32_t index = 0; index < kafka->partition_count; index++) {
+        if (kafka->partitions[index].broker >= 0) {
+            kafka->partitions[index].broker = KAFKA_BROKER_LOST;
+        }
+    }
+}
+
 static void act(struct kafka_source *kafka, struct kafka_partition *partition,
                 rd_kafka_resp_err_t code, const char *reason)
 {
     const char *where = partition != NULL ? partition->name : "consumer";
     switch (kafka_error_action(code, partition != NULL)) {
     case KAFKA_ACTION_END:
+        break;
     case KAFKA_ACTION_RETRY:
+        if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+            all_away(kafka);
+        }
         break;
     case KAFKA_ACTION_ALARM:
         raise_alarm(kafka, partition, code, reason);
@@ -229,6 +243,14 @@ static bool wanted(struct kafka_source *kafka, struct kafka_partition *partition
     }
     if (__builtin_expect(partition->state == KAFKA_PROVING, 0)) {
         return prove(kafka, partition, message);
+    }
+    int32_t broker = kafka_offsets_broker(message);
+    if (__builtin_expect(broker >= 0 && broker != partition->broker, 0)) {
+        if (partition->broker != KAFKA_BROKER_NONE && partition->known) {
+            kafka_doubt_broker(kafka, partition);
+            return false;
+        }
+        partition->broker = broker;
     }
     return message->offset >= partition->next_offset; // else read before
 }

@@ -118,6 +118,9 @@ void kafka_rebalance_apply(struct kafka_source *kafka);
 /// kafka_doubt.c: the partition's log may not be the one that was read.
 void kafka_doubt(struct kafka_source *kafka, struct kafka_partition *partition,
                  enum kafka_doubt doubt);
+/// Another broker serves it, or the same one after everybody was away, and no leader epoch says
+/// whether its log is the one that was read: a new consumer compares the last message.
+void kafka_doubt_broker(struct kafka_source *kafka, struct kafka_partition *partition);
 /// Damaged bytes: once more, and then it halts.
 void kafka_doubt_reread(struct kafka_source *kafka, struct kafka_partition *partition,
                         const char *reason);
