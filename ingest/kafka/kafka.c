@@ -76,6 +76,13 @@ void kafka_let_go(struct kafka_source *kafka)
     kafka->held = NULL;
 }
 
+void kafka_drop_batch(struct kafka_source *kafka)
+{
+    while (kafka->batch_next < kafka->batch_count) {
+        rd_kafka_message_destroy(kafka->batch[kafka->batch_next++]);
+    }
+}
+
 static uint32_t kafka_partition_count(struct source *source)
 {
     return kafka_of(source)->partition_count;
@@ -104,6 +111,7 @@ static struct text kafka_header(struct source *source)
 static void bury(struct kafka_source *kafka, int64_t wait_us)
 {
     kafka_let_go(kafka);
+    kafka_drop_batch(kafka);
     if (kafka->grave != NULL) {
         (void)kafka_grave_wait(kafka->grave, wait_us);
         kafka->grave = NULL;

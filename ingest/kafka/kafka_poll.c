@@ -10,7 +10,8 @@
 
 #define IDLE_WAIT_MS 100 ///< how long the pump may be deaf to a barrier
 #define BUSY_WAIT_MS 5
-#define SERVICE_INTERVAL 64u ///< messages
+#define SERVICE_INTERVAL KAFKA_BATCH_COUNT_MAX ///< messages
+#define BATCH_SIZE_AIM (UINT64_C(256) << 10)   ///< bytes, going by the batch before
 #define TICK_US INT64_C(250000)
 #define EXCERPT_SIZE 4096u ///< of an overlong message this much is delivered
 /// A reading that is to end does not wait for somebody for ever.
@@ -389,19 +390,57 @@ static enum source_poll service(struct kafka_source *kafka, struct source_messag
     return kafka->phase == KAFKA_REVOKING ? SOURCE_FLUSH : SOURCE_IDLE;
 }
 
+/// How many messages to take in one go: few where they are large, so that hardly more memory is
+/// held than what the queue may hold.
+static uint32_t batch_wanted(struct kafka_source *kafka)
+{
+    if (kafka->busy || kafka->batch_count == 0) {
+        return 1;
+    }
+    uint64_t mean = (kafka->bytes_done - kafka->bytes_at_batch) / kafka->batch_count;
+    uint64_t wanted = BATCH_SIZE_AIM / (mean + 1);
+    wanted = wanted > KAFKA_BATCH_COUNT_MAX ? KAFKA_BATCH_COUNT_MAX : wanted;
+    return wanted == 0 ? 1 : (uint32_t)wanted;
+}
+
+/// The next message, or NULL after a while without one. A call into librdkafka costs two clock
+/// readings and a lock, so several are taken at once; only what is there already, as librdkafka
+/// would wait for the last of them.
+static rd_kafka_message_t *next_message(struct kafka_source *kafka)
+{
+    if (kafka->batch_next == kafka->batch_count) {
+        uint32_t wanted = batch_wanted(kafka);
+        rd_kafka_queue_t *queue = kafka->client->data;
+        ssize_t count = rd_kafka_consume_batch_queue(queue, 0, kafka->batch, wanted);
+        if (count <= 0) {
+            kafka->batch[0] =
+                rd_kafka_consume_queue(queue, kafka->busy ? BUSY_WAIT_MS : IDLE_WAIT_MS);
+            count = kafka->batch[0] != NULL;
+        }
+        kafka->bytes_at_batch = kafka->bytes_done;
+        kafka->batch_next = 0;
+        kafka->batch_count = (uint32_t)count;
+    }
+    return kafka->batch_count == 0 ? NULL : kafka->batch[kafka->batch_next++];
+}
+
 enum source_poll kafka_poll(struct source *source, struct source_message *message_out,
                             struct corong_error *error)
 {
     struct kafka_source *kafka = kafka_of(source);
-    if (__builtin_expect(kafka->busy || kafka->until_service-- == 0, 0)) {
+    // Only between two batches: no message that was taken out of librdkafka's queue outlives a
+    // change of the assignment or of the consumer.
+    if (__builtin_expect(kafka->batch_next == kafka->batch_count &&
+                             (kafka->busy || kafka->until_service == 0),
+                         0)) {
         enum source_poll result = service(kafka, message_out, error);
         if (result != SOURCE_IDLE) {
             kafka_let_go(kafka);
             return result;
         }
     }
-    rd_kafka_message_t *message =
-        rd_kafka_consume_queue(kafka->client->data, kafka->busy ? BUSY_WAIT_MS : IDLE_WAIT_MS);
+    kafka->until_service -= kafka->until_service > 0;
+    rd_kafka_message_t *message = next_message(kafka);
     if (message == NULL) {
         kafka_let_go(kafka);
         kafka->until_service = 0;

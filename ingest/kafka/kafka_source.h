@@ -31,6 +31,8 @@ struct kafka_shared {
     struct kafka_status figures;
 };
 
+#define KAFKA_BATCH_COUNT_MAX 64u
+
 struct kafka_source {
     struct source source; // first: see source.h
     struct kafka_settings settings;
@@ -63,6 +65,12 @@ struct kafka_source {
     bool recreate_due; ///< the consumer is to be made anew
     bool busy;         ///< look after all that before every message
     uint32_t until_service;
+    /// Taken from the client's queue in one go, not yet delivered; [batch_next, batch_count) are
+    /// left.
+    rd_kafka_message_t *batch[KAFKA_BATCH_COUNT_MAX];
+    uint32_t batch_next;
+    uint32_t batch_count;
+    uint64_t bytes_at_batch; ///< bytes_done when the batch was taken
     int64_t tick_us;
     int64_t topics_asked_us;
     int64_t recreated_us;
@@ -99,6 +107,8 @@ CORONG_MUST_CHECK enum corong_status kafka_connect(struct kafka_source *kafka,
 void kafka_recreate(struct kafka_source *kafka);
 /// Frees the message in hand.
 void kafka_let_go(struct kafka_source *kafka);
+/// Frees what was taken from the queue and not delivered.
+void kafka_drop_batch(struct kafka_source *kafka);
 
 /// kafka_poll.c
 enum source_poll kafka_poll(struct source *source, struct source_message *message_out,
