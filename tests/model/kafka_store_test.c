@@ -24,8 +24,8 @@
 
 #define TOPIC "visits"
 #define PARTITION_COUNT 4u
-#define EVENT_COUNT 50000u
-#define BAD_EVERY 997u ///< one message in so many is no JSON
+#define EVENT_COUNT 50000u ///< at scale 1
+#define BAD_EVERY 997u     ///< one message in so many is no JSON
 #define STOPPED_RUN_COUNT 12u
 #define STOP_AFTER_MAX_US 60000u
 #define FLUSH_TIMEOUT_MS 20000
@@ -44,6 +44,7 @@ struct produced {
 };
 
 static uint64_t seed;
+static uint32_t event_count;
 
 static void broker_start(struct broker *broker, const char *topic)
 {
@@ -289,7 +290,7 @@ static uint32_t run_in_pieces(const char *directory, struct broker *broker, stru
     uint64_t messages = 0;
     uint32_t stopped = 0;
     for (uint32_t run = 0; run <= STOPPED_RUN_COUNT; run++) {
-        uint64_t some = run == STOPPED_RUN_COUNT ? UINT64_MAX : EVENT_COUNT / STOPPED_RUN_COUNT;
+        uint64_t some = run == STOPPED_RUN_COUNT ? UINT64_MAX : event_count / STOPPED_RUN_COUNT;
         produce_events(broker, shop, some, file, produced);
         int64_t stop_us = -1;
         if (run < STOPPED_RUN_COUNT) {
@@ -320,7 +321,7 @@ static void check_remade(const char *directory)
         struct corong_error error = {0};
         struct query_provenance before = ask(directory);
         broker_start(&broker, TOPIC);
-        for (uint32_t index = 0; index < (longer ? EVENT_COUNT : 4 * PARTITION_COUNT); index++) {
+        for (uint32_t index = 0; index < (longer ? event_count : 4 * PARTITION_COUNT); index++) {
             produce(&broker, TOPIC, index % PARTITION_COUNT, TEXT_LITERAL("{\"another\":1}"));
         }
         produce_end(&broker);
@@ -338,8 +339,8 @@ static void check_remade(const char *directory)
 static void check_store(void)
 {
     struct clickgen_options options = {.seed = seed,
-                                       .event_count = EVENT_COUNT,
-                                       .user_count = EVENT_COUNT / 25,
+                                       .event_count = event_count,
+                                       .user_count = event_count / 25,
                                        .day_count = 30,
                                        .start_us = INT64_C(1767225600000000)};
     struct clickgen *shop = clickgen_create(&options);
@@ -402,6 +403,7 @@ int main(int argument_count, char **arguments)
         return serve(arguments[2], arguments[3]);
     }
     seed = test_random_seed();
+    event_count = (uint32_t)test_scaled(EVENT_COUNT);
     check_store();
     return 0;
 }
