@@ -12,9 +12,11 @@ import server as kit
 STEPS = ["--step", "view", "--step", "add_to_cart", "--step", "checkout", "--by", "country"]
 
 
-def start_replay(rig, server, path=None, *options):
-    return subprocess.Popen([server.corong, "replay", "--store", str(server.store), str(path or rig.log), "--mapping",
-                             "generic", "--quiet", *options], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+def start_replay(rig, server, path=None, *options, mapping="generic"):
+    """`mapping` None: that of `options`."""
+    given = [] if mapping is None else ["--mapping", mapping]
+    return subprocess.Popen([server.corong, "replay", "--store", str(server.store), str(path or rig.log), "--quiet",
+                             *given, *options], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                             stderr=subprocess.PIPE, text=True)
 
 

@@ -18,6 +18,7 @@ import traceback
 
 import hostile
 import life
+import memory
 import reloads
 import server as kit
 
@@ -97,7 +98,7 @@ def main():
     arguments.add_argument("names", nargs="*")
     options = arguments.parse_args()
     rig = Rig(options.binaries, options.long)
-    tests = [t for t in life.TESTS + reloads.TESTS + hostile.TESTS if not options.names or t.__name__ in options.names]
+    tests = [t for t in life.TESTS + reloads.TESTS + hostile.TESTS + memory.TESTS if not options.names or t.__name__ in options.names]
     failed = 0
     try:
         for test in tests:

@@ -23,13 +23,13 @@ class Failure(Exception):
 class Server:
     """Starts on a store of its own in a folder that goes with it."""
 
-    def __init__(self, binaries, *options, folder=None, environment=None):
+    def __init__(self, binaries, *options, folder=None, environment=None, limit="256MiB"):
         self.binaries = pathlib.Path(binaries)
         self.corong = str(self.binaries / "corong")
         self.owned = folder is None
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="corong-serve-"))
         self.store = self.folder / "shop.store"
-        self.options = list(options)
+        self.options = ["--memory-limit", limit, *options]
         self.environment = {**os.environ, **(environment or {})}
         self.log = self.folder / "serve.log"
         self.process = None
@@ -37,7 +37,7 @@ class Server:
     def start(self):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [self.corong, "serve", "--store", str(self.store), "--memory-limit", "256MiB", *self.options],
+                [self.corong, "serve", "--store", str(self.store), *self.options],
                 cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment)
         self.wait_for(lambda: self.ask({"request": "status"}) is not None, "the socket")
         return self
