@@ -15,7 +15,9 @@
 // A task that takes longer than this is made smaller, so that it is done before the next commit.
 #define TASK_TIME_US (100 * INT64_C(1000))
 #define KEYS_MIN 16u
+#define KEYS_FIRST 256u
 #define RANGE_USERS_MIN 256u
+#define RANGE_USERS_FIRST 1024u
 #define READ_MEMORY_MIN (UINT64_C(32) << 20)
 
 // One look at all shards with one snapshot, opened when the first of them has something to do.
@@ -24,7 +26,8 @@ struct settle_pass {
     uint64_t epoch;
     struct store_snapshot *snapshot;
     struct live_load *load;
-    struct live_reader *reader;
+    struct live_reader *reader; // of one shard's keys: it holds buffers of all segments it met
+    uint32_t reader_shard;
     int64_t from_us;
     bool worked;
     bool stale; // some shard has sealed more than the snapshot can have: the next commit is near
@@ -192,7 +195,6 @@ static enum corong_status pass_open(struct settle_pass *pass, struct corong_erro
     uint64_t limit = engine->options.memory_limit_bytes / 16;
     TRY(open_load(engine, limit < READ_MEMORY_MIN ? READ_MEMORY_MIN : limit, &pass->snapshot,
                   &pass->load, error));
-    pass->reader = live_reader_open(pass->load);
     pass->from_us = live_load_from(pass->load);
     return CORONG_OK;
 }
@@ -213,6 +215,11 @@ static enum corong_status read_block(struct settle_pass *pass, uint32_t shard, u
     struct live_task *task = &engine->settle.mail.task;
     uint32_t shard_count = engine->options.shard_count;
     TRY(pass_open(pass, error));
+    if (pass->reader == NULL || pass->reader_shard != shard) {
+        live_reader_close(pass->reader);
+        pass->reader = live_reader_open(pass->load);
+        pass->reader_shard = shard;
+    }
     *done_out = task->key_count;
     if (task->kind == LIVE_TASK_USERS) {
         return live_reader_users(pass->reader, task->keys, task->key_count, &engine->settle.block,
@@ -325,7 +332,7 @@ static void wait(struct engine *engine, uint64_t epoch, bool failed)
 static void *run(void *argument)
 {
     struct engine *engine = argument;
-    struct settle_pace pace = {LIVE_TASK_KEYS_MAX, LIVE_READER_BLOCK_USERS};
+    struct settle_pace pace = {KEYS_FIRST, RANGE_USERS_FIRST};
     // Questions and ingestion come first. This thread alone is meant, as Linux has it.
     setpriority(PRIO_PROCESS, 0, 10);
     while (!cancelled(engine)) {

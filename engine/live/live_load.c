@@ -366,7 +366,10 @@ enum corong_status live_reader_users(struct live_reader *reader, const struct ha
     begin_block(reader, block);
     block->is_range = false;
     *done_out = key_count;
-    TRY(walk_seek(reader->walk, keys[0], NULL, error));
+    struct hash128 end = keys[key_count - 1];
+    end.high += ++end.low == 0;
+    bool is_last = end.high == 0 && end.low == 0;
+    TRY(walk_seek(reader->walk, keys[0], is_last ? NULL : &end, error));
     for (uint32_t i = 0; i < key_count; i++) {
         if (block_is_full(block, UINT32_MAX)) {
             *done_out = i;

@@ -89,6 +89,12 @@ enum corong_status query_tasks_charge(struct query_tasks *tasks, uint64_t bytes,
     return CORONG_OK;
 }
 
+void query_tasks_return(struct query_tasks *tasks, uint64_t bytes)
+{
+    // Relaxed: only the sum matters, as above.
+    atomic_fetch_sub_explicit(&tasks->memory_bytes, bytes, memory_order_relaxed);
+}
+
 static void *work(void *argument)
 {
     struct worker *worker = argument;

@@ -36,3 +36,5 @@ CORONG_MUST_CHECK enum corong_status query_tasks_check(struct query_tasks *tasks
 CORONG_MUST_CHECK enum corong_status query_tasks_charge(struct query_tasks *tasks, uint64_t bytes,
                                                         const char *what,
                                                         struct corong_error *error);
+/// Takes back what was booked and is free again.
+void query_tasks_return(struct query_tasks *tasks, uint64_t bytes);

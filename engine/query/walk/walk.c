@@ -107,6 +107,9 @@ void walk_close(struct walk *walk)
     if (walk == NULL) {
         return;
     }
+    for (uint32_t i = 0; i < walk->plan->plan.segment_count; i++) {
+        query_tasks_return(walk->plan->tasks, walk->cursor.sources[i].charged_bytes);
+    }
     query_cursor_deinit(&walk->cursor);
     memory_free(walk);
 }
