@@ -43,6 +43,9 @@ struct engine_options {
     /// the background. False: with the first event, and users stay pending.
     bool live_settles;
     int zstd_level; ///< 0 means 1
+    /// A barrier that stands still for so long, while no shard waits for a disk, ends the process:
+    /// engine_watch.h. 0 means 30 s; negative: never.
+    int64_t barrier_limit_us;
     /// Merges runs while it commits, at low priority, with a quarter of the memory limit (the tails
     /// get that much less).
     bool merge_in_background;
@@ -172,6 +175,19 @@ struct engine_live_view {
     uint32_t funnel_count;
     struct engine_live_funnel *funnels;
 };
+
+/// What the engine's memory is used for, in bytes.
+struct engine_memory {
+    uint64_t limit;       ///< of all of it
+    uint64_t rings;       ///< when full
+    uint64_t tails;       ///< rows that are not in a segment, their strings, the room to sort them
+    uint64_t chunks;      ///< of views since the last commit; in memory files, not resident
+    uint64_t live;        ///< users followed live, with all that belongs to them
+    uint64_t merges;      ///< at most, of the merges under way
+    uint64_t merge_limit; ///< of each
+};
+/// As of each shard's last batch. Any thread.
+struct engine_memory engine_memory_read(struct engine *engine);
 
 /// Reads the counters of all shards without stopping one. A day that just began is waited for (half
 /// a second at most). Memory: `arena`. Any thread.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/engine_state.h"
-
+#include "engine/engine_watch.h"
 #include "storage/base/clock.h"
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
@@ -267,10 +267,13 @@ static bool run_epoch(struct committer *committer, enum route_epoch_kind kind, s
     committer->instant =
         (struct engine_view_instant){clock_monotonic_us(), route_event_count(&engine->route)};
     engine->begun_epoch++;
+    struct engine_watch watch;
+    engine_watch_begin(&watch, engine);
     route_begin_epoch(&engine->route, engine->begun_epoch, participants, kind);
     while (engine->sealed_count < engine->options.shard_count && !engine->stopping &&
            !engine_failed(engine)) {
-        pthread_cond_wait(&engine->changed, &engine->lock);
+        wait_until(engine, engine_watch_next_us(&watch));
+        engine_watch_look(&watch, engine);
     }
     if (engine->sealed_count < engine->options.shard_count || engine_failed(engine)) {
         return false;

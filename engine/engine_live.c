@@ -176,8 +176,29 @@ static void read_shards(struct engine *engine, struct engine_live_view *view)
         view->settled += shard_counters_get(&counters->settled);
         view->sessions += shard_counters_get(&counters->sessions);
         view->live_state_bytes += shard_counters_get(&counters->live_state_bytes);
-        view->memory_bytes += shard_counters_get(&counters->memory_bytes);
+        view->memory_bytes += shard_counters_get(&counters->live_bytes) +
+                              shard_counters_get(&counters->tail_bytes) +
+                              shard_counters_get(&counters->chunk_bytes);
     }
+}
+
+struct engine_memory engine_memory_read(struct engine *engine)
+{
+    struct engine_memory memory = {
+        .limit = engine->options.memory_limit_bytes,
+        .rings = route_memory(&engine->route.options),
+        .merge_limit = engine_merge_memory_limit(engine),
+    };
+    for (uint32_t i = 0; i < engine->options.shard_count; i++) {
+        const struct shard_counters *counters = shard_counters(engine->shards[i]);
+        memory.tails += shard_counters_get(&counters->tail_bytes);
+        memory.chunks += shard_counters_get(&counters->chunk_bytes);
+        memory.live += shard_counters_get(&counters->live_bytes);
+    }
+    pthread_mutex_lock(&engine->lock);
+    memory.merges = engine->merges_running * memory.merge_limit;
+    pthread_mutex_unlock(&engine->lock);
+    return memory;
 }
 
 void engine_live_read(struct engine *engine, struct arena *arena, struct engine_live_view *view_out)

@@ -17,6 +17,13 @@
 #define IOPRIO_IDLE (3 << 13)
 #define LEAST_PRIORITY 19
 
+uint64_t engine_merge_memory_limit(const struct engine *engine)
+{
+    const struct engine_options *options = &engine->options;
+    return options->merge_in_background ? options->memory_limit_bytes / 8 * ENGINE_MERGE_EIGHTHS
+                                        : 0;
+}
+
 void engine_merge_open(struct engine *engine)
 {
     struct engine_merges *merges = &engine->merges;
@@ -24,7 +31,7 @@ void engine_merge_open(struct engine *engine)
         return;
     }
     struct store_merger_options options = {
-        .memory_limit_bytes = engine->options.memory_limit_bytes / 8 * ENGINE_MERGE_EIGHTHS,
+        .memory_limit_bytes = engine_merge_memory_limit(engine),
         .quiet_us = engine->options.merge_quiet_us,
     };
     merges->merger = store_merger_create(engine->options.store, &options, clock_monotonic_us());

@@ -33,6 +33,8 @@ struct engine_merges {
 
 /// Before the committer starts.
 void engine_merge_open(struct engine *engine);
+/// Of one merge. Any thread.
+uint64_t engine_merge_memory_limit(const struct engine *engine);
 /// A commit added these segments.
 void engine_merge_committed(struct engine *engine, const struct segment_meta *added,
                             uint32_t count);

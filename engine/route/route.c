@@ -247,6 +247,24 @@ uint64_t route_event_count(const struct route *route)
     return sum;
 }
 
+static uint64_t index_of(const atomic_uint_least64_t *index)
+{
+    // Relaxed: for people.
+    return atomic_load_explicit(index, memory_order_relaxed);
+}
+
+struct route_depth route_depth(const struct route *route, uint32_t producer, uint32_t shard)
+{
+    const struct channel *channel =
+        &route->channels[(size_t)producer * route->options.shard_count + shard];
+    return (struct route_depth){
+        .forward_head = index_of(&channel->forward.head),
+        .forward_tail = index_of(&channel->forward.tail),
+        .back_head = index_of(&channel->back.head),
+        .back_tail = index_of(&channel->back.tail),
+    };
+}
+
 uint64_t route_epoch(const struct route *route)
 {
     // Acquire, pairs with the release in route_begin_epoch().

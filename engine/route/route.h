@@ -54,6 +54,14 @@ struct route {
     enum route_epoch_kind kind; ///< of the barrier; written and kept as `participants`
 };
 
+/// The indices of a channel's two lanes: for a report when nothing moves.
+struct route_depth {
+    uint64_t forward_head;
+    uint64_t forward_tail;
+    uint64_t back_head;
+    uint64_t back_tail;
+};
+
 /// What a shard pops.
 enum route_kind { ROUTE_NOTHING = 0, ROUTE_BATCH, ROUTE_MARKER, ROUTE_CLOSE };
 struct route_item {
@@ -100,6 +108,8 @@ void route_begin_epoch(struct route *route, uint64_t epoch, uint64_t participant
 /// Ends the shard threads after the item in hand.
 void route_stop(struct route *route);
 bool route_stopped(const struct route *route);
+/// Any thread.
+struct route_depth route_depth(const struct route *route, uint32_t producer, uint32_t shard);
 /// Sum of the producers' event counts. Any thread.
 uint64_t route_event_count(const struct route *route);
 

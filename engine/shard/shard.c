@@ -20,12 +20,12 @@ struct shard {
     struct tail_output output; // of flushes since the last commit
     struct shard_view view;
     uint64_t sealed_epoch;
-    uint64_t *marker_epochs; // by producer: the last marker
-    bool *closed;            // by producer
-    uint64_t tail_epoch;     // the last commit: the tail has what came after it
-    bool tail_is_split;      // but for what was flushed since
-    bool asked_for_commit;   // since the last barrier
-    bool discarding;         // after a failure
+    atomic_uint_least64_t *marker_epochs; // by producer: the last marker
+    bool *closed;                         // by producer
+    uint64_t tail_epoch;                  // the last commit: the tail has what came after it
+    bool tail_is_split;                   // but for what was flushed since
+    bool asked_for_commit;                // since the last barrier
+    bool discarding;                      // after a failure
     struct parker_patience patience;
     struct shard_counters counters;
     struct shard_mailbox mailbox;
@@ -42,7 +42,9 @@ static void publish(struct shard *shard, uint64_t tail_bytes)
     shard_counters_set(&counters->settled, figures.settled);
     shard_counters_set(&counters->sessions, figures.sessions);
     shard_counters_set(&counters->live_state_bytes, figures.state_bytes);
-    shard_counters_set(&counters->memory_bytes, figures.memory_bytes + tail_bytes);
+    shard_counters_set(&counters->live_bytes, figures.memory_bytes);
+    shard_counters_set(&counters->tail_bytes, tail_bytes - shard->tail->chunk_bytes);
+    shard_counters_set(&counters->chunk_bytes, shard->tail->chunk_bytes);
 }
 
 struct shard *shard_create(const struct shard_options *options)
@@ -53,7 +55,7 @@ struct shard *shard_create(const struct shard_options *options)
     shard->tail = tail_create(&options->tail);
     shard->view.chunk_count_max = options->chunk_count_max;
     shard->live = live_create(&options->live);
-    shard->marker_epochs = memory_allocate_zeroed(producer_count, sizeof(uint64_t));
+    shard->marker_epochs = memory_allocate_zeroed(producer_count, sizeof(*shard->marker_epochs));
     shard->closed = memory_allocate_zeroed(producer_count, sizeof(bool));
     publish(shard, tail_memory(shard->tail));
     return shard;
@@ -76,6 +78,11 @@ void shard_destroy(struct shard *shard)
 const struct shard_counters *shard_counters(const struct shard *shard)
 {
     return &shard->counters;
+}
+
+uint64_t shard_marker(const struct shard *shard, uint32_t producer)
+{
+    return shard_counters_get(&shard->marker_epochs[producer]);
 }
 
 struct live *shard_live(const struct shard *shard)
@@ -104,6 +111,12 @@ bool shard_error_passes(const struct corong_error *error)
            number == EAGAIN || number == ENOMEM;
 }
 
+// Says what the thread does from here on.
+static void turn_to(struct shard *shard, enum shard_activity activity)
+{
+    shard_counters_set(&shard->counters.activity, activity);
+}
+
 static void fail(struct shard *shard, const struct corong_error *error)
 {
     shard->options.owner.failed(shard->options.owner.context, error);
@@ -115,6 +128,7 @@ static void fail(struct shard *shard, const struct corong_error *error)
 // False when the pause was cut short because the engine stops or gives up.
 static bool pause_before_retry(struct shard *shard)
 {
+    turn_to(shard, SHARD_WAITS);
     for (int64_t passed_us = 0; passed_us < RETRY_PAUSE_US; passed_us += RETRY_SLICE_US) {
         if (route_stopped(shard->options.route) ||
             shard->options.owner.gives_up(shard->options.owner.context)) {
@@ -133,12 +147,15 @@ static void flush(struct shard *shard)
     struct live_rows rows = {shard->tail, tail_canonical};
     shard->tail_is_split |= shard->tail->row_count > 0;
     live_before_flush(shard->live, &rows);
+    turn_to(shard, SHARD_WRITES);
     while (tail_flush(shard->tail, &shard->output, &error) != CORONG_OK) {
         if (!shard_error_passes(&error) || !pause_before_retry(shard)) {
+            turn_to(shard, SHARD_TAKES);
             fail(shard, &error);
             return;
         }
     }
+    turn_to(shard, SHARD_TAKES);
     shard_view_flushed(&shard->view);
 }
 
@@ -178,7 +195,7 @@ static bool is_held(const struct shard *shard, uint32_t producer)
     // After a failure nobody is held: there is nothing left to align, and producers must get
     // through.
     return shard->closed[producer] ||
-           (shard->marker_epochs[producer] > shard->sealed_epoch && !shard->discarding);
+           (shard_marker(shard, producer) > shard->sealed_epoch && !shard->discarding);
 }
 
 static bool pop_one(struct shard *shard, uint32_t producer)
@@ -193,8 +210,8 @@ static bool pop_one(struct shard *shard, uint32_t producer)
         route_return(route, producer, shard->options.index, item.batch);
         break;
     case ROUTE_MARKER:
-        ASSERT(item.epoch >= shard->marker_epochs[producer]);
-        shard->marker_epochs[producer] = item.epoch;
+        ASSERT(item.epoch >= shard_marker(shard, producer));
+        shard_counters_set(&shard->marker_epochs[producer], item.epoch);
         break;
     case ROUTE_CLOSE:
         shard->closed[producer] = true;
@@ -220,7 +237,7 @@ static bool barrier_reached(const struct shard *shard, uint64_t epoch)
     uint64_t participants = shard->options.route->participants;
     for (uint32_t i = 0; i < shard->options.route->options.producer_count; i++) {
         bool takes_part = (participants >> i & 1) != 0;
-        if (takes_part && !shard->closed[i] && shard->marker_epochs[i] < epoch) {
+        if (takes_part && !shard->closed[i] && shard_marker(shard, i) < epoch) {
             return false;
         }
     }
@@ -236,6 +253,7 @@ static void seal(struct shard *shard)
     live_sealed(shard->live);
     publish(shard, tail_memory(shard->tail));
     shard->sealed_epoch++;
+    shard_counters_set(&shard->counters.sealed_epoch, shard->sealed_epoch);
     shard->tail_epoch = shard->sealed_epoch;
     shard->tail_is_split = false;
     shard->asked_for_commit = false;
@@ -280,6 +298,7 @@ static void show(struct shard *shard)
     }
     publish(shard, tail_memory(shard->tail));
     shard->sealed_epoch++;
+    shard_counters_set(&shard->counters.sealed_epoch, shard->sealed_epoch);
     shard->options.owner.shown(shard->options.owner.context, shard->options.index, &shown);
 }
 
@@ -382,7 +401,9 @@ static void prime_if_asked(struct shard *shard)
     struct live_block block;
     struct corong_error error = {0};
     live_block_init(&block, shard->options.live.plan);
+    turn_to(shard, SHARD_PRIMES);
     enum corong_status status = prime(shard, &block, &error);
+    turn_to(shard, SHARD_TAKES);
     live_block_deinit(&block);
     live_primed(shard->live, status == CORONG_OK);
     publish(shard, tail_memory(shard->tail));

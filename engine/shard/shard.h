@@ -67,6 +67,8 @@ void *shard_run(void *shard);
 void shard_destroy(struct shard *shard);
 /// Any thread.
 const struct shard_counters *shard_counters(const struct shard *shard);
+/// The last marker of a producer that arrived. Any thread.
+uint64_t shard_marker(const struct shard *shard, uint32_t producer);
 /// The live view, for live_reading_begin(). Any thread.
 struct live *shard_live(const struct shard *shard);
 /// Hands a letter over; shard_mail_answered() turns true when it is answered, unless the thread has

@@ -6,6 +6,14 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+/// What a shard does. Later ones have better reasons to let others wait.
+enum shard_activity {
+    SHARD_TAKES = 0, ///< events, or the lack of them
+    SHARD_WRITES,    ///< sorts and writes a tail
+    SHARD_WAITS,     ///< before it tries again: for a disk that is full, for descriptors
+    SHARD_PRIMES,    ///< reads what the store holds of its users
+};
+
 struct shard_counters {
     _Alignas(128) atomic_uint_least64_t users;
     atomic_uint_least64_t users_evicted;
@@ -13,7 +21,11 @@ struct shard_counters {
     atomic_uint_least64_t settled;
     atomic_uint_least64_t sessions;
     atomic_uint_least64_t live_state_bytes;
-    atomic_uint_least64_t memory_bytes;
+    atomic_uint_least64_t live_bytes; ///< the live users', everything
+    atomic_uint_least64_t tail_bytes; ///< without `chunk_bytes`
+    atomic_uint_least64_t chunk_bytes;
+    atomic_uint_least64_t activity; ///< enum shard_activity
+    atomic_uint_least64_t sealed_epoch;
 };
 
 /// Thread: the shard's.
