@@ -24,7 +24,7 @@ mutants=(
     'live_dropped_behind_a_recount|engine/live/live.c|s/        if (behind) {/        if (behind \&\& live == NULL) {/|live_recount_test'
     'amount_half_away|ingest/decode/decimal.c|s/(rest == 0 \&\& (magnitude \& 1) != 0)/rest == 0/|amount_parse_test'
     'percentile_rank|engine/query/query_durations.c|s/percent \* (count - 1)/percent * count/|query_durations_test'
-    'barrier_not_aligned|engine/shard/shard.c|s/marker_epochs\[i\] < epoch/marker_epochs[i] + 1 < epoch/|barrier_stress engine_test'
+    'barrier_not_aligned|engine/shard/shard.c|s/shard_marker(shard, i) < epoch/shard_marker(shard, i) + 1 < epoch/|barrier_stress engine_test'
     'manifest_not_synced|storage/manifest/manifest_log.c|s/^        file_sync_data(log->descriptor, path);//|store_crash_test'
     'segments_not_synced_before_commit|storage/storage.c|s/^        file_sync_directory(store->segment_directory);//|store_crash_test'
     'fast_path_ignores_ties|engine/query/query_fast.c|s/if (has_tie(window->run, row))/if (false \&\& has_tie(window->run, row))/|query_funnel_test store_model_test'
