@@ -87,16 +87,83 @@ static enum corong_status funnel_check_window(const struct funnel *funnel,
     return CORONG_OK;
 }
 
+enum corong_status funnel_check_gap(const struct funnel_gap *gap, uint32_t step,
+                                    struct corong_error *error)
+{
+    if (gap->min_us < 0 || gap->max_us < 0) {
+        return error_set(error, CORONG_INVALID, "a gap is negative");
+    }
+    if (gap->min_us > gap->max_us) {
+        return error_set(error, CORONG_INVALID,
+                         "min_gap is longer than max_gap, so nothing can fill the step");
+    }
+    if (step == 0 && (gap->min_us != 0 || gap->max_us != FUNNEL_WINDOW_NONE)) {
+        return error_set(error, CORONG_INVALID,
+                         "a gap runs from the step before, and the first step has none");
+    }
+    return CORONG_OK;
+}
+
+struct funnel_gap *funnel_gaps_none(struct arena *arena, uint32_t step_count)
+{
+    struct funnel_gap *gaps = arena_allocate(arena, step_count * sizeof(*gaps));
+    for (uint32_t step = 0; step < step_count; step++) {
+        gaps[step] = (struct funnel_gap){0, FUNNEL_WINDOW_NONE};
+    }
+    return gaps;
+}
+
+static enum corong_status funnel_check_gaps(const struct funnel *funnel, struct corong_error *error)
+{
+    for (uint32_t step = 0; funnel->gaps != NULL && step < funnel->step_count; step++) {
+        TRY_IN(funnel_check_gap(&funnel->gaps[step], step, error), error, "step %u", step + 1);
+    }
+    return CORONG_OK;
+}
+
+enum corong_status funnel_check_exclusion(const struct funnel *funnel,
+                                          const struct funnel_exclusion *exclusion,
+                                          struct corong_error *error)
+{
+    if (exclusion->after < 1 || exclusion->before > funnel->step_count) {
+        return error_set(error, CORONG_INVALID, "after %u and before %u are not steps 1 to %u",
+                         exclusion->after, exclusion->before, funnel->step_count);
+    }
+    if (exclusion->after >= exclusion->before) {
+        return error_set(error, CORONG_INVALID,
+                         "nothing lies after step %u and before step %u (after < before)",
+                         exclusion->after, exclusion->before);
+    }
+    return funnel_check_stage(&exclusion->stage, error);
+}
+
+static enum corong_status funnel_check_exclusions(const struct funnel *funnel,
+                                                  struct corong_error *error)
+{
+    if (funnel->exclusion_count > FUNNEL_STEP_COUNT_MAX - funnel->step_count) {
+        return error_set(error, CORONG_UNSUPPORTED,
+                         "%u steps and %u exclusions (together at most %u)", funnel->step_count,
+                         funnel->exclusion_count, FUNNEL_STEP_COUNT_MAX);
+    }
+    for (uint32_t i = 0; i < funnel->exclusion_count; i++) {
+        TRY_IN(funnel_check_exclusion(funnel, &funnel->exclusions[i], error), error, "exclusion %u",
+               i + 1);
+    }
+    return CORONG_OK;
+}
+
 static enum corong_status funnel_check_all(const struct funnel *funnel, struct corong_error *error)
 {
     TRY(funnel_check_steps(funnel, error));
     TRY(funnel_check_window(funnel, error));
+    TRY(funnel_check_gaps(funnel, error));
+    TRY(funnel_check_exclusions(funnel, error));
     TRY(funnel_check_choice("order", funnel->order, FUNNEL_ORDER_NAMES, FUNNEL_ORDER_STRICT,
                             error));
     TRY(funnel_check_choice("unit", funnel->unit, FUNNEL_UNIT_NAMES, FUNNEL_UNIT_ATTRIBUTES,
                             error));
     TRY(funnel_check_choice("attempts", funnel->attempts, FUNNEL_ATTEMPTS_NAMES,
-                            FUNNEL_ATTEMPTS_LAST, error));
+                            FUNNEL_ATTEMPTS_ALL, error));
     return funnel_check_choice("ties", funnel->ties, FUNNEL_TIES_NAMES, UINT32_MAX, error);
 }
 
@@ -169,6 +236,35 @@ static void funnel_describe_stage(const struct stage *stage, struct text_buffer 
     text_buffer_append_string(out, "}");
 }
 
+bool funnel_is_plain(const struct funnel *funnel)
+{
+    return funnel->gaps == NULL && funnel->exclusion_count == 0;
+}
+
+static void funnel_describe_gap(const struct funnel_gap *gap, struct text_buffer *out)
+{
+    if (gap->min_us > 0) {
+        text_buffer_append_string(out, " min_gap=");
+        duration_format(gap->min_us, out);
+    }
+    if (gap->max_us != FUNNEL_WINDOW_NONE) {
+        text_buffer_append_string(out, " max_gap=");
+        duration_format(gap->max_us, out);
+    }
+}
+
+static void funnel_describe_exclusions(const struct funnel *funnel, struct text_buffer *out)
+{
+    for (uint32_t i = 0; i < funnel->exclusion_count; i++) {
+        const struct funnel_exclusion *exclusion = &funnel->exclusions[i];
+        text_buffer_append_string(out, i == 0 ? " exclude=[" : ",");
+        funnel_describe_stage(&exclusion->stage, out);
+        text_buffer_printf(out, " after=%u before=%u effect=%s", exclusion->after,
+                           exclusion->before, exclusion->remove ? "remove" : "end");
+    }
+    text_buffer_append_string(out, funnel->exclusion_count > 0 ? "]" : "");
+}
+
 void funnel_describe(const struct funnel *funnel, struct text_buffer *out)
 {
     text_buffer_append_string(out, "funnel ");
@@ -177,6 +273,9 @@ void funnel_describe(const struct funnel *funnel, struct text_buffer *out)
     for (uint32_t step = 0; step < funnel->step_count; step++) {
         text_buffer_append_string(out, step > 0 ? "," : "");
         funnel_describe_stage(&funnel->steps[step], out);
+        if (funnel->gaps != NULL) {
+            funnel_describe_gap(&funnel->gaps[step], out);
+        }
     }
     text_buffer_append_string(out, "] window=");
     if (funnel->window_session) {
@@ -186,6 +285,8 @@ void funnel_describe(const struct funnel *funnel, struct text_buffer *out)
     text_buffer_printf(out, " order=%s unit=%s attempts=%s ties=%s",
                        FUNNEL_ORDER_NAMES[funnel->order], FUNNEL_UNIT_NAMES[funnel->unit],
                        FUNNEL_ATTEMPTS_NAMES[funnel->attempts], FUNNEL_TIES_NAMES[funnel->ties]);
+    text_buffer_append_string(out, funnel->range_inside ? " range=inside" : "");
+    funnel_describe_exclusions(funnel, out);
     if (funnel->live_slice.bytes != NULL) {
         text_buffer_append_string(out, " live=");
         funnel_append_quoted(out, funnel->live_slice);

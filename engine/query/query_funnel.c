@@ -8,6 +8,8 @@
 #include "storage/base/clock.h"
 #include "storage/base/memory.h"
 
+#include <string.h>
+
 #define CHARGE_EVERY 1024u
 #define CHARGE_SIZE (UINT64_C(1) << 20)
 
@@ -23,7 +25,7 @@ struct funnel_run {
     const struct query_funnel *query;
     struct query_plan plan;
     struct query_tasks *tasks;
-    uint32_t columns[QUERY_SLICE_ATTRIBUTE_COUNT_MAX];
+    struct query_funnel_asked asked;
     struct funnel_worker *workers;
     uint32_t worker_count;
 };
@@ -55,6 +57,8 @@ static struct query_range rows_of(const struct query_funnel *query)
     bool sessions = query->funnel.unit == FUNNEL_UNIT_SESSION || query->funnel.window_session;
     if (rows.to_us == QUERY_TIME_NONE) {
         rows.to_us = INT64_MAX;
+    } else if (query->funnel.range_inside && !sessions) {
+        rows.to_us = query_time_add(rows.to_us, -1);
     } else {
         rows.to_us = query_time_add(rows.to_us, sessions ? QUERY_SESSION_LOOK_AHEAD_US
                                                          : query->funnel.window_us);
@@ -83,25 +87,42 @@ static bool has_money(const struct store_snapshot *snapshot)
     return false;
 }
 
+/// The steps and, behind them, the exclusions, which the matcher takes for further bits.
+static const struct stage *stages_of(const struct query_funnel *query, struct stage *stages)
+{
+    const struct funnel *funnel = &query->funnel;
+    if (funnel->exclusion_count == 0) {
+        return funnel->steps;
+    }
+    memcpy(stages, funnel->steps, funnel->step_count * sizeof(*stages));
+    for (uint32_t i = 0; i < funnel->exclusion_count; i++) {
+        stages[funnel->step_count + i] = funnel->exclusions[i].stage;
+    }
+    return stages;
+}
+
 enum corong_status query_funnel_ask(struct store_snapshot *snapshot,
-                                    const struct query_funnel *query, uint32_t *columns,
-                                    struct query_ask *ask_out, struct corong_error *error)
+                                    const struct query_funnel *query,
+                                    struct query_funnel_asked *asked, struct query_ask *ask_out,
+                                    struct corong_error *error)
 {
     TRY(check_query(query, error));
     const struct schema *schema = store_snapshot_schema(snapshot);
     for (uint32_t i = 0; i < query->by_count; i++) {
-        TRY_IN(query_plan_attribute(schema, query->by[i], &columns[i], error), error, "by");
+        TRY_IN(query_plan_attribute(schema, query->by[i], &asked->columns[i], error), error, "by");
     }
+    uint32_t step_count = query->funnel.step_count;
     *ask_out = (struct query_ask){
-        .steps = query->funnel.steps,
-        .step_count = query->funnel.step_count,
+        .steps = stages_of(query, asked->stages),
+        .step_count = step_count + query->funnel.exclusion_count,
         .where = query->where,
+        .not_hidden = step_count < FUNNEL_STEP_COUNT_MAX ? UINT32_MAX << step_count : 0,
         .rows = rows_of(query),
         .as_of_us = query->as_of_us,
         .order = QUERY_ORDER_STEPS,
         .every_row = query->funnel.unit == FUNNEL_UNIT_SESSION || query->funnel.window_session,
         .money = has_money(snapshot),
-        .columns = columns,
+        .columns = asked->columns,
         .column_count = query->by_count,
     };
     return CORONG_OK;
@@ -182,7 +203,8 @@ static void start_workers(struct funnel_run *run)
     for (uint32_t i = 0; i < run->worker_count; i++) {
         struct funnel_worker *worker = &run->workers[i];
         query_units_init(&worker->units, &run->plan, run->query, run->tasks, report, worker);
-        query_slices_init(&worker->part.slices, &run->plan, run->columns, run->query->by_count);
+        query_slices_init(&worker->part.slices, &run->plan, run->asked.columns,
+                          run->query->by_count);
         query_tally_init(&worker->part.tally, &run->plan, run->query->funnel.step_count);
     }
 }
@@ -253,7 +275,7 @@ enum corong_status query_funnel_run(struct store_snapshot *snapshot,
     int64_t start_us = clock_monotonic_us();
     struct funnel_run run = {.query = query};
     struct query_ask ask;
-    TRY(query_funnel_ask(snapshot, query, run.columns, &ask, error));
+    TRY(query_funnel_ask(snapshot, query, &run.asked, &ask, error));
     run.tasks = query_tasks_create(&query->limits);
     ask.tasks = run.tasks;
     enum corong_status status =

@@ -5,9 +5,15 @@
 
 #include "engine/query/query_plan.h"
 
-/// Checks a question and says what to ask of the plan. `columns` has room for
-/// QUERY_SLICE_ATTRIBUTE_COUNT_MAX entries and must live as long as `ask_out`.
+/// What an ask of a funnel points to.
+struct query_funnel_asked {
+    uint32_t columns[QUERY_SLICE_ATTRIBUTE_COUNT_MAX];
+    struct stage stages[FUNNEL_STEP_COUNT_MAX]; ///< steps and exclusions, where there are both
+};
+
+/// Checks a question and says what to ask of the plan. `asked` must live as long as `ask_out`.
 CORONG_MUST_CHECK enum corong_status query_funnel_ask(struct store_snapshot *snapshot,
                                                       const struct query_funnel *query,
-                                                      uint32_t *columns, struct query_ask *ask_out,
+                                                      struct query_funnel_asked *asked,
+                                                      struct query_ask *ask_out,
                                                       struct corong_error *error);

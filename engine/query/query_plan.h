@@ -22,6 +22,7 @@ struct query_ask {
     const struct stage *steps;
     uint32_t step_count; ///< at most FUNNEL_STEP_COUNT_MAX; 0: no row has a step
     struct text where;
+    uint32_t not_hidden;     ///< steps, as bits, that `where` hides no event from
     struct query_range rows; ///< rows outside (both ends included) cannot matter
     int64_t as_of_us;        ///< asked, or QUERY_TIME_NONE
     enum query_row_order order;

@@ -39,6 +39,15 @@ static inline bool query_session_joins(const struct query_session_rule *rule, in
     return rule->last_us >= midnight_us || midnight_us - rule->chain_us < MICROSECONDS_PER_DAY;
 }
 
+/// Where the present session ends at the latest, however events follow: the first midnight after
+/// its last event that splits its chain.
+static inline int64_t query_session_latest_end(const struct query_session_rule *rule)
+{
+    int64_t split_us = query_session_midnight(rule->chain_us + 2 * MICROSECONDS_PER_DAY - 1);
+    int64_t next_us = query_session_midnight(rule->last_us) + MICROSECONDS_PER_DAY;
+    return split_us > next_us ? split_us : next_us;
+}
+
 /// Takes the next event; true where it starts a session.
 static inline bool query_session_step(struct query_session_rule *rule, int64_t time_us)
 {

@@ -89,7 +89,7 @@ static void fill_steps(struct query_source *source)
         source->steps[i] = segment->steps_of_name[query_source_name(source, i)];
     }
     if (segment->where != NULL) {
-        apply_filter(source, segment->where, UINT32_MAX);
+        apply_filter(source, segment->where, ~source->plan->ask.not_hidden);
     }
     for (uint32_t k = 0; k < source->plan->ask.step_count; k++) {
         if (segment->step_where[k] != NULL) {

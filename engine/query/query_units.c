@@ -15,7 +15,13 @@ void query_units_init(struct query_units *units, const struct query_plan *plan,
     units->rule = (struct match_rule){.step_count = funnel->step_count,
                                       .window_us = funnel->window_us,
                                       .ties = funnel->ties,
-                                      .attempts = funnel->attempts};
+                                      .attempts = funnel->attempts,
+                                      .gaps = funnel->gaps,
+                                      .exclusions = funnel->exclusions,
+                                      .exclusion_count = funnel->exclusion_count,
+                                      .as_of_us = plan->as_of_us,
+                                      .until_us = INT64_MAX};
+    units->fast = funnel_is_plain(funnel) && funnel->attempts != FUNNEL_ATTEMPTS_LAST;
     units->per_session = funnel->unit == FUNNEL_UNIT_SESSION;
     units->in_sessions = units->per_session || funnel->window_session;
     units->rows_after = plan->time_max_us > plan->as_of_us;
@@ -25,6 +31,7 @@ void query_units_init(struct query_units *units, const struct query_plan *plan,
     if (query->range.to_us == QUERY_TIME_NONE) {
         units->gather.entries.to_us = INT64_MAX;
     }
+    units->end_us = funnel->range_inside ? units->gather.entries.to_us : INT64_MAX;
     const struct query_range *rows = &plan->ask.rows;
     units->clipped = rows->from_us > plan->time_min_us || rows->to_us < plan->time_max_us ||
                      units->gather.entries.to_us <= plan->time_max_us;
@@ -48,39 +55,88 @@ enum corong_status query_units_look(struct query_units *units, struct query_plac
 
 bool query_units_may_convert(const struct query_units *units, int64_t entry_us)
 {
-    return units->plan->as_of_us <= query_time_add(entry_us, units->rule.window_us);
+    return units->plan->as_of_us <= query_time_add(entry_us, units->rule.window_us) &&
+           (units->end_us == INT64_MAX || units->plan->as_of_us < units->end_us);
 }
 
-/// As query_units_may_convert() for what was gathered; a session must still take events at as-of.
-static bool may_convert(const struct query_units *units, bool last_session)
+/// Whether the session in which the gathered events lie must still take events at as-of, and does.
+static bool session_goes_on(const struct query_units *units, bool last_session)
+{
+    return !units->in_sessions ||
+           (last_session && query_session_joins(&units->session, units->plan->as_of_us));
+}
+
+/// As query_units_may_convert() for what was gathered.
+static bool may_convert(const struct query_units *units, const struct match_result *result)
 {
     const struct query_gather *gather = &units->gather;
+    if (!match_rule_is_plain(&units->rule)) {
+        return result->open;
+    }
     bool first_only = units->rule.attempts == FUNNEL_ATTEMPTS_FIRST;
     return query_units_may_convert(units,
-                                   first_only ? gather->first_entry_us : gather->last_entry_us) &&
-           (!units->in_sessions ||
-            (last_session && query_session_joins(&units->session, units->plan->as_of_us)));
+                                   first_only ? gather->first_entry_us : gather->last_entry_us);
 }
 
-/// Matches what was gathered.
-static void match(struct query_units *units, bool last_session, struct query_attempt *attempt)
+/// Asks the matcher, with its memory booked.
+static enum corong_status ask_matcher(struct query_units *units, struct match_result *result,
+                                      struct corong_error *error)
 {
-    struct query_gather *gather = &units->gather;
-    struct match_result result = {0};
-    if (gather->has_entry) {
-        funnel_match(&units->rule, gather->events, gather->count, &result);
+    const struct query_gather *gather = &units->gather;
+    struct match_rule *rule = &units->rule;
+    uint64_t bytes = funnel_match_bytes(rule, gather->count);
+    if (bytes > units->match_bytes) {
+        TRY(query_tasks_charge(units->tasks, bytes - units->match_bytes, "matching one user",
+                               error));
+        units->match_bytes = bytes;
     }
-    attempt->level = result.level;
-    attempt->open = result.level > 0 && result.level < units->rule.step_count &&
-                    may_convert(units, last_session);
-    for (uint32_t k = 0; k < result.level; k++) {
-        attempt->matched_us[k] = gather->events[result.events[k]].time_us;
-        attempt->places[k] = query_gather_place(gather, result.events[k]);
+    int64_t session_us = units->in_sessions ? query_session_latest_end(&units->session) : INT64_MAX;
+    rule->until_us = session_us < units->end_us ? session_us : units->end_us;
+    funnel_match(rule, gather->events, gather->count, result);
+    return CORONG_OK;
+}
+
+/// Matches what was gathered, which has an entry.
+static enum corong_status match(struct query_units *units, bool last_session,
+                                struct query_attempt *attempt, struct match_result *result,
+                                struct corong_error *error)
+{
+    const struct query_gather *gather = &units->gather;
+    TRY(ask_matcher(units, result, error));
+    attempt->level = result->level;
+    attempt->open = result->level > 0 && result->level < units->rule.step_count &&
+                    session_goes_on(units, last_session) && may_convert(units, result);
+    for (uint32_t k = 0; k < result->level; k++) {
+        attempt->matched_us[k] = gather->events[result->events[k]].time_us;
+        attempt->places[k] = query_gather_place(gather, result->events[k]);
+    }
+    return CORONG_OK;
+}
+
+/// A session of a user who is the unit. Sessions come in order of time, so the first of the best
+/// ones is the one that reached its level earliest.
+static void add_session(struct query_units *units, const struct query_attempt *attempt,
+                        const struct match_result *result)
+{
+    bool first_only = units->rule.attempts == FUNNEL_ATTEMPTS_FIRST;
+    if (first_only && units->attempt.level > 0) {
+        return;
+    }
+    if (units->rule.attempts == FUNNEL_ATTEMPTS_LAST) {
+        units->attempt.level = 0;
+        units->best_out = 0;
+        units->best_in = 0;
+    }
+    uint32_t *best = result->out ? &units->best_out : &units->best_in;
+    *best = result->best_level > *best ? result->best_level : *best;
+    if (attempt->level > units->attempt.level) {
+        units->attempt = *attempt;
+    } else {
+        units->attempt.open = attempt->open && units->attempt.level < units->rule.step_count;
     }
 }
 
-/// Ends a session: a unit of its own, or a candidate for the user's reported attempt. Sessions come
-/// in order of time, so the first of the best ones is the one that reached its level earliest.
+/// Ends a session: a unit of its own, or one of the user's.
 static enum corong_status end_session(struct query_units *units, bool last,
                                       struct corong_error *error)
 {
@@ -89,20 +145,15 @@ static enum corong_status end_session(struct query_units *units, bool last,
         return CORONG_OK;
     }
     struct query_attempt attempt;
-    match(units, last, &attempt);
+    struct match_result result;
+    TRY(match(units, last, &attempt, &result, error));
     query_gather_reset(&units->gather);
-    if (units->per_session) {
-        return attempt.level == 0 ? CORONG_OK
-                                  : units->report(units->context, units, &attempt, error);
+    if (!units->per_session) {
+        add_session(units, &attempt, &result);
+        return CORONG_OK;
     }
-    bool open = attempt.open;
-    bool first_only = units->rule.attempts == FUNNEL_ATTEMPTS_FIRST;
-    if (units->attempt.level == 0 || (!first_only && attempt.level > units->attempt.level)) {
-        units->attempt = attempt;
-    } else if (!first_only) {
-        units->attempt.open = open && units->attempt.level < units->rule.step_count;
-    }
-    return CORONG_OK;
+    return attempt.level == 0 || result.out ? CORONG_OK
+                                            : units->report(units->context, units, &attempt, error);
 }
 
 /// Counts the rows after as-of at the end of a run and returns where they begin.
@@ -159,7 +210,7 @@ static enum corong_status run_sessions(void *context, struct query_source *sourc
             TRY(end_session(units, false, error));
         }
         uint32_t steps = query_source_steps(source, row);
-        if (steps != 0) {
+        if (steps != 0 && query_source_time(source, row) < units->end_us) {
             units->events_matched++;
             TRY(query_gather_add(&units->gather, source, row, steps, error));
         }
@@ -176,14 +227,16 @@ static enum corong_status user_by_gathering(struct query_units *units, struct co
         return CORONG_OK;
     }
     struct query_attempt attempt;
-    match(units, true, &attempt);
-    return attempt.level == 0 ? CORONG_OK : units->report(units->context, units, &attempt, error);
+    struct match_result result;
+    TRY(match(units, true, &attempt, &result, error));
+    return attempt.level == 0 || result.out ? CORONG_OK
+                                            : units->report(units->context, units, &attempt, error);
 }
 
 static enum corong_status user_by_steps(struct query_units *units, struct corong_error *error)
 {
     struct query_attempt attempt;
-    if (units->rows_after || !query_fast_match(units, &attempt)) {
+    if (!units->fast || units->rows_after || !query_fast_match(units, &attempt)) {
         return user_by_gathering(units, error);
     }
     if (attempt.level > 0) {
@@ -197,9 +250,12 @@ static enum corong_status user_by_sessions(struct query_units *units, struct cor
     query_gather_reset(&units->gather);
     units->session.any = false;
     units->attempt.level = 0;
+    units->best_out = 0;
+    units->best_in = 0;
     TRY(query_cursor_rows(&units->cursor, run_sessions, units, error));
     TRY(end_session(units, true, error));
-    if (units->per_session || units->attempt.level == 0) {
+    bool out = units->best_out > units->best_in;
+    if (units->per_session || units->attempt.level == 0 || out) {
         return CORONG_OK;
     }
     return units->report(units->context, units, &units->attempt, error);

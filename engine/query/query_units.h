@@ -33,6 +33,8 @@ struct query_units {
     bool in_sessions; ///< attempts stay inside sessions
     bool per_session; ///< and each session is a unit
     bool clipped;     ///< some rows of the store lie outside the question's ranges
+    bool fast;        ///< the rule is one that query_fast_match() has
+    int64_t end_us;   ///< what is matched lies before this (`range: inside`); INT64_MAX: no end
     bool rows_after;  ///< rows after as-of exist and are to be counted
     struct query_cursor cursor;
     struct query_reading reading;
@@ -41,6 +43,9 @@ struct query_units {
     struct text_buffer user_id; ///< of the present user, where the plan asks for ids
     uint8_t user_namespace;
     struct query_attempt attempt; ///< best session of the user, where sessions are not units
+    uint32_t best_out;    ///< highest level, ignoring exclusions, of its sessions that are removed
+    uint32_t best_in;     ///< and of the others
+    uint64_t match_bytes; ///< booked for what the matcher allocates
     uint64_t users_read;
     uint64_t users_skipped;
     uint64_t events_matched;

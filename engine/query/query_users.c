@@ -40,8 +40,8 @@ query_funnel_users(struct store_snapshot *snapshot, const struct query_funnel *q
     struct users_run run = {.visit = visit, .context = context};
     struct query_plan plan;
     struct query_ask ask;
-    uint32_t columns[QUERY_SLICE_ATTRIBUTE_COUNT_MAX];
-    TRY(query_funnel_ask(snapshot, query, columns, &ask, error));
+    struct query_funnel_asked asked;
+    TRY(query_funnel_ask(snapshot, query, &asked, &ask, error));
     ask.ids = true;
     ask.money = false;
     ask.column_count = 0;

@@ -63,6 +63,31 @@ static void random_condition(struct test_random *random, struct oracle_condition
         test_random_below(random, 6) == 0 ? (int)test_random_below(random, 3) : -1;
 }
 
+static void random_gaps_and_exclusions(const struct model_data *data, struct test_random *random,
+                                       struct oracle_question *question)
+{
+    bool gaps = test_random_below(random, 3) == 0;
+    uint32_t span = (uint32_t)data->span / 2 + 1;
+    for (int step = 1; gaps && step < question->step_count; step++) {
+        bool least = test_random_below(random, 4) == 0;
+        question->min_gap[step] = least ? test_random_below(random, span) * data->unit_us : 0;
+        question->has_max_gap[step] = test_random_below(random, 2);
+        question->max_gap[step] =
+            question->min_gap[step] + test_random_below(random, span) * data->unit_us;
+    }
+    bool excludes = question->step_count > 1 && test_random_below(random, 3) == 0;
+    question->exclusion_count = excludes ? 1 + (int)test_random_below(random, 2) : 0;
+    for (int index = 0; index < question->exclusion_count; index++) {
+        struct oracle_exclusion *exclusion = &question->exclusions[index];
+        random_condition(random, &exclusion->condition);
+        exclusion->after = 1 + (int)test_random_below(random, (uint32_t)question->step_count - 1);
+        exclusion->before =
+            exclusion->after + 1 +
+            (int)test_random_below(random, (uint32_t)(question->step_count - exclusion->after));
+        exclusion->remove = test_random_below(random, 3) == 0;
+    }
+}
+
 static void random_question(const struct model_data *data, struct test_random *random,
                             struct oracle_question *question)
 {
@@ -77,7 +102,13 @@ static void random_question(const struct model_data *data, struct test_random *r
                            : test_random_below(random, span) * data->unit_us;
     question->ties_strict = test_random_below(random, 3) == 0;
     question->first_attempt = test_random_below(random, 3) == 0;
+    question->last_attempt = !question->first_attempt && test_random_below(random, 4) == 0;
+    question->inside = test_random_below(random, 4) == 0;
     question->by_session = test_random_below(random, 3) == 0;
+    question->session_window = !question->by_session && test_random_below(random, 4) == 0;
+    if (question->session_window) {
+        question->window = ORACLE_NONE;
+    }
     question->session_timeout = 30 * MICROSECONDS_PER_MINUTE;
     question->from = ORACLE_NONE;
     question->to = ORACLE_NONE;
@@ -88,6 +119,7 @@ static void random_question(const struct model_data *data, struct test_random *r
         int64_t begin = question->from == ORACLE_NONE ? MODEL_BASE_US : question->from;
         question->to = begin + (1 + test_random_below(random, span)) * data->unit_us;
     }
+    random_gaps_and_exclusions(data, random, question);
     question->has_where = test_random_below(random, 4) == 0;
     if (question->has_where) {
         random_condition(random, &question->where);
@@ -110,6 +142,19 @@ static struct text condition_text(struct arena *arena, const struct oracle_condi
     return words[0] == '\0' ? TEXT_MISSING : arena_copy_text(arena, text_from(words));
 }
 
+static void stage_from(const struct oracle_condition *condition, struct arena *arena,
+                       struct stage *stage)
+{
+    stage->name = TEXT_LITERAL("step");
+    stage->events = arena_allocate(arena, 8 * sizeof(struct text));
+    for (int name = 0; name < 8; name++) {
+        if (condition->names >> name & 1) {
+            stage->events[stage->event_count++] = model_name(name);
+        }
+    }
+    stage->where = condition_text(arena, condition);
+}
+
 static void query_steps_from(const struct oracle_question *question, struct arena *arena,
                              struct query_funnel *query)
 {
@@ -117,15 +162,28 @@ static void query_steps_from(const struct oracle_question *question, struct aren
     query->funnel.steps = arena_allocate_zeroed(arena, step_count, sizeof(struct stage));
     query->funnel.step_count = step_count;
     for (uint32_t step = 0; step < step_count; step++) {
-        struct stage *stage = &query->funnel.steps[step];
-        stage->name = TEXT_LITERAL("step");
-        stage->events = arena_allocate(arena, 8 * sizeof(struct text));
-        for (int name = 0; name < 8; name++) {
-            if (question->steps[step].names >> name & 1) {
-                stage->events[stage->event_count++] = model_name(name);
-            }
+        stage_from(&question->steps[step], arena, &query->funnel.steps[step]);
+        if (question->min_gap[step] == 0 && !question->has_max_gap[step]) {
+            continue;
         }
-        stage->where = condition_text(arena, &question->steps[step]);
+        if (query->funnel.gaps == NULL) {
+            query->funnel.gaps = funnel_gaps_none(arena, step_count);
+        }
+        struct funnel_gap *gap = &query->funnel.gaps[step];
+        gap->min_us = question->min_gap[step];
+        gap->max_us = question->has_max_gap[step] ? question->max_gap[step] : FUNNEL_WINDOW_NONE;
+    }
+    uint32_t exclusion_count = (uint32_t)question->exclusion_count;
+    query->funnel.exclusions =
+        arena_allocate_zeroed(arena, exclusion_count + 1, sizeof(struct funnel_exclusion));
+    query->funnel.exclusion_count = exclusion_count;
+    for (uint32_t i = 0; i < exclusion_count; i++) {
+        const struct oracle_exclusion *asked_for = &question->exclusions[i];
+        struct funnel_exclusion *exclusion = &query->funnel.exclusions[i];
+        stage_from(&asked_for->condition, arena, &exclusion->stage);
+        exclusion->after = (uint32_t)asked_for->after;
+        exclusion->before = (uint32_t)asked_for->before;
+        exclusion->remove = asked_for->remove;
     }
 }
 
@@ -139,7 +197,11 @@ static void query_from(const struct oracle_question *question, struct arena *are
                 .window_us =
                     question->window == ORACLE_NONE ? FUNNEL_WINDOW_NONE : question->window,
                 .unit = question->by_session ? FUNNEL_UNIT_SESSION : FUNNEL_UNIT_USER,
-                .attempts = question->first_attempt ? FUNNEL_ATTEMPTS_FIRST : FUNNEL_ATTEMPTS_BEST,
+                .attempts = question->first_attempt  ? FUNNEL_ATTEMPTS_FIRST
+                            : question->last_attempt ? FUNNEL_ATTEMPTS_LAST
+                                                     : FUNNEL_ATTEMPTS_BEST,
+                .range_inside = question->inside,
+                .window_session = question->session_window,
                 .ties = question->ties_strict ? FUNNEL_TIES_STRICT : FUNNEL_TIES_ANY,
             },
         .range = {question->from, question->to},
@@ -178,6 +240,19 @@ static void print_asked(void)
             asked->window == ORACLE_NONE ? -1 : (long long)asked->window,
             asked->by_session ? "by session " : "", asked->first_attempt ? "first attempt " : "",
             asked->ties_strict ? "strict ties" : "");
+    fprintf(stderr, "%s%s", asked->last_attempt ? " last attempt" : "",
+            asked->inside ? " inside" : "");
+    fputs(asked->session_window ? " window session" : "", stderr);
+    for (int step = 1; step < asked->step_count; step++) {
+        fprintf(stderr, " gap %lld to %lld", (long long)asked->min_gap[step],
+                asked->has_max_gap[step] ? (long long)asked->max_gap[step] : -1);
+    }
+    for (int index = 0; index < asked->exclusion_count; index++) {
+        const struct oracle_exclusion *exclusion = &asked->exclusions[index];
+        fprintf(stderr, " exclude %d to %d%s", exclusion->after, exclusion->before,
+                exclusion->remove ? " remove" : "");
+        print_condition(&exclusion->condition);
+    }
     for (int step = 0; step < asked->step_count; step++) {
         print_condition(&asked->steps[step]);
     }

@@ -11,6 +11,7 @@
 #define ORACLE_STEP_MAX 8
 #define ORACLE_EVENT_MAX 64
 #define ORACLE_ATTRIBUTE_COUNT 2
+#define ORACLE_EXCLUSION_MAX 3
 #define ORACLE_NONE INT64_MIN
 
 /// One event of one person. Texts are small integers here; -1 is a missing value.
@@ -33,13 +34,29 @@ struct oracle_condition {
     int attribute_not;
 };
 
+/// Steps count from 1.
+struct oracle_exclusion {
+    struct oracle_condition condition;
+    int after;
+    int before;
+    bool remove;
+};
+
 struct oracle_question {
     struct oracle_condition steps[ORACLE_STEP_MAX];
     int step_count;
+    int64_t min_gap[ORACLE_STEP_MAX]; ///< since the step before
+    int64_t max_gap[ORACLE_STEP_MAX];
+    bool has_max_gap[ORACLE_STEP_MAX];
+    struct oracle_exclusion exclusions[ORACLE_EXCLUSION_MAX];
+    int exclusion_count;
     int64_t window; ///< ORACLE_NONE: none
     bool ties_strict;
     bool first_attempt;
+    bool last_attempt;
+    bool inside; ///< everything lies in the range
     bool by_session;
+    bool session_window; ///< all in one session; the unit is the user
     int64_t from; ///< ORACLE_NONE: open
     int64_t to;
     int64_t session_timeout;

@@ -98,6 +98,8 @@ const char *words_order(enum funnel_order order);
 const char *words_unit(enum funnel_unit unit);
 const char *words_attempts(enum funnel_attempts attempts);
 const char *words_ties(enum funnel_ties ties);
+const char *words_range(bool inside);
+const char *words_effect(bool remove);
 /// "7d", "session" or "none".
 void words_window(const struct funnel *funnel, struct text_buffer *out);
 /// The reverse of words_window(). CORONG_INVALID names what is allowed.

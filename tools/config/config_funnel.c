@@ -10,12 +10,11 @@ struct later_key {
 };
 
 static const struct later_key FUNNEL_LATER[] = {
-    {"entry", "closed"},    {"where", NULL},   {"where_entry", NULL},    {"where_user", NULL},
-    {"range", "entry"},     {"scope", "all"},  {"repeat", "break"},      {"anchor", NULL},
-    {"tie_tolerance", "0"}, {"dialect", NULL}, {"attribution", "entry"}, {NULL, NULL},
+    {"entry", "closed"}, {"where", NULL},          {"where_entry", NULL}, {"where_user", NULL},
+    {"scope", "all"},    {"repeat", "break"},      {"anchor", NULL},      {"tie_tolerance", "0"},
+    {"dialect", NULL},   {"attribution", "entry"}, {NULL, NULL},
 };
-static const struct later_key STEP_LATER[] = {
-    {"optional", "false"}, {"max_gap", NULL}, {"min_gap", NULL}, {NULL, NULL}};
+static const struct later_key STEP_LATER[] = {{"optional", "false"}, {NULL, NULL}};
 
 static enum corong_status refuse_later(const struct yaml_place *place, struct arena *arena,
                                        const struct later_key *keys)
@@ -86,16 +85,9 @@ static enum corong_status load_inline(const struct config *config, struct arena 
     return CORONG_OK;
 }
 
-static enum corong_status load_step(const struct config *config, struct arena *arena,
-                                    const struct yaml_place *place, struct stage *stage)
+static enum corong_status load_stage(const struct config *config, struct arena *arena,
+                                     const struct yaml_place *place, struct stage *stage)
 {
-    static const char *const KEYS[] = {"stage",    "event",   "where",   "name",
-                                       "optional", "max_gap", "min_gap", NULL};
-    if (!yaml_walk_is_mapping(place)) {
-        return find_stage(config, place, stage);
-    }
-    TRY(yaml_walk_check_keys(place, KEYS));
-    TRY(refuse_later(place, arena, STEP_LATER));
     TRY(load_inline(config, arena, place, stage));
     struct yaml_place where = yaml_walk_key(place, arena, "where");
     struct yaml_place name = yaml_walk_key(place, arena, "name");
@@ -109,6 +101,43 @@ static enum corong_status load_step(const struct config *config, struct arena *a
     }
     stage->name = arena_copy_text(arena, stage->name);
     return CORONG_OK;
+}
+
+/// Gaps of step `index`; the array is there only where some step has one.
+static enum corong_status load_gap(struct arena *arena, const struct yaml_place *place,
+                                   struct funnel *funnel, uint32_t index)
+{
+    struct yaml_place max_gap = yaml_walk_key(place, arena, "max_gap");
+    struct yaml_place min_gap = yaml_walk_key(place, arena, "min_gap");
+    if (max_gap.node == NULL && min_gap.node == NULL) {
+        return CORONG_OK;
+    }
+    if (funnel->gaps == NULL) {
+        funnel->gaps = funnel_gaps_none(arena, funnel->step_count);
+    }
+    struct funnel_gap *gap = &funnel->gaps[index];
+    struct corong_error inner;
+    TRY(max_gap.node == NULL ? CORONG_OK : yaml_walk_duration(&max_gap, &gap->max_us));
+    TRY(min_gap.node == NULL ? CORONG_OK : yaml_walk_duration(&min_gap, &gap->min_us));
+    return funnel_check_gap(gap, index, &inner) == CORONG_OK
+               ? CORONG_OK
+               : yaml_walk_fail(min_gap.node != NULL ? &min_gap : &max_gap, CORONG_INVALID, "%s",
+                                inner.message);
+}
+
+static enum corong_status load_step(const struct config *config, struct arena *arena,
+                                    const struct yaml_place *place, struct funnel *funnel,
+                                    uint32_t index)
+{
+    static const char *const KEYS[] = {"stage",    "event",   "where",   "name",
+                                       "optional", "max_gap", "min_gap", NULL};
+    if (!yaml_walk_is_mapping(place)) {
+        return find_stage(config, place, &funnel->steps[index]);
+    }
+    TRY(yaml_walk_check_keys(place, KEYS));
+    TRY(refuse_later(place, arena, STEP_LATER));
+    TRY(load_stage(config, arena, place, &funnel->steps[index]));
+    return load_gap(arena, place, funnel, index);
 }
 
 static enum corong_status load_steps(const struct config *config, struct arena *arena,
@@ -128,7 +157,7 @@ static enum corong_status load_steps(const struct config *config, struct arena *
     funnel->step_count = count;
     for (uint32_t index = 0; index < count; index++) {
         struct yaml_place step = yaml_walk_item(&place, arena, index);
-        TRY(load_step(config, arena, &step, &funnel->steps[index]));
+        TRY(load_step(config, arena, &step, funnel, index));
     }
     return CORONG_OK;
 }
@@ -160,16 +189,20 @@ static enum corong_status load_rules(struct arena *arena, const struct yaml_plac
     static const char *const UNITS[] = {"user", "session", NULL};
     static const char *const ATTEMPTS[] = {"best", "first", "last", "all", NULL};
     static const char *const TIES[] = {"any", "strict", NULL};
+    static const char *const RANGES[] = {"entry", "inside", NULL};
     uint32_t order = 0;
     uint32_t unit = 0;
     uint32_t attempts = 0;
     uint32_t ties = 0;
+    uint32_t range = 0;
     struct yaml_place window = yaml_walk_key(place, arena, "window");
     struct yaml_place unit_place = yaml_walk_key(place, arena, "unit");
     TRY(load_window(&window, funnel));
     TRY(load_word(place, arena, "order", ORDERS, &order));
     TRY(load_word(place, arena, "attempts", ATTEMPTS, &attempts));
     TRY(load_word(place, arena, "ties", TIES, &ties));
+    TRY(load_word(place, arena, "range", RANGES, &range));
+    funnel->range_inside = range == 1;
     if (yaml_walk_is_sequence(&unit_place)) {
         unit = FUNNEL_UNIT_ATTRIBUTES;
     } else {
@@ -182,16 +215,95 @@ static enum corong_status load_rules(struct arena *arena, const struct yaml_plac
     return CORONG_OK;
 }
 
+/// A step of an exclusion, by number or by name.
+static enum corong_status load_step_number(const struct yaml_place *place,
+                                           const struct funnel *funnel, uint32_t *number_out)
+{
+    struct text text;
+    if (place->node == NULL) {
+        return CORONG_OK;
+    }
+    TRY(yaml_walk_text(place, &text));
+    for (uint32_t index = 0; index < funnel->step_count; index++) {
+        if (text_equal(funnel->steps[index].name, text)) {
+            *number_out = index + 1;
+            return CORONG_OK;
+        }
+    }
+    const char *names[FUNNEL_STEP_COUNT_MAX + 1] = {NULL};
+    bool number = text.size > 0 && text.bytes[0] >= '0' && text.bytes[0] <= '9';
+    if (number) {
+        int64_t value;
+        TRY(yaml_walk_integer(place, 1, funnel->step_count, &value));
+        *number_out = (uint32_t)value;
+        return CORONG_OK;
+    }
+    for (uint32_t index = 0; index < funnel->step_count; index++) {
+        names[index] = funnel->steps[index].name.bytes;
+    }
+    const char *nearest = words_nearest(text, names);
+    return yaml_walk_fail(place, CORONG_INVALID,
+                          "'%.*s' is no step; a number from 1 to %u or a step's name is "
+                          "expected%s%s%s",
+                          (int)text.size, text.bytes, funnel->step_count,
+                          nearest == NULL ? "" : "; did you mean '", nearest == NULL ? "" : nearest,
+                          nearest == NULL ? "" : "'?");
+}
+
+static enum corong_status load_exclusion(const struct config *config, struct arena *arena,
+                                         const struct yaml_place *place,
+                                         const struct funnel *funnel,
+                                         struct funnel_exclusion *exclusion)
+{
+    static const char *const KEYS[] = {"stage", "event",  "where",  "name",
+                                       "after", "before", "effect", NULL};
+    static const char *const EFFECTS[] = {"end", "remove", NULL};
+    struct corong_error inner;
+    uint32_t effect = 0;
+    exclusion->after = 1;
+    exclusion->before = funnel->step_count;
+    if (!yaml_walk_is_mapping(place)) {
+        TRY(find_stage(config, place, &exclusion->stage));
+    } else {
+        TRY(yaml_walk_check_keys(place, KEYS));
+        TRY(load_stage(config, arena, place, &exclusion->stage));
+        struct yaml_place after = yaml_walk_key(place, arena, "after");
+        struct yaml_place before = yaml_walk_key(place, arena, "before");
+        TRY(load_step_number(&after, funnel, &exclusion->after));
+        TRY(load_step_number(&before, funnel, &exclusion->before));
+        TRY(load_word(place, arena, "effect", EFFECTS, &effect));
+    }
+    exclusion->remove = effect == 1;
+    return funnel_check_exclusion(funnel, exclusion, &inner) == CORONG_OK
+               ? CORONG_OK
+               : yaml_walk_fail(place, CORONG_INVALID, "%s", inner.message);
+}
+
+static enum corong_status load_exclusions(const struct config *config, struct arena *arena,
+                                          const struct yaml_place *funnel_place,
+                                          struct funnel *funnel)
+{
+    struct yaml_place place = yaml_walk_key(funnel_place, arena, "exclude");
+    uint32_t count = yaml_walk_count(&place);
+    if (place.node == NULL) {
+        return CORONG_OK;
+    }
+    if (!yaml_walk_is_sequence(&place)) {
+        return yaml_walk_fail(&place, CORONG_INVALID, "a list of exclusions is expected");
+    }
+    funnel->exclusions = arena_allocate_zeroed(arena, count, sizeof(funnel->exclusions[0]));
+    funnel->exclusion_count = count;
+    for (uint32_t index = 0; index < count; index++) {
+        struct yaml_place item = yaml_walk_item(&place, arena, index);
+        TRY(load_exclusion(config, arena, &item, funnel, &funnel->exclusions[index]));
+    }
+    return CORONG_OK;
+}
+
 static enum corong_status load_rest(struct arena *arena, const struct yaml_place *place,
                                     struct funnel *funnel)
 {
-    struct yaml_place exclude = yaml_walk_key(place, arena, "exclude");
     struct yaml_place live = yaml_walk_key(place, arena, "live");
-    if (exclude.node != NULL &&
-        (!yaml_walk_is_sequence(&exclude) || yaml_walk_count(&exclude) > 0)) {
-        return yaml_walk_fail(&exclude, CORONG_UNSUPPORTED,
-                              "'exclude' is not supported by this version");
-    }
     if (live.node != NULL) {
         struct text text;
         TRY(yaml_walk_text(&live, &text));
@@ -212,6 +324,7 @@ static enum corong_status load_funnel(const struct config *config, struct arena 
     TRY(yaml_walk_check_keys(place, KEYS));
     TRY(load_steps(config, arena, place, funnel));
     TRY(load_rules(arena, place, funnel));
+    TRY(load_exclusions(config, arena, place, funnel));
     TRY(load_rest(arena, place, funnel));
     enum corong_status status = funnel_check(funnel, &inner);
     return status == CORONG_OK ? CORONG_OK : yaml_walk_fail(place, status, "%s", inner.message);

@@ -153,7 +153,15 @@ static void print_stage(const struct config *config, struct text_buffer *out, ui
     append_origin(out, start, config, config->stage_origins[index]);
 }
 
-static void print_step(struct text_buffer *out, const struct stage *step)
+static void append_gap(struct text_buffer *out, const char *key, int64_t gap_us, int64_t none_us)
+{
+    if (gap_us != none_us) {
+        text_buffer_printf(out, ", %s: ", key);
+        duration_format(gap_us, out);
+    }
+}
+
+static void append_stage(struct text_buffer *out, const struct stage *step)
 {
     bool first = step->event_count == 0;
     text_buffer_append_string(out, "      - { ");
@@ -163,7 +171,27 @@ static void print_step(struct text_buffer *out, const struct stage *step)
     }
     append_member(out, "where", step->where, &first);
     append_member(out, "name", step->name, &first);
+}
+
+static void print_step(struct text_buffer *out, const struct funnel *funnel, uint32_t step)
+{
+    append_stage(out, &funnel->steps[step]);
+    if (funnel->gaps != NULL) {
+        append_gap(out, "min_gap", funnel->gaps[step].min_us, 0);
+        append_gap(out, "max_gap", funnel->gaps[step].max_us, FUNNEL_WINDOW_NONE);
+    }
     text_buffer_append_string(out, " }\n");
+}
+
+static void print_exclusions(struct text_buffer *out, const struct funnel *funnel)
+{
+    text_buffer_append_string(out, funnel->exclusion_count > 0 ? "    exclude:\n" : "");
+    for (uint32_t i = 0; i < funnel->exclusion_count; i++) {
+        const struct funnel_exclusion *exclusion = &funnel->exclusions[i];
+        append_stage(out, &exclusion->stage);
+        text_buffer_printf(out, ", after: %u, before: %u, effect: %s }\n", exclusion->after,
+                           exclusion->before, words_effect(exclusion->remove));
+    }
 }
 
 static void print_funnel(const struct config *config, struct text_buffer *out, uint32_t index)
@@ -176,13 +204,15 @@ static void print_funnel(const struct config *config, struct text_buffer *out, u
     append_origin(out, start, config, config->funnel_origins[index]);
     text_buffer_append_string(out, "    steps:\n");
     for (uint32_t step = 0; step < funnel->step_count; step++) {
-        print_step(out, &funnel->steps[step]);
+        print_step(out, funnel, step);
     }
     text_buffer_append_string(out, "    window: ");
     words_window(funnel, out);
     text_buffer_printf(out, "\n    order: %s\n    unit: %s\n    attempts: %s\n    ties: %s\n",
                        words_order(funnel->order), words_unit(funnel->unit),
                        words_attempts(funnel->attempts), words_ties(funnel->ties));
+    text_buffer_printf(out, "    range: %s\n", words_range(funnel->range_inside));
+    print_exclusions(out, funnel);
     if (funnel->live_slice.bytes != NULL) {
         text_buffer_append_string(out, "    live: ");
         append_value(out, funnel->live_slice);

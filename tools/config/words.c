@@ -25,6 +25,16 @@ const char *words_ties(enum funnel_ties ties)
     return WORDS[ties];
 }
 
+const char *words_range(bool inside)
+{
+    return inside ? "inside" : "entry";
+}
+
+const char *words_effect(bool remove)
+{
+    return remove ? "remove" : "end";
+}
+
 void words_window(const struct funnel *funnel, struct text_buffer *out)
 {
     if (funnel->window_session) {

@@ -137,6 +137,7 @@ static enum corong_status take_rules(struct funnel_run *run)
     funnel->ties = (enum funnel_ties)options_number(options, OPTION_TIES, funnel->ties);
     funnel->attempts =
         (enum funnel_attempts)options_number(options, OPTION_ATTEMPTS, funnel->attempts);
+    funnel->range_inside = options_number(options, OPTION_RANGE, funnel->range_inside) != 0;
     return funnel_check(funnel, &run->error);
 }
 
@@ -155,6 +156,10 @@ static enum corong_status take_question(struct funnel_run *run)
                     &run->error));
     for (uint32_t index = 0; index < query->funnel.step_count; index++) {
         TRY(question_check_stage(&run->config, &query->funnel.steps[index], run->names,
+                                 run->name_count, &run->error));
+    }
+    for (uint32_t index = 0; index < query->funnel.exclusion_count; index++) {
+        TRY(question_check_stage(&run->config, &query->funnel.exclusions[index].stage, run->names,
                                  run->name_count, &run->error));
     }
     return CORONG_OK;

@@ -15,7 +15,8 @@
 static const char *const TIMESTAMPS[] = {"event", "now", NULL};
 static const char *const UNITS[] = {"user", "session", NULL};
 static const char *const TIES[] = {"any", "strict", NULL};
-static const char *const ATTEMPTS[] = {"best", "first", NULL};
+static const char *const ATTEMPTS[] = {"best", "first", "last", NULL};
+static const char *const RANGES[] = {"entry", "inside", NULL};
 static const char *const FORMATS[] = {"table", "json", "csv", NULL};
 static const char *const COLORS[] = {"auto", "always", "never", NULL};
 
@@ -80,6 +81,8 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
                      "simultaneous events are in any order (default), or in none"},
     [OPTION_ATTEMPTS] = {"attempts", "WORD", OPTION_KIND_WORD, 0, 0, ATTEMPTS,
                          "which of a user's attempts counts (default best)"},
+    [OPTION_RANGE] = {"range", "WORD", OPTION_KIND_WORD, 0, 0, RANGES,
+                      "--from and --to bound the entry (default), or all of an attempt"},
     [OPTION_AS_OF] = {"as-of", "TIME", OPTION_KIND_TIME, 0, 0, NULL,
                       "as if later events did not exist (default: the data's end)"},
     [OPTION_SESSION_TIMEOUT] = {"session-timeout", "TIME", OPTION_KIND_DURATION, 1,

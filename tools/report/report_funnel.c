@@ -14,6 +14,30 @@
 #define MEDIAN_INDEX 1
 #define SPARKLINE_DAY_COUNT_MAX (366u * 300u)
 
+/// What is not of the common shape, in words.
+static void append_rules(const struct funnel *funnel, struct text_buffer *line)
+{
+    text_buffer_append_string(line, funnel->range_inside ? " · range inside" : "");
+    for (uint32_t step = 1; funnel->gaps != NULL && step < funnel->step_count; step++) {
+        const struct funnel_gap *gap = &funnel->gaps[step];
+        if (gap->min_us > 0) {
+            text_buffer_printf(line, " · step %u min_gap ", step + 1);
+            duration_format(gap->min_us, line);
+        }
+        if (gap->max_us != FUNNEL_WINDOW_NONE) {
+            text_buffer_printf(line, " · step %u max_gap ", step + 1);
+            duration_format(gap->max_us, line);
+        }
+    }
+    for (uint32_t i = 0; i < funnel->exclusion_count; i++) {
+        const struct funnel_exclusion *exclusion = &funnel->exclusions[i];
+        text_buffer_append_string(line, " · exclude ");
+        report_text(line, exclusion->stage.name);
+        text_buffer_printf(line, " after %u before %u (%s)", exclusion->after, exclusion->before,
+                           words_effect(exclusion->remove));
+    }
+}
+
 static void draw_title(const struct query_funnel *query, const struct report_style *style,
                        struct text_buffer *out)
 {
@@ -36,6 +60,7 @@ static void draw_title(const struct query_funnel *query, const struct report_sty
     report_lines_range(&query->range, &line);
     text_buffer_printf(&line, " · per %s · ties %s · attempts %s", words_unit(funnel->unit),
                        words_ties(funnel->ties), words_attempts(funnel->attempts));
+    append_rules(funnel, &line);
     if (query->where.bytes != NULL) {
         text_buffer_append_string(&line, " · where ");
         report_text(&line, query->where);

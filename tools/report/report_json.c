@@ -45,6 +45,42 @@ static void write_stage(struct json_writer *writer, const struct stage *stage)
     json_writer_end(writer, '}');
 }
 
+static void write_gaps(struct json_writer *writer, const struct funnel *funnel)
+{
+    json_writer_begin(writer, "gaps", '[');
+    for (uint32_t step = 0; step < funnel->step_count; step++) {
+        const struct funnel_gap *gap = &funnel->gaps[step];
+        json_writer_begin(writer, NULL, '{');
+        writer->flat = true;
+        json_writer_signed(writer, "min_us", gap->min_us);
+        if (gap->max_us == FUNNEL_WINDOW_NONE) {
+            json_writer_null(writer, "max_us");
+        } else {
+            json_writer_signed(writer, "max_us", gap->max_us);
+        }
+        json_writer_end(writer, '}');
+        writer->flat = false;
+    }
+    json_writer_end(writer, ']');
+}
+
+static void write_exclusions(struct json_writer *writer, const struct funnel *funnel)
+{
+    json_writer_begin(writer, "exclude", '[');
+    for (uint32_t i = 0; i < funnel->exclusion_count; i++) {
+        const struct funnel_exclusion *exclusion = &funnel->exclusions[i];
+        json_writer_begin(writer, NULL, '{');
+        json_writer_text(writer, "name", exclusion->stage.name);
+        write_texts(writer, "events", exclusion->stage.events, exclusion->stage.event_count);
+        json_writer_text(writer, "where", exclusion->stage.where);
+        json_writer_unsigned(writer, "after", exclusion->after);
+        json_writer_unsigned(writer, "before", exclusion->before);
+        json_writer_text(writer, "effect", text_from(words_effect(exclusion->remove)));
+        json_writer_end(writer, '}');
+    }
+    json_writer_end(writer, ']');
+}
+
 static void write_funnel_question(struct json_writer *writer, const struct query_funnel *query)
 {
     const struct funnel *funnel = &query->funnel;
@@ -63,6 +99,13 @@ static void write_funnel_question(struct json_writer *writer, const struct query
     json_writer_text(writer, "unit", text_from(words_unit(funnel->unit)));
     json_writer_text(writer, "attempts", text_from(words_attempts(funnel->attempts)));
     json_writer_text(writer, "ties", text_from(words_ties(funnel->ties)));
+    json_writer_text(writer, "range", text_from(words_range(funnel->range_inside)));
+    if (funnel->gaps != NULL) {
+        write_gaps(writer, funnel);
+    }
+    if (funnel->exclusion_count > 0) {
+        write_exclusions(writer, funnel);
+    }
     write_range(writer, &query->range, query->as_of_us);
     json_writer_text(writer, "where", query->where);
     write_texts(writer, "by", query->by, query->by_count);

@@ -73,7 +73,7 @@ Test(funnel_check, names_what_this_version_does_not_answer)
     funnel.attempts = FUNNEL_ATTEMPTS_FIRST;
     expect_check(&funnel, CORONG_OK, "");
     funnel.attempts = FUNNEL_ATTEMPTS_LAST;
-    expect_check(&funnel, CORONG_UNSUPPORTED, "attempts: last");
+    expect_check(&funnel, CORONG_OK, "");
     funnel.attempts = FUNNEL_ATTEMPTS_ALL;
     expect_check(&funnel, CORONG_UNSUPPORTED, "attempts: all");
     funnel.attempts = (enum funnel_attempts)99;
@@ -81,6 +81,42 @@ Test(funnel_check, names_what_this_version_does_not_answer)
     funnel = sound_funnel();
     funnel.ties = FUNNEL_TIES_STRICT;
     expect_check(&funnel, CORONG_OK, "");
+}
+
+Test(funnel_check, gaps_must_be_possible)
+{
+    struct funnel funnel = sound_funnel();
+    struct funnel_gap gaps[] = {{0, FUNNEL_WINDOW_NONE}, {5, 5}, {0, FUNNEL_WINDOW_NONE}};
+    funnel.gaps = gaps;
+    expect_check(&funnel, CORONG_OK, "");
+    gaps[1].max_us = 4;
+    expect_check(&funnel, CORONG_INVALID, "step 2: min_gap is longer than max_gap");
+    gaps[1] = (struct funnel_gap){-1, 4};
+    expect_check(&funnel, CORONG_INVALID, "step 2: a gap is negative");
+    gaps[1].min_us = 0;
+    gaps[0].max_us = 7;
+    expect_check(&funnel, CORONG_INVALID, "step 1: a gap runs from the step before");
+}
+
+Test(funnel_check, exclusions_must_lie_between_two_steps)
+{
+    struct funnel funnel = sound_funnel();
+    struct funnel_exclusion exclusions[FUNNEL_STEP_COUNT_MAX];
+    for (uint32_t i = 0; i < FUNNEL_STEP_COUNT_MAX; i++) {
+        exclusions[i] = (struct funnel_exclusion){steps[0], 1, 3, false};
+    }
+    funnel.exclusions = exclusions;
+    funnel.exclusion_count = FUNNEL_STEP_COUNT_MAX - 3;
+    expect_check(&funnel, CORONG_OK, "");
+    funnel.exclusion_count++;
+    expect_check(&funnel, CORONG_UNSUPPORTED, "3 steps and 30 exclusions (together at most 32)");
+    funnel.exclusion_count = 1;
+    exclusions[0].before = 1;
+    expect_check(&funnel, CORONG_INVALID, "exclusion 1: nothing lies after step 1 and before");
+    exclusions[0].before = 4;
+    expect_check(&funnel, CORONG_INVALID, "exclusion 1: after 1 and before 4 are not steps 1 to 3");
+    exclusions[0] = (struct funnel_exclusion){steps[0], 0, 2, false};
+    expect_check(&funnel, CORONG_INVALID, "exclusion 1: after 0");
 }
 
 Test(funnel_check, looks_into_every_step)

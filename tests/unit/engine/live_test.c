@@ -173,8 +173,10 @@ static void expect_user(const struct world *world, uint32_t user_index, const st
         slices[count++] = row->country;
         last_event = row;
     }
-    struct match_rule rule = {funnel->step_count, funnel->window_us, funnel->ties,
-                              funnel->attempts};
+    struct match_rule rule = {.step_count = funnel->step_count,
+                              .window_us = funnel->window_us,
+                              .ties = funnel->ties,
+                              .attempts = funnel->attempts};
     struct match_result result;
     funnel_match(&rule, events, count, &result);
     for (uint32_t level = 0; level < result.level; level++) {

@@ -107,6 +107,49 @@ static uint32_t read_events(char *text, const char *steps, struct match_event *e
     return count;
 }
 
+static struct funnel_gap rule_gaps[FUNNEL_STEP_COUNT_MAX];
+static struct funnel_exclusion rule_exclusion;
+
+/// "max_gap 3 2": step 3 at most 2 after the step before.
+static void read_gap(struct match_rule *rule, const char *options)
+{
+    unsigned step;
+    long gap;
+    const char *found = strstr(options, "max_gap ");
+    bool least = found == NULL;
+    found = least ? strstr(options, "min_gap ") : found;
+    if (found == NULL) {
+        return;
+    }
+    cr_assert_eq(sscanf(found + 8, "%u %ld", &step, &gap), 2, "%s", options);
+    for (uint32_t index = 0; index < rule->step_count; index++) {
+        rule_gaps[index] = (struct funnel_gap){0, FUNNEL_WINDOW_NONE};
+    }
+    *(least ? &rule_gaps[step - 1].min_us : &rule_gaps[step - 1].max_us) = gap;
+    rule->gaps = rule_gaps;
+}
+
+/// "exclude X 1 2 end": X after step 1 and before step 2. `steps_out` gets the event's name as one
+/// more step.
+static void read_exclusion(struct match_rule *rule, const char *options, const char *steps,
+                           char *steps_out)
+{
+    char name;
+    char effect[8];
+    const char *found = strstr(options, "exclude ");
+    snprintf(steps_out, LINE_SIZE_MAX, "%s", steps);
+    if (found == NULL) {
+        return;
+    }
+    cr_assert_eq(sscanf(found, "exclude %c %u %u %7s", &name, &rule_exclusion.after,
+                        &rule_exclusion.before, effect),
+                 4, "%s", options);
+    rule_exclusion.remove = strcmp(effect, "remove") == 0;
+    rule->exclusions = &rule_exclusion;
+    rule->exclusion_count = 1;
+    snprintf(steps_out, LINE_SIZE_MAX, "%s %c", steps, name);
+}
+
 static struct match_rule read_rule(const char *steps, const char *options)
 {
     struct match_rule rule = {.step_count = (uint32_t)(strlen(steps) + 1) / 2};
@@ -116,7 +159,12 @@ static struct match_rule read_rule(const char *steps, const char *options)
     rule.window_us = none ? FUNNEL_WINDOW_NONE : strtol(window + 7, NULL, 10);
     rule.ties = strstr(options, "ties strict") != NULL ? FUNNEL_TIES_STRICT : FUNNEL_TIES_ANY;
     bool first = strstr(options, "attempts first") != NULL;
-    rule.attempts = first ? FUNNEL_ATTEMPTS_FIRST : FUNNEL_ATTEMPTS_BEST;
+    bool last = strstr(options, "attempts last") != NULL;
+    rule.attempts = first  ? FUNNEL_ATTEMPTS_FIRST
+                    : last ? FUNNEL_ATTEMPTS_LAST
+                           : FUNNEL_ATTEMPTS_BEST;
+    rule.until_us = INT64_MAX;
+    read_gap(&rule, options);
     return rule;
 }
 
@@ -129,8 +177,11 @@ static void run_match(char *cells[], uint32_t count)
     cr_assert_eq(count, 5);
     snprintf(shown, sizeof(shown), "%s | %s | %s", cells[0], cells[1], cells[2]);
     struct match_rule rule = read_rule(cells[1], cells[2]);
-    uint32_t event_count = read_events(cells[0], cells[1], events);
+    char steps[LINE_SIZE_MAX];
+    read_exclusion(&rule, cells[2], cells[1], steps);
+    uint32_t event_count = read_events(cells[0], steps, events);
     funnel_match(&rule, events, event_count, &result);
+    result.level = result.out ? 0 : result.level;
     text_buffer_append_string(&times, "");
     for (uint32_t step = 0; step < result.level; step++) {
         text_buffer_printf(&times, "%s%" PRId64, step > 0 ? " " : "",
@@ -143,7 +194,7 @@ static void run_match(char *cells[], uint32_t count)
 
 Test(semantics, examples_of_matching)
 {
-    run_tables("Matching", 30, run_match);
+    run_tables("Matching", 55, run_match);
 }
 
 /// ---- filters

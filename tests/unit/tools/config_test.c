@@ -161,6 +161,51 @@ Test(config, stages_and_steps_are_checked)
                  "'events' or 'where' is needed");
 }
 
+Test(config, gaps_and_exclusions)
+{
+    struct arena arena = {0};
+    struct config config;
+    expect_ok(
+        "funnels: { f: { steps: [visit, { stage: order, max_gap: 2h, min_gap: 1s }],\n"
+        "  attempts: last, range: inside, exclude: [click,\n"
+        "  { event: logout, where: 'revenue > 1', after: visit, before: 2, effect: remove }] } }\n",
+        &config, &arena);
+    const struct funnel *funnel = &config.definitions.funnels[0];
+    cr_assert_not_null(funnel->gaps);
+    cr_expect_eq(funnel->gaps[0].max_us, FUNNEL_WINDOW_NONE);
+    cr_expect_eq(funnel->gaps[1].max_us, INT64_C(7200000000));
+    cr_expect_eq(funnel->gaps[1].min_us, 1000000);
+    cr_expect_eq(funnel->attempts, FUNNEL_ATTEMPTS_LAST);
+    cr_expect(funnel->range_inside);
+    cr_assert_eq(funnel->exclusion_count, 2);
+    cr_expect_eq(funnel->exclusions[0].after, 1);
+    cr_expect_eq(funnel->exclusions[0].before, 2);
+    cr_expect_not(funnel->exclusions[0].remove);
+    cr_expect(funnel->exclusions[1].remove);
+    cr_expect(text_equal(funnel->exclusions[1].stage.where, TEXT_LITERAL("revenue > 1")));
+    arena_deinit(&arena);
+    expect_error("funnels: { f: { steps: [{ stage: visit, max_gap: 1h }, order] } }\n",
+                 CORONG_INVALID, "a gap runs from the step before");
+    expect_error("funnels: { f: { steps: [visit, { stage: order, max_gap: 1h, min_gap: 2h }] } }\n",
+                 CORONG_INVALID, "min_gap is longer than max_gap");
+    expect_error("funnels: { f: { steps: [visit, { stage: order, max_gap: soon }] } }\n",
+                 CORONG_INVALID, "1:57: ");
+    expect_error(
+        "funnels: { f: { steps: [visit, order], exclude: [{ stage: click, after: vist }] } }\n",
+        CORONG_INVALID, "did you mean 'visit'?");
+    expect_error(
+        "funnels: { f: { steps: [visit, order], exclude: [{ stage: click, after: 3 }] } }\n",
+        CORONG_INVALID, "after");
+    expect_error(
+        "funnels: { f: { steps: [visit, order], exclude: [{ stage: click, after: 2 }] } }\n",
+        CORONG_INVALID, "nothing lies after step 2 and before step 2");
+    expect_error(
+        "funnels: { f: { steps: [visit, order], exclude: [{ stage: click, effect: remov }] } }\n",
+        CORONG_INVALID, "remove");
+    expect_error("funnels: { f: { steps: [visit, order], exclude: [clik] } }\n", CORONG_INVALID,
+                 "unknown stage 'clik'; did you mean 'click'?");
+}
+
 Test(config, what_is_legal_but_not_answered_yet_is_not_called_unknown)
 {
     expect_error("funnels: { f: { steps: [visit, order], entry: open } }\n", CORONG_UNSUPPORTED,
@@ -171,8 +216,6 @@ Test(config, what_is_legal_but_not_answered_yet_is_not_called_unknown)
                  "f: ");
     expect_error("funnels: { f: { steps: [visit, order], unit: [cart_id] } }\n", CORONG_UNSUPPORTED,
                  "f: ");
-    expect_error("funnels: { f: { steps: [visit, order], exclude: [{ stage: click }] } }\n",
-                 CORONG_UNSUPPORTED, "'exclude'");
     expect_error("funnels: { f: { steps: [visit, { stage: click, optional: true }, order] } }\n",
                  CORONG_UNSUPPORTED, "'optional'");
     struct arena arena = {0};
