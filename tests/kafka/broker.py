@@ -75,10 +75,17 @@ log.cleaner.io.buffer.size=262144
 """
 
 
-def run_quietly(command, words, **more):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **more)
+class NotInstalled(Exception):
+    """The peer cannot be had: no Java, no Maven, no network."""
+
+
+def run_quietly(command, words):
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    except FileNotFoundError:
+        raise NotInstalled(f"{command[0]} is not here; tools/setup --tests installs it") from None
     if done.returncode != 0:
-        sys.exit(f"{words}: exit {done.returncode}\n{done.stdout.decode(errors='replace')[-4000:]}")
+        raise NotInstalled(f"{words}: exit {done.returncode}\n{done.stdout.decode(errors='replace')[-4000:]}")
 
 
 def die_with_parent():

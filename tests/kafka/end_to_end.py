@@ -51,7 +51,7 @@ def through(rig, name, lines, mapping, keyed):
 
 def while_produced(rig):
     """The consumer runs, and is killed, while the producer does."""
-    event_count = 5_000_000 if rig.long else 200_000
+    event_count = 5_000_000 if rig.long else 120_000
     lines = rig.generate(event_count)
     topic = kit.Topic(rig, rig.cluster(1), partitions=6)
     follower = kit.Follower(rig, [topic]).start()

@@ -106,8 +106,14 @@ def run_lanes(options):
 
 def main():
     options = parse()
-    broker.install_client()
-    broker.install()
+    try:
+        broker.install_client()
+        broker.install()
+    except broker.NotInstalled as reason:
+        if os.environ.get("CI") == "true":
+            sys.exit(str(reason))
+        print(f"SKIP kafka: {reason}")
+        return
     import rig as kit  # pylint: disable=import-outside-toplevel
     if not kit.DATA.is_dir() and os.environ.get("CI") == "true":
         sys.exit(f"{kit.DATA} is missing")
