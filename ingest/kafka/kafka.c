@@ -219,9 +219,11 @@ static enum corong_status add_topic(struct kafka_source *kafka, const char *topi
         rd_kafka_metadata(consumer, 0, handle, &metadata, METADATA_TIMEOUT_MS);
     rd_kafka_topic_destroy(handle);
     if (result != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        (void)kafka_client_serve(kafka->client); // calls back with what happened
+        const char *reason = kafka->client->trouble.reason;
         enum corong_status status =
             error_set(error, CORONG_IO, "cannot ask any broker for kafka topic '%s': %s", topic,
-                      rd_kafka_err2str(result));
+                      reason[0] != '\0' ? reason : rd_kafka_err2str(result));
         if (error != NULL) {
             error->retriable = true;
         }
@@ -277,6 +279,7 @@ enum corong_status kafka_connect(struct kafka_source *kafka, struct corong_error
     TRY(kafka_settings_conf(&kafka->settings, &conf, error));
     TRY(kafka_client_create(&kafka->client, conf, kafka->group, error));
     kafka->phase = KAFKA_CALM;
+    kafka->reach.looked_us = clock_monotonic_us();
     kafka->last_topic = NULL;
     kafka->busy = true;
     return kafka->settings.group_mode ? subscribe(kafka, error) : CORONG_OK;

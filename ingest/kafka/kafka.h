@@ -92,6 +92,7 @@ struct kafka_status {
     uint64_t rebalances; ///< assignments taken or given up
     uint64_t recreated;  ///< consumers made anew (stalls, fatal errors, rewinds)
     uint64_t alarms;     ///< errors that somebody should look at
+    int64_t silent_us;   ///< no broker has answered for so long; up to some seconds is usual
     uint64_t foreign;    ///< partitions whose group offsets another installation commits
 };
 /// As of at most half a second ago. `source` is one of kafka_open(). Memory: `arena`. Any thread.

@@ -111,6 +111,7 @@ static void ask_ranges(rd_kafka_t *consumer, struct kafka_question *question)
         rd_kafka_resp_err_t result = rd_kafka_query_watermark_offsets(
             consumer, item->topic, item->number, &item->low, &item->high, RANGE_TIMEOUT_MS);
         item->range_known = result == RD_KAFKA_RESP_ERR_NO_ERROR;
+        question->answered = question->answered || item->range_known;
         if (result == RD_KAFKA_RESP_ERR__TIMED_OUT || result == RD_KAFKA_RESP_ERR__TRANSPORT) {
             return;
         }
@@ -173,6 +174,7 @@ static int32_t ask_partition_counts(rd_kafka_t *consumer, struct kafka_question 
         if (result != RD_KAFKA_RESP_ERR_NO_ERROR) {
             return broker;
         }
+        question->answered = true;
         broker = metadata->broker_cnt > 0 ? metadata->brokers[0].id : broker;
         if (metadata->topic_cnt == 1 && metadata->topics[0].err == RD_KAFKA_RESP_ERR_NO_ERROR) {
             question->topics[index].partition_count = metadata->topics[0].partition_cnt;

@@ -50,6 +50,7 @@ struct kafka_question {
     struct kafka_ask_topic *topics;
     uint32_t topic_count;
     uint32_t topic_capacity;
+    bool answered; ///< by some broker, in part at least
 };
 
 struct kafka_question *kafka_question_create(void);

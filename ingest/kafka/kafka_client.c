@@ -93,7 +93,9 @@ static void on_error(rd_kafka_t *consumer, int code, const char *reason, void *o
             trouble.code = cause;
         }
     }
-    if (gravity(trouble.code) > gravity(client->trouble.code)) {
+    if (trouble.code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+        client->all_down = true; // what happened to one of them comes too, and says more
+    } else if (gravity(trouble.code) > gravity(client->trouble.code)) {
         client->trouble = trouble;
     }
 }

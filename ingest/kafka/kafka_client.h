@@ -36,6 +36,7 @@ struct kafka_client {
     struct kafka_ask *ask;
     struct kafka_rebalance *rebalances; ///< oldest first
     struct kafka_trouble trouble;       ///< the gravest since it was last taken
+    bool all_down;                      ///< no broker was connected at some time since then
     bool closing;
 };
 

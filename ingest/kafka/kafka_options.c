@@ -22,27 +22,34 @@
 struct property {
     const char *name;
     const char *value;
+    bool classic_only; ///< refused by librdkafka beside group.protocol=consumer
 };
 
 /// Given to librdkafka before the user's own, which may replace them.
 static const struct property defaults[] = {
-    {"client.id", "corong"},
-    {"group.id",
-     "corong"}, // assign() needs one; nothing is committed to it unless the user names it
-    {"isolation.level", "read_committed"},
-    {"partition.assignment.strategy", "range,roundrobin"},
-    {"socket.nagle.disable", "true"},
-    {"reconnect.backoff.max.ms", "1000"}, // a broker that is back is read again within a second
+    {"client.id", "corong", false},
+    // assign() needs one; nothing is committed to it unless the user names it
+    {"group.id", "corong", false},
+    {"isolation.level", "read_committed", false},
+    {"partition.assignment.strategy", "range,roundrobin", true},
+    // One that was killed is missed after 10 s, not 45; heartbeats come from a thread of their own.
+    {"session.timeout.ms", "10000", true},
+    {"socket.nagle.disable", "true", false},
+    // A broker that is back is read again within a second.
+    {"reconnect.backoff.max.ms", "1000", false},
+    // What matters comes as an error and is said in sentences.
+    {"log_level", "0", false},
 };
 
 /// What exactly-once rests on: not the user's to change.
 static const struct property fixed[] = {
-    {"enable.auto.commit", "false"},
-    {"enable.auto.offset.store", "false"},
-    {"auto.offset.reset", "error"}, // a new partition is assigned at its beginning by name instead
-    {"check.crcs", "true"},
-    {"enable.partition.eof", "true"},
-    {"allow.auto.create.topics", "false"},
+    {"enable.auto.commit", "false", false},
+    {"enable.auto.offset.store", "false", false},
+    // A new partition is assigned at its beginning by name instead.
+    {"auto.offset.reset", "error", false},
+    {"check.crcs", "true", false},
+    {"enable.partition.eof", "true", false},
+    {"allow.auto.create.topics", "false", false},
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -80,11 +87,34 @@ static enum corong_status set_user_property(rd_kafka_conf_t *conf, const char *p
     return set(conf, name, equals + 1, error);
 }
 
+static bool value_is(const char *pair, const char *name, const char **value_out)
+{
+    size_t size = strlen(name);
+    if (strncmp(pair, name, size) != 0 || pair[size] != '=') {
+        return false;
+    }
+    *value_out = pair + size + 1;
+    return true;
+}
+
+static const char *last_value(const char *const *properties, const char *name)
+{
+    const char *found = NULL;
+    for (size_t index = 0; properties != NULL && properties[index] != NULL; index++) {
+        (void)value_is(properties[index], name, &found);
+    }
+    return found;
+}
+
 static enum corong_status set_all(rd_kafka_conf_t *conf, const char *const *properties,
                                   bool *group_given, struct corong_error *error)
 {
+    const char *protocol = last_value(properties, "group.protocol");
+    bool classic = protocol == NULL || strcmp(protocol, "consumer") != 0;
     for (size_t index = 0; index < COUNT_OF(defaults); index++) {
-        TRY(set(conf, defaults[index].name, defaults[index].value, error));
+        if (classic || !defaults[index].classic_only) {
+            TRY(set(conf, defaults[index].name, defaults[index].value, error));
+        }
     }
     for (size_t index = 0; properties != NULL && properties[index] != NULL; index++) {
         if (strncmp(properties[index], OWN_PREFIX, sizeof(OWN_PREFIX) - 1) != 0) {
@@ -151,16 +181,6 @@ enum corong_status kafka_options_topic(struct kafka_topic_word *word_out, const 
     return colon == NULL ? CORONG_OK : parse_partitions(word_out, colon + 1, word, error);
 }
 
-static bool value_is(const char *pair, const char *name, const char **value_out)
-{
-    size_t size = strlen(name);
-    if (strncmp(pair, name, size) != 0 || pair[size] != '=') {
-        return false;
-    }
-    *value_out = pair + size + 1;
-    return true;
-}
-
 static enum corong_status refuse_word(const char *pair, const char *allowed,
                                       struct corong_error *error)
 {
@@ -211,11 +231,7 @@ static enum corong_status set_own(struct kafka_settings *settings, const char *p
 
 static const char *property_of(const struct kafka_settings *settings, const char *name)
 {
-    const char *found = NULL;
-    for (char **at = settings->properties; *at != NULL; at++) {
-        (void)value_is(*at, name, &found);
-    }
-    return found;
+    return last_value((const char *const *)settings->properties, name);
 }
 
 /// Protocols that lose or double with the librdkafka at hand are refused, not tried.
@@ -268,6 +284,19 @@ static enum corong_status check_topics(const struct kafka_settings *settings, bo
     return status;
 }
 
+static enum corong_status check_brokers(const struct kafka_settings *settings,
+                                        struct corong_error *error)
+{
+    if (property_of(settings, "bootstrap.servers") != NULL ||
+        property_of(settings, "metadata.broker.list") != NULL ||
+        property_of(settings, "test.mock.num.brokers") != NULL) {
+        return CORONG_OK;
+    }
+    return error_set(error, CORONG_INVALID,
+                     "no kafka broker is named: set the property 'bootstrap.servers', such as "
+                     "bootstrap.servers=localhost:9092");
+}
+
 /// By hand or by a group.
 static enum corong_status choose_mode(struct kafka_settings *settings, enum kafka_mode mode,
                                       struct corong_error *error)
@@ -308,7 +337,7 @@ static enum corong_status check(struct kafka_settings *settings,
     rd_kafka_conf_t *conf;
     TRY(kafka_settings_conf(settings, &conf, error));
     rd_kafka_conf_destroy(conf);
-    return CORONG_OK;
+    return check_brokers(settings, error);
 }
 
 enum corong_status kafka_settings_init(struct kafka_settings *settings,

@@ -92,9 +92,7 @@ static void act(struct kafka_source *kafka, struct kafka_partition *partition,
     case KAFKA_ACTION_END:
         break;
     case KAFKA_ACTION_RETRY:
-        if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
-            all_away(kafka);
-        }
+        kafka_reach_trouble(kafka, reason);
         break;
     case KAFKA_ACTION_ALARM:
         raise_alarm(kafka, partition, code, reason);
@@ -315,6 +313,10 @@ static void serve(struct kafka_source *kafka)
             kafka->recreate_due = true;
         }
         rd_kafka_message_destroy(message);
+    }
+    if (client->all_down) {
+        client->all_down = false;
+        all_away(kafka);
     }
     if (client->trouble.code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         struct kafka_trouble trouble = client->trouble;

@@ -33,6 +33,15 @@ struct kafka_shared {
 
 #define KAFKA_BATCH_COUNT_MAX 64u
 
+/// Whether brokers answer: see kafka_reach.c.
+struct kafka_reach {
+    int64_t silent_us; ///< how long none has
+    int64_t looked_us;
+    uint64_t bytes_seen;
+    bool said;
+    char reason[KAFKA_CLIENT_REASON_SIZE]; ///< of the last failure since; "": none
+};
+
 struct kafka_source {
     struct source source; // first: see source.h
     struct kafka_settings settings;
@@ -77,6 +86,7 @@ struct kafka_source {
     int64_t recreate_pause_us;
     int64_t alarm_us; ///< since when an error without a partition needs somebody
     rd_kafka_resp_err_t alarm;
+    struct kafka_reach reach;
     uint64_t bytes_done;
     uint64_t rebalances;
     uint64_t recreated;
@@ -147,6 +157,13 @@ void kafka_watch_take(struct kafka_source *kafka, struct kafka_question *questio
 void kafka_watch_tick(struct kafka_source *kafka, int64_t now_us);
 /// The question that all partitions and topics need before they start.
 struct kafka_question *kafka_watch_question(struct kafka_source *kafka, int64_t now_us);
+
+/// kafka_reach.c: a broker has answered something.
+void kafka_reach_answer(struct kafka_source *kafka);
+/// One could not be reached.
+void kafka_reach_trouble(struct kafka_source *kafka, const char *reason);
+/// A few times a second.
+void kafka_reach_tick(struct kafka_source *kafka, int64_t now_us);
 
 /// kafka_commit.c
 void kafka_committed(struct source *source, const struct store_position *positions,

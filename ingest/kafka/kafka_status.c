@@ -82,6 +82,7 @@ void kafka_status_publish(struct kafka_source *kafka)
         .recreated = kafka->recreated,
         .alarms = kafka->alarms,
         .foreign = kafka->foreign,
+        .silent_us = kafka->reach.silent_us,
     };
     pthread_mutex_unlock(&shared->lock);
 }

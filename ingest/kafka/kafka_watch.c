@@ -55,6 +55,10 @@ struct kafka_question *kafka_watch_question(struct kafka_source *kafka, int64_t 
             kafka_question_add_topic(question, partition->topic);
         }
     }
+    if (due && kafka->partition_count == 0) {
+        // Nothing is assigned yet; do brokers answer at all?
+        kafka_question_add_topic(question, kafka->settings.topics[0]);
+    }
     if (question->item_count == 0 && question->topic_count == 0) {
         kafka_question_destroy(question);
         return NULL;
@@ -197,6 +201,9 @@ void kafka_watch_take(struct kafka_source *kafka, struct kafka_question *questio
     for (uint32_t index = 0; index < question->item_count; index++) {
         take_item(kafka, question, &question->items[index], now_us);
     }
+    if (question->answered) {
+        kafka_reach_answer(kafka);
+    }
     take_topics(kafka, question);
     take_new_partitions(kafka, question);
     kafka_question_destroy(question);
@@ -289,5 +296,6 @@ void kafka_watch_tick(struct kafka_source *kafka, int64_t now_us)
             looked_into += watch_partition(kafka, partition, now_us);
         }
     }
+    kafka_reach_tick(kafka, now_us);
     kafka_status_publish(kafka);
 }

@@ -8,6 +8,7 @@
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define NAME_SIZE_MAX 256u
 #define REASON_SIZE 512u
@@ -20,6 +21,7 @@
 
 struct produce {
     rd_kafka_t *producer;
+    char trouble[REASON_SIZE]; ///< what last kept a broker from being reached; "": nothing
     rd_kafka_topic_t *topic;
     uint32_t partition_count;
     size_t message_size_max;
@@ -40,6 +42,7 @@ static const struct property defaults[] = {
     {"queue.buffering.max.messages", "500000"},
     {"partitioner", "murmur2_random"}, // as Java's producers: one key, one partition, for all
     {"socket.nagle.disable", "true"},
+    {"log_level", "0"}, // what matters comes as an error
 };
 
 /// What "each line once" rests on: not the user's to change.
@@ -119,6 +122,30 @@ static void on_report(rd_kafka_t *producer, const rd_kafka_message_t *message, v
     }
 }
 
+/// Heals by itself, or a message is refused in the end; kept for the sentence where none answers.
+static void on_error(rd_kafka_t *producer, int code, const char *reason, void *opaque)
+{
+    (void)producer;
+    struct produce *produce = opaque;
+    if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+        snprintf(produce->trouble, sizeof(produce->trouble), "%s", reason);
+    }
+}
+
+static bool names_brokers(const char *const *properties)
+{
+    static const char *const names[] = {
+        "bootstrap.servers=", "metadata.broker.list=", "test.mock.num.brokers="};
+    for (size_t index = 0; properties != NULL && properties[index] != NULL; index++) {
+        for (size_t at = 0; at < COUNT_OF(names); at++) {
+            if (strncmp(properties[index], names[at], strlen(names[at])) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static enum corong_status connect_producer(struct produce *produce,
                                            const struct produce_options *options,
                                            struct corong_error *error)
@@ -127,12 +154,18 @@ static enum corong_status connect_producer(struct produce *produce,
     char text[REASON_SIZE];
     size_t size = sizeof(text);
     enum corong_status status = set_all(conf, options->properties, error);
+    if (status == CORONG_OK && !names_brokers(options->properties)) {
+        status = error_set(error, CORONG_INVALID,
+                           "no kafka broker is named: set the property 'bootstrap.servers', such "
+                           "as bootstrap.servers=localhost:9092");
+    }
     if (status != CORONG_OK) {
         rd_kafka_conf_destroy(conf);
         return status;
     }
     rd_kafka_conf_set_opaque(conf, produce);
     rd_kafka_conf_set_dr_msg_cb(conf, on_report);
+    rd_kafka_conf_set_error_cb(conf, on_error);
     ASSERT(rd_kafka_conf_get(conf, "message.max.bytes", text, &size) == RD_KAFKA_CONF_OK);
     produce->message_size_max = (size_t)strtoull(text, NULL, 10) - MESSAGE_OVERHEAD;
     produce->producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
@@ -148,12 +181,13 @@ static enum corong_status connect_producer(struct produce *produce,
     return CORONG_OK;
 }
 
-static enum corong_status no_broker(const struct produce_options *options, rd_kafka_resp_err_t code,
-                                    struct corong_error *error)
+static enum corong_status no_broker(struct produce *produce, const struct produce_options *options,
+                                    rd_kafka_resp_err_t code, struct corong_error *error)
 {
-    enum corong_status status =
-        error_set(error, CORONG_IO, "cannot ask any broker for kafka topic '%s': %s",
-                  options->topic, rd_kafka_err2str(code));
+    rd_kafka_poll(produce->producer, 0);
+    enum corong_status status = error_set(
+        error, CORONG_IO, "cannot ask any broker for kafka topic '%s': %s", options->topic,
+        produce->trouble[0] != '\0' ? produce->trouble : rd_kafka_err2str(code));
     if (error != NULL) {
         error->retriable = true;
     }
@@ -176,7 +210,7 @@ static enum corong_status find_topic(struct produce *produce, const struct produ
         rd_kafka_resp_err_t code =
             rd_kafka_metadata(produce->producer, 0, produce->topic, &metadata, METADATA_TIMEOUT_MS);
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            return no_broker(options, code, error);
+            return no_broker(produce, options, code, error);
         }
         code = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
         if (metadata->topic_cnt == 1) {

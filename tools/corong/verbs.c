@@ -139,7 +139,8 @@ const struct verb VERBS[] = {
      "A generated shop sends its visitors' clicks to a topic of a small Kafka broker inside this\n"
      "process; corong reads them into a store as it would read yours, and the funnel fills before\n"
      "your eyes. The shop's clock runs 60 times faster than yours. Afterwards the store is asked,\n"
-     "compared with what the live funnel said, and left to be asked again.\n",
+     "compared with what the live funnel said, and left to be asked again: in --store, else in a\n"
+     "new folder below /tmp.\n",
      "  corong demo\n"
      "  corong demo --seconds 20 --rate 50000 --store demo.store\n",
      DEMO_OPTIONS, cmd_demo},

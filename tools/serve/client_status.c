@@ -5,6 +5,11 @@
 #include "storage/base/clock.h"
 #include "storage/base/memory.h"
 
+#include <string.h>
+
+/// A question that is asked every few seconds lies between two answers.
+#define SILENCE_USUAL_SECONDS 10.0
+
 enum corong_status client_status(struct client *client, struct text_buffer *json_out,
                                  struct corong_error *error)
 {
@@ -166,6 +171,29 @@ static void draw_partition(const json_t *partition, struct text_buffer *out)
     text_buffer_append_string(out, "\n");
 }
 
+/// Why no message may be coming, though none is said to be behind.
+static void draw_silence(const json_t *kafka, struct text_buffer *out)
+{
+    double silent = json_number_value(json_object_get(kafka, "silent_seconds"));
+    bool read = false;
+    size_t index;
+    const json_t *partition;
+    json_array_foreach(json_object_get(kafka, "partitions"), index, partition)
+    {
+        const char *state = json_string_value(json_object_get(partition, "state"));
+        read = read || (state != NULL && strcmp(state, "away") != 0);
+    }
+    if (silent > SILENCE_USUAL_SECONDS) {
+        row(out, "");
+        text_buffer_append_string(out, "NO BROKER HAS ANSWERED for ");
+        report_duration(out, silent * (double)MICROSECONDS_PER_SECOND);
+        text_buffer_append_string(out, "; it is tried on and on\n");
+    } else if (!read && json_is_true(json_object_get(kafka, "group"))) {
+        row(out, "");
+        text_buffer_append_string(out, "the consumer group has given this server no partition\n");
+    }
+}
+
 static void draw_kafka(const json_t *status, struct text_buffer *out)
 {
     const json_t *kafka = json_object_get(status, "kafka");
@@ -183,6 +211,7 @@ static void draw_kafka(const json_t *status, struct text_buffer *out)
     text_buffer_append_string(out, " rebalances, ");
     row_count(out, kafka, "alarms");
     text_buffer_append_string(out, " alarms\n");
+    draw_silence(kafka, out);
     json_array_foreach(json_object_get(kafka, "partitions"), index, partition)
     {
         draw_partition(partition, out);

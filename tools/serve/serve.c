@@ -138,9 +138,10 @@ static void say_start(const struct server *server)
     while (server->first.kafka_topics != NULL && server->first.kafka_topics[topics] != NULL) {
         topics++;
     }
-    serve_log_line(SERVICE_INFO, "serving '%s': %u topics, %u stages, %u funnels followed live",
-                   server->directory, topics, server->current->definitions.stage_count,
-                   server->current->definitions.funnel_count);
+    uint32_t funnels = server->current->definitions.funnel_count;
+    serve_log_line(SERVICE_INFO, "serving '%s': %u topic%s, %u stages, %u funnel%s followed live",
+                   server->directory, topics, topics == 1 ? "" : "s",
+                   server->current->definitions.stage_count, funnels, funnels == 1 ? "" : "s");
 }
 
 static void drop_arena(struct arena *arena)

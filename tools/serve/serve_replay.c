@@ -143,8 +143,9 @@ bool serve_replay(struct server *server, int connection, struct protocol_request
     if (submit(&backfill, request, &error) != CORONG_OK) {
         tell(&backfill, protocol_failure(&error));
     } else {
-        serve_log_line(SERVICE_INFO, "replay of %u paths ('%s'%s)", request->path_count,
-                       request->paths[0], request->path_count > 1 ? ", ..." : "");
+        serve_log_line(SERVICE_INFO, "replay of %u path%s ('%s'%s)", request->path_count,
+                       request->path_count == 1 ? "" : "s", request->paths[0],
+                       request->path_count > 1 ? ", ..." : "");
         follow(&backfill);
         log_end(service_job_end(backfill.job));
         tell_end(&backfill);

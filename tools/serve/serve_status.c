@@ -158,6 +158,7 @@ static json_t *kafka(const struct kafka_status *status)
     KEY(object, "recreated", count(status->recreated));
     KEY(object, "alarms", count(status->alarms));
     KEY(object, "foreign", count(status->foreign));
+    KEY(object, "silent_seconds", json_real((double)status->silent_us / 1e6));
     KEY(object, "partitions", partitions);
     return object;
 }

@@ -3,6 +3,7 @@
 #include "ingest/kafka/kafka.h"
 #include "ingest/kafka/kafka_offsets.h"
 #include "ingest/kafka/kafka_options.h"
+#include "ingest/kafka/kafka_source.h"
 #include "storage/base/memory.h"
 #include "tests/support/store_directory.h"
 
@@ -334,4 +335,68 @@ Test(kafka, test_messages_bring_key_time_place_and_headers)
     cr_expect_eq(message.metadata->header_count, 0);
     source->operations->close(source);
     broker_stop(&broker);
+}
+
+Test(kafka, test_a_consumer_without_brokers_is_refused_at_once)
+{
+    const char *topics[] = {"visits", NULL};
+    const char *properties[] = {"group.id=g", NULL};
+    struct kafka_options options = {.topics = topics, .properties = properties};
+    struct corong_error error = {0};
+    struct source *source;
+    cr_assert_eq(kafka_open(&source, &options, &error), CORONG_INVALID);
+    cr_assert_not_null(strstr(error.message, "bootstrap.servers=localhost:9092"), "%s",
+                       error.message);
+}
+
+Test(kafka, test_the_newer_group_protocol_is_not_given_what_only_the_classic_one_knows)
+{
+    const char *classic[] = {"bootstrap.servers=localhost:9", NULL};
+    const char *newer[] = {"bootstrap.servers=localhost:9", "group.protocol=consumer", NULL};
+    struct corong_error error = {0};
+    char timeout[32];
+    size_t size = sizeof(timeout);
+    rd_kafka_conf_t *conf;
+    bool given;
+    cr_assert_eq(kafka_options_conf(&conf, classic, &given, &error), CORONG_OK);
+    cr_assert_eq(rd_kafka_conf_get(conf, "session.timeout.ms", timeout, &size), RD_KAFKA_CONF_OK);
+    cr_assert_str_eq(timeout, "10000");
+    rd_kafka_conf_destroy(conf);
+    if (rd_kafka_version() < 0x020c0000) {
+        return; // it does not know the other
+    }
+    char reason[256];
+    cr_assert_eq(kafka_options_conf(&conf, newer, &given, &error), CORONG_OK, "%s", error.message);
+    rd_kafka_t *consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof(reason));
+    cr_assert_not_null(consumer, "%s", reason);
+    rd_kafka_destroy(consumer);
+}
+
+static void keep_sentence(void *context, const char *sentence)
+{
+    snprintf(context, 256, "%s", sentence);
+}
+
+Test(kafka, test_silence_of_all_brokers_is_said_once_and_so_is_its_end)
+{
+    char said[256] = "";
+    struct kafka_source kafka = {
+        .settings = {.notice = keep_sentence, .notice_context = said},
+    };
+    kafka_reach_trouble(&kafka, "connection refused");
+    for (int64_t tick = 1; tick < 40; tick++) {
+        kafka_reach_tick(&kafka, tick * 250000);
+        cr_assert_str_empty(said);
+    }
+    kafka_reach_tick(&kafka, 40 * 250000);
+    cr_assert_str_eq(said, "no kafka broker has answered for 10 s; tried again until one does: "
+                           "connection refused");
+    cr_assert_eq(kafka.alarms, 1);
+    said[0] = '\0';
+    kafka_reach_tick(&kafka, 3600 * INT64_C(1000000)); // nobody listened meanwhile
+    cr_assert_str_empty(said);
+    kafka.bytes_done = 1;
+    kafka_reach_tick(&kafka, 3601 * INT64_C(1000000));
+    cr_assert_str_eq(said, "kafka brokers answer again, after 11 s");
+    cr_assert_eq(kafka.reach.silent_us, 0);
 }
