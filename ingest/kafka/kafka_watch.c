@@ -157,7 +157,8 @@ static void take_item(struct kafka_source *kafka, const struct kafka_question *q
     if (partition->state == KAFKA_STARTING && !partition->leaving && !partition->ready) {
         take_start(kafka, partition, item, topic_id, now_us);
     } else if (item->claim && item->claim_status == CORONG_OK && kafka->group != NULL &&
-               (partition->state == KAFKA_AWAY || partition->leaving)) {
+               (partition->state == KAFKA_AWAY || partition->leaving) &&
+               !kafka_offsets_uncommitted(partition)) { // else its commit may be under way
         store_group_release(kafka->group, partition->id);
     } else if (item->range && partition->state == KAFKA_DOUBTFUL) {
         kafka_doubt_answer(kafka, partition, item, topic_id);

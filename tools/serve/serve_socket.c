@@ -51,7 +51,7 @@ enum corong_status serve_socket_open(struct server *server, struct corong_error 
         socket_->connections[index] = (struct serve_connection){server, -1};
     }
     socket_->waker[0] = socket_->waker[1] = -1;
-    socket_->listener = -1;
+    socket_->listener = socket_->directory = -1;
     TRY(socket_path_open(&socket_->directory, server->directory, error));
     if (pipe2(socket_->waker, O_CLOEXEC) != 0) {
         return error_set_errno(error, "cannot make a pipe");
