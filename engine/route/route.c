@@ -225,16 +225,15 @@ void route_begin_epoch(struct route *route, uint64_t epoch, uint64_t participant
 
 void route_stop(struct route *route)
 {
-    // Release, pairs with the acquire in route_stopped(): nothing is published by it today, but a
-    // shard that stops must not have looked ahead.
-    atomic_store_explicit(&route->stopped, true, memory_order_release);
+    // Relaxed: nothing is published by it. A shard that sleeps sees it by the wake that follows.
+    atomic_store_explicit(&route->stopped, true, memory_order_relaxed);
     wake_shards(route);
 }
 
 bool route_stopped(const struct route *route)
 {
-    // Acquire, pairs with the release in route_stop().
-    return atomic_load_explicit(&route->stopped, memory_order_acquire);
+    // Relaxed: see route_stop().
+    return atomic_load_explicit(&route->stopped, memory_order_relaxed);
 }
 
 uint64_t route_event_count(const struct route *route)

@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Batches of at most two events whose contents relacy tracks: a shard that reads one too early is a
-// data race.
+// Batches of one event whose contents relacy tracks: a shard that reads one too early is a data
+// race.
 #pragma once
 
 #include "storage/base/hash.h"
 
 #define EVENT_STRING_MISSING UINT32_MAX
-#define MODEL_BATCH_ROWS 2u
 
 struct event {
-    uint32_t shard;
-    uint32_t producer;
-    uint32_t epoch; // of the barrier that commits it
-    bool oversize;
-    uint32_t user_namespace;
+    uint8_t user_namespace; // chooses the shard
     struct text user_id;
+    uint32_t epoch; // of the barrier that commits it
+    bool large;     // for a batch of its own
 };
 struct event_format {
     int unused;
@@ -22,13 +19,34 @@ struct event_format {
 struct event_batch {
     model_word capacity;
     model_word row_count;
-    model_word producers[MODEL_BATCH_ROWS];
-    model_word epochs[MODEL_BATCH_ROWS];
+    model_word epoch;
 };
 
-struct event_batch *event_batch_create(uint32_t capacity);
-void event_batch_destroy(struct event_batch *batch);
-void event_batch_reset(struct event_batch *batch);
-uint64_t event_batch_need(const struct event_format *format, const struct event *event);
-bool event_batch_append(struct event_batch *batch, const struct event_format *format,
-                        const struct event *event, struct hash128 user_key);
+inline struct event_batch *event_batch_create(uint32_t capacity)
+{
+    struct event_batch *batch = memory_allocate_zeroed(1, sizeof(struct event_batch));
+    batch->capacity = (unsigned long)capacity;
+    return batch;
+}
+inline void event_batch_destroy(struct event_batch *batch)
+{
+    memory_free(batch);
+}
+inline void event_batch_reset(struct event_batch *batch)
+{
+    batch->row_count = 0ul;
+}
+inline uint64_t event_batch_need(const struct event_format *, const struct event *event)
+{
+    return event->large ? 2 : 1;
+}
+inline bool event_batch_append(struct event_batch *batch, const struct event_format *format,
+                               const struct event *event, struct hash128)
+{
+    if (batch->row_count > 0 || event_batch_need(format, event) > batch->capacity) {
+        return false;
+    }
+    batch->epoch = (unsigned long)event->epoch;
+    batch->row_count = 1ul;
+    return true;
+}

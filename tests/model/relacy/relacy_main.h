@@ -13,7 +13,9 @@
 #include <vector>
 
 struct model_run {
-    model_run(int argc, char **argv, const char *name) : name_(name)
+    // Places in the files `elsewhere` are broken by another program.
+    model_run(int argc, char **argv, const char *name, const char *elsewhere)
+        : name_(name), elsewhere_(elsewhere)
     {
         const char *scale = getenv("CORONG_TEST_SCALE");
         scale_ = scale == nullptr ? 1 : strtoul(scale, nullptr, 10);
@@ -37,7 +39,8 @@ struct model_run {
         for (int site = 0; site < site_count; site++) {
             for (const auto &fault : faults_of(model_fault.sites[site])) {
                 std::string name = name_of(model_fault.sites[site]) + ", " + fault.second;
-                if (name.find(only_) == std::string::npos) {
+                bool ours = elsewhere_.find(name.substr(0, name.find(':'))) == std::string::npos;
+                if (!ours || name.find(only_) == std::string::npos) {
                     continue;
                 }
                 count++;
@@ -59,6 +62,7 @@ struct model_run {
         std::function<rl::test_params()> run;
     };
     const char *name_;
+    std::string elsewhere_;
     unsigned long scale_;
     std::string only_;
     std::vector<entry> suites_;

@@ -12,6 +12,20 @@ typedef rl::atomic<uint64_t> atomic_uint_least64_t;
 typedef rl::atomic<uint32_t> atomic_uint_least32_t;
 typedef rl::atomic<unsigned> atomic_uint;
 typedef rl::atomic<bool> atomic_bool;
+#define _Atomic(type) rl::atomic<type>
+
+// A figure for people: no interleaving is worth a look.
+struct model_figure {
+    uint64_t value;
+    void store(uint64_t number, rl::memory_order, rl::debug_info_param)
+    {
+        value = number;
+    }
+    uint64_t load(rl::memory_order, rl::debug_info_param) const
+    {
+        return value;
+    }
+};
 
 #define MODEL_ORDER(what, order, loads, stores)                                                    \
     model_order({__FILE__, __LINE__, what, true, order, loads, stores})

@@ -179,7 +179,7 @@ struct handoff : rl::test_suite<handoff<producers, capacity, words>, producers +
 
 int main(int argc, char **argv)
 {
-    model_run run(argc, argv, "ring");
+    model_run run(argc, argv, "ring", "");
     run.add<tries<2, 3>>("3 words through 2 slots", rl::sched_full, 0);
     run.add<tries<1, 2>>("2 words through 1 slot", rl::sched_full, 0);
     run.add<sleeps<1>>("one sleep, one wake", rl::sched_full, 0);

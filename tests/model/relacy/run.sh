@@ -41,4 +41,39 @@ instead relacy_batch.h engine/event/event_batch.h
 # Nobody spins in a model.
 copy engine/event/parker.c 's/#define SPIN_ROUNDS 100u/#define SPIN_ROUNDS 0u/' \
     's/#define YIELD_ROUNDS 8u/#define YIELD_ROUNDS 0u/'
-build ring && "$scratch/ring"
+# The barrier: looks, wakes and rules that can be left out one by one.
+copy engine/route/route.h 's/^    uint64_t participants;/    model_word participants;/' \
+    's/^    enum route_epoch_kind kind; /    model_word kind; /'
+copy engine/route/route.c 's/^\( *\)parker_wake(/\1MODEL_WAKE(/' \
+    's/if (!lane_empty(&channel->back)) {/if (MODEL_KEEP("look after prepare") \&\& !lane_empty(\&channel->back)) {/' \
+    's/^    route_flush(route, producer);/    if (MODEL_KEEP("data before its marker")) route_flush(route, producer);/'
+copy engine/shard/shard.c '/^static void publish(/,/^}/d' 's/publish(shard, .*);/;/' \
+    's/atomic_uint_least64_t/model_figure/' \
+    's/^    \*shard = (struct shard){.options = \*options};/    shard->options = *options; atomic_init(\&shard->mailbox.letter, nullptr);/' \
+    's/^    if (something_to_do(shard)) {/    if (MODEL_KEEP("look after prepare") \&\& something_to_do(shard)) {/' \
+    's/^           (shard_marker(/           (MODEL_KEEP("hold who answered") \&\& shard_marker(/' \
+    's/if (takes_part && /if (MODEL_KEEP("wait for all markers") \&\& takes_part \&\& /'
+# Figures for people are no part of it.
+copy engine/shard/shard_counters.h 's/atomic_uint_least64_t/model_figure/'
+for header in engine/live/live.h engine/shard/tail.h engine/shard/shard_view.h \
+    engine/shard/sealed_chunk.h; do
+    instead relacy_shard.h $header
+done
+# text_of FILE NAME: the function.
+text_of() {
+    awk -v name="$2" '$0 ~ "^[a-z].*[ *]" name "\\(" && !/;$/ { on = 1 } on { print } on && /^}/ { exit }' "$1"
+}
+for name in engine_producer_open engine_push engine_barrier_wanted engine_barrier engine_producer_close; do
+    text_of engine/engine.c $name
+done >"$scratch/gen/engine_part.inc"
+text_of engine/engine_commit.c run_epoch >>"$scratch/gen/engine_part.inc"
+for name in ring barrier; do
+    (build $name && "$scratch/$name" >"$scratch/$name.words") &
+done
+good=0
+wait -n || good=1
+wait -n || good=1
+cat "$scratch/ring.words" "$scratch/barrier.words"
+grep -h '^[a-z]*: .*mutants caught' "$scratch"/*.words | tr '\n' ';'
+echo
+exit $good
