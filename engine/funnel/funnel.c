@@ -241,6 +241,20 @@ bool funnel_is_plain(const struct funnel *funnel)
     return funnel->gaps == NULL && funnel->exclusion_count == 0;
 }
 
+const char *funnel_live_obstacle(const struct funnel *funnel)
+{
+    bool one_start =
+        funnel->attempts == FUNNEL_ATTEMPTS_BEST || funnel->attempts == FUNNEL_ATTEMPTS_FIRST;
+    return funnel->order != FUNNEL_ORDER_LOOSE ? "its order"
+           : funnel->unit != FUNNEL_UNIT_USER  ? "its unit"
+           : funnel->window_session            ? "its session window"
+           : !one_start                        ? "its attempts"
+           : funnel->gaps != NULL              ? "its gaps"
+           : funnel->exclusion_count > 0       ? "its exclusions"
+           : funnel->range_inside              ? "its range"
+                                               : NULL;
+}
+
 static void funnel_describe_gap(const struct funnel_gap *gap, struct text_buffer *out)
 {
     if (gap->min_us > 0) {

@@ -101,6 +101,9 @@ funnel_check_exclusion(const struct funnel *funnel, const struct funnel_exclusio
 struct funnel_gap *funnel_gaps_none(struct arena *arena, uint32_t step_count);
 /// True where the rule of the common shape is enough: no gap, no exclusion.
 bool funnel_is_plain(const struct funnel *funnel);
+/// NULL where the live view can follow the funnel; else what it cannot follow, in words. Such a
+/// funnel is answered by asking only.
+const char *funnel_live_obstacle(const struct funnel *funnel);
 /// One line that names everything the definition says; equal definitions give equal lines. Hashed
 /// for provenance and the result digest.
 void funnel_describe(const struct funnel *funnel, struct text_buffer *out);

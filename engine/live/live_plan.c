@@ -7,10 +7,8 @@
 
 static bool can_follow(const struct funnel *funnel)
 {
-    return funnel->order == FUNNEL_ORDER_LOOSE && funnel->unit == FUNNEL_UNIT_USER &&
-           !funnel->window_session && !funnel->range_inside && funnel_is_plain(funnel) &&
-           funnel->step_count > 0 && funnel->step_count <= FUNNEL_STEP_COUNT_MAX &&
-           (funnel->attempts == FUNNEL_ATTEMPTS_BEST || funnel->attempts == FUNNEL_ATTEMPTS_FIRST);
+    return funnel->step_count > 0 && funnel->step_count <= FUNNEL_STEP_COUNT_MAX &&
+           funnel_live_obstacle(funnel) == NULL;
 }
 
 static enum corong_status follow(struct live_plan *plan, const struct funnel *funnel,

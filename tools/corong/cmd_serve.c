@@ -24,6 +24,19 @@ static struct text describe_mapping(const struct mapping *mapping, struct arena 
     return copy;
 }
 
+/// Funnels that the live counts lack are named, so that nobody looks for them.
+static void note_not_live(const struct definitions *definitions)
+{
+    for (uint32_t index = 0; index < definitions->funnel_count; index++) {
+        const struct funnel *funnel = &definitions->funnels[index];
+        const char *obstacle = funnel_live_obstacle(funnel);
+        if (obstacle != NULL) {
+            console_note("funnel '%.*s' is answered by 'corong funnel' and not counted live: %s",
+                         (int)funnel->name.size, funnel->name.bytes, obstacle);
+        }
+    }
+}
+
 /// At the start and at each SIGHUP: the same flags over what the file says now.
 static enum corong_status load(void *context, struct arena *arena,
                                struct serve_settings *settings_out, struct corong_error *error)
@@ -33,6 +46,9 @@ static enum corong_status load(void *context, struct arena *arena,
     options.arena = arena;
     TRY(settings_load(&options, &config, error));
     TRY(check_mapping(&config, error));
+    if (!options_given(&options, OPTION_QUIET)) {
+        note_not_live(&config.definitions);
+    }
     *settings_out = (struct serve_settings){
         .directory = settings_store(&config),
         .is_group = config.store_is_group,

@@ -83,6 +83,36 @@ Test(funnel_check, names_what_this_version_does_not_answer)
     expect_check(&funnel, CORONG_OK, "");
 }
 
+static void expect_obstacle(const struct funnel *funnel, const char *expected)
+{
+    const char *found = funnel_live_obstacle(funnel);
+    cr_expect(expected == NULL ? found == NULL : found != NULL && strcmp(found, expected) == 0,
+              "%s", found == NULL ? "none" : found);
+}
+
+Test(funnel_live_obstacle, says_what_the_live_view_cannot_follow)
+{
+    struct funnel_gap gaps[3] = {{0, FUNNEL_WINDOW_NONE}, {0, 5}, {0, FUNNEL_WINDOW_NONE}};
+    struct funnel funnel = sound_funnel();
+    expect_obstacle(&funnel, NULL);
+    funnel.attempts = FUNNEL_ATTEMPTS_FIRST;
+    expect_obstacle(&funnel, NULL);
+    funnel.attempts = FUNNEL_ATTEMPTS_LAST;
+    expect_obstacle(&funnel, "its attempts");
+    funnel = sound_funnel();
+    funnel.gaps = gaps;
+    expect_obstacle(&funnel, "its gaps");
+    funnel = sound_funnel();
+    funnel.exclusion_count = 1;
+    expect_obstacle(&funnel, "its exclusions");
+    funnel = sound_funnel();
+    funnel.range_inside = true;
+    expect_obstacle(&funnel, "its range");
+    funnel = sound_funnel();
+    funnel.window_session = true;
+    expect_obstacle(&funnel, "its session window");
+}
+
 Test(funnel_check, gaps_must_be_possible)
 {
     struct funnel funnel = sound_funnel();
