@@ -26,12 +26,38 @@ static bool read_live(struct server *server, struct arena *arena, struct engine_
     return true;
 }
 
+/// How far the topics are behind, where there are topics; and who keeps them from being read.
+static void append_lag(struct server *server, struct text_buffer *out)
+{
+    struct arena arena = {0};
+    struct kafka_status status = {0};
+    uint64_t lag = 0;
+    uint32_t halted = 0;
+    if (service_kafka(server->service, &arena, &status)) {
+        for (uint32_t index = 0; index < status.partition_count; index++) {
+            const struct kafka_partition_status *one = &status.partitions[index];
+            lag += one->state != KAFKA_AWAY && one->lag > 0 ? (uint64_t)one->lag : 0;
+            halted += one->state == KAFKA_HALTED;
+        }
+        text_buffer_append_string(out, " · ");
+        report_count(out, lag);
+        text_buffer_append_string(out, " behind");
+    }
+    if (halted > 0) {
+        text_buffer_printf(out, " · %u PARTITION%s HALTED", halted, halted == 1 ? "" : "S");
+    }
+    arena_deinit(&arena);
+}
+
 static void append_rate(struct server *server, struct text_buffer *out)
 {
     struct service_figures figures;
     service_figures(server->service, &figures);
     report_count(out, figures.events);
-    text_buffer_printf(out, " events · %.0f/s", serve_rates_minute(&server->rates));
+    text_buffer_append_string(out, " events · ");
+    report_count(out, (uint64_t)serve_rates_minute(&server->rates));
+    text_buffer_append_string(out, "/s");
+    append_lag(server, out);
     if (figures.rejected > 0) {
         text_buffer_append_string(out, " · ");
         report_count(out, figures.rejected);
