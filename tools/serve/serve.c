@@ -132,13 +132,22 @@ static enum corong_status open_all(struct server *server, struct corong_error *e
     return CORONG_OK;
 }
 
+static uint32_t live_funnel_count(const struct definitions *definitions)
+{
+    uint32_t count = 0;
+    for (uint32_t index = 0; index < definitions->funnel_count; index++) {
+        count += funnel_live_obstacle(&definitions->funnels[index]) == NULL;
+    }
+    return count;
+}
+
 static void say_start(const struct server *server)
 {
     uint32_t topics = 0;
     while (server->first.kafka_topics != NULL && server->first.kafka_topics[topics] != NULL) {
         topics++;
     }
-    uint32_t funnels = server->current->definitions.funnel_count;
+    uint32_t funnels = live_funnel_count(&server->current->definitions);
     serve_log_line(SERVICE_INFO, "serving '%s': %u topic%s, %u stages, %u funnel%s followed live",
                    server->directory, topics, topics == 1 ? "" : "s",
                    server->current->definitions.stage_count, funnels, funnels == 1 ? "" : "s");
