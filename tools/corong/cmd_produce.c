@@ -236,6 +236,10 @@ enum exit_code cmd_produce(const struct options *options)
     struct produce_run run = {.options = options,
                               .quiet = options_given(options, OPTION_QUIET),
                               .terminal = console_is_terminal(stderr)};
+    if (console_style(options, stdout).format == REPORT_CSV) {
+        console_complain("produce: --format: csv is not available here; table or json is");
+        return EXIT_MISUSED;
+    }
     if (prepare(&run) != CORONG_OK) {
         return console_fail(&run.error);
     }

@@ -59,10 +59,14 @@ enum exit_code cmd_status(const struct options *options)
     struct config config;
     struct corong_error error = {0};
     struct text_buffer out = {0};
+    struct report_style style = console_style(options, stdout);
+    if (style.format == REPORT_CSV) {
+        console_complain("status: --format: csv is not available here; table or json is");
+        return EXIT_MISUSED;
+    }
     if (settings_load(options, &config, &error) != CORONG_OK) {
         return console_fail(&error);
     }
-    struct report_style style = console_style(options, stdout);
     const char *directory = settings_store(&config);
     enum corong_status status = store_group_is(directory)
                                     ? add_group(directory, &style, &out, &error)

@@ -23,7 +23,12 @@ static enum corong_status load_file(const struct options *options, struct config
     if (access(CONFIG_FILE_DEFAULT, F_OK) != 0) {
         return CORONG_OK;
     }
-    console_note("using ./" CONFIG_FILE_DEFAULT);
+    // Once: a server loads it again at every reload, and tells of that in its log.
+    static bool said;
+    if (!said) {
+        console_note("using ./" CONFIG_FILE_DEFAULT);
+        said = true;
+    }
     return config_load(config, options->arena, CONFIG_FILE_DEFAULT, error);
 }
 
