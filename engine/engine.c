@@ -323,11 +323,26 @@ static void join_threads(struct engine *engine)
     engine->joined = true;
 }
 
+// Under the lock.
+static void expect_drain(struct engine *engine)
+{
+    if (!engine->draining) {
+        engine->draining = true;
+        engine->draining_since_us = clock_monotonic_us();
+    }
+}
+
+void engine_expect_drain(struct engine *engine)
+{
+    pthread_mutex_lock(&engine->lock);
+    expect_drain(engine);
+    pthread_mutex_unlock(&engine->lock);
+}
+
 enum corong_status engine_drain(struct engine *engine, struct corong_error *error)
 {
     pthread_mutex_lock(&engine->lock);
-    engine->draining = true;
-    engine->draining_since_us = clock_monotonic_us();
+    expect_drain(engine);
     while (!engine->finished) {
         pthread_cond_wait(&engine->changed, &engine->lock);
     }

@@ -125,6 +125,10 @@ void engine_request_commit(struct engine *engine);
 /// The cuts of all epochs up to this one are durable in the store. One acquire load. Any thread.
 uint64_t engine_committed_epoch(const struct engine *engine);
 
+/// A drain will follow: from now on a full disk is waited for ten seconds only. A producer that is
+/// held by full rings would otherwise never come to its close. Any thread.
+void engine_expect_drain(struct engine *engine);
+
 /// Waits until every producer has closed and everything is committed, stops the threads and returns
 /// the first error of any of them. Thread: main.
 CORONG_MUST_CHECK enum corong_status engine_drain(struct engine *engine,
@@ -136,6 +140,9 @@ void engine_request_compact(struct engine *engine);
 /// What merging did since the engine opened, as of the last commit or merge; `running_out`: merges
 /// under way. All 0 where it does not merge. Any thread.
 struct store_merge_figures engine_merge_read(struct engine *engine, uint32_t *running_out);
+
+/// True while a shard waits for a full disk (or for descriptors). Any thread.
+bool engine_waits_for_disk(const struct engine *engine);
 
 /// True once a commit failed for good; producers should stop. Any thread.
 bool engine_failed(const struct engine *engine);

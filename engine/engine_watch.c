@@ -56,6 +56,16 @@ static enum shard_activity most_excused(const struct engine *engine)
     return most;
 }
 
+bool engine_waits_for_disk(const struct engine *engine)
+{
+    for (uint32_t i = 0; i < engine->options.shard_count; i++) {
+        if (activity_of(engine, i) == SHARD_WAITS) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void say_producer(struct text_buffer *out, const struct engine *engine, uint32_t index)
 {
     static const char *const states[] = {"unopened", "open", "closed"};

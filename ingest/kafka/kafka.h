@@ -88,12 +88,14 @@ struct kafka_partition_status {
 struct kafka_status {
     uint32_t partition_count; ///< ever assigned
     struct kafka_partition_status *partitions;
-    bool group;          ///< by a consumer group
-    uint64_t rebalances; ///< assignments taken or given up
-    uint64_t recreated;  ///< consumers made anew (stalls, fatal errors, rewinds)
-    uint64_t alarms;     ///< errors that somebody should look at
-    int64_t silent_us;   ///< no broker has answered for so long; up to some seconds is usual
-    uint64_t foreign;    ///< partitions whose group offsets another installation commits
+    bool group;               ///< by a consumer group
+    uint64_t rebalances;      ///< assignments taken or given up
+    uint64_t recreated;       ///< consumers made anew (stalls, fatal errors, rewinds)
+    uint64_t alarms;          ///< errors that somebody should look at
+    int64_t silent_us;        ///< no broker has answered for so long; up to some seconds is usual
+    uint64_t foreign;         ///< partitions whose group offsets another installation commits
+    uint64_t queued_messages; ///< fetched, not yet read
+    uint64_t queued_bytes;    ///< about what they take, by the mean size of all so far
 };
 /// As of at most half a second ago. `source` is one of kafka_open(). Memory: `arena`. Any thread.
 void kafka_status(struct source *source, struct arena *arena, struct kafka_status *status_out);

@@ -274,6 +274,7 @@ static enum source_poll take(struct kafka_source *kafka, uint32_t index,
 {
     struct kafka_partition *partition = &kafka->partitions[index];
     kafka->bytes_done += message->len;
+    kafka->messages_done++;
     if (!wanted(kafka, partition, message)) {
         return SOURCE_IDLE;
     }

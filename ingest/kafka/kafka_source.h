@@ -32,6 +32,8 @@ struct kafka_shared {
 };
 
 #define KAFKA_BATCH_COUNT_MAX 64u
+/// What librdkafka keeps of a fetched message beside its bytes.
+#define KAFKA_QUEUED_OVERHEAD 512u
 
 /// Whether brokers answer: see kafka_reach.c.
 struct kafka_reach {
@@ -88,6 +90,7 @@ struct kafka_source {
     rd_kafka_resp_err_t alarm;
     struct kafka_reach reach;
     uint64_t bytes_done;
+    uint64_t messages_done;
     uint64_t rebalances;
     uint64_t recreated;
     uint64_t alarms;

@@ -83,7 +83,10 @@ void kafka_status_publish(struct kafka_source *kafka)
         .alarms = kafka->alarms,
         .foreign = kafka->foreign,
         .silent_us = kafka->reach.silent_us,
+        .queued_messages = rd_kafka_queue_length(kafka->client->data),
     };
+    uint64_t mean = kafka->messages_done == 0 ? 0 : kafka->bytes_done / kafka->messages_done;
+    shared->figures.queued_bytes = shared->figures.queued_messages * (mean + KAFKA_QUEUED_OVERHEAD);
     pthread_mutex_unlock(&shared->lock);
 }
 

@@ -231,11 +231,22 @@ static bool planner_has_ended(struct service *service)
     return ended;
 }
 
+/// Threads that a full disk holds must come to their end.
+static void expect_drain(struct service *service)
+{
+    struct engine *engine = service_hold(service);
+    if (engine != NULL) {
+        engine_expect_drain(engine);
+        service_release(service);
+    }
+}
+
 /// The last job may need another engine to come to its commit.
 static void wait_for_planner(struct service *service)
 {
     struct corong_error ignored;
     while (!planner_has_ended(service)) {
+        expect_drain(service); // of whatever engine is there
         if (service_engine_failed(service) &&
             service_engine_recover(service, &ignored) != CORONG_OK) {
             continue; // it is over, and everybody knows
@@ -279,6 +290,7 @@ static void join_workers(struct service *service)
 enum corong_status service_stop(struct service *service, struct corong_error *error)
 {
     stop_jobs(service);
+    expect_drain(service);
     join_workers(service);
     struct corong_error failure = {0};
     enum corong_status status = service->over ? CORONG_OK : engine_drain(service->engine, &failure);

@@ -296,6 +296,10 @@ static enum corong_status reload(struct service *service, const struct service_c
     struct schema schema = {0};
     struct exchange exchange = exchange_as_is(service);
     TRY(check_over(service, error));
+    if (engine_waits_for_disk(service->engine)) {
+        // The exchange would wait as well, and with it whoever asked.
+        return error_set(error, CORONG_BUSY, "the store's disk is full");
+    }
     if (change->mapping != NULL) {
         TRY(bind_copy(service, change->mapping, arena, &schema, error));
         exchange.schema = &schema;

@@ -25,7 +25,7 @@ import broker  # noqa: E402
 
 # Most of the time is waiting for a fault to last, so the lanes run side by side, each with brokers of its own.
 LANES = [["end_to_end", "kills", "control", "topics", "wire", "freshness"],
-         ["outages", "elections", "rebalance"]]
+         ["outages", "elections", "rebalance", "memory"]]
 SCENARIOS = [name for lane in LANES for name in lane]
 
 

@@ -20,8 +20,8 @@ def start_replay(rig, server, path=None, *options, mapping="generic"):
                             stderr=subprocess.PIPE, text=True)
 
 
-def end_replay(client, code=0):
-    words = client.communicate(timeout=kit.PATIENCE)[1]
+def end_replay(client, code=0, seconds=kit.PATIENCE):
+    words = client.communicate(timeout=seconds)[1]
     if code is not None and client.returncode != code:
         raise kit.Failure(f"replay: exit {client.returncode}, expected {code}\n{words}")
     return words

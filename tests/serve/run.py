@@ -16,6 +16,7 @@ import tempfile
 import time
 import traceback
 
+import disk
 import hostile
 import life
 import memory
@@ -98,7 +99,8 @@ def main():
     arguments.add_argument("names", nargs="*")
     options = arguments.parse_args()
     rig = Rig(options.binaries, options.long)
-    tests = [t for t in life.TESTS + reloads.TESTS + hostile.TESTS + memory.TESTS if not options.names or t.__name__ in options.names]
+    known = life.TESTS + reloads.TESTS + hostile.TESTS + memory.TESTS + disk.TESTS
+    tests = [t for t in known if not options.names or t.__name__ in options.names]
     failed = 0
     try:
         for test in tests:

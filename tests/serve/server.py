@@ -28,6 +28,7 @@ class Server:
         self.corong = str(self.binaries / "corong")
         self.owned = folder is None
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="corong-serve-"))
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.store = self.folder / "shop.store"
         self.options = ["--memory-limit", limit, *options]
         self.environment = {**os.environ, **(environment or {})}

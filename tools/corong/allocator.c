@@ -39,6 +39,21 @@ void allocator_release(void)
     ASSERT(mallctl(name, NULL, NULL, NULL, 0) == 0);
 }
 
+static uint64_t figure(const char *name)
+{
+    size_t value = 0;
+    size_t size = sizeof(value);
+    ASSERT(mallctl(name, &value, &size, NULL, 0) == 0);
+    return value;
+}
+
+struct allocator_figures allocator_read(void)
+{
+    uint64_t epoch = 1; // its figures are as of the last time that this was set
+    ASSERT(mallctl("epoch", NULL, NULL, &epoch, sizeof(epoch)) == 0);
+    return (struct allocator_figures){figure("stats.allocated"), figure("stats.resident")};
+}
+
 const char *allocator_version(void)
 {
     const char *version = NULL;
@@ -47,6 +62,11 @@ const char *allocator_version(void)
     return version;
 }
 #else
+struct allocator_figures allocator_read(void)
+{
+    return (struct allocator_figures){0};
+}
+
 void allocator_check(void)
 {
 }

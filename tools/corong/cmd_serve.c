@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "tools/corong/allocator.h"
 #include "tools/corong/console.h"
 #include "tools/corong/settings.h"
 #include "tools/serve/serve.h"
@@ -76,6 +77,13 @@ static enum exit_code print_config(const struct options *options)
                                                                 : console_fail(&error);
 }
 
+static void read_allocator(uint64_t *allocated_out, uint64_t *resident_out)
+{
+    struct allocator_figures figures = allocator_read();
+    *allocated_out = figures.allocated;
+    *resident_out = figures.resident;
+}
+
 enum exit_code cmd_serve(const struct options *options)
 {
     struct corong_error error = {0};
@@ -85,6 +93,7 @@ enum exit_code cmd_serve(const struct options *options)
     struct serve_host host = {
         .context = (void *)options,
         .load = load,
+        .read_allocator = read_allocator,
         .style = console_style(options, stderr),
         .terminal = console_is_terminal(stderr),
         .quiet = options_given(options, OPTION_QUIET),

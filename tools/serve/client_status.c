@@ -68,6 +68,15 @@ static void draw_events(const json_t *status, struct text_buffer *out)
     text_buffer_append_string(out, " under way or waiting\n");
 }
 
+/// Nothing where an older server does not know it.
+static void part(struct text_buffer *out, const json_t *memory, const char *key, const char *words)
+{
+    if (json_object_get(memory, key) != NULL) {
+        text_buffer_append_string(out, words);
+        report_size(out, protocol_count(memory, key));
+    }
+}
+
 static void draw_memory(const json_t *status, struct text_buffer *out)
 {
     const json_t *memory = json_object_get(status, "memory");
@@ -78,6 +87,21 @@ static void draw_memory(const json_t *status, struct text_buffer *out)
     text_buffer_append_string(out, " resident, of ");
     report_size(out, protocol_count(memory, "limit_bytes"));
     text_buffer_append_string(out, "\n");
+    row(out, "");
+    part(out, memory, "rings_bytes", "rings ");
+    part(out, memory, "tails_bytes", ", tails ");
+    part(out, memory, "chunks_bytes", ", chunks of views ");
+    part(out, memory, "live_bytes", ", live users ");
+    part(out, memory, "merges_bytes_at_most", ", merges at most ");
+    part(out, memory, "queue_bytes", ", topics fetched ahead about ");
+    part(out, memory, "queue_limit_bytes", " of ");
+    text_buffer_append_string(out, "\n");
+    if (protocol_count(memory, "allocated_bytes") > 0) {
+        row(out, "");
+        part(out, memory, "allocated_bytes", "allocated ");
+        part(out, memory, "allocator_resident_bytes", ", resident for it ");
+        text_buffer_append_string(out, "\n");
+    }
 }
 
 static void draw_merges(const json_t *status, struct text_buffer *out)
@@ -116,6 +140,10 @@ static void draw_freshness(const json_t *status, struct text_buffer *out)
     text_buffer_append_string(out, "; last commit ");
     report_duration(out, commit * (double)MICROSECONDS_PER_SECOND);
     text_buffer_append_string(out, " ago\n");
+    if (json_is_true(json_object_get(status, "waits_for_disk"))) {
+        row(out, "");
+        text_buffer_append_string(out, "THE DISK IS FULL: nothing is read until there is room\n");
+    }
 }
 
 static void draw_books(const json_t *status, struct text_buffer *out)

@@ -57,12 +57,16 @@ static void raise_descriptor_limit(void)
     }
 }
 
+uint64_t serve_queue_limit(const struct serve_settings *settings)
+{
+    return settings->kafka_topics == NULL ? 0 : settings->memory_limit_bytes / QUEUE_SHARE;
+}
+
 static enum corong_status open_service(struct server *server, struct corong_error *error)
 {
     const struct serve_settings *settings = &server->first;
     // What librdkafka has fetched counts too.
-    uint64_t queue_bytes =
-        settings->kafka_topics == NULL ? 0 : settings->memory_limit_bytes / QUEUE_SHARE;
+    uint64_t queue_bytes = serve_queue_limit(settings);
     struct service_options options = {
         .store = server->store,
         .directory = server->directory,

@@ -37,6 +37,8 @@ struct serve_host {
     void *context;
     enum corong_status (*load)(void *context, struct arena *arena,
                                struct serve_settings *settings_out, struct corong_error *error);
+    /// Bytes in use, and what the allocator takes from the system for them; NULL: not known.
+    void (*read_allocator)(uint64_t *allocated_out, uint64_t *resident_out);
     struct report_style style; ///< of standard error
     bool terminal;             ///< standard error is one: show the live funnels there
     bool quiet;                ///< warnings and errors only

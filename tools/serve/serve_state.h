@@ -83,6 +83,8 @@ bool serve_answer(struct server *server, int connection, struct protocol_request
 bool serve_view(struct server *server, int connection, struct protocol_request *request);
 /// serve_replay.c.
 bool serve_replay(struct server *server, int connection, struct protocol_request *request);
+/// serve.c. Of the memory limit, for messages fetched and not yet read.
+uint64_t serve_queue_limit(const struct serve_settings *settings);
 /// serve_status.c. Never NULL.
 json_t *serve_status(struct server *server);
 

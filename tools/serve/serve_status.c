@@ -101,13 +101,50 @@ static uint64_t resident_bytes(void)
     return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static json_t *memory(const struct server *server, const struct engine_live_view *view)
+/// Fetched and not yet read, estimated; false: there are no topics.
+static bool queued_bytes(struct server *server, uint64_t *bytes_out)
 {
+    struct arena arena = {0};
+    struct kafka_status status = {0};
+    bool found = service_kafka(server->service, &arena, &status);
+    *bytes_out = status.queued_bytes;
+    arena_deinit(&arena);
+    return found;
+}
+
+static void add_parts(json_t *object, const struct engine_memory *parts)
+{
+    KEY(object, "engine_limit_bytes", count(parts->limit));
+    KEY(object, "rings_bytes", count(parts->rings));
+    KEY(object, "tails_bytes", count(parts->tails));
+    KEY(object, "chunks_bytes", count(parts->chunks));
+    KEY(object, "live_bytes", count(parts->live));
+    KEY(object, "merges_bytes_at_most", count(parts->merges));
+    KEY(object, "merge_limit_bytes", count(parts->merge_limit));
+}
+
+static json_t *memory(struct server *server, struct engine *engine,
+                      const struct engine_live_view *view)
+{
+    struct engine_memory parts = engine_memory_read(engine);
+    uint64_t queued;
     json_t *object = json_object();
     KEY(object, "limit_bytes", count(server->first.memory_limit_bytes));
     KEY(object, "resident_bytes", count(resident_bytes()));
     KEY(object, "engine_bytes", count(view->memory_bytes));
     KEY(object, "live_state_bytes", count(view->live_state_bytes));
+    add_parts(object, &parts);
+    if (queued_bytes(server, &queued)) {
+        KEY(object, "queue_bytes", count(queued));
+        KEY(object, "queue_limit_bytes", count(serve_queue_limit(&server->first)));
+    }
+    if (server->host->read_allocator != NULL) {
+        uint64_t allocated;
+        uint64_t resident;
+        server->host->read_allocator(&allocated, &resident);
+        KEY(object, "allocated_bytes", count(allocated));
+        KEY(object, "allocator_resident_bytes", count(resident));
+    }
     return object;
 }
 
@@ -223,10 +260,13 @@ static void add_engine(struct server *server, json_t *object)
     if (engine != NULL) {
         engine_live_read(engine, &arena, &view);
         figures = engine_merge_read(engine, &running);
+        bool waits = engine_waits_for_disk(engine);
+        json_t *used = memory(server, engine, &view);
         service_release(server->service);
         KEY(object, "live", live(&view));
         KEY(object, "store", commits(&view));
-        KEY(object, "memory", memory(server, &view));
+        KEY(object, "memory", used);
+        KEY(object, "waits_for_disk", json_boolean(waits));
         KEY(object, "merges", merges(&figures, running));
     }
     arena_deinit(&arena);
