@@ -37,8 +37,8 @@ enum kafka_on_reset {
 };
 
 /// Beside librdkafka's own, `properties` may hold corong.on_gap, corong.on_reset (by the words
-/// above), corong.stall_seconds and corong.start (earliest, latest: for a partition without a
-/// position); they replace what stands here.
+/// above), corong.stall_seconds, corong.proof_seconds (see README.md) and corong.start (earliest,
+/// latest: for a partition without a position); they replace what stands here.
 struct kafka_options {
     const char *const *topics;     ///< "topic" or "topic:0,3,4"; NULL-terminated
     const char *const *properties; ///< "name=value", NULL-terminated, or NULL

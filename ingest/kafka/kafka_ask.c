@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ingest/kafka/kafka_ask.h"
 
+#include "ingest/kafka/kafka_prover.h"
 #include "storage/base/clock.h"
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
@@ -22,6 +23,7 @@ struct kafka_ask {
     pthread_cond_t changed;
     struct kafka_question *asked;
     struct kafka_question *answered;
+    struct kafka_prover *prover;
     bool busy; ///< from put to take
     bool stopping;
 };
@@ -254,6 +256,15 @@ void kafka_ask_now(rd_kafka_t *consumer, struct store_group *group, struct kafka
     ask_committed(consumer, question);
 }
 
+static bool is_stopping(void *argument)
+{
+    struct kafka_ask *ask = argument;
+    pthread_mutex_lock(&ask->lock);
+    bool stopping = ask->stopping;
+    pthread_mutex_unlock(&ask->lock);
+    return stopping;
+}
+
 static void *run(void *argument)
 {
     struct kafka_ask *ask = argument;
@@ -269,6 +280,7 @@ static void *run(void *argument)
         }
         pthread_mutex_unlock(&ask->lock);
         kafka_ask_now(ask->consumer, ask->group, question);
+        kafka_prover_run(ask->prover, question);
         pthread_mutex_lock(&ask->lock);
         ask->answered = question;
     }
@@ -276,11 +288,13 @@ static void *run(void *argument)
     return NULL;
 }
 
-struct kafka_ask *kafka_ask_create(rd_kafka_t *consumer, struct store_group *group)
+struct kafka_ask *kafka_ask_create(rd_kafka_t *consumer, struct store_group *group,
+                                   rd_kafka_conf_t *prover_conf)
 {
     struct kafka_ask *ask = memory_allocate_zeroed(1, sizeof(*ask));
     ask->consumer = consumer;
     ask->group = group;
+    ask->prover = kafka_prover_create(prover_conf, is_stopping, ask);
     pthread_mutex_init(&ask->lock, NULL);
     pthread_cond_init(&ask->changed, NULL);
     ASSERT(pthread_create(&ask->thread, NULL, run, ask) == 0);
@@ -297,6 +311,7 @@ void kafka_ask_destroy(struct kafka_ask *ask)
     pthread_cond_broadcast(&ask->changed);
     pthread_mutex_unlock(&ask->lock);
     pthread_join(ask->thread, NULL);
+    kafka_prover_destroy(ask->prover);
     kafka_question_destroy(ask->answered);
     pthread_mutex_destroy(&ask->lock);
     pthread_cond_destroy(&ask->changed);

@@ -16,6 +16,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/// A message that was read and committed: while the log is the one that was read, it stands there.
+struct kafka_mark {
+    int64_t offset;
+    uint64_t hash;    ///< of its value
+    int64_t taken_us; ///< monotonic clock
+};
+#define KAFKA_MARK_COUNT 8u
+
+enum kafka_mark_proof {
+    KAFKA_MARK_UNKNOWN = 0, ///< nobody answered
+    KAFKA_MARK_STANDS,      ///< or is gone in a way that says nothing (retention, compaction)
+    KAFKA_MARK_ANOTHER,     ///< another message stands there
+    KAFKA_MARK_CUT_OFF,     ///< the log ends before it
+};
+
 /// One partition.
 struct kafka_ask_item {
     uint32_t index; ///< the asker's own
@@ -23,9 +38,12 @@ struct kafka_ask_item {
     int32_t number;
     struct hash128 id;
     struct text name;
-    bool claim;   ///< take it over in the group
-    bool range;   ///< the log's bounds
-    bool foreign; ///< the metadata of its committed group offset
+    bool claim;          ///< take it over in the group
+    bool range;          ///< the log's bounds
+    bool foreign;        ///< the metadata of its committed group offset
+    uint32_t mark_count; ///< marks to be compared, by rising offset
+    struct kafka_mark marks[KAFKA_MARK_COUNT];
+    int64_t asked_at; ///< the asker's position then
 
     enum corong_status claim_status;
     struct corong_error claim_error;
@@ -34,7 +52,9 @@ struct kafka_ask_item {
     bool range_known;
     int64_t low;
     int64_t high;
-    char *metadata; ///< owned; NULL: none
+    char *metadata;              ///< owned; NULL: none
+    enum kafka_mark_proof proof; ///< of marks[judged]; those before it stand
+    uint32_t judged;
 };
 
 struct kafka_ask_topic {
@@ -63,12 +83,14 @@ const struct kafka_ask_topic *kafka_question_topic(const struct kafka_question *
                                                    const char *name);
 void kafka_question_destroy(struct kafka_question *question);
 
-/// Asks on the calling thread.
+/// Asks on the calling thread; marks are not compared.
 void kafka_ask_now(rd_kafka_t *consumer, struct store_group *group,
                    struct kafka_question *question);
 
 struct kafka_ask;
-struct kafka_ask *kafka_ask_create(rd_kafka_t *consumer, struct store_group *group);
+/// Takes `prover_conf` over: of a consumer that compares marks.
+struct kafka_ask *kafka_ask_create(rd_kafka_t *consumer, struct store_group *group,
+                                   rd_kafka_conf_t *prover_conf);
 /// Waits for the question under way. NULL-safe.
 void kafka_ask_destroy(struct kafka_ask *ask);
 bool kafka_ask_busy(struct kafka_ask *ask);

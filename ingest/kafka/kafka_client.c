@@ -105,18 +105,20 @@ enum corong_status kafka_client_create(struct kafka_client **client_out, rd_kafk
 {
     struct kafka_client *client = memory_allocate_zeroed(1, sizeof(*client));
     char reason[KAFKA_CLIENT_REASON_SIZE];
+    rd_kafka_conf_t *prover_conf = rd_kafka_conf_dup(conf); // without our callbacks
     rd_kafka_conf_set_opaque(conf, client);
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
     client->consumer = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof(reason));
     if (client->consumer == NULL) {
         rd_kafka_conf_destroy(conf);
+        rd_kafka_conf_destroy(prover_conf);
         memory_free(client);
         return error_set(error, CORONG_INVALID, "cannot make a kafka consumer: %s", reason);
     }
     (void)rd_kafka_poll_set_consumer(client->consumer);
     client->data = rd_kafka_queue_new(client->consumer);
-    client->ask = kafka_ask_create(client->consumer, group);
+    client->ask = kafka_ask_create(client->consumer, group, prover_conf);
     *client_out = client;
     return CORONG_OK;
 }

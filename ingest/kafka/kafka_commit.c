@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the store committed is told to Kafka, for lag monitors. Advisory: a failure here changes no
 // answer, and nothing is read back but the mark of who wrote it.
+#include "ingest/kafka/kafka_proof.h"
 #include "ingest/kafka/kafka_source.h"
+#include "storage/base/clock.h"
 #include "storage/base/invariant.h"
 
 #include <inttypes.h>
@@ -56,6 +58,7 @@ void kafka_committed(struct source *source, const struct store_position *positio
         partition->committed = positions[index];
         partition->committed.name = text_from(partition->name);
         partition->settled_offset = positions[index].next_offset;
+        kafka_proof_mark(partition, &positions[index], clock_monotonic_us());
         if (kafka->settings.group_given && partition->assigned) {
             rd_kafka_topic_partition_t *place =
                 rd_kafka_topic_partition_list_add(list, partition->topic, partition->partition);

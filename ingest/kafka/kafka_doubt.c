@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A partition whose log may not be the one that was read: nothing of it is delivered until the
 // broker has said what the log holds; then it goes on, or halts with both histories named.
+#include "ingest/kafka/kafka_proof.h"
 #include "ingest/kafka/kafka_source.h"
 #include "storage/base/clock.h"
 #include "storage/base/memory.h"
@@ -107,6 +108,7 @@ static void take_gap(struct kafka_source *kafka, struct kafka_partition *partiti
     partition->anchor_offset = -1;
     partition->unhashed = NULL;
     partition->unproved = true;
+    kafka_proof_begin(partition, -1, 0);
     kafka->gap_due = true;
     say_policy(kafka, partition, what);
     kafka_rebalance_restart(kafka, partition);
@@ -131,6 +133,7 @@ static void take_reset(struct kafka_source *kafka, struct kafka_partition *parti
         partition->anchor_offset = -1;
         partition->topic_id = topic_id;
     }
+    kafka_proof_begin(partition, -1, 0);
     partition->epoch = -1;
     partition->first_offset = -1;
     partition->settled_offset = partition->next_offset;
@@ -146,7 +149,8 @@ static bool may_restart(const struct kafka_source *kafka, const struct kafka_par
 {
     bool same_topic =
         (topic_id.low | topic_id.high) != 0 && hash128_equal(topic_id, partition->topic_id);
-    return kafka->settings.on_reset == KAFKA_RESET_RESTART &&
+    // What is in the store already would come again.
+    return kafka->settings.on_reset == KAFKA_RESET_RESTART && partition->questioned_from < 0 &&
            (!same_topic || partition->next_offset > partition->high);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ingest/kafka/kafka_offsets.h"
 
+#include "ingest/kafka/kafka_proof.h"
 #include "storage/base/bytes.h"
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
@@ -43,6 +44,7 @@ void kafka_offsets_init(struct kafka_partition *partition, const char *topic, in
         .low = -1,
         .high = -1,
         .reread_offset = -1,
+        .questioned_from = -1,
     };
 }
 
@@ -64,6 +66,8 @@ static void take_place(struct kafka_partition *partition, const struct store_pos
     partition->topic_id = position->topic_id;
     partition->unproved = false;
     partition->end_offset = -1;
+    partition->questioned_from = -1;
+    kafka_proof_begin(partition, position->anchor_offset, position->anchor_hash);
 }
 
 void kafka_offsets_restore(struct kafka_partition *partition, const struct store_position *stored)
@@ -78,6 +82,8 @@ void kafka_offsets_restore(struct kafka_partition *partition, const struct store
         partition->epoch = -1;
         partition->first_offset = -1;
         partition->end_offset = -1;
+        partition->questioned_from = -1;
+        kafka_proof_begin(partition, -1, 0);
         partition->committed = stored != NULL ? *stored : (struct store_position){0};
     } else {
         take_place(partition, stored);
@@ -277,6 +283,13 @@ void kafka_offsets_explain(const struct kafka_partition *partition, enum kafka_v
                        partition->high - 1);
     add_topic_id(out, topic_id);
     text_buffer_append_string(out, "); ");
+    if (partition->questioned_from >= 0 && partition->questioned_from < partition->next_offset) {
+        text_buffer_printf(out,
+                           "offsets %" PRId64 " to %" PRId64
+                           " were read since the log was last seen to be the same, and may be of "
+                           "either; ",
+                           partition->questioned_from, partition->next_offset - 1);
+    }
     if (gap) {
         text_buffer_printf(out, "on_gap=continue goes on and records %" PRId64 " offsets as lost",
                            partition->low - partition->next_offset);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "ingest/kafka/kafka.h"
+#include "ingest/kafka/kafka_ask.h"
 #include "storage/base/hash.h"
 #include "storage/base/text.h"
 
@@ -41,6 +42,12 @@ struct kafka_partition {
     int64_t first_offset; ///< -1: not known
     struct hash128 topic_id;
     uint64_t lost_pending; ///< to be delivered as a gap before the next message
+
+    struct kafka_mark marks[KAFKA_MARK_COUNT]; ///< see kafka_proof.c; by rising offset
+    uint32_t mark_count;
+    int64_t proved_offset;   ///< next_offset when the marks were last seen to stand
+    int64_t questioned_from; ///< what was read from here on may be of another log; -1: nothing
+    bool move_pending;       ///< the position is to be committed again, though nothing was read
 
     struct store_position committed; ///< the store's last word, its counters too
     int64_t settled_offset; ///< next_offset when it was last restored, claimed or committed

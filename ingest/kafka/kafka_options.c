@@ -14,6 +14,7 @@
 #define QUEUE_LIMIT_DEFAULT (UINT64_C(64) << 20)
 #define QUEUE_LIMIT_MIN (UINT64_C(4) << 20)
 #define STALL_DEFAULT_US (60 * MICROSECONDS_PER_SECOND)
+#define PROOF_DEFAULT_US (5 * MICROSECONDS_PER_SECOND)
 #define OWN_PREFIX "corong."
 #define VERSION_COOPERATIVE                                                                        \
     0x020a0000 ///< before 2.10.0 a commit in a rebalance lost the assignment
@@ -200,6 +201,18 @@ static enum corong_status choose(const char *pair, const char *value, const char
     return CORONG_OK;
 }
 
+static enum corong_status take_seconds(int64_t *us_out, const char *pair, const char *value,
+                                       struct corong_error *error)
+{
+    char *end;
+    long seconds = strtol(value, &end, 10);
+    if (end == value || *end != '\0' || seconds < 1 || seconds > 86400) {
+        return refuse_word(pair, "it is a number of seconds, 1 to 86400", error);
+    }
+    *us_out = seconds * MICROSECONDS_PER_SECOND;
+    return CORONG_OK;
+}
+
 static enum corong_status set_own(struct kafka_settings *settings, const char *pair,
                                   struct corong_error *error)
 {
@@ -214,16 +227,13 @@ static enum corong_status set_own(struct kafka_settings *settings, const char *p
     } else if (value_is(pair, OWN_PREFIX "start", &value)) {
         TRY(choose(pair, value, "earliest", "latest", &settings->from_latest, error));
     } else if (value_is(pair, OWN_PREFIX "stall_seconds", &value)) {
-        char *end;
-        long seconds = strtol(value, &end, 10);
-        if (end == value || *end != '\0' || seconds < 1 || seconds > 86400) {
-            return refuse_word(pair, "it is a number of seconds, 1 to 86400", error);
-        }
-        settings->stall_us = seconds * MICROSECONDS_PER_SECOND;
+        TRY(take_seconds(&settings->stall_us, pair, value, error));
+    } else if (value_is(pair, OWN_PREFIX "proof_seconds", &value)) {
+        TRY(take_seconds(&settings->proof_us, pair, value, error));
     } else {
         return refuse_word(pair,
-                           "those of corong are corong.on_gap, corong.on_reset, corong.start and "
-                           "corong.stall_seconds",
+                           "those of corong are corong.on_gap, corong.on_reset, corong.start, "
+                           "corong.stall_seconds and corong.proof_seconds",
                            error);
     }
     return CORONG_OK;
@@ -353,6 +363,7 @@ enum corong_status kafka_settings_init(struct kafka_settings *settings,
         .on_gap = options->on_gap,
         .on_reset = options->on_reset,
         .stall_us = options->stall_us != 0 ? options->stall_us : STALL_DEFAULT_US,
+        .proof_us = PROOF_DEFAULT_US,
         .queue_limit_bytes =
             options->queue_limit_bytes != 0 ? options->queue_limit_bytes : QUEUE_LIMIT_DEFAULT,
         .notice = options->notice,

@@ -43,6 +43,7 @@ struct kafka_settings {
     enum kafka_on_gap on_gap;
     enum kafka_on_reset on_reset;
     int64_t stall_us;
+    int64_t proof_us;
     uint64_t queue_limit_bytes;
     void (*notice)(void *context, const char *sentence);
     void *notice_context;

@@ -351,6 +351,10 @@ static enum source_poll deliver_gap(struct kafka_source *kafka, struct source_me
             partition->lost_pending = 0;
             return skipped(kafka, partition, 0, lost, message_out);
         }
+        if (partition->move_pending) {
+            partition->move_pending = false;
+            return skipped(kafka, partition, 0, 0, message_out);
+        }
     }
     kafka->gap_due = false;
     return SOURCE_IDLE;
@@ -383,7 +387,7 @@ static enum source_poll service(struct kafka_source *kafka, struct source_messag
         return SOURCE_FAILED;
     }
     kafka->busy = kafka->phase != KAFKA_CALM || kafka->assign_due || kafka->gap_due ||
-                  kafka->recreate_due || kafka_ask_busy(kafka->client->ask);
+                  kafka->recreate_due || (kafka_ask_busy(kafka->client->ask) && !kafka->asks_idly);
     if (kafka->gap_due) {
         enum source_poll result = deliver_gap(kafka, message_out);
         if (result != SOURCE_IDLE) {

@@ -72,7 +72,7 @@ struct kafka_source {
     enum kafka_phase phase;
     int64_t revoke_until_us;
     bool assign_due;   ///< partitions are ready to be told to librdkafka
-    bool gap_due;      ///< a partition has lost_pending
+    bool gap_due;      ///< a partition has lost_pending or move_pending
     bool recreate_due; ///< the consumer is to be made anew
     bool busy;         ///< look after all that before every message
     uint32_t until_service;
@@ -84,6 +84,8 @@ struct kafka_source {
     uint64_t bytes_at_batch; ///< bytes_done when the batch was taken
     int64_t tick_us;
     int64_t topics_asked_us;
+    int64_t proof_us; ///< when marks were last asked for
+    bool asks_idly;   ///< nobody waits for the question under way
     int64_t recreated_us;
     int64_t recreate_pause_us;
     int64_t alarm_us; ///< since when an error without a partition needs somebody
@@ -167,6 +169,13 @@ void kafka_reach_answer(struct kafka_source *kafka);
 void kafka_reach_trouble(struct kafka_source *kafka, const char *reason);
 /// A few times a second.
 void kafka_reach_tick(struct kafka_source *kafka, int64_t now_us);
+
+/// kafka_proof.c: whether the marks of a log still stand.
+bool kafka_proof_due(const struct kafka_source *kafka, int64_t now_us);
+/// Adds a partition's marks, where librdkafka cannot tell its log from another itself.
+void kafka_proof_ask(struct kafka_source *kafka, uint32_t index, struct kafka_question *question);
+void kafka_proof_answer(struct kafka_source *kafka, struct kafka_partition *partition,
+                        const struct kafka_ask_item *item);
 
 /// kafka_commit.c
 void kafka_committed(struct source *source, const struct store_position *positions,

@@ -44,6 +44,8 @@ struct kafka_question *kafka_watch_question(struct kafka_source *kafka, int64_t 
 {
     struct kafka_question *question = kafka_question_create();
     bool due = topics_due(kafka, now_us);
+    bool proof_due = kafka_proof_due(kafka, now_us);
+    bool idly = true;
     for (uint32_t index = 0; index < kafka->partition_count; index++) {
         struct kafka_partition *partition = &kafka->partitions[index];
         bool starts = partition->state == KAFKA_STARTING && !partition->ready &&
@@ -51,8 +53,12 @@ struct kafka_question *kafka_watch_question(struct kafka_source *kafka, int64_t 
         if (starts || asks_now(partition, now_us)) {
             add_item(kafka, question, index);
             kafka_question_add_topic(question, partition->topic);
+            idly = false;
         } else if (due && partition->state != KAFKA_AWAY) {
             kafka_question_add_topic(question, partition->topic);
+        }
+        if (proof_due) {
+            kafka_proof_ask(kafka, index, question);
         }
     }
     if (due && kafka->partition_count == 0) {
@@ -63,6 +69,8 @@ struct kafka_question *kafka_watch_question(struct kafka_source *kafka, int64_t 
         kafka_question_destroy(question);
         return NULL;
     }
+    kafka->asks_idly = idly;
+    kafka->proof_us = proof_due ? now_us : kafka->proof_us;
     kafka->topics_asked_us = due ? now_us : kafka->topics_asked_us;
     return question;
 }
@@ -75,7 +83,7 @@ void kafka_watch_ask(struct kafka_source *kafka, int64_t now_us)
     struct kafka_question *question = kafka_watch_question(kafka, now_us);
     if (question != NULL) {
         kafka_ask_put(kafka->client->ask, question);
-        kafka->busy = true;
+        kafka->busy = !kafka->asks_idly;
     }
 }
 
@@ -154,6 +162,10 @@ static void take_item(struct kafka_source *kafka, const struct kafka_question *q
 {
     struct kafka_partition *partition = &kafka->partitions[item->index];
     struct hash128 topic_id = topic_id_of(question, partition->topic);
+    if (item->mark_count > 0) {
+        kafka_proof_answer(kafka, partition, item);
+        return;
+    }
     if (partition->state == KAFKA_STARTING && !partition->leaving && !partition->ready) {
         take_start(kafka, partition, item, topic_id, now_us);
     } else if (item->claim && item->claim_status == CORONG_OK && kafka->group != NULL &&

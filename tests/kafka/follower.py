@@ -63,6 +63,11 @@ class Follower:
         except subprocess.TimeoutExpired:
             pass
 
+    def questioned(self):
+        """The first and last offset that it says may be of another log, or None."""
+        found = re.search(r"offsets (\d+) to (\d+) were read since", self.words())
+        return found and (int(found[1]), int(found[2]))
+
     def running(self):
         return self.process is not None and self.process.poll() is None
 

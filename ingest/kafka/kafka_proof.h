@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Marks: committed messages that must still stand in the log. Pure; the asking is in
+/// kafka_source.h. Thread: as the source.
+#pragma once
+
+#include "ingest/kafka/kafka_offsets.h"
+#include "storage/storage.h"
+
+/// Forgets all marks and begins with this one, which was just proved or is about to be; -1: none.
+void kafka_proof_begin(struct kafka_partition *partition, int64_t offset, uint64_t hash);
+/// The last message of what was committed becomes a mark. One a second is kept, and the newest.
+void kafka_proof_mark(struct kafka_partition *partition, const struct store_position *committed,
+                      int64_t now_us);
