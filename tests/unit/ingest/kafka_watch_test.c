@@ -14,6 +14,7 @@
 #define REQUEST_FETCH 1
 #define WAIT_US (40 * MICROSECONDS_PER_SECOND)
 #define ERROR_COUNT 20000u
+#define VERSION_WITH_TOPIC_ID 0x02030000
 
 struct rig {
     rd_kafka_t *producer;
@@ -173,6 +174,9 @@ Test(kafka_watch, test_quiet_partition_is_no_stall, .timeout = 100)
 
 Test(kafka_watch, test_mark_that_is_another_halts_and_stays_the_anchor, .timeout = 100)
 {
+    if (rd_kafka_version() >= VERSION_WITH_TOPIC_ID) {
+        return; // its log's identity is told by the broker: no marks are read again
+    }
     struct rig *rig = rig_start();
     produce(rig, 40);
     rig_open(rig);
