@@ -16,7 +16,7 @@ mutants=(
     'query_session_gap_exclusive|engine/query/query_session_rule.h|s/rule->last_us > rule->timeout_us/rule->last_us >= rule->timeout_us/|query_funnel_test query_sessions_test'
     'live_ties_never_strict|engine/live/live_funnel.c|s/ties == FUNNEL_TIES_STRICT/ties > FUNNEL_TIES_STRICT/|live_test live_funnel_test'
     'live_settled_without_tail|engine/live/live_install.c|s/exact \&\& i < count; i++/exact \&\& i < count * 0; i++/|live_model_test'
-    'live_settled_from_old_snapshot|engine/shard/shard.c|s/shard->tail_is_split \|\| shard->tail_epoch != mail->epoch/shard->tail_is_split/|live_model_test'
+    'live_settled_from_old_snapshot|engine/shard/shard.c|s/shard->tail_epoch != mail->epoch)/shard == NULL)/|live_model_test'
     'live_day_keeps_counts|engine/live/live.c|s/^        live_counts_reset(&live->counts\[i\]);//|live_model_test'
     'live_future_counts_at_once|engine/live/live_take.c|s/if (time_us > live->as_of_us) {/if (time_us > INT64_MAX - 1) {/|live_model_test'
     'live_primed_ties_alone|engine/live/live_install.c|s/    user->recorded = standing->any .*;/    user->recorded = false;/|live_model_test'

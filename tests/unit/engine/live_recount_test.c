@@ -16,15 +16,18 @@
 #define COUNTRY COLUMN_SYSTEM_COUNT
 #define COUNTRY_COUNT 3u
 #define FUNNEL_COUNT 2u
+#define NAME_COUNT 5u // the last fills no step
 #define BATCH_ROWS_MAX 120u
 #define SETTLE_STEPS_MAX 20000
 
 static const char *const countries[COUNTRY_COUNT] = {"DE", "FR", "US"};
-static const char *const names[4] = {"a", "b", "c", "d"};
+static const char *const names[NAME_COUNT] = {"a", "b", "c", "d", "e"};
 
 struct made {
     uint32_t user;
     int64_t time_us;
+    int64_t sequence;
+    int64_t id; // or missing
     uint32_t name;
     uint32_t country; // COUNTRY_COUNT: missing
 };
@@ -56,6 +59,7 @@ struct world {
     struct shard_mail mail;
     struct live_block block;
     struct hash128 keys[LIVE_TASK_KEYS_MAX];
+    uint32_t firsts[USER_COUNT]; // the first event of a user
     uint64_t drops;
     uint64_t exact;
 };
@@ -94,6 +98,24 @@ static void define(struct world *world)
                  CORONG_OK);
 }
 
+// An event of the same user and time as a recent one, often a copy of it.
+static void add_twin(struct world *world, uint32_t index)
+{
+    struct test_random *random = &world->random;
+    uint32_t back = 1 + test_random_below(random, index < 300 ? 1 : 300);
+    uint32_t user = world->events[index - back].user;
+    bool is_late = test_random_below(random, 3) == 0; // the user has had other events since
+    const struct made *twin = &world->events[is_late ? world->firsts[user] : index - back];
+    struct made *made = &world->events[index];
+    made->user = twin->user;
+    made->time_us = twin->time_us;
+    if (test_random_below(random, 2) == 0) {
+        made->id = twin->id;
+        made->sequence =
+            test_random_below(random, 4) == 0 ? test_random_below(random, 2) : twin->sequence;
+    }
+}
+
 static void make_events(struct world *world)
 {
     struct test_random *random = &world->random;
@@ -112,10 +134,19 @@ static void make_events(struct world *world)
         // Now and then only new people come: others are dropped, and nobody returns.
         bool is_new = known < 4000 || (i % 1500 >= 800 && known < USER_COUNT);
         uint32_t number = is_new ? known++ : test_random_below(random, known);
-        *made = (struct made){order[number], 1000000 + i / 4, test_random_below(random, 4),
-                              test_random_below(random, COUNTRY_COUNT + 1)};
+        *made = (struct made){.user = order[number],
+                              .time_us = 1000000 + i / 4,
+                              .sequence = test_random_below(random, 8) == 0,
+                              .id = test_random_below(random, 3) == 0 ? i : COLUMN_INTEGER_MISSING,
+                              .name = test_random_below(random, NAME_COUNT),
+                              .country = test_random_below(random, COUNTRY_COUNT + 1)};
         if (i % 1500 < 750 && test_random_below(random, 30) == 0) {
             made->time_us -= test_random_below(random, 4000);
+        }
+        if (i > 0 && test_random_below(random, 10) == 0) {
+            add_twin(world, i);
+        } else if (is_new) {
+            world->firsts[order[number]] = i;
         }
     }
 }
@@ -159,7 +190,8 @@ static void append(struct world *world, const struct made *made)
 {
     union canonical_value values[COLUMN_SYSTEM_COUNT + 1] = {0};
     values[COLUMN_NAME].string = text_from(names[made->name]);
-    values[COLUMN_ID_HASH].integer = COLUMN_INTEGER_MISSING;
+    values[COLUMN_SEQUENCE].integer = made->sequence;
+    values[COLUMN_ID_HASH].integer = made->id;
     values[COLUMN_RECEIVED].integer = COLUMN_INTEGER_MISSING;
     values[COLUMN_AMOUNT].integer = COLUMN_INTEGER_MISSING;
     values[COLUMN_CURRENCY].string = TEXT_MISSING;
@@ -208,10 +240,29 @@ static int compare_events(const void *left_pointer, const void *right_pointer)
     if (left->time_us != right->time_us) {
         return left->time_us < right->time_us ? -1 : 1;
     }
+    if (left->sequence != right->sequence) {
+        return left->sequence < right->sequence ? -1 : 1;
+    }
+    if (left->id != right->id) {
+        return left->id < right->id ? -1 : 1;
+    }
     if (left->country != right->country) {
         return left->country < right->country ? -1 : 1;
     }
     return (left->name > right->name) - (left->name < right->name);
+}
+
+// Of copies of one event the canonically first stays.
+static bool is_copy(const struct world *world, const uint32_t *events, uint32_t index)
+{
+    const struct made *made = &world->events[events[index]];
+    for (uint32_t i = index; i-- > 0 && made->id != COLUMN_INTEGER_MISSING;) {
+        if (world->events[events[i]].time_us == made->time_us &&
+            world->events[events[i]].id == made->id) {
+            return true;
+        }
+    }
+    return false;
 }
 
 // The user's way over its first events in order of arrival; how many there are.
@@ -234,16 +285,19 @@ static uint32_t walk_user(struct world *world, const struct user *user, uint32_t
     for (uint32_t i = 0; i < count; i++) {
         const struct made *made = &world->events[events[i]];
         uint16_t slice = LIVE_SLICE_NONE;
+        stored->session = session_begin(made->time_us);
+        if (is_copy(world, events, i)) {
+            continue;
+        }
         if (made->country < COUNTRY_COUNT) {
             live_values_number(values, text_from(countries[made->country]), &slice);
         }
-        stored->session = session_begin(made->time_us);
         stored->matter_us = made->time_us;
-        live_way_at(way, made->time_us, 0);
+        live_way_at(way, made->time_us, made->sequence);
         if (made->name < 3) {
             live_way_take(way, 0, UINT32_C(1) << made->name, made->name == 0 ? slice : 0);
         }
-        if (made->name > 0) {
+        if (made->name > 0 && made->name < 4) {
             live_way_take(way, 1, UINT32_C(1) << (made->name - 1), 0);
         }
     }
