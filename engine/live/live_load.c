@@ -8,6 +8,8 @@
 
 // A block with this many values takes no further user; the rest is for one user's own.
 #define VALUE_COUNT_FULL (LIVE_VALUE_COUNT_MAX / 2)
+// Nor does one of this size: there may be many funnels.
+#define BLOCK_BYTES_MAX (UINT64_C(4) << 20)
 // A session that began before the range is recognised by looking this far back.
 #define LOOK_BACK_US(timeout_us) (MICROSECONDS_PER_DAY + 2 * (timeout_us) + 1)
 
@@ -336,7 +338,9 @@ static void begin_block(struct live_reader *reader, struct live_block *block)
 
 static bool block_is_full(const struct live_block *block, uint32_t user_max)
 {
-    return block->user_count >= user_max || block->values.count > VALUE_COUNT_FULL;
+    uint64_t user_bytes = sizeof(struct live_block_user) + block->state_size;
+    return block->user_count >= user_max || block->user_count * user_bytes >= BLOCK_BYTES_MAX ||
+           block->values.count > VALUE_COUNT_FULL;
 }
 
 enum corong_status live_reader_range(struct live_reader *reader, struct hash128 from,

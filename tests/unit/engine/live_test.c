@@ -356,3 +356,119 @@ Test(live, counts_sessions_and_bytes)
     engine_rig_close(&rig);
     arena_deinit(&arena);
 }
+
+// SEMANTICS, Live: each line of its table.
+struct served {
+    struct world world;
+    struct engine_rig rig;
+    struct engine_producer *producer;
+    struct arena arena;
+    struct engine_live_view view;
+};
+
+static void serve_open(struct served *served, enum engine_live_range range)
+{
+    define(&served->world);
+    served->world.steps[0].event_count = 1; // a
+    served->world.steps[1].event_count = 1; // b
+    served->world.funnels[1].attempts = FUNNEL_ATTEMPTS_BEST;
+    struct engine_options options = {
+        .definitions = &served->world.definitions,
+        .shard_count = 2,
+        .producer_count = 1,
+        .memory_limit_bytes = UINT64_C(64) << 20,
+        .commit_interval_us = 2000,
+        .live_range = range,
+        .live_settles = true,
+    };
+    engine_rig_open(&served->rig, &options);
+    served->producer = engine_producer_open(served->rig.engine);
+}
+
+static void serve_close(struct served *served)
+{
+    engine_producer_close(served->producer, &(struct engine_cut){0});
+    engine_rig_close(&served->rig);
+    arena_deinit(&served->arena);
+}
+
+static void serve_push(struct served *served, int64_t time_us, const char *name,
+                       int64_t received_us)
+{
+    union canonical_value values[RIG_COLUMN_COUNT];
+    struct event event = engine_rig_event(values, "someone", time_us, name);
+    values[COLUMN_RECEIVED].integer = received_us;
+    engine_push(served->producer, &event);
+}
+
+// Commits and waits until nobody is pending; the level of the one user in the funnel a, b.
+static uint64_t served_level(struct served *served, uint64_t *settled_out)
+{
+    uint64_t epoch = engine_barrier(served->producer, &(struct engine_cut){0});
+    engine_request_commit(served->rig.engine);
+    bool committed;
+    do {
+        committed = engine_committed_epoch(served->rig.engine) >= epoch;
+        if (engine_barrier_wanted(served->producer)) {
+            engine_barrier(served->producer, &(struct engine_cut){0});
+        }
+        clock_sleep_us(200);
+        arena_reset(&served->arena);
+        engine_live_read(served->rig.engine, &served->arena, &served->view);
+        cr_assert(served->view.failure.bytes == NULL, "%s", served->view.failure.bytes);
+    } while (!committed || served->view.pending > 0);
+    *settled_out = served->view.settled;
+    const uint64_t *reached = served->view.funnels[1].reached;
+    return reached[1] > 0 ? 2 : reached[0];
+}
+
+Test(live, late_users_are_settled_and_in_order_nobody_is)
+{
+    static struct served served;
+    uint64_t settled;
+    serve_open(&served, ENGINE_LIVE_ALL);
+    serve_push(&served, 1, "a", COLUMN_INTEGER_MISSING);
+    serve_push(&served, 2, "b", COLUMN_INTEGER_MISSING);
+    cr_assert_eq(served_level(&served, &settled), 2);
+    cr_assert_eq(settled, 0);
+    serve_close(&served);
+    served = (struct served){0};
+    serve_open(&served, ENGINE_LIVE_ALL);
+    serve_push(&served, 2, "b", COLUMN_INTEGER_MISSING);
+    cr_assert_eq(served_level(&served, &settled), 0);
+    serve_push(&served, 1, "a", COLUMN_INTEGER_MISSING);
+    cr_assert_eq(served_level(&served, &settled), 2);
+    cr_assert_eq(settled, 1);
+    serve_close(&served);
+}
+
+Test(live, an_entry_of_the_day_before_does_not_count)
+{
+    static struct served served;
+    uint64_t settled;
+    serve_open(&served, ENGINE_LIVE_DAY);
+    serve_push(&served, MICROSECONDS_PER_DAY - 1, "a", COLUMN_INTEGER_MISSING);
+    cr_assert_eq(served_level(&served, &settled), 1);
+    cr_assert_eq(served.view.range_from_us, 0);
+    serve_push(&served, MICROSECONDS_PER_DAY, "b", COLUMN_INTEGER_MISSING);
+    cr_assert_eq(served_level(&served, &settled), 0);
+    cr_assert_eq(served.view.range_from_us, MICROSECONDS_PER_DAY);
+    cr_assert_eq(served.view.as_of_us, MICROSECONDS_PER_DAY);
+    cr_assert(text_equal(served.view.zone, TEXT_LITERAL("UTC")));
+    cr_assert_not(served.view.range_is_split);
+    serve_close(&served);
+}
+
+Test(live, an_event_after_as_of_waits_for_it)
+{
+    static struct served served;
+    uint64_t settled;
+    serve_open(&served, ENGINE_LIVE_ALL);
+    serve_push(&served, 5, "a", 3);
+    cr_assert_eq(served_level(&served, &settled), 0);
+    cr_assert_eq(served.view.as_of_us, 3);
+    serve_push(&served, 5, "other", COLUMN_INTEGER_MISSING);
+    cr_assert_eq(served_level(&served, &settled), 1);
+    cr_assert_eq(served.view.as_of_us, 5);
+    serve_close(&served);
+}
