@@ -57,7 +57,7 @@ struct oracle_question {
     bool inside; ///< everything lies in the range
     bool by_session;
     bool session_window; ///< all in one session; the unit is the user
-    int64_t from; ///< ORACLE_NONE: open
+    int64_t from;        ///< ORACLE_NONE: open
     int64_t to;
     int64_t session_timeout;
     struct oracle_condition where; ///< names 0: no filter on names
