@@ -42,6 +42,8 @@ def truncate(rig, topic, cluster, lagging, leader, tail):
         if time.monotonic() > end:
             raise kit.Failure(f"no unclean election: {topic.leaders()}")
         time.sleep(0.05)
+    if topic.ends()[0][1] != 1000:
+        raise kit.Failure(f"the election cut nothing off: {topic.ends()}")
     if tail:
         topic.produce(tail, partition=0, acks=1, enable_idempotence=False)
     leader.start()
@@ -59,6 +61,7 @@ def unclean(name, tail_count, running):
         topic.produce(lines[:1000], partition=0)
         topic.produce(lines[1000:2000], partition=1)
         lagging.pause()
+        time.sleep(0.5)  # what it has asked the leader for is answered: it gets nothing of what follows
         topic.produce(lines[2000:4000], partition=0, acks=1, enable_idempotence=False)
         follower = kit.Follower(rig, [topic]).start()
         follower.wait_messages(4000)
