@@ -129,7 +129,7 @@ static void draw_freshness(const json_t *status, struct text_buffer *out)
 {
     const json_t *freshness = json_object_get(status, "freshness");
     double waiting = json_number_value(json_object_get(freshness, "not_durable_seconds"));
-    double commit = json_number_value(json_object_get(freshness, "last_commit_seconds"));
+    const json_t *commit = json_object_get(freshness, "last_commit_seconds");
     row(out, "durable");
     if (waiting > 0) {
         text_buffer_append_string(out, "the oldest event that is not has waited for ");
@@ -137,9 +137,13 @@ static void draw_freshness(const json_t *status, struct text_buffer *out)
     } else {
         text_buffer_append_string(out, "all that was read");
     }
-    text_buffer_append_string(out, "; last commit ");
-    report_duration(out, commit * (double)MICROSECONDS_PER_SECOND);
-    text_buffer_append_string(out, " ago\n");
+    if (json_is_null(commit)) {
+        text_buffer_append_string(out, "; no commit yet\n");
+    } else {
+        text_buffer_append_string(out, "; last commit ");
+        report_duration(out, json_number_value(commit) * (double)MICROSECONDS_PER_SECOND);
+        text_buffer_append_string(out, " ago\n");
+    }
     if (json_is_true(json_object_get(status, "waits_for_disk"))) {
         row(out, "");
         text_buffer_append_string(out, "THE DISK IS FULL: nothing is read until there is room\n");

@@ -52,11 +52,12 @@ void serve_freshness_note(struct server *server, int64_t now_us)
         return;
     }
     pthread_mutex_lock(&freshness->lock);
-    if (commits != freshness->commits || freshness->committed_us == 0) {
+    if (!freshness->noted || commits != freshness->commits) {
         // What came after the cut is not in it; since when exactly, nobody needs to know.
         freshness->commits = commits;
         freshness->events = events;
-        freshness->committed_us = now_us;
+        freshness->committed_us = freshness->noted || commits > 0 ? now_us : 0;
+        freshness->noted = true;
         freshness->waiting_since_us = 0;
     } else if (events != freshness->events && freshness->waiting_since_us == 0) {
         freshness->waiting_since_us = now_us;
@@ -77,7 +78,7 @@ void serve_freshness_read(struct server *server, int64_t *commit_age_us_out,
     struct serve_freshness *freshness = &server->freshness;
     int64_t now_us = clock_monotonic_us();
     pthread_mutex_lock(&freshness->lock);
-    *commit_age_us_out = freshness->committed_us == 0 ? 0 : now_us - freshness->committed_us;
+    *commit_age_us_out = freshness->committed_us == 0 ? -1 : now_us - freshness->committed_us;
     *waiting_us_out = freshness->waiting_since_us == 0 ? 0 : now_us - freshness->waiting_since_us;
     *alarms_out = freshness->alarm_count;
     pthread_mutex_unlock(&freshness->lock);

@@ -22,9 +22,10 @@ struct serve_rates {
 /// How far durability is behind. Written by main a few times a second.
 struct serve_freshness {
     pthread_mutex_t lock;
+    bool noted;               ///< what follows was set
     uint64_t commits;         ///< seen
     uint64_t events;          ///< taken by the engine when the last commit was seen
-    int64_t committed_us;     ///< when that was
+    int64_t committed_us;     ///< when that was; 0: none was seen
     int64_t waiting_since_us; ///< the oldest event that is not durable; 0: there is none
     uint64_t alarm_count;     ///< times that a commit was overdue
     int64_t alarmed_us;       ///< when that was last said
@@ -96,7 +97,8 @@ double serve_rates_minute(struct serve_rates *rates);
 /// serve_freshness.c. At every tick and before it is read; says where a commit is long overdue. Any
 /// thread.
 void serve_freshness_note(struct server *server, int64_t now_us);
-/// Microseconds; any thread. `waiting_us_out` 0: everything is durable.
+/// Microseconds; any thread. `commit_age_us_out` -1: no commit yet; `waiting_us_out` 0: everything
+/// is durable.
 void serve_freshness_read(struct server *server, int64_t *commit_age_us_out,
                           int64_t *waiting_us_out, uint64_t *alarms_out);
 

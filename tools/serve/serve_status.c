@@ -218,7 +218,8 @@ static void add_freshness(struct server *server, json_t *object)
     json_t *freshness = json_object();
     serve_freshness_note(server, clock_monotonic_us());
     serve_freshness_read(server, &commit_age_us, &waiting_us, &alarms);
-    KEY(freshness, "last_commit_seconds", json_real((double)commit_age_us / 1e6));
+    KEY(freshness, "last_commit_seconds",
+        commit_age_us < 0 ? json_null() : json_real((double)commit_age_us / 1e6));
     KEY(freshness, "not_durable_seconds", json_real((double)waiting_us / 1e6));
     KEY(freshness, "commits_overdue", count(alarms));
     KEY(object, "freshness", freshness);
