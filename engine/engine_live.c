@@ -172,7 +172,7 @@ static void read_shards(struct engine *engine, struct engine_live_view *view)
         const struct shard_counters *counters = shard_counters(engine->shards[i]);
         view->users += shard_counters_get(&counters->users);
         view->users_evicted += shard_counters_get(&counters->users_evicted);
-        view->pending += shard_counters_get(&counters->pending);
+        view->pending += shard_counters_pending(counters, view->as_of_us);
         view->settled += shard_counters_get(&counters->settled);
         view->sessions += shard_counters_get(&counters->sessions);
         view->live_state_bytes += shard_counters_get(&counters->live_state_bytes);

@@ -303,8 +303,9 @@ static bool run_pass(struct engine *engine, struct settle_pace *pace)
 
 static bool someone_is_pending(struct engine *engine)
 {
+    int64_t as_of_us = live_range_as_of(&engine->live_range);
     for (uint32_t i = 0; i < engine->options.shard_count; i++) {
-        if (shard_counters_get(&shard_counters(engine->shards[i])->pending) > 0) {
+        if (shard_counters_pending(shard_counters(engine->shards[i]), as_of_us) > 0) {
             return true;
         }
     }

@@ -128,6 +128,7 @@ struct live_figures live_figures(const struct live *live)
         .users = live->users.user_count,
         .users_evicted = live->users.evicted_count,
         .pending = pending_of(live),
+        .held_us = live_held_first(&live->held),
         .settled = live->settled_count,
         .sessions = live->session_count,
         .state_bytes = live->users.bytes,

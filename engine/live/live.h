@@ -41,6 +41,7 @@ struct live_figures {
     uint64_t users;
     uint64_t users_evicted;
     uint64_t pending;
+    int64_t held_us;  ///< the earliest event held back until as-of; INT64_MAX: none
     uint64_t settled; ///< recomputed users
     uint64_t sessions;
     uint64_t state_bytes;  ///< of the live users' table, slack included

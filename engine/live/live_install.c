@@ -402,7 +402,9 @@ void live_install(struct live *live, const struct live_block *block, const struc
     if (block->is_range) {
         choose_stored(&install, tail);
         choose_unstored(&install, tail);
-        qsort(install.items, install.item_count, sizeof(struct item), compare_items);
+        if (install.item_count > 0) {
+            qsort(install.items, install.item_count, sizeof(struct item), compare_items);
+        }
         live->recount.next = block->has_end ? block->end : (struct hash128){UINT64_MAX, UINT64_MAX};
     } else {
         choose_asked(&install, task->keys, task->key_count);

@@ -117,6 +117,12 @@ void live_held_add(struct live_held *held, int64_t time_us, struct hash128 key)
     held->events[at] = (struct live_held_event){time_us, key};
 }
 
+int64_t live_held_first(const struct live_held *held)
+{
+    int64_t first_us = held->count == 0 ? INT64_MAX : held->events[0].time_us;
+    return held->lost_us < first_us ? held->lost_us : first_us;
+}
+
 bool live_held_take(struct live_held *held, int64_t as_of_us, struct hash128 *key_out)
 {
     if (held->count == 0 || held->events[0].time_us > as_of_us) {

@@ -46,5 +46,7 @@ void live_held_init(struct live_held *held, uint64_t budget_bytes);
 void live_held_deinit(struct live_held *held);
 /// Where the heap is full the later half is given up.
 void live_held_add(struct live_held *held, int64_t time_us, struct hash128 key);
+/// Time of the earliest event, also of one that found no room; INT64_MAX: none.
+int64_t live_held_first(const struct live_held *held);
 /// Takes the earliest event not after `as_of_us`; false where there is none.
 bool live_held_take(struct live_held *held, int64_t as_of_us, struct hash128 *key_out);

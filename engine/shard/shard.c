@@ -39,6 +39,7 @@ static void publish(struct shard *shard, uint64_t tail_bytes)
     shard_counters_set(&counters->users, figures.users);
     shard_counters_set(&counters->users_evicted, figures.users_evicted);
     shard_counters_set(&counters->pending, figures.pending);
+    shard_counters_hold(counters, figures.held_us);
     shard_counters_set(&counters->settled, figures.settled);
     shard_counters_set(&counters->sessions, figures.sessions);
     shard_counters_set(&counters->live_state_bytes, figures.state_bytes);

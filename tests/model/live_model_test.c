@@ -30,6 +30,7 @@ struct arrival {
 };
 
 struct world {
+    uint64_t number;
     struct test_random random;
     struct arena arena;
     struct arrival *arrivals;
@@ -307,10 +308,10 @@ static void differ(const struct world *world, const struct engine_live_view *vie
                    uint64_t found, uint64_t expected)
 {
     test_fail(seed,
-              "funnel %.*s (%s, %d arrivals of %d, %s, %lu settled, %lu dropped), slice '%.*s': "
-              "%lu, the %s says %lu",
-              (int)live->name.size, live->name.bytes, world->day ? "day" : "all", world->pushed,
-              world->count, world->crowded ? "crowded" : "roomy", view->settled,
+              "world %lu, funnel %.*s (%s, %d arrivals of %d, %s, %lu settled, %lu dropped), slice "
+              "'%.*s': %lu, the %s says %lu",
+              world->number, (int)live->name.size, live->name.bytes, world->day ? "day" : "all",
+              world->pushed, world->count, world->crowded ? "crowded" : "roomy", view->settled,
               view->users_evicted, (int)value.size, value.bytes == NULL ? "" : value.bytes, found,
               what, expected);
 }
@@ -454,7 +455,7 @@ static void choose_size(struct world *world)
 
 static void begin_world(struct world *world, uint64_t number)
 {
-    *world = (struct world){.random = test_random_start(seed + number)};
+    *world = (struct world){.number = number, .random = test_random_start(seed + number)};
     static const int64_t units_us[] = {1, MICROSECONDS_PER_SECOND, 300 * MICROSECONDS_PER_SECOND,
                                        MICROSECONDS_PER_HOUR};
     struct corong_error error = {0};
