@@ -21,6 +21,7 @@
 #define EVENT_COUNT_MAX 60000
 #define BASE_US                                                                                    \
     (INT64_C(1774731600) * MICROSECONDS_PER_SECOND) // 2026-03-28T21:00Z, before a day of 23 hours
+#define TAME_WORLD_COUNT 8u                         ///< so many have both, whatever the seed
 #define SETTLE_PATIENCE_US (60 * MICROSECONDS_PER_SECOND)
 
 struct arrival {
@@ -540,7 +541,8 @@ int main(void)
     for (uint64_t number = 0; number < worlds; number++) {
         run_world(number);
     }
-    if (settled == 0 || rolls == 0) {
+    // A few worlds, as sanitizers run them, may be without either.
+    if (worlds >= TAME_WORLD_COUNT && (settled == 0 || rolls == 0)) {
         test_fail(seed, "nobody was settled, or no day ended: the streams are too tame");
     }
     printf("live model: %lu worlds, %lu counts equal the query's, %lu users settled, %lu dropped "
