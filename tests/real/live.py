@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Live = query: registered funnels, followed while a log is replayed, end at the counts and slices that
-`corong funnel` finds, with nobody pending where the log was in time order. Usage: live.py BIN_FOLDER"""
+`corong funnel` finds, with nobody pending where the log was in time order. A server that gets the same logs in
+disorder, and is restarted in between, comes to the same. Usage: live.py BIN_FOLDER"""
 import json
 import os
 import pathlib
 import random
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 DATA = HERE.parent.parent.parent / "shared" / "data"
@@ -49,9 +52,9 @@ def corong(*arguments):
     return done.stdout
 
 
-def configure(folder, mapping, funnels):
-    path = folder / "corong.yaml"
-    words = f"mapping:\n{mapping}" if "\n" in mapping else f"mapping: {mapping}\n"
+def configure(folder, mapping, funnels, live="all"):
+    path = folder / ("corong-all.yaml" if live == "all" else "corong-day.yaml")
+    words = f"live: {live}\nmapping:\n{mapping}" if "\n" in mapping else f"live: {live}\nmapping: {mapping}\n"
     path.write_text(words + "funnels:\n" + "".join(f"  {name}: {text}\n" for name, text in funnels))
     return path
 
@@ -61,8 +64,9 @@ def replay(config, store, *arguments):
                              *arguments))
 
 
-def ask(config, store, name, by):
+def ask(config, store, name, by, since=None):
     arguments = ["--by", by, "--top", 10000] if by else []
+    arguments += ["--from", since] if since else []
     answer = json.loads(corong("funnel", name, "--config", config, "--store", store, "--format", "json", *arguments))
     reached = [step["reached"] for step in answer["total"]["steps"]]
     slices = [(row["values"][0], [step["reached"] for step in row["steps"]]) for row in answer["slices"]]
@@ -73,11 +77,11 @@ def sliced_by(definition):
     return definition.partition("live: ")[2].partition(" ")[0]
 
 
-def compare(name, config, store, funnels, live):
+def compare(name, config, store, funnels, live, since=None):
     """Every funnel's counts and slices, in the same order, are the question's."""
     expect(f"{name}: followed", [found["name"] for found in live["funnels"]], [key for key, _ in funnels])
     for found, (key, definition) in zip(live["funnels"], funnels):
-        reached, slices = ask(config, store, key, sliced_by(definition))
+        reached, slices = ask(config, store, key, sliced_by(definition), since)
         expect(f"{name}: {key}", found["reached"], reached)
         expect(f"{name}: slices of {key}", [(row["value"], row["reached"]) for row in found["slices"]], slices)
         expect(f"{name}: {key} is a question with an answer", reached[0] > 0, True)
@@ -106,6 +110,8 @@ def generated(work):
             in_time_order(f"seed {seed}, {shards} shards", config, work / f"shop-{seed}-{shards}.store", SHOP,
                           "--shards", shards, "--parallel", 1, "--commit-interval", "100ms", log)
         out_of_order(work, config, log, seed)
+        day = configure(work, CLICKGEN_MAPPING, SHOP, "{ range: day, zone: America/Los_Angeles }")
+        served(f"served, seed {seed}", day if seed == 1 else config, work / f"served-{seed}.store", SHOP, log, seed)
 
 
 def out_of_order(work, config, log, seed):
@@ -126,6 +132,52 @@ def out_of_order(work, config, log, seed):
     compare("a store with events of an earlier run", config, store, SHOP, live)
     live = replay(config, store, log)["live"]
     compare("a run that reads nothing", config, store, SHOP, live)
+
+
+class Server:
+    def __init__(self, config, store):
+        self.config, self.store = config, store
+        self.process = subprocess.Popen([str(BIN / "corong"), "serve", "--config", config, "--store", store,
+                                         "--quiet", "--commit-interval", "200ms"])
+        self.settled()
+
+    def status(self):
+        done = subprocess.run([str(BIN / "corong"), "status", "--store", self.store, "--format", "json"],
+                              capture_output=True, text=True)
+        return json.loads(done.stdout)["live"] if done.returncode == 0 else None
+
+    def settled(self):
+        """The live view, as soon as nobody is pending."""
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            live = self.status()
+            if live and live["pending"] == 0:
+                return live
+            time.sleep(0.05)
+        sys.exit(f"live: users stay pending: {live}")
+
+    def end(self):
+        self.process.send_signal(signal.SIGTERM)
+        expect("the server's end", self.process.wait(60), 0)
+
+
+def served(name, config, store, funnels, log, seed):
+    """Half of the log, shuffled, a restart, and the other half: settled each time, the counts are the query's."""
+    lines = log.read_text().splitlines(keepends=True)
+    random.Random(seed).shuffle(lines)
+    server = Server(config, store)
+    for number, part in enumerate((lines[:len(lines) // 2], lines[len(lines) // 2:])):
+        shuffled = log.parent / f"{store.name}-{number}.jsonl"
+        shuffled.write_text("".join(part))
+        corong("replay", "--quiet", "--config", config, "--store", store, shuffled)
+        for when in ("after a replay", "after a restart"):
+            live = server.settled()
+            expect(f"{name} {when}: failure", live["failure"], None)
+            compare(f"{name} {when}", config, store, funnels, live, live["range_from"])
+            if when == "after a replay":
+                server.end()
+                server = Server(config, store)
+    server.end()
 
 
 def real(work):

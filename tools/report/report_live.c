@@ -130,6 +130,7 @@ void report_live(const struct engine_live_view *view, const struct report_style 
         report_time(out, view->range_from_us);
         text_buffer_append_string(out, ", midnight of ");
         report_text(out, view->zone);
+        text_buffer_append_string(out, view->range_is_split ? " (just begun)" : "");
     }
     text_buffer_append(out, "\n", 1);
     if (view->failure.bytes != NULL) {
