@@ -54,7 +54,7 @@ copy engine/shard/shard.c '/^static void publish(/,/^}/d' 's/publish(shard, .*);
     's/^           (shard_marker(/           (MODEL_KEEP("hold who answered") \&\& shard_marker(/' \
     's/if (takes_part && /if (MODEL_KEEP("wait for all markers") \&\& takes_part \&\& /'
 # Figures for people are no part of it.
-copy engine/shard/shard_counters.h 's/atomic_uint_least64_t/model_figure/'
+copy engine/shard/shard_counters.h 's/atomic_u\{0,1\}int_least64_t/model_figure/'
 for header in engine/live/live.h engine/shard/tail.h engine/shard/shard_view.h \
     engine/shard/sealed_chunk.h; do
     instead relacy_shard.h $header
