@@ -74,8 +74,13 @@ void kafka_committed(struct source *source, const struct store_position *positio
 void kafka_commit_compare(struct kafka_source *kafka, const struct kafka_partition *partition,
                           const char *metadata)
 {
-    uint64_t found;
-    if (sscanf(metadata, MARK "%16" SCNx64, &found) != 1 || found == kafka->fingerprint) {
+    if (strncmp(metadata, MARK, strlen(MARK)) != 0) {
+        return;
+    }
+    const char *digits = metadata + strlen(MARK);
+    char *end;
+    uint64_t found = strtoull(digits, &end, 16);
+    if (end == digits || found == kafka->fingerprint) {
         return;
     }
     kafka->foreign++;

@@ -364,9 +364,10 @@ static enum corong_status guard_enter(void *context, const struct store_position
 {
     struct store_group *group = context;
     ASSERT(group->entered_count == 0);
-    const struct store_position **sorted = memory_allocate_zeroed(count, sizeof(*sorted));
-    memcpy(sorted, moved, count * sizeof(*sorted));
-    qsort(sorted, count, sizeof(*sorted), compare_moved);
+    size_t entry_size = sizeof(struct store_position *);
+    const struct store_position **sorted = memory_allocate_zeroed(count, entry_size);
+    memcpy(sorted, moved, count * entry_size);
+    qsort(sorted, count, entry_size, compare_moved);
     group->entered = memory_resize_array(group->entered, count, sizeof(int));
     enum corong_status status = CORONG_OK;
     for (uint32_t index = 0; index < count && status == CORONG_OK; index++) {

@@ -6,6 +6,8 @@
 #include "tools/serve/serve_state.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define KEY(object, key, value) json_object_set_new(object, key, value)
@@ -90,15 +92,15 @@ static json_t *commits(const struct engine_live_view *view)
 /// Of the whole process, as the system counts it.
 static uint64_t resident_bytes(void)
 {
-    unsigned long pages = 0;
+    char line[256] = "";
+    uint64_t pages = 0;
     FILE *file = fopen("/proc/self/statm", "re");
     if (file != NULL) {
-        if (fscanf(file, "%*u %lu", &pages) != 1) {
-            pages = 0;
-        }
+        const char *second = fgets(line, sizeof(line), file) == NULL ? NULL : strchr(line, ' ');
+        pages = second == NULL ? 0 : strtoull(second, NULL, 10);
         fclose(file);
     }
-    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 /// Fetched and not yet read, estimated; false: there are no topics.
