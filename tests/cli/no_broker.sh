@@ -1,3 +1,4 @@
+# needs: kafka
 # A broker is not named, or not there.
 echo '{"time":"2026-01-01T00:00:00Z","event":"view","user_id":"a"}' >log.jsonl
 corong produce log.jsonl --mapping generic --kafka-topic clicks 2>&1; echo "exit $?"
