@@ -1,5 +1,5 @@
-# needs: kafka
 # A broker is not named, or not there.
+# needs: kafka
 echo '{"time":"2026-01-01T00:00:00Z","event":"view","user_id":"a"}' >log.jsonl
 corong produce log.jsonl --mapping generic --kafka-topic clicks 2>&1; echo "exit $?"
 corong replay --mapping generic --kafka-topic clicks --store s 2>&1; echo "exit $?"
