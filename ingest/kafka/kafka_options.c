@@ -2,6 +2,7 @@
 #include "ingest/kafka/kafka_options.h"
 
 #include "ingest/decode/decode.h"
+#include "ingest/kafka_property.h"
 #include "storage/base/clock.h"
 #include "storage/base/memory.h"
 
@@ -9,8 +10,6 @@
 #include <string.h>
 
 #define TOPIC_SIZE_MAX 249u ///< Kafka's own limit
-#define NAME_SIZE_MAX 256u
-#define REASON_SIZE 512u
 #define QUEUE_LIMIT_DEFAULT (UINT64_C(64) << 20)
 #define QUEUE_LIMIT_MIN (UINT64_C(4) << 20)
 #define STALL_DEFAULT_US (60 * MICROSECONDS_PER_SECOND)
@@ -20,14 +19,8 @@
     0x020a0000 ///< before 2.10.0 a commit in a rebalance lost the assignment
 #define VERSION_CONSUMER_PROTOCOL 0x020c0000
 
-struct property {
-    const char *name;
-    const char *value;
-    bool classic_only; ///< refused by librdkafka beside group.protocol=consumer
-};
-
 /// Given to librdkafka before the user's own, which may replace them.
-static const struct property defaults[] = {
+static const struct kafka_property defaults[] = {
     {"client.id", "corong", false},
     // assign() needs one; nothing is committed to it unless the user names it
     {"group.id", "corong", false},
@@ -43,7 +36,7 @@ static const struct property defaults[] = {
 };
 
 /// What exactly-once rests on: not the user's to change.
-static const struct property fixed[] = {
+static const struct kafka_property fixed[] = {
     {"enable.auto.commit", "false", false},
     {"enable.auto.offset.store", "false", false},
     // A new partition is assigned at its beginning by name instead.
@@ -54,39 +47,6 @@ static const struct property fixed[] = {
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-
-static enum corong_status set(rd_kafka_conf_t *conf, const char *name, const char *value,
-                              struct corong_error *error)
-{
-    char reason[REASON_SIZE];
-    if (rd_kafka_conf_set(conf, name, value, reason, sizeof(reason)) == RD_KAFKA_CONF_OK) {
-        return CORONG_OK;
-    }
-    return error_set(error, CORONG_INVALID, "cannot set kafka property '%s': %s", name, reason);
-}
-
-static enum corong_status set_user_property(rd_kafka_conf_t *conf, const char *pair,
-                                            bool *group_given, struct corong_error *error)
-{
-    const char *equals = strchr(pair, '=');
-    if (equals == NULL || equals == pair || (size_t)(equals - pair) >= NAME_SIZE_MAX) {
-        return error_set(error, CORONG_INVALID, "kafka property '%s' is not of the form NAME=VALUE",
-                         pair);
-    }
-    char name[NAME_SIZE_MAX];
-    memcpy(name, pair, (size_t)(equals - pair));
-    name[equals - pair] = '\0';
-    for (size_t index = 0; index < COUNT_OF(fixed); index++) {
-        if (strcmp(name, fixed[index].name) == 0 && strcmp(equals + 1, fixed[index].value) != 0) {
-            return error_set(error, CORONG_INVALID,
-                             "kafka property '%s' must stay '%s': counting each message once rests "
-                             "on it; '%s' was given",
-                             name, fixed[index].value, equals + 1);
-        }
-    }
-    *group_given = *group_given || strcmp(name, "group.id") == 0;
-    return set(conf, name, equals + 1, error);
-}
 
 static bool value_is(const char *pair, const char *name, const char **value_out)
 {
@@ -114,16 +74,18 @@ static enum corong_status set_all(rd_kafka_conf_t *conf, const char *const *prop
     bool classic = protocol == NULL || strcmp(protocol, "consumer") != 0;
     for (size_t index = 0; index < COUNT_OF(defaults); index++) {
         if (classic || !defaults[index].classic_only) {
-            TRY(set(conf, defaults[index].name, defaults[index].value, error));
+            TRY(kafka_property_set(conf, defaults[index].name, defaults[index].value, error));
         }
     }
     for (size_t index = 0; properties != NULL && properties[index] != NULL; index++) {
         if (strncmp(properties[index], OWN_PREFIX, sizeof(OWN_PREFIX) - 1) != 0) {
-            TRY(set_user_property(conf, properties[index], group_given, error));
+            TRY(kafka_property_set_pair(conf, properties[index], fixed, COUNT_OF(fixed),
+                                        "counting each message once rests on it", error));
         }
     }
+    *group_given = last_value(properties, "group.id") != NULL;
     for (size_t index = 0; index < COUNT_OF(fixed); index++) {
-        TRY(set(conf, fixed[index].name, fixed[index].value, error));
+        TRY(kafka_property_set(conf, fixed[index].name, fixed[index].value, error));
     }
     return CORONG_OK;
 }
@@ -399,7 +361,8 @@ enum corong_status kafka_settings_conf(const struct kafka_settings *settings,
                                                                    : QUEUE_LIMIT_MIN;
     char kbytes[32];
     snprintf(kbytes, sizeof(kbytes), "%llu", (unsigned long long)(limit / 4 / 1024));
-    enum corong_status status = set(*conf_out, "queued.max.messages.kbytes", kbytes, error);
+    enum corong_status status =
+        kafka_property_set(*conf_out, "queued.max.messages.kbytes", kbytes, error);
     if (status != CORONG_OK) {
         rd_kafka_conf_destroy(*conf_out);
     }

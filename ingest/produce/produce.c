@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ingest/produce/produce.h"
 
+#include "ingest/kafka_property.h"
 #include "storage/base/clock.h"
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_SIZE_MAX 256u
 #define REASON_SIZE 512u
 #define METADATA_TIMEOUT_MS 15000
 #define TOPIC_PATIENCE_US (15 * MICROSECONDS_PER_SECOND) ///< a topic that is being made
@@ -28,74 +28,39 @@ struct produce {
     struct produce_counts counts;
 };
 
-struct property {
-    const char *name;
-    const char *value;
-};
-
 /// Given to librdkafka before the user's own, which may replace them.
-static const struct property defaults[] = {
-    {"client.id", "corong-produce"},
-    {"compression.codec", "zstd"},
-    {"linger.ms", "20"},
-    {"queue.buffering.max.kbytes", "65536"},
-    {"queue.buffering.max.messages", "500000"},
-    {"partitioner", "murmur2_random"}, // as Java's producers: one key, one partition, for all
-    {"socket.nagle.disable", "true"},
-    {"log_level", "0"}, // what matters comes as an error
+static const struct kafka_property defaults[] = {
+    {"client.id", "corong-produce", false},
+    {"compression.codec", "zstd", false},
+    {"linger.ms", "20", false},
+    {"queue.buffering.max.kbytes", "65536", false},
+    {"queue.buffering.max.messages", "500000", false},
+    {"partitioner", "murmur2_random",
+     false}, // as Java's producers: one key, one partition, for all
+    {"socket.nagle.disable", "true", false},
+    {"log_level", "0", false}, // what matters comes as an error
 };
 
 /// What "each line once" rests on: not the user's to change.
-static const struct property fixed[] = {
-    {"enable.idempotence", "true"},
-    {"acks", "all"},
+static const struct kafka_property fixed[] = {
+    {"enable.idempotence", "true", false},
+    {"acks", "all", false},
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-
-static enum corong_status set(rd_kafka_conf_t *conf, const char *name, const char *value,
-                              struct corong_error *error)
-{
-    char reason[REASON_SIZE];
-    if (rd_kafka_conf_set(conf, name, value, reason, sizeof(reason)) == RD_KAFKA_CONF_OK) {
-        return CORONG_OK;
-    }
-    return error_set(error, CORONG_INVALID, "cannot set kafka property '%s': %s", name, reason);
-}
-
-static enum corong_status set_user_property(rd_kafka_conf_t *conf, const char *pair,
-                                            struct corong_error *error)
-{
-    const char *equals = strchr(pair, '=');
-    if (equals == NULL || equals == pair || (size_t)(equals - pair) >= NAME_SIZE_MAX) {
-        return error_set(error, CORONG_INVALID, "kafka property '%s' is not of the form NAME=VALUE",
-                         pair);
-    }
-    char name[NAME_SIZE_MAX];
-    memcpy(name, pair, (size_t)(equals - pair));
-    name[equals - pair] = '\0';
-    for (size_t index = 0; index < COUNT_OF(fixed); index++) {
-        if (strcmp(name, fixed[index].name) == 0 && strcmp(equals + 1, fixed[index].value) != 0) {
-            return error_set(error, CORONG_INVALID,
-                             "kafka property '%s' must stay '%s': sending each line once rests on "
-                             "it; '%s' was given",
-                             name, fixed[index].value, equals + 1);
-        }
-    }
-    return set(conf, name, equals + 1, error);
-}
 
 static enum corong_status set_all(rd_kafka_conf_t *conf, const char *const *properties,
                                   struct corong_error *error)
 {
     for (size_t index = 0; index < COUNT_OF(defaults); index++) {
-        TRY(set(conf, defaults[index].name, defaults[index].value, error));
+        TRY(kafka_property_set(conf, defaults[index].name, defaults[index].value, error));
     }
     for (size_t index = 0; properties != NULL && properties[index] != NULL; index++) {
-        TRY(set_user_property(conf, properties[index], error));
+        TRY(kafka_property_set_pair(conf, properties[index], fixed, COUNT_OF(fixed),
+                                    "sending each line once rests on it", error));
     }
     for (size_t index = 0; index < COUNT_OF(fixed); index++) {
-        TRY(set(conf, fixed[index].name, fixed[index].value, error));
+        TRY(kafka_property_set(conf, fixed[index].name, fixed[index].value, error));
     }
     return CORONG_OK;
 }
