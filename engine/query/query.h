@@ -10,6 +10,7 @@
 #include "storage/base/arena.h"
 #include "storage/base/error.h"
 #include "storage/storage.h"
+#include "storage/zone/zone.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -32,6 +33,25 @@ struct query_range {
     int64_t to_us;   ///< QUERY_TIME_NONE: to the end
 };
 
+/// Whose value puts a unit into a slice (SEMANTICS 6). All but EACH partition the units.
+enum query_attribution {
+    QUERY_ATTRIBUTION_ENTRY = 0, ///< of the entry event
+    QUERY_ATTRIBUTION_FIRST,     ///< first present one over the attempt's matched events
+    QUERY_ATTRIBUTION_LAST,      ///< last present one over them
+    QUERY_ATTRIBUTION_STEP,      ///< of the event that fills step `attribution_step`
+    QUERY_ATTRIBUTION_USER, ///< the person's latest present one at the entry, 30 days old at most
+    QUERY_ATTRIBUTION_EACH, ///< every one seen at step `attribution_step`: slices overlap
+};
+
+/// Calendar buckets in a zone. Weeks begin on Monday (ISO 8601).
+enum query_bucket {
+    QUERY_BUCKET_NONE = 0,
+    QUERY_BUCKET_HOUR,
+    QUERY_BUCKET_DAY,
+    QUERY_BUCKET_WEEK,
+    QUERY_BUCKET_MONTH,
+};
+
 /// A funnel question. Borrowed during the call.
 struct query_funnel {
     struct funnel funnel;
@@ -43,6 +63,16 @@ struct query_funnel {
     int64_t as_of_us;           ///< QUERY_TIME_NONE: the data's own
     int64_t session_timeout_us; ///< 0 means 30 minutes
     struct query_limits limits;
+    enum query_attribution attribution;
+    uint32_t attribution_step;    ///< from 1; 0 means 1
+    struct text where_entry;      ///< which events may be entries; may be missing
+    struct text where_user;       ///< the same by the person's values at the entry; may be missing
+    enum query_bucket trend;      ///< also asked for each bucket of entries
+    enum query_bucket throughput; ///< of matched events, by slice too; NONE: UTC days, total only
+    const struct zone *zone;      ///< of buckets; NULL: UTC
+    bool survival;                ///< also the conversion by time since the entry
+    bool compared;                ///< also asked for the range `compare`, and the change split
+    struct query_range compare;
 };
 
 /// Exact distribution of integer durations.
