@@ -158,6 +158,7 @@ struct engine_live_slice {
 struct engine_live_funnel {
     struct text name;
     uint32_t step_count;
+    struct text *steps;                      ///< their names
     uint64_t reached[FUNNEL_STEP_COUNT_MAX]; ///< all slices together
     uint32_t slice_count;
     struct engine_live_slice *slices; ///< only where the funnel has a live slice attribute

@@ -114,7 +114,11 @@ static void read_funnel(const struct live_followed *followed, struct arena *aren
     *funnel = (struct engine_live_funnel){
         .name = followed->funnel->name,
         .step_count = followed->rule.step_count,
+        .steps = arena_allocate(arena, followed->rule.step_count * sizeof(struct text)),
     };
+    for (uint32_t step = 0; step < funnel->step_count; step++) {
+        funnel->steps[step] = arena_copy_text(arena, followed->funnel->steps[step].name);
+    }
     for (uint32_t i = 0; i < partials->count; i++) {
         add_reached(&partials->slices[i], funnel->step_count, funnel->reached);
     }

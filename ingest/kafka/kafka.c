@@ -21,6 +21,17 @@ void kafka_notice(struct kafka_source *kafka, const char *sentence)
     }
 }
 
+void kafka_alarm(struct kafka_source *kafka, const char *sentence)
+{
+    struct kafka_shared *shared = &kafka->shared;
+    kafka->alarms++;
+    pthread_mutex_lock(&shared->lock);
+    memory_free(shared->last_alarm);
+    shared->last_alarm = memory_copy_string(sentence, strlen(sentence));
+    pthread_mutex_unlock(&shared->lock);
+    kafka_notice(kafka, sentence);
+}
+
 struct kafka_partition *kafka_partition_find(struct kafka_source *kafka, const char *topic,
                                              int32_t number)
 {
@@ -287,6 +298,7 @@ enum corong_status kafka_connect(struct kafka_source *kafka, struct corong_error
 
 void kafka_recreate(struct kafka_source *kafka)
 {
+    kafka->hold = KAFKA_HOLD_NONE; // every partition is proven as it starts again
     bury(kafka, 0);
     kafka->recreate_due = false;
     kafka->recreated++;

@@ -54,7 +54,9 @@ struct kafka_options {
     /// Told of partitions that halt, stalls, rebalances gone wrong, on the ingest thread (while
     /// opening: main's). NULL: standard error.
     void (*notice)(void *context, const char *sentence);
-    void *notice_context;
+    /// Told which partitions the group gave and took, on the ingest thread. NULL: nobody is.
+    void (*news)(void *context, const char *sentence);
+    void *notice_context; ///< of both
 };
 
 /// Connects and asks for the topics' partitions (by hand), or joins the group.
@@ -92,6 +94,7 @@ struct kafka_status {
     uint64_t rebalances;      ///< assignments taken or given up
     uint64_t recreated;       ///< consumers made anew (stalls, fatal errors, rewinds)
     uint64_t alarms;          ///< errors that somebody should look at
+    struct text last_alarm;   ///< the last one's sentence; missing where there is none
     int64_t silent_us;        ///< no broker has answered for so long; up to some seconds is usual
     uint64_t foreign;         ///< partitions whose group offsets another installation commits
     uint64_t queued_messages; ///< fetched, not yet read

@@ -38,7 +38,7 @@ void kafka_doubt_halt(struct kafka_source *kafka, struct kafka_partition *partit
     rd_kafka_topic_partition_list_add(list, partition->topic, partition->partition);
     (void)rd_kafka_pause_partitions(kafka->client->consumer, list);
     rd_kafka_topic_partition_list_destroy(list);
-    kafka_notice(kafka, sentence);
+    kafka_alarm(kafka, sentence);
     kafka_status_publish(kafka);
 }
 
@@ -64,10 +64,9 @@ void kafka_doubt_reread(struct kafka_source *kafka, struct kafka_partition *part
         partition->range_wanted = false;
         kafka->recreate_due = true;
         kafka->busy = true;
-        kafka->alarms++;
         text_buffer_printf(&words, "kafka '%s' at offset %" PRId64 ": %s; read again",
                            partition->name, partition->next_offset, reason);
-        kafka_notice(kafka, words.bytes);
+        kafka_alarm(kafka, words.bytes);
     } else {
         text_buffer_printf(&words,
                            "cannot continue '%s' at offset %" PRId64
@@ -83,8 +82,7 @@ static void say_policy(struct kafka_source *kafka, const struct kafka_partition 
 {
     struct text_buffer words = {0};
     text_buffer_printf(&words, "kafka '%s': %s", partition->name, what);
-    kafka->alarms++;
-    kafka_notice(kafka, words.bytes);
+    kafka_alarm(kafka, words.bytes);
     text_buffer_deinit(&words);
 }
 

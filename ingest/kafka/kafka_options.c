@@ -329,6 +329,7 @@ enum corong_status kafka_settings_init(struct kafka_settings *settings,
         .queue_limit_bytes =
             options->queue_limit_bytes != 0 ? options->queue_limit_bytes : QUEUE_LIMIT_DEFAULT,
         .notice = options->notice,
+        .news = options->news,
         .notice_context = options->notice_context,
     };
     return check(settings, options, error);

@@ -46,6 +46,7 @@ struct kafka_settings {
     int64_t proof_us;
     uint64_t queue_limit_bytes;
     void (*notice)(void *context, const char *sentence);
+    void (*news)(void *context, const char *sentence); ///< or NULL
     void *notice_context;
 };
 /// Checks everything that can be checked without a broker.

@@ -65,12 +65,11 @@ static void raise_alarm(struct kafka_source *kafka, struct kafka_partition *part
         return; // said already
     }
     *alarm = code;
-    kafka->alarms++;
     struct text_buffer words = {0};
     text_buffer_printf(&words, "kafka '%s': %s: %s; tried again until it works",
                        partition != NULL ? partition->name : "consumer", rd_kafka_err2name(code),
                        reason);
-    kafka_notice(kafka, words.bytes);
+    kafka_alarm(kafka, words.bytes);
     text_buffer_deinit(&words);
 }
 
@@ -427,14 +426,41 @@ static rd_kafka_message_t *next_message(struct kafka_source *kafka)
         kafka->bytes_at_batch = kafka->bytes_done;
         kafka->batch_next = 0;
         kafka->batch_count = (uint32_t)count;
+        kafka_hold_look(kafka, clock_monotonic_us());
+        if (kafka->hold != KAFKA_HOLD_NONE) {
+            return NULL; // the batch waits
+        }
     }
     return kafka->batch_count == 0 ? NULL : kafka->batch[kafka->batch_next++];
+}
+
+/// Nothing is taken and nothing delivered, nor is a consumer or an assignment exchanged, as a batch
+/// may be in hand; brokers are asked, and the group hears of us.
+static enum source_poll poll_held(struct kafka_source *kafka, struct corong_error *error)
+{
+    int64_t now_us = clock_monotonic_us();
+    kafka_let_go(kafka);
+    serve(kafka);
+    kafka_hold_look(kafka, now_us);
+    kafka_watch_answers(kafka, now_us);
+    kafka_watch_ask(kafka, now_us);
+    lose_patience(kafka, now_us);
+    if (kafka->failure.status != CORONG_OK) {
+        *error = kafka->failure;
+        return SOURCE_FAILED;
+    }
+    kafka->busy = true;
+    clock_sleep_us(BUSY_WAIT_MS * INT64_C(1000));
+    return SOURCE_IDLE;
 }
 
 enum source_poll kafka_poll(struct source *source, struct source_message *message_out,
                             struct corong_error *error)
 {
     struct kafka_source *kafka = kafka_of(source);
+    if (__builtin_expect(kafka->hold != KAFKA_HOLD_NONE, 0)) {
+        return poll_held(kafka, error);
+    }
     // Only between two batches: no message that was taken out of librdkafka's queue outlives a
     // change of the assignment or of the consumer.
     if (__builtin_expect(kafka->batch_next == kafka->batch_count &&
@@ -477,6 +503,7 @@ void kafka_waiting(struct source *source)
     struct kafka_source *kafka = kafka_of(source);
     if (kafka->client != NULL) {
         serve(kafka);
+        kafka_hold_look(kafka, clock_monotonic_us());
         kafka->busy = true;
     }
 }

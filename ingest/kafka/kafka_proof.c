@@ -59,8 +59,10 @@ bool kafka_proof_due(const struct kafka_source *kafka, int64_t now_us)
 void kafka_proof_ask(struct kafka_source *kafka, uint32_t index, struct kafka_question *question)
 {
     struct kafka_partition *partition = &kafka->partitions[index];
+    bool new_since =
+        partition->next_offset != partition->proved_offset || kafka->hold != KAFKA_HOLD_NONE;
     if (partition->state != KAFKA_READING || partition->leaving || partition->mark_count == 0 ||
-        partition->next_offset == partition->proved_offset || tells(partition)) {
+        !new_since || tells(partition)) {
         return;
     }
     struct kafka_ask_item *item =

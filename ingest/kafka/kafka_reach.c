@@ -39,8 +39,7 @@ static void say_silence(struct kafka_source *kafka)
     text_buffer_printf(
         &words, "no kafka broker has answered for %" PRId64 " s; tried again until one does%s%s",
         kafka->reach.silent_us / MICROSECONDS_PER_SECOND, known ? ": " : "", kafka->reach.reason);
-    kafka->alarms++;
-    kafka_notice(kafka, words.bytes);
+    kafka_alarm(kafka, words.bytes);
     text_buffer_deinit(&words);
 }
 

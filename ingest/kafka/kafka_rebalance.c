@@ -6,8 +6,10 @@
 #include "storage/base/clock.h"
 #include "storage/base/invariant.h"
 
+#include <inttypes.h>
 #include <string.h>
 
+#define SAID_PARTITION_COUNT_MAX 20
 /// How long a revoke waits for the commit. What is not committed by then is the next owner's to
 /// read; with a store group our commit of it would be fenced.
 #define REVOKE_PATIENCE_US (15 * MICROSECONDS_PER_SECOND)
@@ -140,9 +142,30 @@ static bool any_asking(const struct kafka_source *kafka)
     return false;
 }
 
+/// "the group gave clicks/0, clicks/1"; a long list is cut short.
+static void say_partitions(struct kafka_source *kafka, const char *words,
+                           const rd_kafka_topic_partition_list_t *partitions)
+{
+    struct text_buffer sentence = {0};
+    if (kafka->settings.news == NULL || partitions->cnt == 0) {
+        return;
+    }
+    text_buffer_append_string(&sentence, words);
+    for (int at = 0; at < partitions->cnt && at < SAID_PARTITION_COUNT_MAX; at++) {
+        text_buffer_printf(&sentence, "%s %s/%" PRId32, at == 0 ? "" : ",",
+                           partitions->elems[at].topic, partitions->elems[at].partition);
+    }
+    if (partitions->cnt > SAID_PARTITION_COUNT_MAX) {
+        text_buffer_printf(&sentence, " and %d more", partitions->cnt - SAID_PARTITION_COUNT_MAX);
+    }
+    kafka->settings.news(kafka->settings.notice_context, sentence.bytes);
+    text_buffer_deinit(&sentence);
+}
+
 static void begin_assign(struct kafka_source *kafka, const struct kafka_rebalance *rebalance)
 {
     kafka->phase = KAFKA_ASSIGNING;
+    say_partitions(kafka, "the group gave", rebalance->partitions);
     for (int at = 0; at < rebalance->partitions->cnt; at++) {
         const rd_kafka_topic_partition_t *place = &rebalance->partitions->elems[at];
         kafka_rebalance_begin(kafka, kafka_partition_get(kafka, place->topic, place->partition));
@@ -153,6 +176,8 @@ static void begin_revoke(struct kafka_source *kafka, const struct kafka_rebalanc
                          int64_t now_us)
 {
     kafka->phase = KAFKA_REVOKING;
+    say_partitions(kafka, rebalance->lost ? "lost to the group:" : "the group takes back",
+                   rebalance->partitions);
     kafka->revoke_until_us =
         now_us + (rebalance->lost ? REVOKE_PATIENCE_LOST_US : REVOKE_PATIENCE_US);
     for (int at = 0; at < rebalance->partitions->cnt; at++) {

@@ -26,9 +26,17 @@ struct kafka_shared {
     pthread_mutex_t lock;
     struct kafka_partition_status *partitions; ///< name and why are owned by the partitions
     char **whys;                               ///< copies
+    char *last_alarm;                          ///< its sentence, or NULL
     uint32_t partition_count;
     uint32_t capacity;
     struct kafka_status figures;
+};
+
+/// What is delivered after a time without polls: see kafka_hold.c.
+enum kafka_hold {
+    KAFKA_HOLD_NONE = 0,
+    KAFKA_HOLD_TO_ASK, ///< nothing is; whether the logs are the same is still to be asked
+    KAFKA_HOLD_ASKED,  ///< nothing is until that is answered
 };
 
 #define KAFKA_BATCH_COUNT_MAX 64u
@@ -75,6 +83,8 @@ struct kafka_source {
     bool gap_due;      ///< a partition has lost_pending or move_pending
     bool recreate_due; ///< the consumer is to be made anew
     bool busy;         ///< look after all that before every message
+    int64_t polled_us; ///< when the source was last seen to run
+    enum kafka_hold hold;
     uint32_t until_service;
     /// Taken from the client's queue in one go, not yet delivered; [batch_next, batch_count) are
     /// left.
@@ -106,10 +116,19 @@ static inline struct kafka_source *kafka_of(struct source *source)
     return (struct kafka_source *)source;
 }
 
+/// kafka_hold.c: the source runs; where it did not for a while, it is held.
+void kafka_hold_look(struct kafka_source *kafka, int64_t now_us);
+/// The question that is put now asks for all logs; false: there is none to ask for.
+void kafka_hold_asked(struct kafka_source *kafka, bool anything);
+/// It came back, by some broker or by none.
+void kafka_hold_answered(struct kafka_source *kafka, bool answered);
+
 /// Whether messages of a partition are taken at all.
 bool kafka_source_takes(const struct kafka_partition *partition);
 /// kafka.c
 void kafka_notice(struct kafka_source *kafka, const char *sentence);
+/// A notice that somebody should look at: counted, and the last one is kept for kafka_status().
+void kafka_alarm(struct kafka_source *kafka, const char *sentence);
 struct kafka_partition *kafka_partition_find(struct kafka_source *kafka, const char *topic,
                                              int32_t number);
 /// Adds it where it is new, at its stored position.

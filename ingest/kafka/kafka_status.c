@@ -28,6 +28,7 @@ void kafka_status_deinit(struct kafka_source *kafka)
     }
     memory_free(shared->partitions);
     memory_free(shared->whys);
+    memory_free(shared->last_alarm);
     pthread_mutex_destroy(&shared->lock);
 }
 
@@ -95,6 +96,9 @@ void kafka_status(struct source *source, struct arena *arena, struct kafka_statu
     struct kafka_shared *shared = &kafka_of(source)->shared;
     pthread_mutex_lock(&shared->lock);
     *status_out = shared->figures;
+    status_out->last_alarm = shared->last_alarm == NULL
+                                 ? TEXT_MISSING
+                                 : arena_copy_text(arena, text_from(shared->last_alarm));
     status_out->partitions =
         arena_allocate(arena, (status_out->partition_count + 1) * sizeof(*status_out->partitions));
     for (uint32_t index = 0; index < status_out->partition_count; index++) {

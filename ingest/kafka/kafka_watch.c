@@ -43,8 +43,9 @@ static bool topics_due(const struct kafka_source *kafka, int64_t now_us)
 struct kafka_question *kafka_watch_question(struct kafka_source *kafka, int64_t now_us)
 {
     struct kafka_question *question = kafka_question_create();
-    bool due = topics_due(kafka, now_us);
-    bool proof_due = kafka_proof_due(kafka, now_us);
+    bool held = kafka->hold == KAFKA_HOLD_TO_ASK;
+    bool due = held || topics_due(kafka, now_us);
+    bool proof_due = held || kafka_proof_due(kafka, now_us);
     bool idly = true;
     for (uint32_t index = 0; index < kafka->partition_count; index++) {
         struct kafka_partition *partition = &kafka->partitions[index];
@@ -65,7 +66,9 @@ struct kafka_question *kafka_watch_question(struct kafka_source *kafka, int64_t 
         // Nothing is assigned yet; do brokers answer at all?
         kafka_question_add_topic(question, kafka->settings.topics[0]);
     }
-    if (question->item_count == 0 && question->topic_count == 0) {
+    bool anything = question->item_count > 0 || question->topic_count > 0;
+    kafka_hold_asked(kafka, anything);
+    if (!anything) {
         kafka_question_destroy(question);
         return NULL;
     }
@@ -93,8 +96,7 @@ static void say_claim(struct kafka_source *kafka, const struct kafka_partition *
     struct text_buffer words = {0};
     text_buffer_printf(&words, "kafka '%s' cannot be claimed, tried again: %s", partition->name,
                        item->claim_error.message);
-    kafka->alarms++;
-    kafka_notice(kafka, words.bytes);
+    kafka_alarm(kafka, words.bytes);
     text_buffer_deinit(&words);
 }
 
@@ -217,6 +219,7 @@ void kafka_watch_take(struct kafka_source *kafka, struct kafka_question *questio
     if (question->answered) {
         kafka_reach_answer(kafka);
     }
+    kafka_hold_answered(kafka, question->answered);
     take_topics(kafka, question);
     take_new_partitions(kafka, question);
     kafka_question_destroy(question);
@@ -238,9 +241,8 @@ static void stall(struct kafka_source *kafka, struct kafka_partition *partition,
                        " s; making a new consumer",
                        partition->name, partition->next_offset, partition->high,
                        (now_us - partition->progress_us) / MICROSECONDS_PER_SECOND);
-    kafka_notice(kafka, words.bytes);
+    kafka_alarm(kafka, words.bytes);
     text_buffer_deinit(&words);
-    kafka->alarms++;
     kafka->recreate_due = true;
     kafka->busy = true;
     // Twice as patient each time, for where nothing helps.

@@ -102,6 +102,11 @@ static void take_notice(void *context, const char *sentence)
     service_log(context, SERVICE_WARNING, "%s", sentence);
 }
 
+static void take_news(void *context, const char *sentence)
+{
+    service_log(context, SERVICE_INFO, "%s", sentence);
+}
+
 static enum corong_status open_kafka(struct service *service, struct service_worker *worker,
                                      struct corong_error *error)
 {
@@ -114,6 +119,7 @@ static enum corong_status open_kafka(struct service *service, struct service_wor
         .group = options->group,
         .queue_limit_bytes = options->queue_limit_bytes,
         .notice = take_notice,
+        .news = take_news,
         .notice_context = service,
     };
     return kafka_open(&worker->kafka, &kafka, error);

@@ -155,7 +155,7 @@ static void append_row(struct text_buffer *out, const char *name, uint64_t count
     text_buffer_printf(out, "  %-13s ", name);
     struct text_buffer number = {0};
     report_count(&number, count);
-    text_buffer_printf(out, "%15s  %s\n", number.bytes, words);
+    text_buffer_printf(out, "%15s%s%s\n", number.bytes, words[0] == '\0' ? "" : "  ", words);
     text_buffer_deinit(&number);
 }
 
@@ -169,7 +169,9 @@ static void append_table(const struct produce_run *run, const struct produce_cou
     text_buffer_append_string(&words, sent->messages == 1 ? " message, " : " messages, ");
     report_size(&words, sent->bytes);
     append_row(out, "lines read", run->read.lines, "");
-    append_row(out, "blank", run->read.blank, "not sent");
+    if (run->read.blank > 0) {
+        append_row(out, "blank", run->read.blank, "not sent");
+    }
     if (run->read.cut > 0) {
         append_row(out, "cut", run->read.cut, "too long or cut off: not sent");
     }

@@ -64,7 +64,7 @@ enum exit_code cmd_status(const struct options *options)
         console_complain("status: --format: csv is not available here; table or json is");
         return EXIT_MISUSED;
     }
-    if (settings_load(options, &config, &error) != CORONG_OK) {
+    if (settings_load_store(options, &config, &error) != CORONG_OK) {
         return console_fail(&error);
     }
     const char *directory = settings_store(&config);

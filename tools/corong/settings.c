@@ -56,6 +56,13 @@ static void overlay_numbers(const struct options *options, struct config *config
     }
 }
 
+static enum corong_status check_store(const struct options *options, struct corong_error *error)
+{
+    bool both = options_given(options, OPTION_STORE) && options_given(options, OPTION_STORE_GROUP);
+    return both ? error_set(error, CORONG_INVALID, "--store and --store-group exclude each other")
+                : CORONG_OK;
+}
+
 static void overlay_store(const struct options *options, struct config *config)
 {
     bool group = options_given(options, OPTION_STORE_GROUP);
@@ -166,9 +173,7 @@ enum corong_status settings_load(const struct options *options, struct config *c
     TRY(load_file(options, config, error));
     overlay_numbers(options, config);
     relax_commits(options, config);
-    if (options_given(options, OPTION_STORE) && options_given(options, OPTION_STORE_GROUP)) {
-        return error_set(error, CORONG_INVALID, "--store and --store-group exclude each other");
-    }
+    TRY(check_store(options, error));
     overlay_store(options, config);
     overlay_topics(options, config);
     TRY(overlay_kafka(options, config, error));
@@ -176,6 +181,18 @@ enum corong_status settings_load(const struct options *options, struct config *c
                ? settings_mapping(config, options->arena, options->values[OPTION_MAPPING].text,
                                   error)
                : CORONG_OK;
+}
+
+enum corong_status settings_load_store(const struct options *options, struct config *config,
+                                       struct corong_error *error)
+{
+    if (!options_given(options, OPTION_STORE) && !options_given(options, OPTION_STORE_GROUP)) {
+        return settings_load(options, config, error);
+    }
+    config_init(config, options->arena);
+    TRY(check_store(options, error));
+    overlay_store(options, config);
+    return CORONG_OK;
 }
 
 enum exit_code settings_print(const struct config *config)

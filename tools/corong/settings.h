@@ -9,6 +9,11 @@
 /// sets `store`.
 CORONG_MUST_CHECK enum corong_status
 settings_load(const struct options *options, struct config *config, struct corong_error *error);
+/// Only which store is meant: where flags name it no file is read, so that a broken one hides no
+/// server.
+CORONG_MUST_CHECK enum corong_status settings_load_store(const struct options *options,
+                                                         struct config *config,
+                                                         struct corong_error *error);
 /// A preset's name, or a file. NULL-safe callers: `word` must not be missing.
 CORONG_MUST_CHECK enum corong_status settings_mapping(struct config *config, struct arena *arena,
                                                       struct text word, struct corong_error *error);

@@ -47,9 +47,9 @@ static const uint8_t SESSIONS_OPTIONS[] = {
     OPTION_AS_OF,  OPTION_FORMAT,      OPTION_THREADS, OPTION_MEMORY_LIMIT,
     OPTION_TIMING, OPTION_DURABLE,     OPTION_COLOR,   OPTION_PRINT_CONFIG,
     OPTION_HELP,   OPTION_COUNT};
-static const uint8_t INSPECT_OPTIONS[] = {OPTION_STORE,  OPTION_CONFIG, OPTION_COLUMNS,
-                                          OPTION_FORMAT, OPTION_COLOR,  OPTION_HELP,
-                                          OPTION_COUNT};
+static const uint8_t INSPECT_OPTIONS[] = {OPTION_STORE,   OPTION_STORE_GROUP, OPTION_CONFIG,
+                                          OPTION_COLUMNS, OPTION_FORMAT,      OPTION_COLOR,
+                                          OPTION_HELP,    OPTION_COUNT};
 static const uint8_t PRODUCE_OPTIONS[] = {
     OPTION_KAFKA_TOPIC, OPTION_KAFKA_PROPERTY, OPTION_CONFIG, OPTION_MAPPING,
     OPTION_KEY,         OPTION_PACK,           OPTION_RATE,   OPTION_TIMESTAMP,
@@ -75,6 +75,8 @@ static const uint8_t SERVE_OPTIONS[] = {OPTION_STORE,
 static const uint8_t STATUS_OPTIONS[] = {OPTION_STORE,  OPTION_STORE_GROUP, OPTION_CONFIG,
                                          OPTION_FORMAT, OPTION_COLOR,       OPTION_HELP,
                                          OPTION_COUNT};
+static const uint8_t VERIFY_OPTIONS[] = {OPTION_STORE, OPTION_STORE_GROUP, OPTION_CONFIG,
+                                         OPTION_HELP, OPTION_COUNT};
 static const uint8_t STORE_OPTIONS[] = {OPTION_STORE, OPTION_CONFIG, OPTION_HELP, OPTION_COUNT};
 static const uint8_t HELP_OPTIONS[] = {OPTION_HELP, OPTION_COUNT};
 
@@ -148,7 +150,7 @@ const struct verb VERBS[] = {
      "what a store holds: segments, sizes, encodings, sources, books", "",
      "  corong inspect shop.store --columns\n", INSPECT_OPTIONS, cmd_inspect},
     {"verify", "[STORE]", 0, 1, true, "check every checksum, order, count and digest of a store",
-     "", "  corong verify shop.store\n", STORE_OPTIONS, cmd_verify},
+     "", "  corong verify shop.store\n", VERIFY_OPTIONS, cmd_verify},
     {"compact", "[STORE]", 0, 1, true, "merge a store's segments into one sorted run per period",
      "Answers do not change; they come faster.\n", "  corong compact shop.store\n", STORE_OPTIONS,
      cmd_compact},

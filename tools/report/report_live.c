@@ -104,6 +104,8 @@ static void draw_live_funnel(const struct engine_live_funnel *funnel,
         report_count(out, funnel->reached[step]);
         text_buffer_append_string(out, "  ");
         report_rate(out, funnel->reached[step], funnel->reached[0]);
+        text_buffer_append_string(out, "  ");
+        report_text(out, funnel->steps[step]);
         text_buffer_append(out, "\n", 1);
     }
     draw_live_slices(funnel, out);

@@ -226,6 +226,17 @@ static void draw_silence(const json_t *kafka, struct text_buffer *out)
     }
 }
 
+static void draw_last_alarm(const json_t *kafka, struct text_buffer *out)
+{
+    const char *sentence = json_string_value(json_object_get(kafka, "last_alarm"));
+    if (sentence != NULL) {
+        row(out, "");
+        text_buffer_append_string(out, "last alarm: ");
+        report_text(out, text_from(sentence));
+        text_buffer_append_string(out, "\n");
+    }
+}
+
 static void draw_kafka(const json_t *status, struct text_buffer *out)
 {
     const json_t *kafka = json_object_get(status, "kafka");
@@ -243,10 +254,19 @@ static void draw_kafka(const json_t *status, struct text_buffer *out)
     text_buffer_append_string(out, " rebalances, ");
     row_count(out, kafka, "alarms");
     text_buffer_append_string(out, " alarms\n");
+    draw_last_alarm(kafka, out);
     draw_silence(kafka, out);
     json_array_foreach(json_object_get(kafka, "partitions"), index, partition)
     {
         draw_partition(partition, out);
+    }
+}
+
+static void draw_step_name(const json_t *name, struct text_buffer *out)
+{
+    if (json_is_string(name)) {
+        text_buffer_append_string(out, " ");
+        report_text(out, (struct text){json_string_value(name), json_string_length(name)});
     }
 }
 
@@ -263,6 +283,7 @@ static void draw_funnel(const json_t *funnel, struct text_buffer *out)
     {
         text_buffer_append_string(out, index == 0 ? "" : " → ");
         report_count(out, (uint64_t)json_integer_value(value));
+        draw_step_name(json_array_get(json_object_get(funnel, "steps"), index), out);
     }
     text_buffer_append_string(out, "\n");
 }

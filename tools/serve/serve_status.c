@@ -49,6 +49,11 @@ static json_t *live_funnel(const struct engine_live_funnel *funnel)
 {
     json_t *object = json_object();
     KEY(object, "name", text_value(funnel->name));
+    json_t *steps = json_array();
+    for (uint32_t step = 0; step < funnel->step_count; step++) {
+        json_array_append_new(steps, text_value(funnel->steps[step]));
+    }
+    KEY(object, "steps", steps);
     KEY(object, "reached", reached(funnel->reached, funnel->step_count));
     json_t *slices = json_array();
     for (uint32_t index = 0; index < funnel->slice_count; index++) {
@@ -196,6 +201,7 @@ static json_t *kafka(const struct kafka_status *status)
     KEY(object, "rebalances", count(status->rebalances));
     KEY(object, "recreated", count(status->recreated));
     KEY(object, "alarms", count(status->alarms));
+    KEY(object, "last_alarm", text_value(status->last_alarm));
     KEY(object, "foreign", count(status->foreign));
     KEY(object, "silent_seconds", json_real((double)status->silent_us / 1e6));
     KEY(object, "partitions", partitions);

@@ -400,3 +400,25 @@ Test(kafka, test_silence_of_all_brokers_is_said_once_and_so_is_its_end)
     cr_assert_str_eq(said, "kafka brokers answer again, after 11 s");
     cr_assert_eq(kafka.reach.silent_us, 0);
 }
+
+Test(kafka, test_a_source_that_stood_still_is_held_until_a_later_question_is_answered)
+{
+    const int64_t second = 1000000;
+    struct kafka_source kafka = {0};
+    kafka_hold_look(&kafka, 7 * second); // the first look knows of no time before it
+    kafka_hold_look(&kafka, 8 * second);
+    cr_assert_eq(kafka.hold, KAFKA_HOLD_NONE, "a second is not too long");
+    kafka_hold_look(&kafka, 9 * second + 1);
+    cr_assert_eq(kafka.hold, KAFKA_HOLD_TO_ASK);
+    kafka_hold_answered(&kafka, true); // one that was asked before
+    cr_assert_eq(kafka.hold, KAFKA_HOLD_TO_ASK);
+    kafka_hold_asked(&kafka, true);
+    kafka_hold_answered(&kafka, false);
+    cr_assert_eq(kafka.hold, KAFKA_HOLD_TO_ASK, "nobody answered: asked again");
+    kafka_hold_asked(&kafka, true);
+    kafka_hold_look(&kafka, 20 * second);
+    kafka_hold_answered(&kafka, true);
+    cr_assert_eq(kafka.hold, KAFKA_HOLD_TO_ASK, "it stood still once more since it asked");
+    kafka_hold_asked(&kafka, false);
+    cr_assert_eq(kafka.hold, KAFKA_HOLD_NONE, "there is no log to ask for");
+}
