@@ -94,9 +94,10 @@ struct query_money {
 struct query_step {
     struct text name;
     uint64_t reached;
-    uint64_t dropped;                     ///< reported attempt ends here; 0 for the last step
-    uint64_t open;                        ///< of dropped: may still convert
-    uint64_t lost;                        ///< of dropped: cannot
+    uint64_t entered; ///< attempts that begin here; all at step 1, or entry open
+    uint64_t dropped; ///< reported attempt ends here; 0 for the last step
+    uint64_t open;    ///< of dropped: may still convert
+    uint64_t lost;    ///< of dropped: cannot
     struct query_durations from_previous; ///< over attempts that made this step; empty for step 1
     struct query_durations from_entry;
     struct query_money *money; ///< one per currency, by currency text

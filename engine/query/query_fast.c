@@ -303,7 +303,7 @@ static void place_rows(const struct fast_user *user, struct query_attempt *attem
         } while ((query_source_steps(run->source, row) >> step & 1) == 0);
         place(run, step, row, attempt);
     }
-    attempt->level = user->level;
+    query_attempt_fill(attempt, user->level, user->step_count);
 }
 
 bool query_fast_match(struct query_units *units, struct query_attempt *attempt)

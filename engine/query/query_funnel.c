@@ -146,7 +146,8 @@ static enum corong_status add_money(struct funnel_worker *worker,
                                     const struct query_attempt *attempt, uint32_t slice,
                                     struct corong_error *error)
 {
-    for (uint32_t k = 0; k < attempt->level; k++) {
+    for (uint32_t made = attempt->made; made != 0; made &= made - 1) {
+        uint32_t k = (uint32_t)__builtin_ctz(made);
         const struct row_group *rows;
         struct query_place place = attempt->places[k];
         TRY(query_units_look(&worker->units, place, &rows, error));
@@ -168,7 +169,7 @@ static enum corong_status report(void *context, struct query_units *units,
                                  const struct query_attempt *attempt, struct corong_error *error)
 {
     struct funnel_worker *worker = context;
-    struct query_place entry = attempt->places[0];
+    struct query_place entry = query_attempt_entry(attempt);
     uint32_t slice = 0;
     if (worker->part.slices.count > 0) {
         const struct row_group *rows;
@@ -176,8 +177,7 @@ static enum corong_status report(void *context, struct query_units *units,
         TRY(query_slices_at(&worker->part.slices, &units->cursor.sources[entry.source], rows,
                             entry.row, &slice, error));
     }
-    query_tally_attempt(&worker->part.tally, slice, attempt->level, attempt->open,
-                        attempt->matched_us);
+    query_tally_attempt(&worker->part.tally, slice, attempt);
     if (units->plan->ask.money) {
         TRY(add_money(worker, attempt, slice, error));
     }

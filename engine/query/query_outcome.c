@@ -98,9 +98,6 @@ static void make_slices(struct query_outcome *outcome, struct query_funnel_resul
 static void add_ended(struct query_slice *slice, uint32_t step_count, uint32_t level,
                       uint64_t ended, uint64_t open)
 {
-    for (uint32_t k = 0; k < level; k++) {
-        slice->steps[k].reached += ended;
-    }
     if (level == step_count) {
         slice->won += ended;
         return;
@@ -123,6 +120,10 @@ static void add_levels(struct query_outcome *outcome, struct query_slice **outpu
             for (uint32_t level = 1; output != QUERY_RANK_NONE && level <= tally->step_count;
                  level++) {
                 size_t at = (size_t)s * (tally->step_count + 1) + level;
+                outputs[output]->steps[level - 1].reached += tally->reached[at];
+                total->steps[level - 1].reached += tally->reached[at];
+                outputs[output]->steps[level - 1].entered += tally->entered[at];
+                total->steps[level - 1].entered += tally->entered[at];
                 add_ended(outputs[output], tally->step_count, level, tally->ended[at],
                           tally->open[at]);
                 add_ended(total, tally->step_count, level, tally->ended[at], tally->open[at]);

@@ -7,6 +7,7 @@
 
 #include "engine/query/query_plan.h"
 #include "engine/query/query_table.h"
+#include "engine/query/query_units.h"
 
 /// Durations of the attempts that made one step, with their slices.
 struct query_samples {
@@ -32,8 +33,10 @@ struct query_tally {
     uint32_t step_count;
     uint32_t slice_count;
     uint32_t slice_capacity;
-    uint64_t *ended; ///< by slice and level, (step_count + 1) each
-    uint64_t *open;  ///< likewise
+    uint64_t *ended;   ///< by slice and step at which attempts end, (step_count + 1) each
+    uint64_t *open;    ///< likewise, of those that may still be won
+    uint64_t *reached; ///< by slice and step made, from 1
+    uint64_t *entered; ///< by slice and first step made, from 1
     struct query_samples samples[FUNNEL_STEP_COUNT_MAX]; ///< from step 2 on
     struct query_table money_keys;
     struct query_money_sum *money;
@@ -48,9 +51,8 @@ struct query_tally {
 void query_tally_init(struct query_tally *tally, const struct query_plan *plan,
                       uint32_t step_count);
 void query_tally_deinit(struct query_tally *tally);
-/// Counts one attempt that matched `level` steps at these times.
-void query_tally_attempt(struct query_tally *tally, uint32_t slice, uint32_t level, bool open,
-                         const int64_t *matched_us);
+void query_tally_attempt(struct query_tally *tally, uint32_t slice,
+                         const struct query_attempt *attempt);
 void query_tally_money(struct query_tally *tally, const struct query_money_key *key,
                        int64_t amount);
 uint64_t query_tally_bytes(const struct query_tally *tally);

@@ -53,6 +53,19 @@ enum corong_status query_units_look(struct query_units *units, struct query_plac
     return query_source_look(&units->cursor.sources[place.source], place.group, rows_out, error);
 }
 
+void query_attempt_fill(struct query_attempt *attempt, uint32_t level, uint32_t step_count)
+{
+    attempt->level = level;
+    attempt->ended = level;
+    attempt->entered = 1;
+    attempt->made = level == 0 ? 0 : UINT32_MAX >> (FUNNEL_STEP_COUNT_MAX - level);
+    attempt->won = level == step_count;
+    attempt->entry_us = level == 0 ? 0 : attempt->matched_us[0];
+    for (uint32_t k = 0; k < level; k++) {
+        attempt->steps[k] = (uint8_t)k;
+    }
+}
+
 bool query_units_may_convert(const struct query_units *units, int64_t entry_us)
 {
     return units->plan->as_of_us <= query_time_add(entry_us, units->rule.window_us) &&
@@ -103,13 +116,13 @@ static enum corong_status match(struct query_units *units, bool last_session,
 {
     const struct query_gather *gather = &units->gather;
     TRY(ask_matcher(units, result, error));
-    attempt->level = result->level;
     attempt->open = result->level > 0 && result->level < units->rule.step_count &&
                     session_goes_on(units, last_session) && may_convert(units, result);
     for (uint32_t k = 0; k < result->level; k++) {
         attempt->matched_us[k] = gather->events[result->events[k]].time_us;
         attempt->places[k] = query_gather_place(gather, result->events[k]);
     }
+    query_attempt_fill(attempt, result->level, units->rule.step_count);
     return CORONG_OK;
 }
 

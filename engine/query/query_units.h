@@ -8,17 +8,31 @@
 #include "engine/query/query_gather.h"
 #include "engine/query/query_session_rule.h"
 
-/// The reported attempt of a unit.
+/// A reported attempt of a unit: of its steps, or with `order: any` of its ranks, rank k being the
+/// k-th step that was filled.
 struct query_attempt {
-    uint32_t level;
-    bool open;
-    int64_t matched_us[FUNNEL_STEP_COUNT_MAX];
+    uint32_t level;   ///< furthest step made, from 1; order any: how many are filled
+    uint32_t entered; ///< first step made: 1 unless the entry is open
+    uint32_t ended;   ///< the step at which it counts as dropped: the furthest required one made
+    uint32_t made; ///< bit k: step k + 1 is made (between `entered` and `level` optional ones may
+                   ///< be missing); order any: bits 0..level - 1
+    bool open;     ///< not won, and may still be
+    bool won;      ///< the last step is made (any: all are)
+    int64_t entry_us;                          ///< time of the first step made
+    int64_t matched_us[FUNNEL_STEP_COUNT_MAX]; ///< by step (any: by rank), where `made`
     struct query_place places[FUNNEL_STEP_COUNT_MAX];
+    uint8_t steps[FUNNEL_STEP_COUNT_MAX]; ///< order any: which step (from 0) has the rank
 };
+
+/// Where the entry event is.
+static inline struct query_place query_attempt_entry(const struct query_attempt *attempt)
+{
+    return attempt->places[attempt->entered - 1];
+}
 
 struct query_units;
 
-/// Takes a unit's reported attempt (level > 0).
+/// Takes a unit's reported attempt (level > 0), or with `attempts: all` each of its attempts.
 typedef enum corong_status query_report_function(void *context, struct query_units *units,
                                                  const struct query_attempt *attempt,
                                                  struct corong_error *error);
@@ -67,5 +81,7 @@ CORONG_MUST_CHECK enum corong_status query_units_look(struct query_units *units,
                                                       struct corong_error *error);
 /// SEMANTICS 5: a unit that is not won may still be, through an entry at `entry_us`.
 bool query_units_may_convert(const struct query_units *units, int64_t entry_us);
+/// Completes an attempt whose `matched_us` and `places` of steps 1..level are filled.
+void query_attempt_fill(struct query_attempt *attempt, uint32_t level, uint32_t step_count);
 /// Adds what the worker did.
 void query_units_add_work(const struct query_units *units, struct query_work *work);
