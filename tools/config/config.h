@@ -26,6 +26,7 @@
 #include "ingest/decode/decode.h"
 #include "storage/base/arena.h"
 #include "storage/base/error.h"
+#include "tools/config/yaml_walk.h" // part of this door: documents of other kinds are read with it
 
 #define CONFIG_ORIGIN_DEFAULT 0u
 #define CONFIG_ORIGIN_FLAG UINT32_MAX
@@ -89,6 +90,16 @@ CORONG_MUST_CHECK enum corong_status config_step(const struct config *config, st
                                                  struct corong_error *error);
 /// Each value with its origin (file line, flag or default), as YAML. For --print-config.
 void config_print(const struct config *config, struct text_buffer *out);
+/// A value as YAML reads it back: plain, or in double quotes.
+void config_print_value(struct text value, struct text_buffer *out);
+/// The body of a funnel's definition, name included, four spaces deep: what config_funnel_inline()
+/// reads back to an equal one without any stage of a configuration.
+void config_print_question(const struct funnel *funnel, struct text_buffer *out);
+/// Reads a definition that stands alone, as under `funnels:` but with its `name`, if any, inside.
+CORONG_MUST_CHECK enum corong_status config_funnel_inline(const struct config *config,
+                                                          struct arena *arena,
+                                                          const struct yaml_place *place,
+                                                          struct funnel *funnel_out);
 /// "64MiB", "1GiB", "500kB" or plain bytes.
 CORONG_MUST_CHECK enum corong_status size_parse(struct text text, uint64_t *size_bytes_out,
                                                 struct corong_error *error);

@@ -100,7 +100,7 @@ static enum corong_status load_stage(const struct config *config, struct arena *
         TRY(yaml_walk_text(&name, &stage->name));
     }
     stage->name = arena_copy_text(arena, stage->name);
-    return CORONG_OK;
+    return config_stage_label(stage, arena, place);
 }
 
 /// Gaps of step `index`; the array is there only where some step has one.
@@ -129,8 +129,8 @@ static enum corong_status load_step(const struct config *config, struct arena *a
                                     const struct yaml_place *place, struct funnel *funnel,
                                     uint32_t index)
 {
-    static const char *const KEYS[] = {"stage",    "event",   "where",   "name",
-                                       "optional", "max_gap", "min_gap", NULL};
+    static const char *const KEYS[] = {"stage",   "event",   "where", "name",     "optional",
+                                       "max_gap", "min_gap", "group", "priority", NULL};
     if (!yaml_walk_is_mapping(place)) {
         return find_stage(config, place, &funnel->steps[index]);
     }
@@ -255,8 +255,8 @@ static enum corong_status load_exclusion(const struct config *config, struct are
                                          const struct funnel *funnel,
                                          struct funnel_exclusion *exclusion)
 {
-    static const char *const KEYS[] = {"stage", "event",  "where",  "name",
-                                       "after", "before", "effect", NULL};
+    static const char *const KEYS[] = {"stage",  "event",  "where", "name",     "after",
+                                       "before", "effect", "group", "priority", NULL};
     static const char *const EFFECTS[] = {"end", "remove", NULL};
     struct corong_error inner;
     uint32_t effect = 0;
@@ -312,16 +312,35 @@ static enum corong_status load_rest(struct arena *arena, const struct yaml_place
     return refuse_later(place, arena, FUNNEL_LATER);
 }
 
+/// Only a definition that stands alone has its name inside.
+static enum corong_status load_name(struct arena *arena, const struct yaml_place *place,
+                                    struct funnel *funnel)
+{
+    struct text text;
+    struct yaml_place name = yaml_walk_key(place, arena, "name");
+    if (name.node == NULL) {
+        return CORONG_OK;
+    }
+    if (funnel->name.bytes != NULL) {
+        return yaml_walk_fail(&name, CORONG_INVALID, "the funnel has a name already: '%.*s'",
+                              (int)funnel->name.size, funnel->name.bytes);
+    }
+    TRY(yaml_walk_text(&name, &text));
+    funnel->name = arena_copy_text(arena, text);
+    return CORONG_OK;
+}
+
 static enum corong_status load_funnel(const struct config *config, struct arena *arena,
                                       const struct yaml_place *place, struct funnel *funnel)
 {
     static const char *const KEYS[] = {
         "steps",   "window", "order",         "unit",        "attempts",    "entry", "ties",
         "exclude", "live",   "where",         "where_entry", "where_user",  "range", "scope",
-        "repeat",  "anchor", "tie_tolerance", "dialect",     "attribution", NULL};
+        "repeat",  "anchor", "tie_tolerance", "dialect",     "attribution", "name",  NULL};
     struct corong_error inner;
     funnel->window_us = FUNNEL_WINDOW_DEFAULT_US;
     TRY(yaml_walk_check_keys(place, KEYS));
+    TRY(load_name(arena, place, funnel));
     TRY(load_steps(config, arena, place, funnel));
     TRY(load_rules(arena, place, funnel));
     TRY(load_exclusions(config, arena, place, funnel));
@@ -354,4 +373,11 @@ enum corong_status config_funnel_load(struct config *config, struct arena *arena
     }
     definitions->funnel_count = count;
     return CORONG_OK;
+}
+
+enum corong_status config_funnel_inline(const struct config *config, struct arena *arena,
+                                        const struct yaml_place *place, struct funnel *funnel_out)
+{
+    *funnel_out = (struct funnel){0};
+    return load_funnel(config, arena, place, funnel_out);
 }

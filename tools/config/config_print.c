@@ -171,6 +171,10 @@ static void append_stage(struct text_buffer *out, const struct stage *step)
     }
     append_member(out, "where", step->where, &first);
     append_member(out, "name", step->name, &first);
+    append_member(out, "group", step->group, &first);
+    if (step->priority != 0) {
+        text_buffer_printf(out, ", priority: %d", step->priority);
+    }
 }
 
 static void print_step(struct text_buffer *out, const struct funnel *funnel, uint32_t step)
@@ -194,14 +198,8 @@ static void print_exclusions(struct text_buffer *out, const struct funnel *funne
     }
 }
 
-static void print_funnel(const struct config *config, struct text_buffer *out, uint32_t index)
+static void print_rules(const struct funnel *funnel, struct text_buffer *out)
 {
-    const struct funnel *funnel = &config->definitions.funnels[index];
-    size_t start = out->size;
-    text_buffer_append_string(out, "  ");
-    append_value(out, funnel->name);
-    text_buffer_append(out, ":", 1);
-    append_origin(out, start, config, config->funnel_origins[index]);
     text_buffer_append_string(out, "    steps:\n");
     for (uint32_t step = 0; step < funnel->step_count; step++) {
         print_step(out, funnel, step);
@@ -218,6 +216,32 @@ static void print_funnel(const struct config *config, struct text_buffer *out, u
         append_value(out, funnel->live_slice);
         text_buffer_append(out, "\n", 1);
     }
+}
+
+static void print_funnel(const struct config *config, struct text_buffer *out, uint32_t index)
+{
+    const struct funnel *funnel = &config->definitions.funnels[index];
+    size_t start = out->size;
+    text_buffer_append_string(out, "  ");
+    append_value(out, funnel->name);
+    text_buffer_append(out, ":", 1);
+    append_origin(out, start, config, config->funnel_origins[index]);
+    print_rules(funnel, out);
+}
+
+void config_print_value(struct text value, struct text_buffer *out)
+{
+    append_value(out, value);
+}
+
+void config_print_question(const struct funnel *funnel, struct text_buffer *out)
+{
+    if (funnel->name.bytes != NULL) {
+        text_buffer_append_string(out, "    name: ");
+        append_value(out, funnel->name);
+        text_buffer_append(out, "\n", 1);
+    }
+    print_rules(funnel, out);
 }
 
 static bool is_secret(const char *property)

@@ -40,17 +40,12 @@ struct text config_stage_both(struct arena *arena, struct text left, struct text
     return copy;
 }
 
-static enum corong_status load_details(struct stage *stage, struct arena *arena,
-                                       const struct yaml_place *place)
+enum corong_status config_stage_label(struct stage *stage, struct arena *arena,
+                                      const struct yaml_place *place)
 {
     static const char *const GROUPS[] = {"top", "middle", "bottom", NULL};
-    struct yaml_place where = yaml_walk_key(place, arena, "where");
     struct yaml_place priority = yaml_walk_key(place, arena, "priority");
     struct yaml_place group = yaml_walk_key(place, arena, "group");
-    if (where.node != NULL) {
-        TRY(yaml_walk_text(&where, &stage->where));
-        stage->where = arena_copy_text(arena, stage->where);
-    }
     if (priority.node != NULL) {
         int64_t value;
         TRY(yaml_walk_integer(&priority, -1000000, 1000000, &value));
@@ -62,6 +57,17 @@ static enum corong_status load_details(struct stage *stage, struct arena *arena,
         stage->group = text_from(GROUPS[index]);
     }
     return CORONG_OK;
+}
+
+static enum corong_status load_details(struct stage *stage, struct arena *arena,
+                                       const struct yaml_place *place)
+{
+    struct yaml_place where = yaml_walk_key(place, arena, "where");
+    if (where.node != NULL) {
+        TRY(yaml_walk_text(&where, &stage->where));
+        stage->where = arena_copy_text(arena, stage->where);
+    }
+    return config_stage_label(stage, arena, place);
 }
 
 /// `visit: page_view`, `visit: [page_view, view]`, or a mapping.

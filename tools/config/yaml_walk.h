@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// A typed walk over a libyaml document: every error names file, line, column and path; unknown and
-/// repeated keys, aliases and anchors are refused. Private to tools/config.
+/// repeated keys, aliases and anchors are refused. Comes with config.h.
 /// Thread: a walk belongs to one thread.
 #pragma once
 
@@ -42,6 +42,9 @@ struct yaml_place yaml_walk_root(const struct yaml_walk *walk);
 /// Fills the error with "file:line:column: path: <formatted>"; returns `status`.
 enum corong_status yaml_walk_fail(const struct yaml_place *place, enum corong_status status,
                                   const char *format, ...) CORONG_PRINTF(3, 4);
+/// Draws below a message that begins with "file_name:line:column: " that line of `source`, with a
+/// caret under the character. A message without such a beginning stays as it is.
+void yaml_walk_point(struct corong_error *error, const char *file_name, struct text source);
 uint32_t yaml_walk_line(const struct yaml_place *place);
 bool yaml_walk_is_scalar(const struct yaml_place *place);
 bool yaml_walk_is_sequence(const struct yaml_place *place);

@@ -1,184 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/corong/console.h"
+#include "tools/corong/query_object.h"
 #include "tools/corong/question.h"
-#include "tools/corong/settings.h"
-
-/// What a journey usually looks like, for those who name neither a funnel nor steps.
-static struct text CART_EVENTS[] = {
-    {"cart", 4}, {"carts", 5}, {"add_to_cart", 11}, {"Product Added", 13}, {"added_to_cart", 13}};
-static struct text CHECKOUT_EVENTS[] = {
-    {"checkout", 8}, {"begin_checkout", 14}, {"checkout_started", 16}, {"Checkout Started", 16}};
-#define JOURNEY_STAGE_COUNT 5
-
-/// Everything of one run of the verb.
-struct funnel_run {
-    const struct options *options;
-    struct config config;
-    struct store_snapshot *snapshot;
-    struct text *names;
-    uint32_t name_count;
-    struct query_funnel query;
-    struct query_funnel_result result;
-    struct corong_error error;
-};
-
-static enum corong_status take_named(struct funnel_run *run, struct text name)
-{
-    const struct definitions *definitions = &run->config.definitions;
-    const struct funnel *funnel = definitions_funnel(definitions, name);
-    if (funnel != NULL) {
-        run->query.funnel = *funnel;
-        return CORONG_OK;
-    }
-    struct text nearest = definitions_nearest_funnel(definitions, name);
-    if (nearest.bytes != NULL) {
-        return error_set(&run->error, CORONG_INVALID, "unknown funnel '%.*s'; did you mean '%.*s'?",
-                         (int)name.size, name.bytes, (int)nearest.size, nearest.bytes);
-    }
-    return error_set(&run->error, CORONG_INVALID, "unknown funnel '%.*s'; %s", (int)name.size,
-                     name.bytes,
-                     definitions->funnel_count == 0
-                         ? "no funnel is defined: write one under 'funnels' in corong.yaml, or "
-                           "give the steps with --step"
-                         : "'--print-config' shows those defined");
-}
-
-static enum corong_status take_steps(struct funnel_run *run)
-{
-    const struct option_value *given = &run->options->values[OPTION_STEP];
-    struct funnel *funnel = &run->query.funnel;
-    if (given->list_count > FUNNEL_STEP_COUNT_MAX) {
-        return error_set(&run->error, CORONG_INVALID, "--step: %u steps, at most %u are allowed",
-                         given->list_count, FUNNEL_STEP_COUNT_MAX);
-    }
-    funnel->steps =
-        arena_allocate_zeroed(run->options->arena, given->list_count, sizeof(funnel->steps[0]));
-    funnel->step_count = given->list_count;
-    for (uint32_t index = 0; index < given->list_count; index++) {
-        TRY_IN(config_step(&run->config, run->options->arena, given->list[index],
-                           &funnel->steps[index], &run->error),
-               &run->error, "--step");
-    }
-    return CORONG_OK;
-}
-
-/// The stages of the usual journey that occur in this store.
-static enum corong_status take_journey(struct funnel_run *run)
-{
-    const struct definitions *definitions = &run->config.definitions;
-    const struct stage *visit = definitions_stage(definitions, TEXT_LITERAL("visit"));
-    const struct stage *click = definitions_stage(definitions, TEXT_LITERAL("click"));
-    const struct stage *order = definitions_stage(definitions, TEXT_LITERAL("order"));
-    const struct stage journey[JOURNEY_STAGE_COUNT] = {
-        *visit,
-        *click,
-        {.name = TEXT_LITERAL("cart"),
-         .events = CART_EVENTS,
-         .event_count = sizeof(CART_EVENTS) / sizeof(CART_EVENTS[0])},
-        {.name = TEXT_LITERAL("checkout"),
-         .events = CHECKOUT_EVENTS,
-         .event_count = sizeof(CHECKOUT_EVENTS) / sizeof(CHECKOUT_EVENTS[0])},
-        *order,
-    };
-    struct funnel *funnel = &run->query.funnel;
-    funnel->steps =
-        arena_allocate_zeroed(run->options->arena, JOURNEY_STAGE_COUNT, sizeof(funnel->steps[0]));
-    for (uint32_t index = 0; index < JOURNEY_STAGE_COUNT; index++) {
-        if (question_stage_occurs(&journey[index], run->names, run->name_count)) {
-            funnel->steps[funnel->step_count++] = journey[index];
-        }
-    }
-    if (funnel->step_count < 2) {
-        return error_set(&run->error, CORONG_INVALID,
-                         "no funnel is named and none can be guessed; give the steps, such as "
-                         "--step visit --step order, or name one of corong.yaml; 'corong stages' "
-                         "lists the events");
-    }
-    console_note("no funnel named: asking for the usual stages that occur in this store");
-    return CORONG_OK;
-}
-
-static enum corong_status take_funnel(struct funnel_run *run)
-{
-    const struct definitions *definitions = &run->config.definitions;
-    run->query.funnel.window_us = FUNNEL_WINDOW_DEFAULT_US;
-    bool named = run->options->operand_count > 0;
-    if (named && options_given(run->options, OPTION_STEP)) {
-        return error_set(&run->error, CORONG_INVALID,
-                         "a funnel's name and --step exclude each other");
-    }
-    if (named) {
-        return take_named(run, run->options->operands[0]);
-    }
-    if (options_given(run->options, OPTION_STEP)) {
-        return take_steps(run);
-    }
-    if (definitions->funnel_count == 1) {
-        run->query.funnel = definitions->funnels[0];
-        return CORONG_OK;
-    }
-    return definitions->funnel_count == 0
-               ? take_journey(run)
-               : error_set(&run->error, CORONG_INVALID,
-                           "%u funnels are defined; name one ('--print-config' shows them)",
-                           definitions->funnel_count);
-}
-
-/// Flags change the rules of a named funnel too; the title shows them.
-static enum corong_status take_rules(struct funnel_run *run)
-{
-    const struct options *options = run->options;
-    struct funnel *funnel = &run->query.funnel;
-    if (options_given(options, OPTION_WINDOW)) {
-        TRY_IN(words_window_parse(options->values[OPTION_WINDOW].text, funnel, &run->error),
-               &run->error, "--window");
-    }
-    funnel->unit = (enum funnel_unit)options_number(options, OPTION_UNIT, funnel->unit);
-    funnel->ties = (enum funnel_ties)options_number(options, OPTION_TIES, funnel->ties);
-    funnel->attempts =
-        (enum funnel_attempts)options_number(options, OPTION_ATTEMPTS, funnel->attempts);
-    funnel->range_inside = options_number(options, OPTION_RANGE, funnel->range_inside) != 0;
-    return funnel_check(funnel, &run->error);
-}
-
-static enum corong_status take_question(struct funnel_run *run)
-{
-    struct query_funnel *query = &run->query;
-    TRY(take_funnel(run));
-    TRY(take_rules(run));
-    query->range = question_range(run->options);
-    query->where = run->options->values[OPTION_WHERE].text;
-    query->top = (uint32_t)options_number(run->options, OPTION_TOP, QUERY_TOP_DEFAULT);
-    query->as_of_us = options_number(run->options, OPTION_AS_OF, QUERY_TIME_NONE);
-    query->session_timeout_us = run->config.session_timeout_us;
-    query->limits = question_limits(run->options, &run->config);
-    TRY(question_by(run->options, query->by, QUERY_SLICE_ATTRIBUTE_COUNT_MAX, &query->by_count,
-                    &run->error));
-    for (uint32_t index = 0; index < query->funnel.step_count; index++) {
-        TRY(question_check_stage(&run->config, &query->funnel.steps[index], run->names,
-                                 run->name_count, &run->error));
-    }
-    for (uint32_t index = 0; index < query->funnel.exclusion_count; index++) {
-        TRY(question_check_stage(&run->config, &query->funnel.exclusions[index].stage, run->names,
-                                 run->name_count, &run->error));
-    }
-    return CORONG_OK;
-}
+#include "tools/corong/question_funnel.h"
 
 static enum exit_code ask(const struct options *options, const struct config *config,
                           struct store_snapshot *snapshot)
 {
-    struct funnel_run run = {.options = options, .config = *config, .snapshot = snapshot};
-    if (question_event_names(snapshot, options->arena, &run.names, &run.name_count, &run.error) !=
-            CORONG_OK ||
-        take_question(&run) != CORONG_OK ||
-        query_funnel_run(snapshot, &run.query, options->arena, &run.result, &run.error) !=
-            CORONG_OK) {
-        return console_fail(&run.error);
+    struct corong_error error = {0};
+    struct query_funnel query;
+    struct query_funnel_result result = {0};
+    if (question_funnel(options, config, snapshot, &query, &error) != CORONG_OK) {
+        return console_fail(&error);
+    }
+    if (options_given(options, OPTION_PRINT_QUERY)) {
+        return query_object_print(options, &query.funnel);
+    }
+    if (query_funnel_run(snapshot, &query, options->arena, &result, &error) != CORONG_OK) {
+        return console_fail(&error);
     }
     struct text_buffer out = {0};
     struct report_style style = console_style(options, stdout);
-    report_funnel(&run.query, &run.result, &style, &out);
+    report_funnel(&query, &result, &style, &out);
     return console_write(stdout, &out);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/corong/console.h"
+#include "tools/corong/query_object.h"
 #include "tools/corong/question.h"
 #include "tools/corong/settings.h"
 
@@ -9,6 +10,9 @@ static enum exit_code ask(const struct options *options, const struct config *co
     struct corong_error error = {0};
     struct query_sessions_result result = {0};
     uint32_t by_count = 0;
+    if (options_given(options, OPTION_PRINT_QUERY)) {
+        return query_object_print(options, NULL);
+    }
     struct query_sessions query = {
         .range = question_range(options),
         .session_timeout_us = config->session_timeout_us,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/base/clock.h"
 #include "tools/corong/console.h"
+#include "tools/corong/query_object.h"
 #include "tools/corong/question.h"
 #include "tools/corong/settings.h"
 
@@ -27,6 +28,9 @@ static enum exit_code ask(const struct options *options, const struct config *co
 {
     struct corong_error error = {0};
     struct query_stages_result result = {0};
+    if (options_given(options, OPTION_PRINT_QUERY)) {
+        return query_object_print(options, NULL);
+    }
     struct query_stages query = {
         .range = question_range(options),
         .where = options->values[OPTION_WHERE].text,

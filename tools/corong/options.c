@@ -104,6 +104,10 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
                       "colour; auto: on a terminal, unless NO_COLOR is set"},
     [OPTION_PRINT_CONFIG] = {"print-config", NULL, OPTION_KIND_FLAG, 0, 0, NULL,
                              "print each setting with its origin, and stop"},
+    [OPTION_QUERY] = {"query", "FILE|-", OPTION_KIND_TEXT, 0, 0, NULL,
+                      "the question as a YAML or JSON document; flags come before its keys"},
+    [OPTION_PRINT_QUERY] = {"print-query", NULL, OPTION_KIND_FLAG, 0, 0, NULL,
+                            "print the whole question as such a document, and stop"},
     [OPTION_HELP] = {"help", NULL, OPTION_KIND_FLAG, 0, 0, NULL, "this text"},
 };
 
@@ -212,8 +216,8 @@ static void add_to_list(struct option_value *value, struct arena *arena, struct 
     value->list = longer;
 }
 
-static enum corong_status set_value(struct options *options, enum option_id id,
-                                    const char *argument, struct corong_error *error)
+enum corong_status options_set(struct options *options, enum option_id id, const char *argument,
+                               struct corong_error *error)
 {
     const struct option_spec *spec = &OPTION_SPECS[id];
     struct option_value *value = &options->values[id];
@@ -290,7 +294,7 @@ enum corong_status options_parse(struct options *options, struct arena *arena,
 {
     struct option long_options[OPTION_COUNT + 1];
     ASSERT(allowed_count(allowed) <= OPTION_COUNT);
-    *options = (struct options){.arena = arena};
+    *options = (struct options){.arena = arena, .allowed = allowed};
     list_for_getopt(allowed, long_options);
     optind = 0; // restarts getopt, so that tests may parse many times
     opterr = 0;
@@ -303,7 +307,7 @@ enum corong_status options_parse(struct options *options, struct arena *arena,
             return refuse_option(code, allowed, arguments, error);
         }
         enum option_id id = code == 'h' ? OPTION_HELP : (enum option_id)(code - OPTION_FIRST_VALUE);
-        TRY_IN(set_value(options, id, optarg, error), error, "--%s", OPTION_SPECS[id].name);
+        TRY_IN(options_set(options, id, optarg, error), error, "--%s", OPTION_SPECS[id].name);
     }
     take_operands(options, argument_count, arguments);
     return CORONG_OK;

@@ -52,6 +52,8 @@ enum option_id {
     OPTION_DURABLE,
     OPTION_COLOR,
     OPTION_PRINT_CONFIG,
+    OPTION_QUERY,
+    OPTION_PRINT_QUERY,
     OPTION_HELP,
     OPTION_COUNT,
 };
@@ -87,12 +89,15 @@ struct option_value {
     struct text *list; ///< LIST
     uint32_t list_count;
 };
+struct query_object;
 struct options {
     struct option_value values[OPTION_COUNT];
     struct text *operands;
     const char **operand_strings; ///< the same, NUL-terminated
     uint32_t operand_count;
-    struct arena *arena; ///< for whatever a verb needs until the end
+    struct arena *arena;        ///< for whatever a verb needs until the end
+    const uint8_t *allowed;     ///< the verb's options, ends with OPTION_COUNT
+    struct query_object *query; ///< what --query named; NULL: nothing
 };
 
 /// Parses `arguments[1..]`, `arguments[0]` being the verb. `allowed` ends with OPTION_COUNT. Errors
@@ -100,6 +105,9 @@ struct options {
 CORONG_MUST_CHECK enum corong_status options_parse(struct options *options, struct arena *arena,
                                                    const uint8_t *allowed, int argument_count,
                                                    char **arguments, struct corong_error *error);
+/// As if `argument` stood behind the option, checked in the same way. It is borrowed.
+CORONG_MUST_CHECK enum corong_status options_set(struct options *options, enum option_id id,
+                                                 const char *argument, struct corong_error *error);
 static inline bool options_given(const struct options *options, enum option_id id)
 {
     return options->values[id].given;

@@ -28,25 +28,43 @@ enum corong_status question_open(const struct config *config, bool durable,
     return client_snapshot(snapshot_out, settings_store(config), durable, error);
 }
 
-enum exit_code question_run(const struct options *options, question_function *ask)
+static enum exit_code ask_store(const struct options *options, const struct config *config,
+                                question_function *ask)
+{
+    struct corong_error error = {0};
+    struct store_snapshot *snapshot;
+    if (question_open(config, options_given(options, OPTION_DURABLE), &snapshot, &error) !=
+        CORONG_OK) {
+        console_fail(&error);
+        return EXIT_FAILED;
+    }
+    enum exit_code code = ask(options, config, snapshot);
+    store_snapshot_close(snapshot);
+    return code;
+}
+
+static enum exit_code run(const struct options *options, question_function *ask, bool anyway)
 {
     struct config config;
     struct corong_error error = {0};
-    struct store_snapshot *snapshot;
     if (settings_load(options, &config, &error) != CORONG_OK) {
         return console_fail(&error);
     }
     if (options_given(options, OPTION_PRINT_CONFIG)) {
         return settings_print(&config);
     }
-    if (question_open(&config, options_given(options, OPTION_DURABLE), &snapshot, &error) !=
-        CORONG_OK) {
-        console_fail(&error);
-        return EXIT_FAILED;
-    }
-    enum exit_code code = ask(options, &config, snapshot);
-    store_snapshot_close(snapshot);
-    return code;
+    return anyway && access(settings_store(&config), F_OK) != 0 ? ask(options, &config, NULL)
+                                                                : ask_store(options, &config, ask);
+}
+
+enum exit_code question_run(const struct options *options, question_function *ask)
+{
+    return run(options, ask, options_given(options, OPTION_PRINT_QUERY));
+}
+
+enum exit_code question_run_anyway(const struct options *options, question_function *ask)
+{
+    return run(options, ask, true);
 }
 
 static int compare_texts(const void *left, const void *right)

@@ -17,8 +17,11 @@ CORONG_MUST_CHECK enum corong_status question_open(const struct config *config, 
 /// What one verb asks of an open store.
 typedef enum exit_code question_function(const struct options *options, const struct config *config,
                                          struct store_snapshot *snapshot);
-/// Reads flags and file, answers --print-config, opens the store, asks, closes it.
+/// Reads flags and file, answers --print-config, opens the store, asks, closes it. --print-query
+/// needs no store: where there is none, `ask` gets NULL.
 enum exit_code question_run(const struct options *options, question_function *ask);
+/// The same, but where there is no store `ask` gets NULL for it.
+enum exit_code question_run_anyway(const struct options *options, question_function *ask);
 /// All distinct event names of the store, sorted. Memory: `arena`.
 CORONG_MUST_CHECK enum corong_status
 question_event_names(struct store_snapshot *snapshot, struct arena *arena, struct text **names_out,

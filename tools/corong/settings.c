@@ -2,6 +2,8 @@
 #include "tools/corong/settings.h"
 
 #include "storage/base/clock.h"
+#include "storage/base/memory.h"
+#include "storage/file/file.h"
 #include "tools/corong/console.h"
 
 #include <sys/stat.h>
@@ -13,12 +15,26 @@
 /// segments, less to merge at the end.
 #define FILES_COMMIT_INTERVAL_US (60 * MICROSECONDS_PER_SECOND)
 
+/// Draws the place of a file that an error names. The file is read once more: errors are rare.
+static enum corong_status point_into(const char *path, enum corong_status status,
+                                     struct corong_error *error)
+{
+    char *bytes;
+    size_t size;
+    if (status != CORONG_OK && error != NULL &&
+        file_read_whole(path, YAML_WALK_FILE_SIZE_MAX, &bytes, &size, NULL) == CORONG_OK) {
+        yaml_walk_point(error, path, (struct text){bytes, size});
+        memory_free(bytes);
+    }
+    return status;
+}
+
 static enum corong_status load_file(const struct options *options, struct config *config,
                                     struct corong_error *error)
 {
     if (options_given(options, OPTION_CONFIG)) {
-        return config_load(config, options->arena, options->values[OPTION_CONFIG].text.bytes,
-                           error);
+        const char *path = options->values[OPTION_CONFIG].text.bytes;
+        return point_into(path, config_load(config, options->arena, path, error), error);
     }
     if (access(CONFIG_FILE_DEFAULT, F_OK) != 0) {
         return CORONG_OK;
@@ -29,7 +45,8 @@ static enum corong_status load_file(const struct options *options, struct config
         console_note("using ./" CONFIG_FILE_DEFAULT);
         said = true;
     }
-    return config_load(config, options->arena, CONFIG_FILE_DEFAULT, error);
+    return point_into(CONFIG_FILE_DEFAULT,
+                      config_load(config, options->arena, CONFIG_FILE_DEFAULT, error), error);
 }
 
 static void overlay_numbers(const struct options *options, struct config *config)
@@ -147,7 +164,8 @@ enum corong_status settings_mapping(struct config *config, struct arena *arena, 
         return mapping_from_preset(&config->mapping, arena, word, error);
     }
     if (access(word.bytes, F_OK) == 0) {
-        return config_load_mapping(&config->mapping, arena, word.bytes, error);
+        return point_into(word.bytes,
+                          config_load_mapping(&config->mapping, arena, word.bytes, error), error);
     }
     const char *nearest = words_nearest(word, mapping_preset_names());
     if (nearest != NULL) {

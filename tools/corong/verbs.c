@@ -4,6 +4,7 @@
 #include "tools/config/config.h"
 #include "tools/corong/console.h"
 #include "tools/corong/help.h"
+#include "tools/corong/query_object.h"
 
 #define OPERAND_COUNT_ANY UINT32_MAX
 #define VERB_COUNT_MAX 32
@@ -29,24 +30,26 @@ static const uint8_t REPLAY_OPTIONS[] = {OPTION_STORE,
                                          OPTION_HELP,
                                          OPTION_COUNT};
 static const uint8_t FUNNEL_OPTIONS[] = {
-    OPTION_STEP,     OPTION_STORE,   OPTION_STORE_GROUP,  OPTION_CONFIG,
-    OPTION_FROM,     OPTION_TO,      OPTION_BY,           OPTION_TOP,
-    OPTION_WHERE,    OPTION_WINDOW,  OPTION_UNIT,         OPTION_TIES,
-    OPTION_ATTEMPTS, OPTION_RANGE,   OPTION_AS_OF,        OPTION_SESSION_TIMEOUT,
-    OPTION_FORMAT,   OPTION_THREADS, OPTION_MEMORY_LIMIT, OPTION_TIMING,
-    OPTION_DURABLE,  OPTION_COLOR,   OPTION_PRINT_CONFIG, OPTION_HELP,
-    OPTION_COUNT};
+    OPTION_STEP,         OPTION_STORE,   OPTION_STORE_GROUP,  OPTION_CONFIG,
+    OPTION_FROM,         OPTION_TO,      OPTION_BY,           OPTION_TOP,
+    OPTION_WHERE,        OPTION_WINDOW,  OPTION_UNIT,         OPTION_TIES,
+    OPTION_ATTEMPTS,     OPTION_RANGE,   OPTION_AS_OF,        OPTION_SESSION_TIMEOUT,
+    OPTION_FORMAT,       OPTION_THREADS, OPTION_MEMORY_LIMIT, OPTION_TIMING,
+    OPTION_DURABLE,      OPTION_COLOR,   OPTION_QUERY,        OPTION_PRINT_QUERY,
+    OPTION_PRINT_CONFIG, OPTION_HELP,    OPTION_COUNT,
+};
 static const uint8_t STAGES_OPTIONS[] = {
-    OPTION_STORE,        OPTION_STORE_GROUP, OPTION_CONFIG,  OPTION_FROM,   OPTION_TO,
-    OPTION_WHERE,        OPTION_BUCKET,      OPTION_AS_OF,   OPTION_FORMAT, OPTION_THREADS,
-    OPTION_MEMORY_LIMIT, OPTION_TIMING,      OPTION_DURABLE, OPTION_COLOR,  OPTION_PRINT_CONFIG,
-    OPTION_HELP,         OPTION_COUNT};
+    OPTION_STORE,        OPTION_STORE_GROUP,  OPTION_CONFIG,  OPTION_FROM,   OPTION_TO,
+    OPTION_WHERE,        OPTION_BUCKET,       OPTION_AS_OF,   OPTION_FORMAT, OPTION_THREADS,
+    OPTION_MEMORY_LIMIT, OPTION_TIMING,       OPTION_DURABLE, OPTION_COLOR,  OPTION_QUERY,
+    OPTION_PRINT_QUERY,  OPTION_PRINT_CONFIG, OPTION_HELP,    OPTION_COUNT,
+};
 static const uint8_t SESSIONS_OPTIONS[] = {
-    OPTION_STORE,  OPTION_STORE_GROUP, OPTION_CONFIG,  OPTION_FROM,
-    OPTION_TO,     OPTION_BY,          OPTION_TOP,     OPTION_SESSION_TIMEOUT,
-    OPTION_AS_OF,  OPTION_FORMAT,      OPTION_THREADS, OPTION_MEMORY_LIMIT,
-    OPTION_TIMING, OPTION_DURABLE,     OPTION_COLOR,   OPTION_PRINT_CONFIG,
-    OPTION_HELP,   OPTION_COUNT};
+    OPTION_STORE,   OPTION_STORE_GROUP,  OPTION_CONFIG,          OPTION_FROM,    OPTION_TO,
+    OPTION_BY,      OPTION_TOP,          OPTION_SESSION_TIMEOUT, OPTION_AS_OF,   OPTION_FORMAT,
+    OPTION_THREADS, OPTION_MEMORY_LIMIT, OPTION_TIMING,          OPTION_DURABLE, OPTION_COLOR,
+    OPTION_QUERY,   OPTION_PRINT_QUERY,  OPTION_PRINT_CONFIG,    OPTION_HELP,    OPTION_COUNT,
+};
 static const uint8_t INSPECT_OPTIONS[] = {OPTION_STORE,   OPTION_STORE_GROUP, OPTION_CONFIG,
                                           OPTION_COLUMNS, OPTION_FORMAT,      OPTION_COLOR,
                                           OPTION_HELP,    OPTION_COUNT};
@@ -218,6 +221,16 @@ static enum exit_code take_store_operand(const struct verb *verb, struct options
     return EXIT_DONE;
 }
 
+static enum exit_code take_query(const struct verb *verb, struct options *options)
+{
+    struct corong_error error = {0};
+    if (!options_given(options, OPTION_QUERY) ||
+        query_object_read(options, verb->options, &error) == CORONG_OK) {
+        return EXIT_DONE;
+    }
+    return console_fail(&error);
+}
+
 static enum exit_code run_verb(const struct verb *verb, int argument_count, char **arguments)
 {
     struct arena arena = {0};
@@ -232,7 +245,9 @@ static enum exit_code run_verb(const struct verb *verb, int argument_count, char
     } else {
         code = check_operands(verb, &options);
         code = code == EXIT_DONE ? take_store_operand(verb, &options) : code;
+        code = code == EXIT_DONE ? take_query(verb, &options) : code;
         code = code == EXIT_DONE ? verb->run(&options) : code;
+        query_object_close(&options);
     }
     arena_deinit(&arena);
     return code;

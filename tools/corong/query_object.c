@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/corong/query_object.h"
+
+#include "storage/base/invariant.h"
+#include "storage/base/memory.h"
+#include "storage/file/file.h"
+#include "tools/corong/console.h"
+#include "tools/corong/query_text.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#define COMMENT_COLUMN 22
+
+/// A flag that says what is asked and is therefore a key too; others say how it is answered or
+/// shown. Its value where nobody gives one, as text; NULL: none.
+struct query_key {
+    enum option_id id;
+    const char *fallback;
+};
+static const struct query_key QUERY_KEYS[] = {
+    {OPTION_FROM, NULL}, {OPTION_TO, NULL},  {OPTION_AS_OF, NULL},  {OPTION_WHERE, NULL},
+    {OPTION_BY, NULL},   {OPTION_TOP, "20"}, {OPTION_BUCKET, "1d"}, {OPTION_SESSION_TIMEOUT, "30m"},
+};
+#define QUERY_KEY_COUNT (sizeof(QUERY_KEYS) / sizeof(QUERY_KEYS[0]))
+
+static bool is_allowed(const uint8_t *allowed, enum option_id id)
+{
+    while (*allowed != OPTION_COUNT && *allowed != id) {
+        allowed++;
+    }
+    return *allowed == id;
+}
+
+/// "as-of" is "as_of" in a document.
+static const char *key_name(struct arena *arena, enum option_id id)
+{
+    char *name = arena_copy_string(arena, OPTION_SPECS[id].name);
+    for (char *at = name; *at != '\0'; at++) {
+        *at = *at == '-' ? '_' : *at;
+    }
+    return name;
+}
+
+/// The keys of one verb's documents, NULL-terminated; entry i of `ids` belongs to entry i.
+struct key_list {
+    const char *names[QUERY_KEY_COUNT + 2];
+    enum option_id ids[QUERY_KEY_COUNT + 2];
+};
+
+static void list_keys(struct arena *arena, const uint8_t *allowed, struct key_list *list)
+{
+    uint32_t count = 0;
+    *list = (struct key_list){0};
+    for (size_t index = 0; index < QUERY_KEY_COUNT; index++) {
+        if (is_allowed(allowed, QUERY_KEYS[index].id)) {
+            list->ids[count] = QUERY_KEYS[index].id;
+            list->names[count++] = key_name(arena, QUERY_KEYS[index].id);
+        }
+    }
+    if (is_allowed(allowed, OPTION_STEP)) {
+        list->ids[count] = OPTION_STEP;
+        list->names[count] = "funnel";
+    }
+}
+
+static bool is_null(const struct yaml_place *place)
+{
+    if (!yaml_walk_is_scalar(place) || place->node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE) {
+        return false;
+    }
+    const char *text = (const char *)place->node->data.scalar.value;
+    return text[0] == '\0' || strcmp(text, "~") == 0 || strcmp(text, "null") == 0;
+}
+
+static enum corong_status set_one(struct options *options, enum option_id id,
+                                  const struct yaml_place *place)
+{
+    struct text text;
+    struct corong_error inner = {0};
+    TRY(yaml_walk_text(place, &text));
+    if (memchr(text.bytes, '\0', text.size) != NULL) {
+        return yaml_walk_fail(place, CORONG_INVALID, "a value cannot hold a NUL");
+    }
+    const char *argument = arena_copy_text(options->arena, text).bytes;
+    return options_set(options, id, argument, &inner) == CORONG_OK
+               ? CORONG_OK
+               : yaml_walk_fail(place, CORONG_INVALID, "%s", inner.message);
+}
+
+/// `true` is the flag, `false` its absence.
+static enum corong_status set_flag(struct options *options, enum option_id id,
+                                   const struct yaml_place *place)
+{
+    static const char *const WORDS[] = {"false", "true", NULL};
+    uint32_t index;
+    TRY(yaml_walk_word(place, WORDS, &index));
+    options->values[id].given = index == 1;
+    return CORONG_OK;
+}
+
+static enum corong_status set_value(struct options *options, enum option_id id,
+                                    const struct yaml_place *place)
+{
+    if (OPTION_SPECS[id].kind == OPTION_KIND_FLAG) {
+        return set_flag(options, id, place);
+    }
+    if (!yaml_walk_is_sequence(place)) {
+        return set_one(options, id, place);
+    }
+    if (OPTION_SPECS[id].kind != OPTION_KIND_LIST) {
+        return yaml_walk_fail(place, CORONG_INVALID, "one value is expected here, not a list");
+    }
+    for (uint32_t index = 0; index < yaml_walk_count(place); index++) {
+        struct yaml_place item = yaml_walk_item(place, options->arena, index);
+        TRY(set_one(options, id, &item));
+    }
+    return CORONG_OK;
+}
+
+/// Values are checked also where a flag takes their place.
+static enum corong_status read_key(struct options *options, enum option_id id,
+                                   const struct yaml_place *place)
+{
+    struct option_value flag = options->values[id];
+    options->values[id] = (struct option_value){0};
+    if (!is_null(place)) {
+        TRY(set_value(options, id, place));
+    }
+    if (flag.given) {
+        options->values[id] = flag;
+    }
+    return CORONG_OK;
+}
+
+static enum corong_status read_keys(struct options *options, const uint8_t *allowed)
+{
+    struct query_object *object = options->query;
+    struct yaml_place root = yaml_walk_root(&object->walk);
+    struct key_list list;
+    list_keys(options->arena, allowed, &list);
+    if (root.node == NULL) {
+        return CORONG_OK;
+    }
+    TRY(yaml_walk_check_keys(&root, list.names));
+    for (uint32_t index = 0; list.names[index] != NULL; index++) {
+        struct yaml_place place = yaml_walk_key(&root, options->arena, list.names[index]);
+        if (place.node == NULL) {
+            continue;
+        }
+        if (list.ids[index] != OPTION_STEP) {
+            TRY(read_key(options, list.ids[index], &place));
+        } else if (!is_null(&place)) {
+            object->funnel = place;
+        }
+    }
+    return CORONG_OK;
+}
+
+enum corong_status query_object_parse(struct options *options, const uint8_t *allowed,
+                                      const char *file_name, struct text source,
+                                      struct corong_error *error)
+{
+    struct query_object *object = arena_allocate_zeroed(options->arena, 1, sizeof(*object));
+    object->source = query_text_prepare(options->arena, source);
+    object->file_name = file_name;
+    enum corong_status status =
+        yaml_walk_open_text(&object->walk, file_name, object->source, error);
+    if (status == CORONG_OK) {
+        options->query = object;
+        status = read_keys(options, allowed);
+    }
+    query_object_point(object, error, status);
+    return status;
+}
+
+static enum corong_status read_standard_input(struct text_buffer *out, struct corong_error *error)
+{
+    for (;;) {
+        ssize_t size = read(STDIN_FILENO, text_buffer_reserve(out, 65536), 65536);
+        if (size < 0 && errno != EINTR) {
+            return error_set_errno(error, "cannot read standard input");
+        }
+        if (size == 0) {
+            return CORONG_OK;
+        }
+        out->size += size > 0 ? (size_t)size : 0;
+        if (out->size > YAML_WALK_FILE_SIZE_MAX) {
+            return error_set(error, CORONG_INVALID, "standard input is longer than 4 MiB");
+        }
+    }
+}
+
+enum corong_status query_object_read(struct options *options, const uint8_t *allowed,
+                                     struct corong_error *error)
+{
+    const char *path = options->values[OPTION_QUERY].text.bytes;
+    struct text_buffer text = {0};
+    if (strcmp(path, "-") == 0) {
+        path = "standard input";
+        TRY(read_standard_input(&text, error));
+    } else {
+        char *bytes;
+        size_t size;
+        TRY(file_read_whole(path, YAML_WALK_FILE_SIZE_MAX, &bytes, &size, error));
+        text_buffer_append(&text, bytes, size);
+        memory_free(bytes);
+    }
+    enum corong_status status =
+        query_object_parse(options, allowed, path, (struct text){text.bytes, text.size}, error);
+    text_buffer_deinit(&text);
+    return status;
+}
+
+void query_object_close(struct options *options)
+{
+    if (options->query != NULL) {
+        yaml_walk_close(&options->query->walk);
+        options->query = NULL;
+    }
+}
+
+void query_object_point(const struct query_object *object, struct corong_error *error,
+                        enum corong_status status)
+{
+    if (status != CORONG_OK && error != NULL) {
+        yaml_walk_point(error, object->file_name, object->source);
+    }
+}
+
+static void write_values(const struct option_spec *spec, const struct option_value *value,
+                         struct text_buffer *out)
+{
+    if (spec->kind == OPTION_KIND_FLAG) {
+        text_buffer_append_string(out, "true");
+        return;
+    }
+    if (spec->kind != OPTION_KIND_LIST) {
+        config_print_value(value->text, out);
+        return;
+    }
+    for (uint32_t index = 0; index < value->list_count; index++) {
+        text_buffer_append_string(out, index == 0 ? "[" : ", ");
+        config_print_value(value->list[index], out);
+    }
+    text_buffer_append_string(out, "]");
+}
+
+/// The key with what was given, else what is taken where nothing is; or, as a comment, what could
+/// be said.
+static void write_key(const struct options *options, const struct query_key *key,
+                      struct text_buffer *out)
+{
+    const struct option_spec *spec = &OPTION_SPECS[key->id];
+    const struct option_value *value = &options->values[key->id];
+    bool said = value->given || key->fallback != NULL;
+    size_t start = out->size;
+    text_buffer_printf(out, said ? "%s: " : "# %s: ", key_name(options->arena, key->id));
+    if (value->given) {
+        write_values(spec, value, out);
+        text_buffer_append_string(out, "\n");
+        return;
+    }
+    text_buffer_append_string(out, said ? key->fallback : spec->argument == NULL ? "true" : "");
+    size_t used = out->size - start;
+    text_buffer_printf(out, "%*s# %s\n", used < COMMENT_COLUMN ? (int)(COMMENT_COLUMN - used) : 1,
+                       "", spec->sentence);
+}
+
+void query_object_write(const struct options *options, const uint8_t *allowed,
+                        const struct funnel *funnel, struct text_buffer *out)
+{
+    if (funnel != NULL) {
+        text_buffer_append_string(out, "funnel:\n");
+        config_print_question(funnel, out);
+    }
+    for (size_t index = 0; index < QUERY_KEY_COUNT; index++) {
+        if (is_allowed(allowed, QUERY_KEYS[index].id)) {
+            write_key(options, &QUERY_KEYS[index], out);
+        }
+    }
+}
+
+void query_object_write_json(const struct options *options, const uint8_t *allowed,
+                             const struct funnel *funnel, struct text_buffer *out)
+{
+    struct text_buffer text = {0};
+    struct yaml_walk walk;
+    query_object_write(options, allowed, funnel, &text);
+    enum corong_status status = yaml_walk_open_text(&walk, "the question's own text",
+                                                    (struct text){text.bytes, text.size}, NULL);
+    ASSERT(status == CORONG_OK);
+    struct yaml_place root = yaml_walk_root(&walk);
+    query_text_json(&root, options->arena, out);
+    text_buffer_append_string(out, "\n");
+    yaml_walk_close(&walk);
+    text_buffer_deinit(&text);
+}
+
+enum exit_code query_object_print(const struct options *options, const struct funnel *funnel)
+{
+    struct text_buffer out = {0};
+    if (console_style(options, stdout).format == REPORT_JSON) {
+        query_object_write_json(options, options->allowed, funnel, &out);
+    } else {
+        query_object_write(options, options->allowed, funnel, &out);
+    }
+    return console_write(stdout, &out);
+}

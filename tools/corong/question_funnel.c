@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/corong/question_funnel.h"
+
+#include "tools/corong/console.h"
+#include "tools/corong/query_object.h"
+#include "tools/corong/question.h"
+
+/// What a journey usually looks like, for those who name neither a funnel nor steps.
+static struct text CART_EVENTS[] = {
+    {"cart", 4}, {"carts", 5}, {"add_to_cart", 11}, {"Product Added", 13}, {"added_to_cart", 13}};
+static struct text CHECKOUT_EVENTS[] = {
+    {"checkout", 8}, {"begin_checkout", 14}, {"checkout_started", 16}, {"Checkout Started", 16}};
+#define JOURNEY_STAGE_COUNT 5
+
+/// What a funnel question is made from.
+struct funnel_question {
+    const struct options *options;
+    const struct config *config;
+    const struct text *names; ///< of the store's events; NULL: there is no store
+    uint32_t name_count;
+    struct query_funnel query;
+    struct corong_error *error;
+};
+
+static enum corong_status take_named(struct funnel_question *run, struct text name)
+{
+    const struct definitions *definitions = &run->config->definitions;
+    const struct funnel *funnel = definitions_funnel(definitions, name);
+    if (funnel != NULL) {
+        run->query.funnel = *funnel;
+        return CORONG_OK;
+    }
+    struct text nearest = definitions_nearest_funnel(definitions, name);
+    if (nearest.bytes != NULL) {
+        return error_set(run->error, CORONG_INVALID, "unknown funnel '%.*s'; did you mean '%.*s'?",
+                         (int)name.size, name.bytes, (int)nearest.size, nearest.bytes);
+    }
+    return error_set(run->error, CORONG_INVALID, "unknown funnel '%.*s'; %s", (int)name.size,
+                     name.bytes,
+                     definitions->funnel_count == 0
+                         ? "no funnel is defined: write one under 'funnels' in corong.yaml, or "
+                           "give the steps with --step"
+                         : "'--print-config' shows those defined");
+}
+
+static enum corong_status take_steps(struct funnel_question *run)
+{
+    const struct option_value *given = &run->options->values[OPTION_STEP];
+    struct funnel *funnel = &run->query.funnel;
+    if (given->list_count > FUNNEL_STEP_COUNT_MAX) {
+        return error_set(run->error, CORONG_INVALID, "--step: %u steps, at most %u are allowed",
+                         given->list_count, FUNNEL_STEP_COUNT_MAX);
+    }
+    funnel->steps =
+        arena_allocate_zeroed(run->options->arena, given->list_count, sizeof(funnel->steps[0]));
+    funnel->step_count = given->list_count;
+    for (uint32_t index = 0; index < given->list_count; index++) {
+        TRY_IN(config_step(run->config, run->options->arena, given->list[index],
+                           &funnel->steps[index], run->error),
+               run->error, "--step");
+    }
+    return CORONG_OK;
+}
+
+/// The stages of the usual journey that occur in this store.
+static enum corong_status take_journey(struct funnel_question *run)
+{
+    const struct definitions *definitions = &run->config->definitions;
+    const struct stage *visit = definitions_stage(definitions, TEXT_LITERAL("visit"));
+    const struct stage *click = definitions_stage(definitions, TEXT_LITERAL("click"));
+    const struct stage *order = definitions_stage(definitions, TEXT_LITERAL("order"));
+    const struct stage journey[JOURNEY_STAGE_COUNT] = {
+        *visit,
+        *click,
+        {.name = TEXT_LITERAL("cart"),
+         .events = CART_EVENTS,
+         .event_count = sizeof(CART_EVENTS) / sizeof(CART_EVENTS[0])},
+        {.name = TEXT_LITERAL("checkout"),
+         .events = CHECKOUT_EVENTS,
+         .event_count = sizeof(CHECKOUT_EVENTS) / sizeof(CHECKOUT_EVENTS[0])},
+        *order,
+    };
+    struct funnel *funnel = &run->query.funnel;
+    funnel->steps =
+        arena_allocate_zeroed(run->options->arena, JOURNEY_STAGE_COUNT, sizeof(funnel->steps[0]));
+    for (uint32_t index = 0; run->names != NULL && index < JOURNEY_STAGE_COUNT; index++) {
+        if (question_stage_occurs(&journey[index], run->names, run->name_count)) {
+            funnel->steps[funnel->step_count++] = journey[index];
+        }
+    }
+    if (funnel->step_count < 2) {
+        return error_set(run->error, CORONG_INVALID,
+                         "no funnel is named and none can be guessed; give the steps, such as "
+                         "--step visit --step order, or name one of corong.yaml; 'corong stages' "
+                         "lists the events");
+    }
+    console_note("no funnel named: asking for the usual stages that occur in this store");
+    return CORONG_OK;
+}
+
+/// What the query object says under `funnel`: a name, or the definition itself.
+static enum corong_status take_object(struct funnel_question *run)
+{
+    struct query_object *object = run->options->query;
+    object->walk.error = run->error;
+    struct text name;
+    if (!yaml_walk_is_scalar(&object->funnel)) {
+        TRY(config_funnel_inline(run->config, run->options->arena, &object->funnel,
+                                 &run->query.funnel));
+        return CORONG_OK;
+    }
+    TRY(yaml_walk_text(&object->funnel, &name));
+    struct corong_error inner = {0};
+    struct corong_error *outer = run->error;
+    run->error = &inner;
+    enum corong_status status = take_named(run, arena_copy_text(run->options->arena, name));
+    run->error = outer;
+    return status == CORONG_OK ? CORONG_OK
+                               : yaml_walk_fail(&object->funnel, status, "%s", inner.message);
+}
+
+static enum corong_status take_funnel(struct funnel_question *run)
+{
+    const struct definitions *definitions = &run->config->definitions;
+    run->query.funnel.window_us = FUNNEL_WINDOW_DEFAULT_US;
+    bool named = run->options->operand_count > 0;
+    if (named && options_given(run->options, OPTION_STEP)) {
+        return error_set(run->error, CORONG_INVALID,
+                         "a funnel's name and --step exclude each other");
+    }
+    if (named) {
+        return take_named(run, run->options->operands[0]);
+    }
+    if (options_given(run->options, OPTION_STEP)) {
+        return take_steps(run);
+    }
+    if (run->options->query != NULL && run->options->query->funnel.node != NULL) {
+        enum corong_status status = take_object(run);
+        query_object_point(run->options->query, run->error, status);
+        return status;
+    }
+    if (definitions->funnel_count == 1) {
+        run->query.funnel = definitions->funnels[0];
+        return CORONG_OK;
+    }
+    return definitions->funnel_count == 0
+               ? take_journey(run)
+               : error_set(run->error, CORONG_INVALID,
+                           "%u funnels are defined; name one ('--print-config' shows them)",
+                           definitions->funnel_count);
+}
+
+/// Flags change the rules of a named funnel too; the title shows them.
+static enum corong_status take_rules(struct funnel_question *run)
+{
+    const struct options *options = run->options;
+    struct funnel *funnel = &run->query.funnel;
+    if (options_given(options, OPTION_WINDOW)) {
+        TRY_IN(words_window_parse(options->values[OPTION_WINDOW].text, funnel, run->error),
+               run->error, "--window");
+    }
+    funnel->unit = (enum funnel_unit)options_number(options, OPTION_UNIT, funnel->unit);
+    funnel->ties = (enum funnel_ties)options_number(options, OPTION_TIES, funnel->ties);
+    funnel->attempts =
+        (enum funnel_attempts)options_number(options, OPTION_ATTEMPTS, funnel->attempts);
+    funnel->range_inside = options_number(options, OPTION_RANGE, funnel->range_inside) != 0;
+    return funnel_check(funnel, run->error);
+}
+
+/// Refuses steps that are neither stages nor events, where a store says what its events are.
+static enum corong_status check_stages(struct funnel_question *run)
+{
+    const struct funnel *funnel = &run->query.funnel;
+    for (uint32_t index = 0; run->names != NULL && index < funnel->step_count; index++) {
+        TRY(question_check_stage(run->config, &funnel->steps[index], run->names, run->name_count,
+                                 run->error));
+    }
+    for (uint32_t index = 0; run->names != NULL && index < funnel->exclusion_count; index++) {
+        TRY(question_check_stage(run->config, &funnel->exclusions[index].stage, run->names,
+                                 run->name_count, run->error));
+    }
+    return CORONG_OK;
+}
+
+static enum corong_status take_question(struct funnel_question *run)
+{
+    struct query_funnel *query = &run->query;
+    TRY(take_funnel(run));
+    TRY(take_rules(run));
+    query->range = question_range(run->options);
+    query->where = run->options->values[OPTION_WHERE].text;
+    query->top = (uint32_t)options_number(run->options, OPTION_TOP, QUERY_TOP_DEFAULT);
+    query->as_of_us = options_number(run->options, OPTION_AS_OF, QUERY_TIME_NONE);
+    query->session_timeout_us = run->config->session_timeout_us;
+    query->limits = question_limits(run->options, run->config);
+    TRY(question_by(run->options, query->by, QUERY_SLICE_ATTRIBUTE_COUNT_MAX, &query->by_count,
+                    run->error));
+    return check_stages(run);
+}
+
+enum corong_status question_funnel(const struct options *options, const struct config *config,
+                                   struct store_snapshot *snapshot, struct query_funnel *query_out,
+                                   struct corong_error *error)
+{
+    struct funnel_question run = {.options = options, .config = config, .error = error};
+    struct text *names;
+    if (snapshot != NULL) {
+        TRY(question_event_names(snapshot, options->arena, &names, &run.name_count, error));
+        run.names = names;
+    }
+    TRY(take_question(&run));
+    *query_out = run.query;
+    return CORONG_OK;
+}
