@@ -14,7 +14,7 @@ static enum exit_code ask(const struct options *options, const struct config *co
         return console_fail(&error);
     }
     if (options_given(options, OPTION_PRINT_QUERY)) {
-        return query_object_print(options, &query.funnel);
+        return query_object_print(options, config, &query.funnel);
     }
     if (query_funnel_run(snapshot, &query, options->arena, &result, &error) != CORONG_OK) {
         return console_fail(&error);

@@ -11,7 +11,7 @@ static enum exit_code ask(const struct options *options, const struct config *co
     struct query_sessions_result result = {0};
     uint32_t by_count = 0;
     if (options_given(options, OPTION_PRINT_QUERY)) {
-        return query_object_print(options, NULL);
+        return query_object_print(options, config, NULL);
     }
     struct query_sessions query = {
         .range = question_range(options),

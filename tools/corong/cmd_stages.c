@@ -29,7 +29,7 @@ static enum exit_code ask(const struct options *options, const struct config *co
     struct corong_error error = {0};
     struct query_stages_result result = {0};
     if (options_given(options, OPTION_PRINT_QUERY)) {
-        return query_object_print(options, NULL);
+        return query_object_print(options, config, NULL);
     }
     struct query_stages query = {
         .range = question_range(options),

@@ -249,11 +249,11 @@ static void write_values(const struct option_spec *spec, const struct option_val
 /// The key with what was given, else what is taken where nothing is; or, as a comment, what could
 /// be said.
 static void write_key(const struct options *options, const struct query_key *key,
-                      struct text_buffer *out)
+                      const char *fallback, struct text_buffer *out)
 {
     const struct option_spec *spec = &OPTION_SPECS[key->id];
     const struct option_value *value = &options->values[key->id];
-    bool said = value->given || key->fallback != NULL;
+    bool said = value->given || fallback != NULL;
     size_t start = out->size;
     text_buffer_printf(out, said ? "%s: " : "# %s: ", key_name(options->arena, key->id));
     if (value->given) {
@@ -261,32 +261,37 @@ static void write_key(const struct options *options, const struct query_key *key
         text_buffer_append_string(out, "\n");
         return;
     }
-    text_buffer_append_string(out, said ? key->fallback : spec->argument == NULL ? "true" : "");
+    text_buffer_append_string(out, said ? fallback : spec->argument == NULL ? "true" : "");
     size_t used = out->size - start;
     text_buffer_printf(out, "%*s# %s\n", used < COMMENT_COLUMN ? (int)(COMMENT_COLUMN - used) : 1,
                        "", spec->sentence);
 }
 
-void query_object_write(const struct options *options, const uint8_t *allowed,
+void query_object_write(const struct options *options, const struct config *config,
                         const struct funnel *funnel, struct text_buffer *out)
 {
     if (funnel != NULL) {
         text_buffer_append_string(out, "funnel:\n");
         config_print_question(funnel, out);
     }
+    struct text_buffer timeout = {0};
+    duration_format(config->session_timeout_us, &timeout);
     for (size_t index = 0; index < QUERY_KEY_COUNT; index++) {
-        if (is_allowed(allowed, QUERY_KEYS[index].id)) {
-            write_key(options, &QUERY_KEYS[index], out);
+        const struct query_key *key = &QUERY_KEYS[index];
+        bool session = key->id == OPTION_SESSION_TIMEOUT;
+        if (is_allowed(options->allowed, key->id)) {
+            write_key(options, key, session ? timeout.bytes : key->fallback, out);
         }
     }
+    text_buffer_deinit(&timeout);
 }
 
-void query_object_write_json(const struct options *options, const uint8_t *allowed,
+void query_object_write_json(const struct options *options, const struct config *config,
                              const struct funnel *funnel, struct text_buffer *out)
 {
     struct text_buffer text = {0};
     struct yaml_walk walk;
-    query_object_write(options, allowed, funnel, &text);
+    query_object_write(options, config, funnel, &text);
     enum corong_status status = yaml_walk_open_text(&walk, "the question's own text",
                                                     (struct text){text.bytes, text.size}, NULL);
     ASSERT(status == CORONG_OK);
@@ -297,13 +302,14 @@ void query_object_write_json(const struct options *options, const uint8_t *allow
     text_buffer_deinit(&text);
 }
 
-enum exit_code query_object_print(const struct options *options, const struct funnel *funnel)
+enum exit_code query_object_print(const struct options *options, const struct config *config,
+                                  const struct funnel *funnel)
 {
     struct text_buffer out = {0};
     if (console_style(options, stdout).format == REPORT_JSON) {
-        query_object_write_json(options, options->allowed, funnel, &out);
+        query_object_write_json(options, config, funnel, &out);
     } else {
-        query_object_write(options, options->allowed, funnel, &out);
+        query_object_write(options, config, funnel, &out);
     }
     return console_write(stdout, &out);
 }

@@ -39,10 +39,11 @@ void query_object_point(const struct query_object *object, struct corong_error *
                         enum corong_status status);
 /// The whole question as a document that reads back to it: the funnel (NULL: the verb has none),
 /// every key that has a value, and as comments those that have none.
-void query_object_write(const struct options *options, const uint8_t *allowed,
+void query_object_write(const struct options *options, const struct config *config,
                         const struct funnel *funnel, struct text_buffer *out);
 /// The same as JSON, without comments.
-void query_object_write_json(const struct options *options, const uint8_t *allowed,
+void query_object_write_json(const struct options *options, const struct config *config,
                              const struct funnel *funnel, struct text_buffer *out);
 /// Answers --print-query on standard output, as YAML, or as JSON where --format json asks for it.
-enum exit_code query_object_print(const struct options *options, const struct funnel *funnel);
+enum exit_code query_object_print(const struct options *options, const struct config *config,
+                                  const struct funnel *funnel);
