@@ -93,8 +93,7 @@ static uint32_t pick_pump_count(const struct ingest_options *options, uint32_t c
 static enum corong_status open_kafka(struct ingest *ingest, const struct ingest_options *options,
                                      struct corong_error *error)
 {
-    enum mapping_format format = mapping_format(options->mapping);
-    if (format == MAPPING_CSV || format == MAPPING_TSV) {
+    if (mapping_has_header(options->mapping)) {
         return error_set(
             error, CORONG_UNSUPPORTED,
             "cannot read Kafka with a CSV or TSV mapping: a message has no header line "
@@ -113,8 +112,7 @@ static enum corong_status open_kafka(struct ingest *ingest, const struct ingest_
 static enum corong_status open_files(struct ingest *ingest, const struct ingest_options *options,
                                      uint32_t message_size_max, struct corong_error *error)
 {
-    enum mapping_format format = mapping_format(options->mapping);
-    if (options->dead_letters && (format == MAPPING_CSV || format == MAPPING_TSV)) {
+    if (options->dead_letters && mapping_has_header(options->mapping)) {
         return error_set(error, CORONG_UNSUPPORTED,
                          "cannot feed dead letters to a CSV or TSV mapping: a letter is one line "
                          "and has no header");

@@ -10,11 +10,6 @@
 
 #define SCRATCH_KEPT_SIZE ((size_t)1 << 20)
 
-static bool separated(const struct mapping *mapping)
-{
-    return mapping->format == MAPPING_CSV || mapping->format == MAPPING_TSV;
-}
-
 static void values_reset(struct decoder *decoder, const struct schema *schema)
 {
     decoder->value_count = schema->column_count;
@@ -51,8 +46,14 @@ struct decoder *decoder_create(const struct mapping *mapping, const struct schem
     decoder->event.values = decoder->values;
     decoder->locale = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
     ASSERT(decoder->locale != (locale_t)0);
-    decoder->header_wanted = separated(mapping);
+    decoder->header_wanted = mapping_has_header(mapping);
     decoder->file_begins = true;
+    decode_csv_columns(decoder);
+    decoder->array_captures =
+        memory_allocate_zeroed(mapping->array_count + 1, sizeof(*decoder->array_captures));
+    for (uint32_t index = 0; index < mapping->array_count; index++) {
+        json_capture_init(&decoder->array_captures[index], &mapping->arrays[index].plan);
+    }
     for (uint32_t index = 0; index < mapping->attribute_count; index++) {
         ASSERT(mapping->attributes[index].column < schema->column_count);
     }
@@ -65,6 +66,10 @@ void decoder_destroy(struct decoder *decoder)
         return;
     }
     json_capture_deinit(&decoder->capture);
+    for (uint32_t index = 0; index < decoder->mapping->array_count; index++) {
+        json_capture_deinit(&decoder->array_captures[index]);
+    }
+    memory_free(decoder->array_captures);
     memory_free(decoder->scratch);
     memory_free(decoder->values);
     memory_free(decoder->columns);
@@ -82,7 +87,7 @@ const struct decode_notes *decoder_notes(const struct decoder *decoder)
 void decoder_begin_file(struct decoder *decoder)
 {
     decoder->file_begins = true;
-    decoder->header_wanted = separated(decoder->mapping);
+    decoder->header_wanted = mapping_has_header(decoder->mapping);
 }
 
 static struct text strip_line_end(struct text text)
@@ -103,7 +108,7 @@ static struct text strip_mark(struct text text)
 
 void decoder_set_header(struct decoder *decoder, struct text header_line)
 {
-    if (!separated(decoder->mapping) || header_line.bytes == NULL) {
+    if (!mapping_has_header(decoder->mapping) || header_line.bytes == NULL) {
         return;
     }
     decoder->file_begins = false;
@@ -133,6 +138,9 @@ static void scratch_forget(struct decoder *decoder, size_t message_size)
         decoder->scratch = NULL;
         decoder->scratch_capacity = 0;
         json_capture_shrink(&decoder->capture);
+        for (uint32_t index = 0; index < decoder->mapping->array_count; index++) {
+            json_capture_shrink(&decoder->array_captures[index]);
+        }
     }
 }
 

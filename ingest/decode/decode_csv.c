@@ -130,6 +130,15 @@ bool decode_csv_header(struct decoder *decoder, struct text line)
     return true;
 }
 
+void decode_csv_columns(struct decoder *decoder)
+{
+    const struct mapping *mapping = decoder->mapping;
+    for (uint32_t index = 0; index < mapping->column_count; index++) {
+        struct text name = mapping->columns[index];
+        columns_append(decoder, field_of_column(mapping, name), name);
+    }
+}
+
 static enum reject_reason read_row(struct decoder *decoder, struct text line)
 {
     struct csv_reader reader = csv_reader_over(decoder, line);

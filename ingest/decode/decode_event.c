@@ -98,22 +98,22 @@ static struct text pick_text(struct decoder *decoder, const struct mapping_sourc
     return field == NULL ? TEXT_MISSING : decode_field_text(decoder, field);
 }
 
-static bool joined_append(struct decoder *decoder, size_t *size, char byte)
+static bool joined_append(char *to, size_t *size, char byte)
 {
-    decoder->joined[*size] = byte;
+    to[*size] = byte;
     return ++*size <= EVENT_ID_SIZE_MAX;
 }
 
 /// Parts separated by "|", with "|" and "\" in them escaped: different parts never give one id.
 /// Missing only where every part is; longer than an id may be where it does not fit.
-static struct text join_text(struct decoder *decoder, const struct mapping_source *source)
+static struct text join_text(struct decoder *decoder, const struct mapping_source *source, char *to)
 {
     size_t size = 0;
     bool any = false;
     bool fits = true;
     for (uint32_t index = 0; index < source->path_count && fits; index++) {
         struct decode_field *field = &decoder->fields[source->fields[index]];
-        fits = index == 0 || joined_append(decoder, &size, '|');
+        fits = index == 0 || joined_append(to, &size, '|');
         if ((KINDS_TEXT >> field->kind & 1) == 0) {
             continue;
         }
@@ -121,12 +121,12 @@ static struct text join_text(struct decoder *decoder, const struct mapping_sourc
         any |= part.size > 0;
         for (size_t at = 0; at < part.size && fits; at++) {
             if (part.bytes[at] == '|' || part.bytes[at] == '\\') {
-                fits = joined_append(decoder, &size, '\\');
+                fits = joined_append(to, &size, '\\');
             }
-            fits = fits && joined_append(decoder, &size, part.bytes[at]);
+            fits = fits && joined_append(to, &size, part.bytes[at]);
         }
     }
-    return any ? (struct text){decoder->joined, size} : TEXT_MISSING;
+    return any ? (struct text){to, size} : TEXT_MISSING;
 }
 
 static enum reject_reason decode_user(struct decoder *decoder)
@@ -134,8 +134,9 @@ static enum reject_reason decode_user(struct decoder *decoder)
     const struct mapping *mapping = decoder->mapping;
     const struct mapping_source *sources[] = {&mapping->user, &mapping->anonymous};
     for (uint8_t index = 0; index < 2; index++) {
-        struct text id = sources[index]->kind == FROM_JOIN ? join_text(decoder, sources[index])
-                                                           : pick_text(decoder, sources[index]);
+        struct text id = sources[index]->kind == FROM_JOIN
+                             ? join_text(decoder, sources[index], decoder->joined)
+                             : pick_text(decoder, sources[index]);
         if (id.size > EVENT_ID_SIZE_MAX) {
             decode_detail(decoder, "user", id);
             return REJECT_USER_TOO_LONG;
@@ -246,7 +247,9 @@ static void decode_sequence_and_id(struct decoder *decoder)
     struct text text = pick_text(decoder, &mapping->sequence);
     int64_t sequence = text.size == 0 ? 0 : parse_integer(decoder, text);
     decoder->values[COLUMN_SEQUENCE].integer = sequence == COLUMN_INTEGER_MISSING ? 0 : sequence;
-    text = pick_text(decoder, &mapping->event_id);
+    text = mapping->event_id.kind == FROM_JOIN
+               ? join_text(decoder, &mapping->event_id, decoder->joined_event_id)
+               : pick_text(decoder, &mapping->event_id);
     decoder->values[COLUMN_ID_HASH].integer =
         text.size == 0 ? COLUMN_INTEGER_MISSING : (int64_t)hash_event_id(text);
 }

@@ -61,6 +61,7 @@ static void decode_elements(struct decoder *decoder, struct text text,
         uint8_t kind = decoder->capture.tape[index].value & 15;
         fields_clear(decoder, element->field_begin, element->field_end);
         index = load_element(decoder, text.bytes, index + 1);
+        decode_lookups(decoder, true);
         decoder->event_index = number;
         if (decode_skipped(decoder)) {
             skipped++;
@@ -76,28 +77,52 @@ static void decode_elements(struct decoder *decoder, struct text text,
     outcome->event_count = decoder->capture.element_count - skipped;
 }
 
+/// Whether one of the paths to unroll has an array.
+static bool has_array(const struct decoder *decoder)
+{
+    const struct json_plan *plan = &decoder->mapping->plan;
+    for (uint32_t index = 0; index < plan->unroll_count; index++) {
+        if (decoder->fields[plan->unroll_fields[index]].kind == FIELD_ARRAY) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void decode_unrolled(struct decoder *decoder, struct text text,
+                            const struct decode_sink *sink, struct decode_outcome *outcome)
+{
+    const struct mapping *mapping = decoder->mapping;
+    if (has_array(decoder)) {
+        decode_elements(decoder, text, sink, outcome);
+    } else if (mapping->unroll_optional) {
+        decode_lookups(decoder, true); // nothing is found, and what was found before is forgotten
+        decode_single(decoder, sink, outcome);
+    } else {
+        decode_detail(decoder, "no array at path", mapping->unrolls[0].text);
+        decode_reject(decoder, REJECT_UNROLL_MISSING, outcome);
+    }
+}
+
 void decode_json(struct decoder *decoder, struct text text, const struct decode_sink *sink,
                  struct decode_outcome *outcome)
 {
-    const struct json_plan *plan = &decoder->mapping->plan;
-    enum reject_reason reason = json_scan(plan, text, &decoder->capture);
+    const struct mapping *mapping = decoder->mapping;
+    enum reject_reason reason = json_scan(&mapping->plan, text, &decoder->capture);
     if (reason != REJECT_NONE) {
         reject_scan(decoder, reason, text, outcome);
         return;
     }
-    if (decoder->capture.document_kind != FIELD_OBJECT) {
+    bool list = decoder->capture.document_kind == FIELD_ARRAY && has_array(decoder);
+    if (decoder->capture.document_kind != FIELD_OBJECT && !list) {
         decode_detail(decoder, "found", (struct text){text.bytes, text.size > 16 ? 16 : text.size});
         decode_reject(decoder, REJECT_NOT_OBJECT, outcome);
         return;
     }
-    if (plan->unroll_field == FIELD_NONE) {
+    decode_lookups(decoder, false);
+    if (mapping->unroll_count == 0) {
         decode_single(decoder, sink, outcome);
-        return;
+    } else {
+        decode_unrolled(decoder, text, sink, outcome);
     }
-    if (decoder->fields[plan->unroll_field].kind == FIELD_ARRAY) {
-        decode_elements(decoder, text, sink, outcome);
-        return;
-    }
-    decode_detail(decoder, "no array at path", decoder->mapping->unroll.text);
-    decode_reject(decoder, REJECT_UNROLL_MISSING, outcome);
 }

@@ -57,7 +57,9 @@ static bool some_line_is_object(struct decoder *decoder, struct text message)
     struct text line;
     while (next_line(&message, &line)) {
         if (json_scan(&decoder->mapping->plan, line, &decoder->capture) == REJECT_NONE &&
-            decoder->capture.document_kind == FIELD_OBJECT) {
+            (decoder->capture.document_kind == FIELD_OBJECT ||
+             (decoder->capture.document_kind == FIELD_ARRAY &&
+              decoder->mapping->unroll_count > 0))) {
             return true;
         }
     }
@@ -99,8 +101,10 @@ void decode_packed(struct decoder *decoder, struct text message, const struct de
                    struct decode_outcome *outcome)
 {
     const struct mapping *mapping = decoder->mapping;
-    bool told = mapping->packed == PACKED_LINES || mapping->format == MAPPING_COMBINED;
-    if (mapping->format == MAPPING_CSV || mapping->format == MAPPING_TSV) {
+    // Rows of files without a header are lines by nature; where the first line is a header, a
+    // message that is no file would be without one.
+    bool told = mapping->packed == PACKED_LINES || mapping->format != MAPPING_JSON;
+    if (mapping_has_header(mapping)) {
         decode_document(decoder, message, sink, outcome);
         return;
     }

@@ -14,8 +14,9 @@
 struct decoder {
     const struct mapping *mapping;
     struct json_capture capture;
-    struct decode_field *fields; ///< of the message (and element) in hand: capture.fields
-    char *scratch;               ///< unescaped texts of the message in hand
+    struct json_capture *array_captures; ///< one per mapping->arrays
+    struct decode_field *fields;         ///< of the message (and element) in hand: capture.fields
+    char *scratch;                       ///< unescaped texts of the message in hand
     size_t scratch_used;
     size_t scratch_capacity;
     size_t message_size;
@@ -30,8 +31,9 @@ struct decoder {
     char timestamp_text[24];
     char partition_text[12];
     char detail[96];
-    char joined[EVENT_ID_SIZE_MAX + 2];
-    locale_t locale; ///< "C": a decimal point is a point
+    char joined[EVENT_ID_SIZE_MAX + 2];          ///< the user
+    char joined_event_id[EVENT_ID_SIZE_MAX + 2]; ///< what identifies the event
+    locale_t locale;                             ///< "C": a decimal point is a point
     // CSV and TSV.
     bool file_begins;   ///< the next line may start with a byte-order mark
     bool header_wanted; ///< the next line is the header
@@ -51,6 +53,12 @@ void decode_detail(struct decoder *decoder, const char *what, struct text found)
 struct text decode_field_text(struct decoder *decoder, struct decode_field *field);
 /// Whether the mapping's skip_where_missing finds nothing.
 bool decode_skipped(const struct decoder *decoder);
+
+/// Fills the fields that look up elements of arrays of the message (or of the unrolled element in
+/// hand).
+void decode_lookups(struct decoder *decoder, bool in_element);
+/// The columns of files without a header.
+void decode_csv_columns(struct decoder *decoder);
 
 /// Fills the fields of what lies beside the message.
 void decode_metadata(struct decoder *decoder, const struct metadata *metadata);

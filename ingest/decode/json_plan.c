@@ -11,7 +11,6 @@ struct draft_node {
     struct draft_node *first_child;
     struct draft_node *next;
     uint32_t child_count;
-    struct draft_node *element;
     bool wanted;
     bool in_element;
     uint16_t field;
@@ -106,6 +105,8 @@ static void slots_build(struct arena *arena, struct json_node *node)
     }
 }
 
+/// Fields of elements come after all others: clearing what is below an array's parents must not
+/// touch them, they live on the tape. So the element is packed last.
 static void plan_pack(struct plan_builder *builder, struct draft_node *draft, uint32_t *next_index)
 {
     struct json_node *node = &builder->nodes[draft->index];
@@ -129,16 +130,25 @@ static void plan_pack(struct plan_builder *builder, struct draft_node *draft, ui
     node->field_end = builder->field_count;
     node->leaf = !draft->in_element && draft->wanted && node->field_begin == node->field_end;
     slots_build(builder->arena, node);
-    if (draft->element != NULL) {
-        // Fields of elements come after all others: clearing what is below the array's parents must
-        // not touch them, they live on the tape.
-        draft->element->index = (uint16_t)(*next_index)++;
-        node->element_node = draft->element->index;
-    }
 }
 
-void json_plan_build(struct json_plan *plan, struct arena *arena, struct json_path *paths,
-                     uint32_t path_count, const struct json_path *unroll)
+/// The nodes of the arrays whose elements are reported; they share one node for an element.
+static struct draft_node **draft_arrays(struct plan_builder *builder, struct draft_node *root,
+                                        const struct json_path *unrolls, uint32_t unroll_count)
+{
+    struct draft_node **arrays =
+        arena_allocate_zeroed(builder->arena, unroll_count + 1, sizeof(struct draft_node *));
+    for (uint32_t index = 0; index < unroll_count; index++) {
+        arrays[index] = draft_walk(builder, root, &unrolls[index]);
+        arrays[index]->wanted = true;
+    }
+    builder->node_count += unroll_count > 0;
+    return arrays;
+}
+
+void json_plan_build_many(struct json_plan *plan, struct arena *arena, struct json_path *paths,
+                          uint32_t path_count, const struct json_path *unrolls,
+                          uint32_t unroll_count)
 {
     struct plan_builder builder = {.arena = arena, .node_count = 1};
     struct draft_node *root = draft_node_create(arena, TEXT_LITERAL(""), false);
@@ -149,24 +159,28 @@ void json_plan_build(struct json_plan *plan, struct arena *arena, struct json_pa
         ends[index] = draft_walk(&builder, paths[index].in_element ? element : root, &paths[index]);
         ends[index]->wanted = true;
     }
-    struct draft_node *array = NULL;
-    if (unroll != NULL) {
-        array = draft_walk(&builder, root, unroll);
-        array->wanted = true;
-        array->element = element;
-        builder.node_count++;
-    }
+    struct draft_node **arrays = draft_arrays(&builder, root, unrolls, unroll_count);
     ASSERT(builder.node_count < JSON_NODE_NONE);
     builder.nodes = arena_allocate_zeroed(arena, builder.node_count, sizeof(*builder.nodes));
+    uint16_t *unroll_fields = arena_allocate_zeroed(arena, unroll_count + 1, sizeof(uint16_t));
     uint32_t next_index = 1;
     plan_pack(&builder, root, &next_index);
-    if (array != NULL) {
+    if (unroll_count > 0) {
+        element->index = (uint16_t)next_index++;
         plan_pack(&builder, element, &next_index);
+    }
+    for (uint32_t index = 0; index < unroll_count; index++) {
+        unroll_fields[index] = arrays[index]->field;
+        builder.nodes[arrays[index]->index].element_node = element->index;
     }
     for (uint32_t index = 0; index < path_count; index++) {
         paths[index].field = ends[index]->field;
     }
-    *plan = (struct json_plan){builder.nodes, builder.node_count, builder.field_count,
-                               array == NULL ? FIELD_NONE : array->field,
-                               array == NULL ? JSON_NODE_NONE : element->index};
+    *plan = (struct json_plan){builder.nodes,
+                               builder.node_count,
+                               builder.field_count,
+                               unroll_count == 0 ? FIELD_NONE : unroll_fields[0],
+                               unroll_fields,
+                               unroll_count,
+                               unroll_count == 0 ? JSON_NODE_NONE : element->index};
 }

@@ -53,7 +53,9 @@ struct json_plan {
     uint32_t node_count;
     uint16_t field_count;
     uint16_t unroll_field; ///< holds the kind of what stands at the unrolled path; or FIELD_NONE
-    uint16_t unroll_node;  ///< node of an element, or JSON_NODE_NONE
+    const uint16_t *unroll_fields; ///< where several paths are unrolled: of each of them
+    uint32_t unroll_count;
+    uint16_t unroll_node; ///< node of an element, or JSON_NODE_NONE
 };
 
 /// One path: its keys from the document (or from the element) down.
@@ -64,6 +66,15 @@ struct json_path {
     uint16_t field; ///< out: where its value goes
 };
 
-/// Builds the trie. Equal paths share a field. `unroll` may be NULL. Memory: `arena`.
-void json_plan_build(struct json_plan *plan, struct arena *arena, struct json_path *paths,
-                     uint32_t path_count, const struct json_path *unroll);
+/// Builds the trie. Equal paths share a field. Of the arrays at `unrolls` (no keys: the document
+/// itself) the elements of the last one in the document are reported. Memory: `arena`.
+void json_plan_build_many(struct json_plan *plan, struct arena *arena, struct json_path *paths,
+                          uint32_t path_count, const struct json_path *unrolls,
+                          uint32_t unroll_count);
+/// The same with one array or, where `unroll` is NULL, none.
+static inline void json_plan_build(struct json_plan *plan, struct arena *arena,
+                                   struct json_path *paths, uint32_t path_count,
+                                   const struct json_path *unroll)
+{
+    json_plan_build_many(plan, arena, paths, path_count, unroll, unroll != NULL);
+}

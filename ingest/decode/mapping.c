@@ -12,6 +12,12 @@ enum mapping_format mapping_format(const struct mapping *mapping)
     return mapping->format;
 }
 
+bool mapping_has_header(const struct mapping *mapping)
+{
+    return (mapping->format == MAPPING_CSV || mapping->format == MAPPING_TSV) &&
+           mapping->column_count == 0;
+}
+
 struct text mapping_rename(const struct mapping *mapping, struct text name)
 {
     if (mapping->rename_count == 0) {

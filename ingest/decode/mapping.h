@@ -102,7 +102,11 @@ struct mapping {
     enum mapping_format format;
     enum mapping_packed packed;
     struct text preset;
-    struct mapping_path unroll; ///< missing text: messages are events
+    struct mapping_path *unrolls; ///< none: messages are events
+    uint32_t unroll_count;
+    bool unroll_optional; ///< a message without any of these arrays is an event
+    struct text *columns; ///< CSV, TSV: of files without a header; none: the first line names them
+    uint32_t column_count;
     struct mapping_source user;
     struct mapping_source anonymous;
     struct mapping_source time;
@@ -125,6 +129,8 @@ struct mapping {
     bool bound;
 
     // Compiled from the paths.
+    struct mapping_array *arrays; ///< those in which elements are looked up
+    uint32_t array_count;
     uint16_t document_field_count; ///< those of the message; what lies beside it comes after them
     uint16_t field_count;
     struct mapping_metadata *metadata;
@@ -133,6 +139,28 @@ struct mapping {
     struct json_plan plan;                          ///< JSON
     struct text *column_names;                      ///< CSV, TSV: field -> header name
     uint16_t combined_fields[COMBINED_FIELD_COUNT]; ///< combined: place -> field or FIELD_NONE
+};
+
+/// One value of one element of an array.
+struct mapping_lookup {
+    struct text wanted; ///< what the element's member must say; missing: `number` is meant
+    uint32_t number;    ///< of the element, from 0
+    uint16_t member;    ///< field of `plan`: the member that is compared
+    uint16_t value;     ///< field of `plan`: what is wanted of the element
+    uint16_t target;    ///< field of the decoder that gets it
+    struct text rest;   ///< the path below the element, as written
+    struct mapping_path *path;
+};
+
+/// An array of the message (or of an unrolled element) in which elements are looked up, by number
+/// or by what one member of theirs says: never both, so that no value is reported twice.
+struct mapping_array {
+    uint16_t field; ///< of the decoder: the array itself
+    bool in_element;
+    struct text by;        ///< the member compared; missing: elements are looked up by number
+    struct json_plan plan; ///< of the array alone
+    struct mapping_lookup *lookups;
+    uint32_t lookup_count;
 };
 
 /// The name an event gets in the store. Returns `name` itself where it has no other.
@@ -149,6 +177,30 @@ CORONG_MUST_CHECK enum corong_status mapping_metadata_path(struct mapping_path *
 /// The field of a path of metadata, behind those of the message; equal paths share one.
 /// `mapping->metadata` has room for all paths.
 uint16_t mapping_metadata_field(struct mapping *mapping, const struct mapping_path *path);
+
+/// Splits a path with an element in it, "list[key=name].value" or "list[0].id", at its brackets.
+/// False where it has none.
+bool mapping_lookup_split(struct text text, struct text *outer_out, struct text *selector_out,
+                          struct text *rest_out);
+/// Adds what a path looks up to `mapping->arrays`, which have room for every path: `field` is that
+/// of the array itself, `member` missing where the element is looked up by number.
+CORONG_MUST_CHECK enum corong_status mapping_lookup_add(struct mapping *mapping,
+                                                        struct arena *arena, uint16_t field,
+                                                        struct mapping_path *path,
+                                                        struct text selector, struct text rest,
+                                                        uint32_t room, struct corong_error *error);
+/// Builds the plans of the arrays and gives each value looked up a field behind those of the
+/// message.
+CORONG_MUST_CHECK enum corong_status
+mapping_lookup_compile(struct mapping *mapping, struct arena *arena, struct corong_error *error);
+/// The keys of a path between dots, with escapes taken away. Memory: `arena`.
+CORONG_MUST_CHECK enum corong_status mapping_path_split(const struct mapping_path *path,
+                                                        struct text text, struct arena *arena,
+                                                        struct json_path *out,
+                                                        struct corong_error *error);
+/// Puts the place of a path before `reason`.
+enum corong_status mapping_path_error(const struct mapping_path *path, const char *reason,
+                                      struct corong_error *error);
 
 /// Turns paths into fields. Errors name the place of the bad path.
 CORONG_MUST_CHECK enum corong_status mapping_compile(struct mapping *mapping, struct arena *arena,

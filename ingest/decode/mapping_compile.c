@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define PATH_KEY_COUNT_MAX 32u
+/// The path of the document itself, where it is an array.
+#define WHOLE_MESSAGE TEXT_LITERAL("[]")
 
 /// All paths of a mapping, in visiting order.
 struct path_list {
@@ -15,8 +17,8 @@ struct path_list {
     uint32_t path_count;
 };
 
-static enum corong_status path_error(const struct mapping_path *path, const char *reason,
-                                     struct corong_error *error)
+enum corong_status mapping_path_error(const struct mapping_path *path, const char *reason,
+                                      struct corong_error *error)
 {
     return error_set(error, CORONG_INVALID, "%s:%zu:%zu: path '%.*s': %s", path->file, path->line,
                      path->column, (int)path->text.size, path->text.bytes, reason);
@@ -49,9 +51,9 @@ static struct text path_key(struct arena *arena, const char *begin, const char *
     return (struct text){bytes, size};
 }
 
-static enum corong_status path_split(const struct mapping_path *path, struct text text,
-                                     struct arena *arena, struct json_path *out,
-                                     struct corong_error *error)
+enum corong_status mapping_path_split(const struct mapping_path *path, struct text text,
+                                      struct arena *arena, struct json_path *out,
+                                      struct corong_error *error)
 {
     struct text *keys = arena_allocate(arena, PATH_KEY_COUNT_MAX * sizeof(*keys));
     out->keys = keys;
@@ -64,18 +66,21 @@ static enum corong_status path_split(const struct mapping_path *path, struct tex
             continue;
         }
         if (at < end && (*at == '[' || *at == ']')) {
-            return path_error(
-                path, "elements of an array can be mapped only below the 'unroll' path", error);
+            return mapping_path_error(
+                path,
+                "an element of an array is NAME[0] or NAME[MEMBER=VALUE], one of "
+                "them in a path; all elements are below the 'unroll' path",
+                error);
         }
         if (at < end && *at != '.') {
             continue;
         }
         struct text key = path_key(arena, begin, at);
         if (key.size == 0 || key.size > JSON_KEY_SIZE_MAX) {
-            return path_error(path, "each key has 1 to 128 bytes", error);
+            return mapping_path_error(path, "each key has 1 to 128 bytes", error);
         }
         if (out->key_count == PATH_KEY_COUNT_MAX) {
-            return path_error(path, "more than 32 keys", error);
+            return mapping_path_error(path, "more than 32 keys", error);
         }
         keys[out->key_count++] = key;
         if (at == end) {
@@ -85,17 +90,98 @@ static enum corong_status path_split(const struct mapping_path *path, struct tex
     }
 }
 
-/// "events[].ts" below `unroll: events` is "ts" of an element.
+/// "events[].ts" below `unroll: events` is "ts" of an element, and so is "[].ts".
 static bool strip_element_prefix(const struct mapping *mapping, struct text *text)
 {
-    struct text unroll = mapping->unroll.text;
-    if (unroll.bytes == NULL || text->size < unroll.size + 3 ||
-        memcmp(text->bytes, unroll.bytes, unroll.size) != 0 ||
-        memcmp(text->bytes + unroll.size, "[].", 3) != 0) {
-        return false;
+    for (uint32_t index = 0; index < mapping->unroll_count; index++) {
+        struct text unroll = mapping->unrolls[index].text;
+        size_t size = text_equal(unroll, WHOLE_MESSAGE) ? 0 : unroll.size;
+        bool bare = text->size > 3 && memcmp(text->bytes, "[].", 3) == 0;
+        size = bare ? 0 : size;
+        if (text->size >= size + 3 && memcmp(text->bytes, unroll.bytes, size) == 0 &&
+            memcmp(text->bytes + size, "[].", 3) == 0) {
+            *text = (struct text){text->bytes + size + 3, text->size - size - 3};
+            return true;
+        }
     }
-    *text = (struct text){text->bytes + unroll.size + 3, text->size - unroll.size - 3};
-    return true;
+    return false;
+}
+
+/// What one path is in the trie: itself, or the array in which it looks up an element.
+struct json_place {
+    struct mapping_path *path;
+    uint16_t *field_out;
+    struct text selector; ///< missing: the path itself
+    struct text rest;
+};
+
+static enum corong_status place_of(struct mapping *mapping, struct path_list *list,
+                                   struct mapping_path *path, struct json_path *out,
+                                   struct json_place *place, struct corong_error *error)
+{
+    struct text text = path->text;
+    struct text outer;
+    out->in_element = path->in_element = strip_element_prefix(mapping, &text);
+    if (mapping_lookup_split(text, &outer, &place->selector, &place->rest)) {
+        text = outer;
+    }
+    return mapping_path_split(path, text, list->arena, out, error);
+}
+
+static enum corong_status split_unrolls(struct mapping *mapping, struct path_list *list,
+                                        struct json_path *unrolls, struct corong_error *error)
+{
+    for (uint32_t index = 0; index < mapping->unroll_count; index++) {
+        const struct mapping_path *path = &mapping->unrolls[index];
+        if (!text_equal(path->text, WHOLE_MESSAGE)) {
+            TRY(mapping_path_split(path, path->text, list->arena, &unrolls[index], error));
+        }
+    }
+    return CORONG_OK;
+}
+
+static bool is_unrolled(const struct json_plan *plan, uint16_t field)
+{
+    for (uint32_t index = 0; index < plan->unroll_count; index++) {
+        if (plan->unroll_fields[index] == field) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// The fields of all paths, those that look up elements among them.
+static enum corong_status place_fields(struct mapping *mapping, struct path_list *list,
+                                       const struct json_path *paths,
+                                       const struct json_place *places, uint32_t count,
+                                       struct corong_error *error)
+{
+    mapping->arrays = arena_allocate_zeroed(list->arena, count + 1, sizeof(*mapping->arrays));
+    for (uint32_t index = 0; index < count; index++) {
+        const struct json_place *place = &places[index];
+        *place->field_out = paths[index].field;
+        if (place->selector.bytes == NULL) {
+            continue;
+        }
+        if (!paths[index].in_element && is_unrolled(&mapping->plan, paths[index].field)) {
+            return mapping_path_error(place->path, "this array is unrolled: its elements are '[].'",
+                                      error);
+        }
+        TRY(mapping_lookup_add(mapping, list->arena, paths[index].field, place->path,
+                               place->selector, place->rest, count, error));
+    }
+    TRY(mapping_lookup_compile(mapping, list->arena, error));
+    for (uint32_t index = 0; index < mapping->array_count; index++) {
+        const struct mapping_array *array = &mapping->arrays[index];
+        for (uint32_t lookup = 0; lookup < array->lookup_count; lookup++) {
+            for (uint32_t at = 0; at < count; at++) {
+                if (places[at].path == array->lookups[lookup].path) {
+                    *places[at].field_out = array->lookups[lookup].target;
+                }
+            }
+        }
+    }
+    return CORONG_OK;
 }
 
 static enum corong_status compile_json(struct mapping *mapping, struct path_list *list,
@@ -103,35 +189,28 @@ static enum corong_status compile_json(struct mapping *mapping, struct path_list
 {
     struct json_path *paths =
         arena_allocate_zeroed(list->arena, list->path_count + 1, sizeof(*paths));
+    struct json_place *places =
+        arena_allocate_zeroed(list->arena, list->path_count + 1, sizeof(*places));
+    struct json_path *unrolls =
+        arena_allocate_zeroed(list->arena, mapping->unroll_count + 1, sizeof(*unrolls));
     uint32_t count = 0;
     for (uint32_t index = 0; index < list->source_count; index++) {
         struct mapping_source *source = list->sources[index];
         for (uint32_t path = 0; path < source->path_count; path++) {
-            struct text text = source->paths[path].text;
             if (source->paths[path].metadata != METADATA_NONE) {
                 continue;
             }
-            paths[count].in_element = strip_element_prefix(mapping, &text);
-            source->paths[path].in_element = paths[count].in_element;
-            TRY(path_split(&source->paths[path], text, list->arena, &paths[count++], error));
+            places[count] = (struct json_place){&source->paths[path], &source->fields[path],
+                                                TEXT_MISSING, TEXT_MISSING};
+            TRY(place_of(mapping, list, &source->paths[path], &paths[count], &places[count],
+                         error));
+            count++;
         }
     }
-    struct json_path unroll = {0};
-    bool unrolled = mapping->unroll.text.bytes != NULL;
-    if (unrolled) {
-        TRY(path_split(&mapping->unroll, mapping->unroll.text, list->arena, &unroll, error));
-    }
-    json_plan_build(&mapping->plan, list->arena, paths, count, unrolled ? &unroll : NULL);
+    TRY(split_unrolls(mapping, list, unrolls, error));
+    json_plan_build_many(&mapping->plan, list->arena, paths, count, unrolls, mapping->unroll_count);
     mapping->field_count = mapping->plan.field_count;
-    count = 0;
-    for (uint32_t index = 0; index < list->source_count; index++) {
-        for (uint32_t path = 0; path < list->sources[index]->path_count; path++) {
-            if (list->sources[index]->paths[path].metadata == METADATA_NONE) {
-                list->sources[index]->fields[path] = paths[count++].field;
-            }
-        }
-    }
-    return CORONG_OK;
+    return place_fields(mapping, list, paths, places, count, error);
 }
 
 static uint16_t named_field(struct mapping *mapping, struct text name)
@@ -179,8 +258,8 @@ static enum corong_status compile_combined_path(struct mapping *mapping,
 static enum corong_status compile_named(struct mapping *mapping, struct path_list *list,
                                         struct corong_error *error)
 {
-    if (mapping->unroll.text.bytes != NULL) {
-        return path_error(&mapping->unroll, "'unroll' needs format json", error);
+    if (mapping->unroll_count > 0) {
+        return mapping_path_error(&mapping->unrolls[0], "'unroll' needs format json", error);
     }
     mapping->column_names =
         arena_allocate_zeroed(list->arena, list->path_count + 1, sizeof(struct text));
@@ -210,13 +289,14 @@ static enum corong_status find_metadata(struct mapping *mapping, struct path_lis
             TRY(mapping_metadata_path(&source->paths[path], error));
         }
     }
-    if (mapping->unroll.text.bytes == NULL) {
-        return CORONG_OK;
+    for (uint32_t index = 0; index < mapping->unroll_count; index++) {
+        struct mapping_path *unroll = &mapping->unrolls[index];
+        TRY(mapping_metadata_path(unroll, error));
+        if (unroll->metadata != METADATA_NONE) {
+            return mapping_path_error(unroll, "'unroll' needs an array of the message", error);
+        }
     }
-    TRY(mapping_metadata_path(&mapping->unroll, error));
-    return mapping->unroll.metadata == METADATA_NONE
-               ? CORONG_OK
-               : path_error(&mapping->unroll, "'unroll' needs an array of the message", error);
+    return CORONG_OK;
 }
 
 /// What lies beside the message gets fields behind those of the message.

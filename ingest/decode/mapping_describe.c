@@ -151,19 +151,39 @@ static void append_names(struct text_buffer *out, const struct mapping *mapping)
     }
 }
 
+static void append_unroll(struct text_buffer *out, const struct mapping *mapping)
+{
+    const struct mapping_source source = {.kind = mapping->unroll_count == 0 ? FROM_NOWHERE
+                                                                             : FROM_PATHS,
+                                          .path_count = mapping->unroll_count,
+                                          .paths = mapping->unrolls};
+    if (!mapping->unroll_optional || mapping->unroll_count == 0) {
+        append_key(out, "unroll", &source);
+        return;
+    }
+    text_buffer_append_string(out, "unroll: { path: ");
+    append_source(out, &source);
+    text_buffer_append_string(out, ", optional: true }\n");
+}
+
+static void append_columns(struct text_buffer *out, const struct mapping *mapping)
+{
+    text_buffer_append_string(out, mapping->column_count == 0 ? "columns: ~" : "columns: [");
+    for (uint32_t index = 0; index < mapping->column_count; index++) {
+        text_buffer_append_string(out, index == 0 ? "" : ", ");
+        append_quoted(out, mapping->columns[index]);
+    }
+    text_buffer_append_string(out, mapping->column_count == 0 ? "\n" : "]\n");
+}
+
 void mapping_describe(const struct mapping *mapping, struct text_buffer *out)
 {
     static const char *const formats[] = {"json", "csv", "tsv", "combined"};
     static const char *const packed[] = {"auto", "lines", "no"};
     text_buffer_printf(out, "format: %s\n", formats[mapping->format]);
     text_buffer_printf(out, "packed: %s\n", packed[mapping->packed]);
-    text_buffer_append_string(out, "unroll: ");
-    if (mapping->unroll.text.bytes == NULL) {
-        text_buffer_append_string(out, "~");
-    } else {
-        append_quoted(out, mapping->unroll.text);
-    }
-    text_buffer_append_string(out, "\n");
+    append_unroll(out, mapping);
+    append_columns(out, mapping);
     append_key(out, "user", &mapping->user);
     append_key(out, "anonymous", &mapping->anonymous);
     append_time(out, "time", &mapping->time, &mapping->time_rule);

@@ -9,6 +9,7 @@
 
 #define ATTRIBUTE_NAME_SIZE_MAX 128u
 #define RENAME_COUNT_MAX 65536u
+#define UNROLL_COUNT_MAX 8u
 
 enum source_form { FORM_PATHS = 0, FORM_CONSTANT = 1, FORM_JOIN = 2 };
 
@@ -299,17 +300,60 @@ static enum corong_status parse_attributes(const struct mapping_yaml *yaml, cons
     return CORONG_OK;
 }
 
+/// A path, a list of them, or {path: ..., optional: true}.
 static enum corong_status parse_unroll(const struct mapping_yaml *yaml, const yaml_node_t *node,
                                        struct mapping *mapping)
 {
+    static const char *const words[] = {"path", "optional", NULL};
+    static const char *const truths[] = {"false", "true", NULL};
     struct mapping_source source = {0};
-    TRY(parse_source(yaml, node, "unroll", FORM_PATHS, &source));
-    if (source.path_count > 1) {
-        return mapping_yaml_error(yaml, node, "unroll: one path was expected");
+    mapping->unroll_optional = false;
+    const yaml_node_t *path = node;
+    if (node->type == YAML_MAPPING_NODE) {
+        uint32_t index = 0;
+        TRY(mapping_yaml_keys(yaml, node, "key of 'unroll'", words));
+        path = mapping_yaml_find(yaml, node, "path");
+        const yaml_node_t *optional = mapping_yaml_find(yaml, node, "optional");
+        if (path == NULL) {
+            return mapping_yaml_error(yaml, node, "unroll: 'path' was expected");
+        }
+        if (optional != NULL) {
+            TRY(mapping_yaml_word(yaml, optional, "optional", truths, &index));
+        }
+        mapping->unroll_optional = index == 1;
     }
-    mapping->unroll = (struct mapping_path){0};
-    if (source.path_count == 1) {
-        mapping->unroll = source.paths[0];
+    TRY(parse_source(yaml, path, "unroll", FORM_PATHS, &source));
+    if (source.path_count > UNROLL_COUNT_MAX) {
+        return mapping_yaml_error(yaml, node, "unroll: at most %u paths are allowed",
+                                  UNROLL_COUNT_MAX);
+    }
+    mapping->unrolls = source.paths;
+    mapping->unroll_count = source.path_count;
+    return CORONG_OK;
+}
+
+/// The names of columns that no header gives, in their order. Null: the header gives them.
+static enum corong_status parse_columns(const struct mapping_yaml *yaml, const yaml_node_t *node,
+                                        struct mapping *mapping)
+{
+    mapping->columns = NULL;
+    mapping->column_count = 0;
+    if (mapping_yaml_is_null(node)) {
+        return CORONG_OK;
+    }
+    if (node->type != YAML_SEQUENCE_NODE) {
+        return mapping_yaml_error(yaml, node, "columns: [NAME, ...] was expected");
+    }
+    const yaml_node_item_t *item = node->data.sequence.items.start;
+    size_t count = (size_t)(node->data.sequence.items.top - item);
+    if (count == 0 || count > FIELD_COUNT_MAX) {
+        return mapping_yaml_error(yaml, node, "columns: a list of 1 to %u names was expected",
+                                  FIELD_COUNT_MAX);
+    }
+    mapping->columns = arena_allocate_zeroed(yaml->arena, count, sizeof(struct text));
+    for (; item < node->data.sequence.items.top; item++) {
+        TRY(mapping_yaml_string(yaml, mapping_yaml_node(yaml, *item), "columns",
+                                &mapping->columns[mapping->column_count++]));
     }
     return CORONG_OK;
 }
@@ -332,13 +376,14 @@ enum mapping_key {
     KEY_REVENUE,
     KEY_ATTRIBUTES,
     KEY_SKIP,
+    KEY_COLUMNS,
 };
 
 static const char *const key_words[] = {"preset",   "format",    "packed",     "unroll",
                                         "user",     "anonymous", "time",       "received",
                                         "max_time", "sequence",  "name",       "names",
                                         "event_id", "revenue",   "attributes", "skip_where_missing",
-                                        NULL};
+                                        "columns",  NULL};
 
 static enum corong_status parse_key(struct mapping_yaml *yaml, uint32_t key,
                                     const yaml_node_t *node, struct mapping *mapping)
@@ -374,7 +419,7 @@ static enum corong_status parse_key(struct mapping_yaml *yaml, uint32_t key,
     case KEY_NAMES:
         return parse_names(yaml, node, mapping);
     case KEY_EVENT_ID:
-        return parse_source(yaml, node, "event_id", FORM_PATHS, &mapping->event_id);
+        return parse_source(yaml, node, "event_id", FORM_JOIN, &mapping->event_id);
     case KEY_REVENUE:
         return parse_revenue(yaml, node, mapping);
     case KEY_ATTRIBUTES:
@@ -382,6 +427,8 @@ static enum corong_status parse_key(struct mapping_yaml *yaml, uint32_t key,
     case KEY_SKIP:
         return parse_source(yaml, node, "skip_where_missing", FORM_PATHS,
                             &mapping->skip_where_missing);
+    case KEY_COLUMNS:
+        return parse_columns(yaml, node, mapping);
     }
     ASSERT(false);
     return CORONG_INVALID;
@@ -449,6 +496,10 @@ static enum corong_status check_complete(const struct mapping_yaml *yaml, const 
         missing = "time";
     } else if (mapping->name.kind == FROM_NOWHERE) {
         missing = "name";
+    }
+    if (mapping->column_count > 0 && mapping->format != MAPPING_CSV &&
+        mapping->format != MAPPING_TSV) {
+        return mapping_yaml_error(yaml, node, "mapping: 'columns' needs format csv or tsv");
     }
     if (missing == NULL) {
         return CORONG_OK;

@@ -303,8 +303,7 @@ static enum corong_status begin(struct feed *feed)
     struct mapping *mapping = feed->options->mapping;
     schema_init(&feed->schema, &feed->arena);
     if (mapping != NULL) {
-        enum mapping_format format = mapping_format(mapping);
-        feed->separated = format == MAPPING_CSV || format == MAPPING_TSV;
+        feed->separated = mapping_has_header(mapping);
         TRY(mapping_bind_schema(mapping, &feed->schema, &feed->arena, feed->error));
     }
     TRY(choose_key(feed));

@@ -39,8 +39,7 @@ static enum corong_status plan_files(struct service_job *job, const struct store
     if (!job->options.dead_letters) {
         return replay_plan_create(&job->plan, &replay, store, error);
     }
-    enum mapping_format format = mapping_format(job->options.mapping);
-    if (format == MAPPING_CSV || format == MAPPING_TSV) {
+    if (mapping_has_header(job->options.mapping)) {
         return error_set(error, CORONG_UNSUPPORTED,
                          "cannot feed dead letters to a CSV or TSV mapping: a letter is one line "
                          "and has no header");

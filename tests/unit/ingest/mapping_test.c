@@ -38,7 +38,8 @@ Test(mapping, test_errors_name_place_and_nearest_word)
     expect_error(ENOUGH "max_time: tomorrow\n", "max_time 'tomorrow'");
     expect_error("preset: segmnt\n", "unknown preset 'segmnt', did you mean 'segment'");
     expect_error("- a\n", "keys such as");
-    expect_error(ENOUGH "event_id: { const: x }\n", "a path or a list of paths was expected");
+    expect_error(ENOUGH "event_id: { const: x }\n", "unknown event_id 'const', allowed: join");
+    expect_error(ENOUGH "sequence: { const: x }\n", "a path or a list of paths was expected");
     expect_error("user: { const: x }\ntime: t\nname: n\n", "unknown user 'const'");
 }
 
@@ -56,10 +57,20 @@ Test(mapping, test_paths_are_checked)
     expect_error("user: a..b\ntime: t\nname: n\n",
                  "test.yaml:1:7: path 'a..b': each key has 1 to 128");
     expect_error("user: .a\ntime: t\nname: n\n", "each key has");
-    expect_error("user: 'a[0].b'\ntime: t\nname: n\n", "elements of an array");
-    expect_error("user: 'list[].b'\ntime: t\nname: n\n", "elements of an array");
-    expect_error("unroll: list\nuser: 'list[]'\ntime: t\nname: n\n", "elements of an array");
-    expect_error("unroll: [a, b]\n" ENOUGH, "one path was expected");
+    expect_error("user: 'list[].b'\ntime: t\nname: n\n", "an element of an array is NAME[0]");
+    expect_error("user: 'a[0].b[0]'\ntime: t\nname: n\n", "one of them in a path");
+    expect_error("user: 'a[0]b'\ntime: t\nname: n\n", "an element of an array is NAME[0]");
+    expect_error("user: 'a[x].b'\ntime: t\nname: n\n", "in brackets stands a number from 0 to");
+    expect_error("user: 'a[1000000].b'\ntime: t\nname: n\n", "in brackets stands a number");
+    expect_error("user: 'a[=x].b'\ntime: t\nname: n\n", "have at most 128 bytes");
+    expect_error("user: ['a[0].b', 'a[k=x].b']\ntime: t\nname: n\n", "another path does it");
+    expect_error("unroll: a\nuser: 'a[0].b'\ntime: t\nname: n\n", "its elements are '[].'");
+    expect_error("unroll: list\nuser: 'list[]'\ntime: t\nname: n\n", "an element of an array");
+    expect_error("unroll: [a, b, c, d, e, f, g, h, i]\n" ENOUGH, "at most 8 paths");
+    expect_error("unroll: { optional: true }\n" ENOUGH, "'path' was expected");
+    expect_error("unroll: { path: a, optional: perhaps }\n" ENOUGH, "unknown optional");
+    expect_error("columns: [u, t, n]\n" ENOUGH, "'columns' needs format csv or tsv");
+    expect_error("format: csv\ncolumns: u\n" ENOUGH, "columns: [NAME, ...] was expected");
     expect_error("format: csv\nunroll: a\n" ENOUGH, "needs format json");
     expect_error("format: combined\nuser: ip\ntime: time\nname: verb\n",
                  "test.yaml:4:7: path 'verb': an access log has");
