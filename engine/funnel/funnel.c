@@ -252,6 +252,7 @@ const char *funnel_live_obstacle(const struct funnel *funnel)
            : funnel->gaps != NULL              ? "its gaps"
            : funnel->exclusion_count > 0       ? "its exclusions"
            : funnel->range_inside              ? "its range"
+           : funnel->dialect != 0              ? "its dialect"
                                                : NULL;
 }
 
@@ -301,6 +302,9 @@ void funnel_describe(const struct funnel *funnel, struct text_buffer *out)
                        FUNNEL_ATTEMPTS_NAMES[funnel->attempts], FUNNEL_TIES_NAMES[funnel->ties]);
     text_buffer_append_string(out, funnel->range_inside ? " range=inside" : "");
     funnel_describe_exclusions(funnel, out);
+    if (funnel->dialect != 0) {
+        text_buffer_printf(out, " dialect=%u modes=%u", funnel->dialect, funnel->dialect_modes);
+    }
     if (funnel->live_slice.bytes != NULL) {
         text_buffer_append_string(out, " live=");
         funnel_append_quoted(out, funnel->live_slice);

@@ -71,6 +71,8 @@ struct funnel {
     struct funnel_exclusion *exclusions;
     uint32_t exclusion_count; ///< with the steps at most FUNNEL_STEP_COUNT_MAX
     struct text live_slice;   ///< attribute whose entry value slices the live view; may be missing
+    uint32_t dialect;         ///< enum dialect_name (engine/dialect/dialect.h); 0: our own rules
+    uint32_t dialect_modes;   ///< its modes, as bits
 };
 
 /// All stages and funnels of a configuration.

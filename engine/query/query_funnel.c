@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/query/query_funnel.h"
 
+#include "engine/dialect/dialect.h"
 #include "engine/query/query_digest.h"
 #include "engine/query/query_outcome.h"
 #include "engine/query/query_session_rule.h"
@@ -32,6 +33,7 @@ struct funnel_run {
 
 static enum corong_status check_query(const struct query_funnel *query, struct corong_error *error)
 {
+    TRY(dialect_check(&query->funnel, error));
     TRY(funnel_check(&query->funnel, error));
     if (query->by_count > QUERY_SLICE_ATTRIBUTE_COUNT_MAX) {
         return error_set(error, CORONG_INVALID, "%u slice attributes are asked for, at most %u",
@@ -87,18 +89,30 @@ static bool has_money(const struct store_snapshot *snapshot)
     return false;
 }
 
-/// The steps and, behind them, the exclusions, which the matcher takes for further bits.
+/// The steps and, behind them, the exclusions and what a dialect wants to see, which the matcher
+/// takes for further bits.
 static const struct stage *stages_of(const struct query_funnel *query, struct stage *stages)
 {
     const struct funnel *funnel = &query->funnel;
-    if (funnel->exclusion_count == 0) {
+    bool every_event = dialect_needs_of(funnel).every_event;
+    if (funnel->exclusion_count == 0 && !every_event) {
         return funnel->steps;
     }
     memcpy(stages, funnel->steps, funnel->step_count * sizeof(*stages));
     for (uint32_t i = 0; i < funnel->exclusion_count; i++) {
         stages[funnel->step_count + i] = funnel->exclusions[i].stage;
     }
+    if (every_event) {
+        stages[dialect_seen_step(funnel)] = (struct stage){.name = TEXT_LITERAL("every event")};
+    }
     return stages;
+}
+
+/// Which of them `where` hides no event from: the exclusions.
+static uint32_t not_hidden(const struct funnel *funnel)
+{
+    return (uint32_t)((UINT64_C(1) << dialect_seen_step(funnel)) -
+                      (UINT64_C(1) << funnel->step_count));
 }
 
 enum corong_status query_funnel_ask(struct store_snapshot *snapshot,
@@ -111,12 +125,12 @@ enum corong_status query_funnel_ask(struct store_snapshot *snapshot,
     for (uint32_t i = 0; i < query->by_count; i++) {
         TRY_IN(query_plan_attribute(schema, query->by[i], &asked->columns[i], error), error, "by");
     }
-    uint32_t step_count = query->funnel.step_count;
     *ask_out = (struct query_ask){
         .steps = stages_of(query, asked->stages),
-        .step_count = step_count + query->funnel.exclusion_count,
+        .step_count = dialect_seen_step(&query->funnel) +
+                      (dialect_needs_of(&query->funnel).every_event ? 1 : 0),
         .where = query->where,
-        .not_hidden = step_count < FUNNEL_STEP_COUNT_MAX ? UINT32_MAX << step_count : 0,
+        .not_hidden = not_hidden(&query->funnel),
         .rows = rows_of(query),
         .as_of_us = query->as_of_us,
         .order = QUERY_ORDER_STEPS,

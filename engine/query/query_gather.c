@@ -71,6 +71,9 @@ static void keep(struct query_gather *gather, int64_t time_us, bool entry)
         gather->last_entry_us = time_us;
         gather->has_entry = true;
     }
+    if (gather->keep_all) {
+        gather->kept_count = gather->count;
+    }
     if (gather->has_entry && time_us <= query_time_add(gather->last_entry_us, gather->window_us)) {
         gather->kept_count = gather->count;
     }
@@ -92,7 +95,7 @@ enum corong_status query_gather_add(struct query_gather *gather, const struct qu
         .time_us = time_us,
         .steps = steps,
         .entry_allowed = entry,
-        .ordered = same_time && sequence != gather->last_sequence,
+        .ordered = same_time && sequence != gather->last_sequence && !gather->time_only,
     };
     gather->last_sequence = sequence;
     gather->places[gather->count++] = pack(source, row);

@@ -21,7 +21,11 @@ void query_units_init(struct query_units *units, const struct query_plan *plan,
                                       .exclusion_count = funnel->exclusion_count,
                                       .as_of_us = plan->as_of_us,
                                       .until_us = INT64_MAX};
-    units->fast = funnel_is_plain(funnel) && funnel->attempts != FUNNEL_ATTEMPTS_LAST;
+    units->dialect = dialect_needs_of(funnel);
+    units->gather.keep_all = units->dialect.matcher;
+    units->gather.time_only = units->dialect.time_only;
+    units->fast = funnel_is_plain(funnel) && funnel->attempts != FUNNEL_ATTEMPTS_LAST &&
+                  !units->dialect.matcher;
     units->per_session = funnel->unit == FUNNEL_UNIT_SESSION;
     units->in_sessions = units->per_session || funnel->window_session;
     units->rows_after = plan->time_max_us > plan->as_of_us;
@@ -97,7 +101,8 @@ static enum corong_status ask_matcher(struct query_units *units, struct match_re
 {
     const struct query_gather *gather = &units->gather;
     struct match_rule *rule = &units->rule;
-    uint64_t bytes = funnel_match_bytes(rule, gather->count);
+    uint64_t bytes = units->dialect.matcher ? dialect_match_bytes(units->funnel, gather->count)
+                                            : funnel_match_bytes(rule, gather->count);
     if (bytes > units->match_bytes) {
         TRY(query_tasks_charge(units->tasks, bytes - units->match_bytes, "matching one user",
                                error));
@@ -105,7 +110,11 @@ static enum corong_status ask_matcher(struct query_units *units, struct match_re
     }
     int64_t session_us = units->in_sessions ? query_session_latest_end(&units->session) : INT64_MAX;
     rule->until_us = session_us < units->end_us ? session_us : units->end_us;
-    funnel_match(rule, gather->events, gather->count, result);
+    if (units->dialect.matcher) {
+        dialect_match(units->funnel, rule, gather->events, gather->count, result);
+    } else {
+        funnel_match(rule, gather->events, gather->count, result);
+    }
     return CORONG_OK;
 }
 
@@ -116,7 +125,8 @@ static enum corong_status match(struct query_units *units, bool last_session,
 {
     const struct query_gather *gather = &units->gather;
     TRY(ask_matcher(units, result, error));
-    attempt->open = result->level > 0 && result->level < units->rule.step_count &&
+    attempt->open = !units->dialect.matcher && result->level > 0 &&
+                    result->level < units->rule.step_count &&
                     session_goes_on(units, last_session) && may_convert(units, result);
     for (uint32_t k = 0; k < result->level; k++) {
         attempt->matched_us[k] = gather->events[result->events[k]].time_us;
@@ -236,7 +246,7 @@ static enum corong_status user_by_gathering(struct query_units *units, struct co
 {
     query_gather_reset(&units->gather);
     TRY(query_cursor_rows(&units->cursor, run_steps, units, error));
-    if (!units->gather.has_entry) {
+    if (!units->gather.has_entry && !units->dialect.any_entry) {
         return CORONG_OK;
     }
     struct query_attempt attempt;
@@ -294,7 +304,7 @@ enum corong_status query_units_task(struct query_units *units, uint32_t task,
     TRY(query_cursor_seek(&units->cursor, task, error));
     while (query_cursor_next(&units->cursor)) {
         units->users_read++;
-        if ((units->cursor.possible & 1) == 0 && !units->rows_after) {
+        if ((units->cursor.possible & 1) == 0 && !units->rows_after && !units->dialect.any_entry) {
             units->users_skipped++;
             TRY(query_cursor_skip(&units->cursor, error));
             continue;

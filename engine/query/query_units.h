@@ -3,6 +3,7 @@
 /// Thread: one worker.
 #pragma once
 
+#include "engine/dialect/dialect.h"
 #include "engine/query/query_cursor.h"
 #include "engine/query/query_digest.h"
 #include "engine/query/query_gather.h"
@@ -48,8 +49,9 @@ struct query_units {
     bool per_session; ///< and each session is a unit
     bool clipped;     ///< some rows of the store lie outside the question's ranges
     bool fast;        ///< the rule is one that query_fast_match() has
-    int64_t end_us;   ///< what is matched lies before this (`range: inside`); INT64_MAX: no end
-    bool rows_after;  ///< rows after as-of exist and are to be counted
+    struct dialect_needs dialect;
+    int64_t end_us;  ///< what is matched lies before this (`range: inside`); INT64_MAX: no end
+    bool rows_after; ///< rows after as-of exist and are to be counted
     struct query_cursor cursor;
     struct query_reading reading;
     struct query_gather gather;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/config/config_funnel.h"
 
+#include "engine/dialect/dialect.h"
 #include "tools/config/config_stage.h"
 
 /// A key that SEMANTICS knows, and the one value of it that this version answers (NULL: none).
@@ -10,9 +11,9 @@ struct later_key {
 };
 
 static const struct later_key FUNNEL_LATER[] = {
-    {"entry", "closed"}, {"where", NULL},          {"where_entry", NULL}, {"where_user", NULL},
-    {"scope", "all"},    {"repeat", "break"},      {"anchor", NULL},      {"tie_tolerance", "0"},
-    {"dialect", NULL},   {"attribution", "entry"}, {NULL, NULL},
+    {"entry", "closed"},      {"where", NULL},     {"where_entry", NULL}, {"where_user", NULL},
+    {"scope", "all"},         {"repeat", "break"}, {"anchor", NULL},      {"tie_tolerance", "0"},
+    {"attribution", "entry"}, {NULL, NULL},
 };
 static const struct later_key STEP_LATER[] = {{"optional", "false"}, {NULL, NULL}};
 
@@ -300,6 +301,24 @@ static enum corong_status load_exclusions(const struct config *config, struct ar
     return CORONG_OK;
 }
 
+/// The rules of another system; last, because it must know all others.
+static enum corong_status load_dialect(struct arena *arena, const struct yaml_place *funnel_place,
+                                       struct funnel *funnel)
+{
+    struct yaml_place place = yaml_walk_key(funnel_place, arena, "dialect");
+    struct corong_error inner;
+    struct text text;
+    if (place.node == NULL) {
+        return CORONG_OK;
+    }
+    TRY(yaml_walk_text(&place, &text));
+    enum corong_status status = dialect_parse(text, funnel, &inner);
+    if (status == CORONG_OK) {
+        status = dialect_apply(funnel, &inner);
+    }
+    return status == CORONG_OK ? CORONG_OK : yaml_walk_fail(&place, status, "%s", inner.message);
+}
+
 static enum corong_status load_rest(struct arena *arena, const struct yaml_place *place,
                                     struct funnel *funnel)
 {
@@ -345,6 +364,7 @@ static enum corong_status load_funnel(const struct config *config, struct arena 
     TRY(load_rules(arena, place, funnel));
     TRY(load_exclusions(config, arena, place, funnel));
     TRY(load_rest(arena, place, funnel));
+    TRY(load_dialect(arena, place, funnel));
     enum corong_status status = funnel_check(funnel, &inner);
     return status == CORONG_OK ? CORONG_OK : yaml_walk_fail(place, status, "%s", inner.message);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/config/config.h"
 
+#include "engine/dialect/dialect.h"
 #include "storage/zone/zone.h"
 
 #include <inttypes.h>
@@ -210,6 +211,11 @@ static void print_rules(const struct funnel *funnel, struct text_buffer *out)
                        words_order(funnel->order), words_unit(funnel->unit),
                        words_attempts(funnel->attempts), words_ties(funnel->ties));
     text_buffer_printf(out, "    range: %s\n", words_range(funnel->range_inside));
+    if (funnel->dialect != DIALECT_NONE) {
+        text_buffer_append_string(out, "    dialect: ");
+        dialect_describe(funnel, out);
+        text_buffer_append_string(out, "\n");
+    }
     print_exclusions(out, funnel);
     if (funnel->live_slice.bytes != NULL) {
         text_buffer_append_string(out, "    live: ");

@@ -83,6 +83,8 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
                          "which of a user's attempts counts (default best)"},
     [OPTION_RANGE] = {"range", "WORD", OPTION_KIND_WORD, 0, 0, RANGES,
                       "--from and --to bound the entry (default), or all of an attempt"},
+    [OPTION_DIALECT] = {"dialect", "NAME[:MODE,..]", OPTION_KIND_TEXT, 0, 0, NULL,
+                        "count as another system does, such as clickhouse:strict_order"},
     [OPTION_AS_OF] = {"as-of", "TIME", OPTION_KIND_TIME, 0, 0, NULL,
                       "as if later events did not exist (default: the data's end)"},
     [OPTION_SESSION_TIMEOUT] = {"session-timeout", "TIME", OPTION_KIND_DURATION, 1,

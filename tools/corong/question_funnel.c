@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/corong/question_funnel.h"
 
+#include "engine/dialect/dialect.h"
 #include "tools/corong/console.h"
 #include "tools/corong/query_object.h"
 #include "tools/corong/question.h"
@@ -164,6 +165,11 @@ static enum corong_status take_rules(struct funnel_question *run)
     funnel->attempts =
         (enum funnel_attempts)options_number(options, OPTION_ATTEMPTS, funnel->attempts);
     funnel->range_inside = options_number(options, OPTION_RANGE, funnel->range_inside) != 0;
+    if (options_given(options, OPTION_DIALECT)) {
+        TRY_IN(dialect_parse(options->values[OPTION_DIALECT].text, funnel, run->error), run->error,
+               "--dialect");
+    }
+    TRY(dialect_apply(funnel, run->error));
     return funnel_check(funnel, run->error);
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "engine/dialect/dialect.h"
 #include "storage/base/clock.h"
 #include "storage/base/memory.h"
 #include "tools/config/config.h"
@@ -61,6 +62,8 @@ static void draw_title(const struct query_funnel *query, const struct report_sty
     text_buffer_printf(&line, " · per %s · ties %s · attempts %s", words_unit(funnel->unit),
                        words_ties(funnel->ties), words_attempts(funnel->attempts));
     append_rules(funnel, &line);
+    text_buffer_append_string(&line, funnel->dialect != DIALECT_NONE ? " · dialect " : "");
+    dialect_describe(funnel, &line);
     if (query->where.bytes != NULL) {
         text_buffer_append_string(&line, " · where ");
         report_text(&line, query->where);

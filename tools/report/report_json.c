@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/report/report_json.h"
 
+#include "engine/dialect/dialect.h"
 #include "tools/config/config.h"
 #include "tools/report/json_writer.h"
 
@@ -81,6 +82,14 @@ static void write_exclusions(struct json_writer *writer, const struct funnel *fu
     json_writer_end(writer, ']');
 }
 
+static void write_dialect(struct json_writer *writer, const struct funnel *funnel)
+{
+    struct text_buffer words = {0};
+    dialect_describe(funnel, &words);
+    json_writer_text(writer, "dialect", (struct text){words.bytes, words.size});
+    text_buffer_deinit(&words);
+}
+
 static void write_funnel_question(struct json_writer *writer, const struct query_funnel *query)
 {
     const struct funnel *funnel = &query->funnel;
@@ -100,6 +109,9 @@ static void write_funnel_question(struct json_writer *writer, const struct query
     json_writer_text(writer, "attempts", text_from(words_attempts(funnel->attempts)));
     json_writer_text(writer, "ties", text_from(words_ties(funnel->ties)));
     json_writer_text(writer, "range", text_from(words_range(funnel->range_inside)));
+    if (funnel->dialect != DIALECT_NONE) {
+        write_dialect(writer, funnel);
+    }
     if (funnel->gaps != NULL) {
         write_gaps(writer, funnel);
     }
