@@ -249,18 +249,19 @@ static enum corong_status fill_result(struct funnel_run *run, struct arena *aren
     return query_outcome_fill(&outcome, result_out, error);
 }
 
-static void describe(const struct funnel_run *run, struct text_buffer *out)
+void query_funnel_describe(const struct query_funnel *query, const struct query_plan *plan,
+                           struct text_buffer *out)
 {
-    const struct query_funnel *query = run->query;
-    query_digest_text(out, "question", TEXT_LITERAL("funnel"));
+    int64_t timeout_us =
+        query->session_timeout_us == 0 ? SESSION_TIMEOUT_DEFAULT_US : query->session_timeout_us;
     funnel_describe(&query->funnel, out);
     query_digest_range(out, &query->range);
-    query_digest_filter(out, run->plan.where);
+    query_digest_filter(out, plan->where);
     for (uint32_t i = 0; i < query->by_count; i++) {
         query_digest_text(out, "by", query->by[i]);
     }
     query_digest_integer(out, "top", query->top == 0 ? QUERY_TOP_DEFAULT : query->top);
-    query_digest_integer(out, "session", run->workers[0].units.session.timeout_us);
+    query_digest_integer(out, "session", timeout_us);
 }
 
 static void seal(const struct funnel_run *run, struct store_snapshot *snapshot, int64_t start_us,
@@ -273,7 +274,8 @@ static void seal(const struct funnel_run *run, struct store_snapshot *snapshot, 
     query_digest_provenance(&run->plan, snapshot, &work, &result->provenance);
     struct text_buffer definition = {0};
     struct text_buffer bytes = {0};
-    describe(run, &definition);
+    query_digest_text(&definition, "question", TEXT_LITERAL("funnel"));
+    query_funnel_describe(run->query, &run->plan, &definition);
     query_digest_funnel(&bytes, result, run->query->funnel.step_count, run->query->by_count);
     query_digest_seal(&result->provenance, (struct text){definition.bytes, definition.size},
                       (struct text){bytes.bytes, bytes.size});

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/query/people/people_attempt.h"
+
+#include "engine/query/people/people_value.h"
+
+/// The entry of a currency in the list, kept sorted, missing first; a new one is made.
+static struct query_money *money_of(struct people_fill *fill, struct people_unit *unit,
+                                    struct text currency)
+{
+    uint32_t at = 0;
+    while (at < unit->money_count && text_compare(unit->money[at].currency, currency) < 0) {
+        at++;
+    }
+    if (at < unit->money_count && text_equal(unit->money[at].currency, currency)) {
+        return &unit->money[at];
+    }
+    memmove(&fill->money[at + 1], &fill->money[at],
+            (unit->money_count++ - at) * sizeof(fill->money[0]));
+    fill->money[at] = (struct query_money){.currency = currency};
+    return &fill->money[at];
+}
+
+static enum corong_status add_money(struct people_fill *fill, struct query_units *units,
+                                    struct query_place place, struct people_unit *unit,
+                                    struct corong_error *error)
+{
+    const struct row_group *rows;
+    TRY(query_units_look(units, place, &rows, error));
+    const struct column_packed *amounts = &rows->packed[COLUMN_AMOUNT];
+    int64_t amount =
+        amounts->exists ? column_packed_integer(amounts, place.row) : COLUMN_INTEGER_MISSING;
+    if (amount == COLUMN_INTEGER_MISSING) {
+        return CORONG_OK;
+    }
+    struct text currency;
+    TRY(people_value(&units->cursor.sources[place.source], rows, COLUMN_CURRENCY, place.row,
+                     &fill->arena, &currency, error));
+    struct query_money *money = money_of(fill, unit, currency);
+    if (__builtin_add_overflow(money->revenue, amount, &money->revenue)) {
+        return error_set(error, CORONG_INVALID, "the revenue of one attempt is out of range");
+    }
+    money->orders++;
+    return CORONG_OK;
+}
+
+static enum corong_status fill_values(struct people_fill *fill, struct query_units *units,
+                                      struct query_place place, struct people_unit *unit,
+                                      struct corong_error *error)
+{
+    const struct row_group *rows;
+    TRY(query_units_look(units, place, &rows, error));
+    for (uint32_t i = 0; i < fill->query->by_count; i++) {
+        TRY(people_value(&units->cursor.sources[place.source], rows, fill->columns[i], place.row,
+                         &fill->arena, &unit->values[i], error));
+    }
+    return CORONG_OK;
+}
+
+enum corong_status people_attempt_fill(struct people_fill *fill, struct query_units *units,
+                                       const struct query_attempt *attempt,
+                                       struct people_unit *unit_out, struct corong_error *error)
+{
+    arena_reset(&fill->arena);
+    unit_out->user_namespace = units->user_namespace;
+    unit_out->user_id = (struct text){units->user_id.bytes == NULL ? "" : units->user_id.bytes,
+                                      units->user_id.size};
+    unit_out->level = attempt->level;
+    unit_out->made = attempt->level == 32 ? UINT32_MAX : (UINT32_C(1) << attempt->level) - 1;
+    unit_out->open = attempt->open;
+    unit_out->won = attempt->level == fill->query->funnel.step_count;
+    unit_out->entry_us = attempt->matched_us[0];
+    unit_out->money = fill->money;
+    unit_out->money_count = 0;
+    for (uint32_t k = 0; k < attempt->level; k++) {
+        unit_out->matched_us[k] = attempt->matched_us[k];
+        if (units->plan->ask.money) {
+            TRY(add_money(fill, units, attempt->places[k], unit_out, error));
+        }
+    }
+    return fill->query->by_count == 0
+               ? CORONG_OK
+               : fill_values(fill, units, attempt->places[0], unit_out, error);
+}
+
+int64_t people_attempt_end(const struct people_unit *unit)
+{
+    int64_t end_us = unit->entry_us;
+    for (uint32_t k = 0; k < FUNNEL_STEP_COUNT_MAX; k++) {
+        if ((unit->made >> k & 1) != 0 && unit->matched_us[k] > end_us) {
+            end_us = unit->matched_us[k];
+        }
+    }
+    return end_us;
+}

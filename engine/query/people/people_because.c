@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/query/people/people_because.h"
+
+static uint32_t step_mask(const struct people_because_rule *rule)
+{
+    uint32_t count = rule->query->funnel.step_count;
+    return count == FUNNEL_STEP_COUNT_MAX ? UINT32_MAX : (UINT32_C(1) << count) - 1;
+}
+
+static bool in_range(const struct people_because_rule *rule, int64_t time_us)
+{
+    return time_us >= rule->entries.from_us && time_us < rule->entries.to_us;
+}
+
+/// Whether the event may be an entry, but for `attempts: first` and `last`.
+static bool may_enter(const struct people_because_rule *rule, const struct people_record *record)
+{
+    return (record->kept & 1) != 0 && in_range(rule, record->time_us) &&
+           record->time_us <= rule->as_of_us;
+}
+
+uint32_t people_because_number(const struct people_because_rule *rule,
+                               struct people_history *history)
+{
+    enum funnel_attempts attempts = rule->query->funnel.attempts;
+    bool one = attempts == FUNNEL_ATTEMPTS_FIRST || attempts == FUNNEL_ATTEMPTS_LAST;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < history->count; i++) {
+        struct people_record *record = &history->records[i];
+        const struct people_attempt *attempt =
+            record->reported == 0 ? NULL : &rule->attempts[record->reported - 1];
+        bool entry = attempt != NULL && record->entry;
+        if (entry || (!one && record->reported == 0 && may_enter(rule, record))) {
+            record->attempt = ++count;
+        }
+    }
+    return count;
+}
+
+/// The reported attempt that the event stands nearest to: the last one that begins at or before it,
+/// of its own session where sessions count.
+static const struct people_attempt *attempt_before(const struct people_because_rule *rule,
+                                                   const struct people_record *record)
+{
+    const struct people_attempt *found = NULL;
+    for (uint32_t i = 0; i < rule->attempt_count; i++) {
+        const struct people_attempt *attempt = &rule->attempts[i];
+        if (attempt->unit.entry_us > record->time_us) {
+            break;
+        }
+        if (!rule->in_sessions || attempt->session == record->session) {
+            found = attempt;
+        }
+    }
+    return found;
+}
+
+static bool in_window(const struct people_because_rule *rule, const struct people_attempt *attempt,
+                      int64_t time_us)
+{
+    return time_us <= query_time_add(attempt->unit.entry_us, rule->query->funnel.window_us);
+}
+
+static bool made(const struct people_attempt *attempt, uint32_t step)
+{
+    return (attempt->unit.made >> step & 1) != 0;
+}
+
+/// Whether an excluded event stands where it stops the attempt: after the step that opens the
+/// exclusion's range, before the one that closes it.
+static bool stops(const struct funnel_exclusion *exclusion, const struct people_attempt *attempt,
+                  int64_t time_us)
+{
+    const struct people_unit *unit = &attempt->unit;
+    uint32_t after = exclusion->after - 1;
+    uint32_t before = exclusion->before - 1;
+    return made(attempt, after) && time_us > unit->matched_us[after] &&
+           (!made(attempt, before) || time_us < unit->matched_us[before]);
+}
+
+/// True where an exclusion says it all; `event_out` is filled.
+static bool tell_excluded(const struct people_because_rule *rule,
+                          const struct people_record *record, struct people_event *event_out)
+{
+    const struct funnel *funnel = &rule->query->funnel;
+    const struct people_attempt *attempt = attempt_before(rule, record);
+    uint32_t steps = record->kept & step_mask(rule);
+    for (uint32_t i = 0; i < funnel->exclusion_count; i++) {
+        if ((record->held >> (funnel->step_count + i) & 1) == 0) {
+            continue;
+        }
+        bool hits = attempt != NULL && in_window(rule, attempt, record->time_us) &&
+                    stops(&funnel->exclusions[i], attempt, record->time_us);
+        if (hits || steps == 0) {
+            event_out->because = PEOPLE_BECAUSE_EXCLUDED;
+            event_out->exclusion = i + 1;
+            event_out->attempt = hits ? attempt->number : 0;
+            return true;
+        }
+    }
+    return false;
+}
+
+/// Why an event that may fill no step does not.
+static enum people_because no_step(const struct people_because_rule *rule,
+                                   const struct people_record *record, uint32_t *step_out)
+{
+    uint32_t mask = step_mask(rule);
+    uint32_t bits = (record->held & mask) != 0 ? record->held & mask : record->named & mask;
+    *step_out = bits == 0 ? 0 : (uint32_t)__builtin_ctz(bits) + 1;
+    if ((record->named & mask) == 0) {
+        return PEOPLE_BECAUSE_NO_STEP;
+    }
+    return (record->held & mask) == 0 ? PEOPLE_BECAUSE_STEP_FILTER : PEOPLE_BECAUSE_WHERE;
+}
+
+/// Whether the attempt took another event of the record's instant.
+static bool tied(const struct people_because_rule *rule, const struct people_history *history,
+                 uint32_t index)
+{
+    (void)rule;
+    const struct people_record *records = history->records;
+    uint32_t instant = records[index].instant;
+    for (uint32_t i = index; i-- > 0 && records[i].instant == instant;) {
+        if (records[i].reported != 0) {
+            return true;
+        }
+    }
+    for (uint32_t i = index + 1; i < history->count && records[i].instant == instant; i++) {
+        if (records[i].reported != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// Why an event that lies within an attempt's window is no part of it. `step_out`: the step meant,
+/// from 1.
+static enum people_because left_out(const struct people_because_rule *rule,
+                                    const struct people_history *history, uint32_t index,
+                                    const struct people_attempt *attempt, uint32_t *step_out)
+{
+    const struct people_record *record = &history->records[index];
+    const struct funnel *funnel = &rule->query->funnel;
+    uint32_t steps = record->kept & step_mask(rule);
+    uint32_t open_steps = steps & ~attempt->unit.made;
+    uint32_t level = attempt->unit.level;
+    *step_out = (uint32_t)__builtin_ctz(open_steps != 0 ? open_steps : steps) + 1;
+    if (tied(rule, history, index)) {
+        return PEOPLE_BECAUSE_TIE;
+    }
+    if (open_steps == 0) {
+        return PEOPLE_BECAUSE_REPEAT;
+    }
+    bool next = level < funnel->step_count && (open_steps >> level & 1) != 0 &&
+                record->time_us > attempt->unit.matched_us[level - 1];
+    if (next && funnel->order == FUNNEL_ORDER_STRICT) {
+        *step_out = level + 1;
+        return PEOPLE_BECAUSE_STRICT;
+    }
+    if (next && funnel->gaps != NULL) {
+        *step_out = level + 1;
+        return PEOPLE_BECAUSE_GAP;
+    }
+    return PEOPLE_BECAUSE_ORDER;
+}
+
+/// Why an event that may fill a step does not.
+static enum people_because unused(const struct people_because_rule *rule,
+                                  const struct people_history *history, uint32_t index,
+                                  struct people_event *event_out)
+{
+    const struct people_record *record = &history->records[index];
+    uint32_t steps = record->kept & step_mask(rule);
+    const struct people_attempt *attempt = attempt_before(rule, record);
+    event_out->step = (uint32_t)__builtin_ctz(steps) + 1;
+    if (record->time_us >= rule->end_us || (steps == 1 && !in_range(rule, record->time_us))) {
+        return PEOPLE_BECAUSE_OUTSIDE_RANGE;
+    }
+    if (attempt == NULL && rule->in_sessions && rule->attempt_count > 0) {
+        return PEOPLE_BECAUSE_OTHER_SESSION;
+    }
+    if (steps == 1 && may_enter(rule, record)) {
+        return PEOPLE_BECAUSE_OTHER_ENTRY;
+    }
+    if (attempt == NULL) {
+        return tied(rule, history, index) ? PEOPLE_BECAUSE_TIE : PEOPLE_BECAUSE_ORDER;
+    }
+    if (!in_window(rule, attempt, record->time_us)) {
+        return PEOPLE_BECAUSE_WINDOW_OVER;
+    }
+    return left_out(rule, history, index, attempt, &event_out->step);
+}
+
+void people_because_tell(const struct people_because_rule *rule,
+                         const struct people_history *history, uint32_t index,
+                         struct people_event *event_out)
+{
+    const struct people_record *record = &history->records[index];
+    event_out->attempt = record->attempt;
+    if (record->reported != 0) {
+        event_out->did = PEOPLE_DID_MATCH;
+        event_out->attempt = rule->attempts[record->reported - 1].number;
+        event_out->opened = record->entry;
+        event_out->step = record->step + 1u;
+        return;
+    }
+    if (record->attempt != 0) {
+        event_out->did = PEOPLE_DID_OPEN;
+        event_out->step = 1;
+        return;
+    }
+    event_out->did = PEOPLE_DID_NOTHING;
+    if (record->time_us > rule->as_of_us) {
+        event_out->because = PEOPLE_BECAUSE_AFTER_AS_OF;
+    } else if (tell_excluded(rule, record, event_out)) {
+        return;
+    } else if ((record->kept & step_mask(rule)) == 0) {
+        event_out->because = no_step(rule, record, &event_out->step);
+    } else {
+        event_out->because = unused(rule, history, index, event_out);
+    }
+}

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+/// The units behind a cell. All workers go through all users, each keeps the smallest rows of the
+/// cell that fit into its share of memory; what was dropped comes in another pass.
+#include "engine/query/people/people_attempt.h"
+#include "engine/query/people/people_cell.h"
+#include "engine/query/people/people_gather.h"
+#include "engine/query/people/people_rows.h"
+#include "engine/query/people/people_unit.h"
+#include "engine/query/query_funnel.h"
+#include "storage/base/bytes.h"
+#include "storage/base/clock.h"
+#include "storage/base/memory.h"
+
+struct users_worker {
+    struct users_run *run;
+    struct query_units units;
+    struct people_fill fill;
+    struct people_gather gather;
+    struct people_rows rows;
+    struct people_unit unit;
+    struct text_buffer row;
+    uint64_t count;        ///< units of the cell
+    struct hash128 digest; ///< sum over their rows
+};
+
+struct users_run {
+    const struct people_users *query;
+    struct query_tasks *tasks;
+    struct query_funnel_asked asked;
+    struct query_plan plan;
+    struct people_gather_plan gathering;
+    struct people_unit_shape shape;
+    struct query_funnel_result listing; ///< OTHER: the answer that lists the others
+    struct arena listed;
+    struct users_worker *workers;
+    uint32_t worker_count;
+    bool again; ///< a pass after the first: count and digest are known
+    struct people_users_result result;
+    struct text_buffer from; ///< rows before it were visited
+    uint64_t visited;
+    struct arena arena; ///< of the row in hand
+};
+
+static bool same_slice(const struct text *left, const struct text *right, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (!text_equal(left[i], right[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool in_slice(const struct users_run *run, const struct people_unit *unit)
+{
+    const struct people_cell *cell = &run->query->cell;
+    uint32_t count = run->shape.value_count;
+    if (cell->values != NULL) {
+        return same_slice(unit->values, cell->values, count);
+    }
+    for (uint32_t i = 0; cell->other && i < run->listing.slice_count; i++) {
+        if (same_slice(unit->values, run->listing.slices[i].values, count)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum corong_status report(void *context, struct query_units *units,
+                                 const struct query_attempt *attempt, struct corong_error *error)
+{
+    struct users_worker *worker = context;
+    struct users_run *run = worker->run;
+    struct people_unit *unit = &worker->unit;
+    if (!people_cell_has(&run->query->cell, units->funnel, attempt)) {
+        return CORONG_OK;
+    }
+    TRY(people_attempt_fill(&worker->fill, units, attempt, unit, error));
+    if (!in_slice(run, unit)) {
+        return CORONG_OK;
+    }
+    TRY(people_gather_between(&worker->gather, units->cursor.key, unit->entry_us,
+                              people_attempt_end(unit), unit->gathered, error));
+    text_buffer_reset(&worker->row);
+    people_unit_write(unit, &run->shape, &worker->row);
+    struct text row = {worker->row.bytes, worker->row.size};
+    if (!run->again) {
+        worker->count++;
+        worker->digest = hash128_add(worker->digest, hash_bytes128(row.bytes, row.size));
+    }
+    return people_rows_add(&worker->rows, row, error);
+}
+
+static enum corong_status run_task(void *context, uint32_t worker, uint32_t index,
+                                   struct corong_error *error)
+{
+    struct users_run *run = context;
+    return query_units_task(&run->workers[worker].units, index, error);
+}
+
+/// Half of the memory limit is for rows; sorting and cutting takes as much again at most.
+static uint64_t row_budget(const struct users_run *run)
+{
+    uint64_t limit = run->query->funnel->limits.memory_limit_bytes;
+    limit = limit == 0 ? QUERY_MEMORY_LIMIT_DEFAULT : limit;
+    return limit / 4 / query_tasks_thread_count(run->tasks);
+}
+
+static void start_workers(struct users_run *run)
+{
+    run->worker_count = query_tasks_thread_count(run->tasks);
+    run->workers = memory_allocate_zeroed(run->worker_count, sizeof(*run->workers));
+    for (uint32_t i = 0; i < run->worker_count; i++) {
+        struct users_worker *worker = &run->workers[i];
+        worker->run = run;
+        worker->fill.query = run->query->funnel;
+        worker->fill.columns = run->asked.columns;
+        query_units_init(&worker->units, &run->plan, run->query->funnel, run->tasks, report,
+                         worker);
+        people_gather_init(&worker->gather, &run->gathering, run->tasks);
+        people_rows_init(&worker->rows, run->tasks, row_budget(run), run->query->row_count_max);
+    }
+}
+
+static void stop_workers(struct users_run *run)
+{
+    for (uint32_t i = 0; i < run->worker_count; i++) {
+        struct users_worker *worker = &run->workers[i];
+        query_units_deinit(&worker->units);
+        people_gather_deinit(&worker->gather);
+        people_rows_deinit(&worker->rows);
+        arena_deinit(&worker->fill.arena);
+        text_buffer_deinit(&worker->row);
+    }
+    memory_free(run->workers);
+}
+
+static void describe(const struct users_run *run, struct text_buffer *out)
+{
+    const struct people_users *query = run->query;
+    query_digest_text(out, "question", TEXT_LITERAL("users"));
+    query_funnel_describe(query->funnel, &run->plan, out);
+    people_cell_describe(&query->cell, query->funnel->by_count, out);
+    for (uint32_t i = 0; i < query->gather_count; i++) {
+        query_digest_text(out, "gather", query->gather[i]);
+    }
+}
+
+/// What is known after the first pass.
+static void seal(struct users_run *run, struct store_snapshot *snapshot, int64_t start_us)
+{
+    struct query_work work = {.start_us = start_us, .thread_count = run->worker_count};
+    struct people_users_result *result = &run->result;
+    struct hash128 digest = {0};
+    for (uint32_t i = 0; i < run->worker_count; i++) {
+        query_units_add_work(&run->workers[i].units, &work);
+        result->count += run->workers[i].count;
+        digest = hash128_add(digest, run->workers[i].digest);
+    }
+    query_digest_provenance(&run->plan, snapshot, &work, &result->provenance);
+    struct text_buffer definition = {0};
+    struct text_buffer bytes = {0};
+    describe(run, &definition);
+    text_buffer_append_u64(&bytes, result->count);
+    text_buffer_append(&bytes, &digest, sizeof(digest));
+    query_digest_seal(&result->provenance, (struct text){definition.bytes, definition.size},
+                      (struct text){bytes.bytes, bytes.size});
+    text_buffer_deinit(&definition);
+    text_buffer_deinit(&bytes);
+}
+
+#define NO_WORKER UINT32_MAX
+
+/// The worker that has the least of the rows not yet visited, or NO_WORKER.
+static uint32_t least_worker(const struct users_run *run, const uint64_t *next,
+                             struct text *row_out)
+{
+    uint32_t least = NO_WORKER;
+    for (uint32_t i = 0; i < run->worker_count; i++) {
+        const struct people_rows *rows = &run->workers[i].rows;
+        if (next[i] == rows->count) {
+            continue;
+        }
+        struct text row = people_rows_at(rows, next[i]);
+        if (least == NO_WORKER || text_compare(row, *row_out) < 0) {
+            least = i;
+            *row_out = row;
+        }
+    }
+    return least;
+}
+
+/// From where on rows are missing in some worker; missing where none is.
+static struct text least_bound(const struct users_run *run)
+{
+    struct text least = TEXT_MISSING;
+    for (uint32_t i = 0; i < run->worker_count; i++) {
+        const struct people_rows *rows = &run->workers[i].rows;
+        struct text bound = {rows->bound.bytes, rows->bound.size};
+        if (rows->cut && (least.bytes == NULL || text_compare(bound, least) < 0)) {
+            least = bound;
+        }
+    }
+    return least;
+}
+
+static bool enough(const struct users_run *run)
+{
+    uint64_t most = run->query->row_count_max;
+    return most != 0 && run->visited >= most;
+}
+
+static enum corong_status visit_row(struct users_run *run, struct text row,
+                                    const struct people_users_visitor *visitor,
+                                    struct corong_error *error)
+{
+    struct people_unit unit;
+    arena_reset(&run->arena);
+    people_unit_read(row, &run->shape, &run->arena, &unit);
+    run->visited++;
+    return visitor->unit(visitor->context, &unit, error);
+}
+
+/// Visits what a pass brought, up to `bound`.
+static enum corong_status visit_rows(struct users_run *run, struct text bound,
+                                     const struct people_users_visitor *visitor,
+                                     struct corong_error *error)
+{
+    uint64_t next[QUERY_THREAD_COUNT_MAX] = {0};
+    for (uint32_t i = 0; i < run->worker_count; i++) {
+        people_rows_sort(&run->workers[i].rows);
+    }
+    while (!enough(run)) {
+        struct text row;
+        uint32_t worker = least_worker(run, next, &row);
+        if (worker == NO_WORKER || (bound.bytes != NULL && text_compare(row, bound) >= 0)) {
+            return CORONG_OK;
+        }
+        next[worker]++;
+        TRY(visit_row(run, row, visitor, error));
+    }
+    return CORONG_OK;
+}
+
+/// Passes until nothing is missing.
+static enum corong_status run_passes(struct users_run *run, struct store_snapshot *snapshot,
+                                     int64_t start_us, const struct people_users_visitor *visitor,
+                                     struct corong_error *error)
+{
+    for (;;) {
+        TRY(query_tasks_run(run->tasks, run->plan.task_count, run_task, run, error));
+        if (!run->again) {
+            seal(run, snapshot, start_us);
+            TRY(visitor->begin(visitor->context, &run->result, error));
+        }
+        run->again = true;
+        struct text bound = least_bound(run);
+        TRY(visit_rows(run, bound, visitor, error));
+        if (bound.bytes == NULL || enough(run)) {
+            return CORONG_OK;
+        }
+        text_buffer_reset(&run->from);
+        text_buffer_append_text(&run->from, bound);
+        for (uint32_t i = 0; i < run->worker_count; i++) {
+            people_walk_restart(&run->workers[i].gather.walk);
+            people_rows_restart(&run->workers[i].rows,
+                                (struct text){run->from.bytes, run->from.size});
+        }
+    }
+}
+
+/// The slices that the answer lists: those of `(other)` are in none of them.
+static enum corong_status list_slices(struct users_run *run, struct store_snapshot *snapshot,
+                                      struct corong_error *error)
+{
+    struct query_funnel_result *result = &run->listing;
+    if (!run->query->cell.other) {
+        return CORONG_OK;
+    }
+    TRY(query_funnel_run(snapshot, run->query->funnel, &run->listed, result, error));
+    if (!result->has_other) {
+        return error_set(error, CORONG_INVALID,
+                         "the answer has no (other): all %u values are listed",
+                         result->slice_count);
+    }
+    return CORONG_OK;
+}
+
+static enum corong_status prepare(struct users_run *run, struct store_snapshot *snapshot,
+                                  struct corong_error *error)
+{
+    const struct people_users *query = run->query;
+    struct query_ask ask;
+    TRY(query_funnel_ask(snapshot, query->funnel, &run->asked, &ask, error));
+    TRY(people_cell_check(&query->cell, query->funnel, error));
+    TRY(list_slices(run, snapshot, error));
+    ask.ids = true;
+    ask.tasks = run->tasks;
+    TRY(people_gather_plan_init(&run->gathering, snapshot, query->gather, query->gather_count,
+                                query->funnel->as_of_us, run->tasks, error));
+    run->shape = (struct people_unit_shape){query->funnel->by_count, query->gather_count};
+    enum corong_status status =
+        query_plan_init(&run->plan, snapshot, &ask, query_tasks_thread_count(run->tasks), error);
+    if (status != CORONG_OK) {
+        people_gather_plan_deinit(&run->gathering);
+    }
+    return status;
+}
+
+enum corong_status people_users_run(struct store_snapshot *snapshot,
+                                    const struct people_users *query,
+                                    const struct people_users_visitor *visitor,
+                                    struct corong_error *error)
+{
+    int64_t start_us = clock_monotonic_us();
+    struct users_run run = {.query = query};
+    run.tasks = query_tasks_create(&query->funnel->limits);
+    enum corong_status status = prepare(&run, snapshot, error);
+    if (status == CORONG_OK) {
+        start_workers(&run);
+        status = run_passes(&run, snapshot, start_us, visitor, error);
+        stop_workers(&run);
+        people_gather_plan_deinit(&run.gathering);
+        query_plan_deinit(&run.plan);
+    }
+    arena_deinit(&run.arena);
+    arena_deinit(&run.listed);
+    text_buffer_deinit(&run.from);
+    query_tasks_destroy(run.tasks);
+    return status;
+}
