@@ -439,6 +439,18 @@ void model_question_ask(struct store_snapshot *snapshot, const struct model_data
     arena_deinit(&arena);
 }
 
+void model_question_make(const struct model_data *data, struct test_random *random,
+                         struct arena *arena, struct query_funnel *query_out)
+{
+    struct oracle_question question;
+    random_question(data, random, &question);
+    query_from(&question, arena, query_out);
+    if (test_random_below(random, 3) == 0) {
+        query_out->as_of_us =
+            MODEL_BASE_US + test_random_below(random, (uint32_t)data->span) * data->unit_us;
+    }
+}
+
 void model_question_digest(struct store_snapshot *snapshot, struct model_digest *digest_out)
 {
     struct arena arena = {0};

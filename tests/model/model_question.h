@@ -5,6 +5,7 @@
 /// Thread: one at a time (large static memory).
 #pragma once
 
+#include "engine/query/query.h"
 #include "storage/storage.h"
 #include "tests/model/oracle.h"
 #include "tests/support/test_random.h"
@@ -31,6 +32,10 @@ void model_data_fill(struct model_data *data, struct test_random *random);
 /// holds, copies aside.
 void model_question_ask(struct store_snapshot *snapshot, const struct model_data *data,
                         const struct oracle_event *events, int count, struct test_random *random);
+
+/// A random question about the data set, as the product takes it. Memory: `arena`.
+void model_question_make(const struct model_data *data, struct test_random *random,
+                         struct arena *arena, struct query_funnel *query_out);
 
 struct model_digest {
     char store[33];

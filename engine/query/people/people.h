@@ -45,12 +45,15 @@ struct people_gathered {
 struct people_unit {
     uint8_t user_namespace;
     struct text user_id;
-    uint32_t level;
-    uint32_t made; ///< bit k: step k + 1 is made (order any: rank k + 1)
+    uint32_t level;   ///< furthest step made; order any: how many are
+    uint32_t entered; ///< first step made
+    uint32_t ended;   ///< the step at which it counts as dropped
+    uint32_t made;    ///< bit k: step k + 1 is made (order any: rank k + 1)
     bool open;
     bool won;
     int64_t entry_us;
-    int64_t matched_us[FUNNEL_STEP_COUNT_MAX];           ///< where `made`
+    int64_t matched_us[FUNNEL_STEP_COUNT_MAX]; ///< where `made`
+    uint8_t steps[FUNNEL_STEP_COUNT_MAX]; ///< where `made`: the step from 0; differs with order any
     struct text values[QUERY_SLICE_ATTRIBUTE_COUNT_MAX]; ///< of the slice; missing for (none)
     struct people_gathered gathered[PEOPLE_GATHER_COUNT_MAX];
     struct query_money *money; ///< over all matched events, by currency
@@ -63,7 +66,8 @@ struct people_users {
     struct people_cell cell;
     struct text gather[PEOPLE_GATHER_COUNT_MAX];
     uint32_t gather_count;
-    uint64_t row_count_max; ///< rows visited at most; 0: all
+    uint64_t row_count_max;    ///< rows visited at most; 0: all
+    uint64_t row_budget_bytes; ///< held by one worker; 0: a share of the memory limit
 };
 struct people_users_result {
     uint64_t count; ///< units in the cell, also those that were not visited

@@ -60,26 +60,31 @@ enum corong_status people_attempt_fill(struct people_fill *fill, struct query_un
                                        const struct query_attempt *attempt,
                                        struct people_unit *unit_out, struct corong_error *error)
 {
+    bool any = fill->query->funnel.order == FUNNEL_ORDER_ANY;
     arena_reset(&fill->arena);
     unit_out->user_namespace = units->user_namespace;
     unit_out->user_id = (struct text){units->user_id.bytes == NULL ? "" : units->user_id.bytes,
                                       units->user_id.size};
     unit_out->level = attempt->level;
-    unit_out->made = attempt->level == 32 ? UINT32_MAX : (UINT32_C(1) << attempt->level) - 1;
+    unit_out->entered = attempt->entered;
+    unit_out->ended = attempt->ended;
+    unit_out->made = attempt->made;
     unit_out->open = attempt->open;
-    unit_out->won = attempt->level == fill->query->funnel.step_count;
-    unit_out->entry_us = attempt->matched_us[0];
+    unit_out->won = attempt->won;
+    unit_out->entry_us = attempt->entry_us;
     unit_out->money = fill->money;
     unit_out->money_count = 0;
-    for (uint32_t k = 0; k < attempt->level; k++) {
+    for (uint32_t made = attempt->made; made != 0; made &= made - 1) {
+        uint32_t k = (uint32_t)__builtin_ctz(made);
         unit_out->matched_us[k] = attempt->matched_us[k];
+        unit_out->steps[k] = any ? attempt->steps[k] : (uint8_t)k;
         if (units->plan->ask.money) {
             TRY(add_money(fill, units, attempt->places[k], unit_out, error));
         }
     }
     return fill->query->by_count == 0
                ? CORONG_OK
-               : fill_values(fill, units, attempt->places[0], unit_out, error);
+               : fill_values(fill, units, query_attempt_entry(attempt), unit_out, error);
 }
 
 int64_t people_attempt_end(const struct people_unit *unit)

@@ -61,6 +61,16 @@ static bool in_window(const struct people_because_rule *rule, const struct peopl
     return time_us <= query_time_add(attempt->unit.entry_us, rule->query->funnel.window_us);
 }
 
+/// The steps that the attempt made, whatever their ranks.
+static uint32_t steps_made(const struct people_attempt *attempt)
+{
+    uint32_t steps = 0;
+    for (uint32_t made = attempt->unit.made; made != 0; made &= made - 1) {
+        steps |= UINT32_C(1) << attempt->unit.steps[__builtin_ctz(made)];
+    }
+    return steps;
+}
+
 static bool made(const struct people_attempt *attempt, uint32_t step)
 {
     return (attempt->unit.made >> step & 1) != 0;
@@ -143,7 +153,7 @@ static enum people_because left_out(const struct people_because_rule *rule,
     const struct people_record *record = &history->records[index];
     const struct funnel *funnel = &rule->query->funnel;
     uint32_t steps = record->kept & step_mask(rule);
-    uint32_t open_steps = steps & ~attempt->unit.made;
+    uint32_t open_steps = steps & ~steps_made(attempt);
     uint32_t level = attempt->unit.level;
     *step_out = (uint32_t)__builtin_ctz(open_steps != 0 ? open_steps : steps) + 1;
     if (tied(rule, history, index)) {

@@ -24,32 +24,34 @@ enum corong_status people_cell_check(const struct people_cell *cell,
     return CORONG_OK;
 }
 
-static bool ends_at(const struct people_cell *cell, const struct funnel *funnel,
-                    const struct query_attempt *attempt)
+static bool ends_at(const struct people_cell *cell, const struct query_attempt *attempt)
 {
-    bool won = attempt->level == funnel->step_count;
-    return !won && (cell->step == 0 || attempt->level == cell->step);
+    return !attempt->won && (cell->step == 0 || attempt->ended == cell->step);
 }
 
-bool people_cell_has(const struct people_cell *cell, const struct funnel *funnel,
-                     const struct query_attempt *attempt)
+static bool reaches(const struct people_cell *cell, const struct query_attempt *attempt)
+{
+    uint32_t k = cell->step - 1;
+    if ((attempt->made >> k & 1) == 0) {
+        return false;
+    }
+    return !cell->has_day || (attempt->matched_us[k] >= cell->day_us &&
+                              attempt->matched_us[k] - cell->day_us < MICROSECONDS_PER_DAY);
+}
+
+bool people_cell_has(const struct people_cell *cell, const struct query_attempt *attempt)
 {
     switch (cell->kind) {
     case PEOPLE_CELL_REACHED:
-        if (attempt->level < cell->step) {
-            return false;
-        }
-        return !cell->has_day ||
-               (attempt->matched_us[cell->step - 1] >= cell->day_us &&
-                attempt->matched_us[cell->step - 1] - cell->day_us < MICROSECONDS_PER_DAY);
+        return reaches(cell, attempt);
     case PEOPLE_CELL_DROPPED:
-        return ends_at(cell, funnel, attempt);
+        return ends_at(cell, attempt);
     case PEOPLE_CELL_OPEN:
-        return ends_at(cell, funnel, attempt) && attempt->open;
+        return ends_at(cell, attempt) && attempt->open;
     case PEOPLE_CELL_LOST:
-        return ends_at(cell, funnel, attempt) && !attempt->open;
+        return ends_at(cell, attempt) && !attempt->open;
     case PEOPLE_CELL_WON:
-        return attempt->level == funnel->step_count;
+        return attempt->won;
     }
     return false;
 }

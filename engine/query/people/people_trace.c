@@ -118,7 +118,7 @@ static void mark(struct trace_run *run, uint32_t index)
             &run->history, attempt->shown.unit.matched_us[k], attempt->places[k]);
         ASSERT(record != NULL);
         record->reported = index + 1;
-        record->step = (uint8_t)k;
+        record->step = attempt->shown.unit.steps[k];
         record->entry = first;
         first = false;
     }

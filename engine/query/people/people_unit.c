@@ -24,12 +24,15 @@ void people_unit_write(const struct people_unit *unit, const struct people_unit_
     text_buffer_append_u8(out, unit->user_namespace);
     people_order_append_text(out, unit->user_id);
     people_order_append_integer(out, unit->entry_us);
-    text_buffer_append_u32(out, unit->level);
+    text_buffer_append_u8(out, (uint8_t)unit->level);
+    text_buffer_append_u8(out, (uint8_t)unit->entered);
+    text_buffer_append_u8(out, (uint8_t)unit->ended);
     text_buffer_append_u32(out, unit->made);
     text_buffer_append_u8(out, (uint8_t)(unit->open | unit->won << 1));
     for (uint32_t k = 0; k < FUNNEL_STEP_COUNT_MAX; k++) {
         if (unit->made >> k & 1) {
             people_order_append_integer(out, unit->matched_us[k]);
+            text_buffer_append_u8(out, unit->steps[k]);
         }
     }
     for (uint32_t i = 0; i < shape->value_count; i++) {
@@ -80,7 +83,9 @@ void people_unit_read(struct text bytes, const struct people_unit_shape *shape, 
     *unit_out = (struct people_unit){.user_namespace = byte_cursor_u8(&cursor)};
     unit_out->user_id = people_order_take_text(&cursor, arena);
     unit_out->entry_us = people_order_take_integer(&cursor);
-    unit_out->level = byte_cursor_u32(&cursor);
+    unit_out->level = byte_cursor_u8(&cursor);
+    unit_out->entered = byte_cursor_u8(&cursor);
+    unit_out->ended = byte_cursor_u8(&cursor);
     unit_out->made = byte_cursor_u32(&cursor);
     uint8_t state = byte_cursor_u8(&cursor);
     unit_out->open = state & 1;
@@ -88,6 +93,7 @@ void people_unit_read(struct text bytes, const struct people_unit_shape *shape, 
     for (uint32_t k = 0; k < FUNNEL_STEP_COUNT_MAX; k++) {
         if (unit_out->made >> k & 1) {
             unit_out->matched_us[k] = people_order_take_integer(&cursor);
+            unit_out->steps[k] = byte_cursor_u8(&cursor);
         }
     }
     read_tail(&cursor, shape, arena, unit_out);

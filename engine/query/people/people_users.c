@@ -72,7 +72,7 @@ static enum corong_status report(void *context, struct query_units *units,
     struct users_worker *worker = context;
     struct users_run *run = worker->run;
     struct people_unit *unit = &worker->unit;
-    if (!people_cell_has(&run->query->cell, units->funnel, attempt)) {
+    if (!people_cell_has(&run->query->cell, attempt)) {
         return CORONG_OK;
     }
     TRY(people_attempt_fill(&worker->fill, units, attempt, unit, error));
@@ -103,6 +103,9 @@ static uint64_t row_budget(const struct users_run *run)
 {
     uint64_t limit = run->query->funnel->limits.memory_limit_bytes;
     limit = limit == 0 ? QUERY_MEMORY_LIMIT_DEFAULT : limit;
+    if (run->query->row_budget_bytes != 0) {
+        return run->query->row_budget_bytes;
+    }
     return limit / 4 / query_tasks_thread_count(run->tasks);
 }
 
