@@ -333,3 +333,9 @@ void report_funnel(const struct query_funnel *query, const struct query_funnel_r
         draw_funnel(query, result, style, out);
     }
 }
+
+void report_lines_funnel(const struct query_funnel *query, const struct report_style *style,
+                         struct text_buffer *out)
+{
+    draw_title(query, style, out);
+}

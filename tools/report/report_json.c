@@ -423,3 +423,14 @@ void report_json_live(struct json_writer *writer, const struct report_live_end *
     json_writer_end(writer, ']');
     json_writer_end(writer, '}');
 }
+
+void report_json_question(struct json_writer *writer, const struct query_funnel *query)
+{
+    write_funnel_question(writer, query);
+}
+
+void report_json_provenance(struct json_writer *writer, const struct query_provenance *provenance,
+                            const struct report_style *style)
+{
+    write_provenance(writer, provenance, style);
+}

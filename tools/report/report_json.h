@@ -14,3 +14,7 @@ void report_json_sessions(const struct query_sessions *query,
                           const struct report_style *style, struct text_buffer *out);
 /// The member "live" of a replay's books.
 void report_json_live(struct json_writer *writer, const struct report_live_end *live);
+/// The members "question" and "provenance" of every answer about a funnel.
+void report_json_question(struct json_writer *writer, const struct query_funnel *query);
+void report_json_provenance(struct json_writer *writer, const struct query_provenance *provenance,
+                            const struct report_style *style);

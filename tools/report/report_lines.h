@@ -7,6 +7,9 @@
 
 /// "all time", "from 2026-01-02", "2026-01-02 to 2026-02-01".
 void report_lines_range(const struct query_range *range, struct text_buffer *out);
+/// The two lines above an answer about a funnel: its steps, and its rules.
+void report_lines_funnel(const struct query_funnel *query, const struct report_style *style,
+                         struct text_buffer *out);
 /// The dim lines under an answer: as of, digests, events read, and with timing where it went.
 void report_lines_provenance(const struct query_provenance *provenance,
                              const struct report_style *style, struct text_buffer *out);
