@@ -232,3 +232,43 @@ query_funnel_users(struct store_snapshot *snapshot, const struct query_funnel *q
                    void (*visit)(void *context, uint8_t user_namespace, struct text user_id,
                                  uint32_t level, const int64_t *matched_us, bool open),
                    void *context, struct corong_error *error);
+
+/// What one user's events say to a pattern.
+struct query_pattern_user {
+    uint8_t user_namespace;
+    struct text id;
+    bool matches;
+    bool counted;              ///< false: `count` would take more steps than ClickHouse allows
+    uint64_t count;            ///< matches that do not overlap
+    const int64_t *longest_us; ///< times of the longest chain met (pattern_longest())
+    uint32_t longest_count;
+};
+/// Called for each user with an event of some step in the range, in order of keys.
+typedef void query_pattern_visit(void *context, const struct query_pattern_user *user);
+
+/// Whose events contain a pattern (engine/pattern/pattern.h), and how often. Borrowed.
+struct query_pattern {
+    struct text pattern;
+    const struct stage *steps; ///< (?1) is the first
+    uint32_t step_count;
+    int64_t unit_us; ///< of bare numbers in times; 0: a second
+    struct query_range range;
+    struct text where; ///< hides events altogether
+    int64_t as_of_us;
+    struct query_limits limits;
+};
+struct query_pattern_result {
+    uint64_t users;    ///< with an event of some step in the range
+    uint64_t matching; ///< of these, those whose events contain the pattern
+    uint64_t matches;  ///< over the users that could be counted
+    uint64_t
+        uncounted; ///< users whose matches would take more steps to count than ClickHouse allows
+    struct query_provenance provenance;
+};
+/// `visit` may be NULL; with it one thread answers. CORONG_UNSUPPORTED where a user's events are
+/// too many for a pattern with times, as in ClickHouse.
+CORONG_MUST_CHECK enum corong_status query_pattern_run(struct store_snapshot *snapshot,
+                                                       const struct query_pattern *query,
+                                                       query_pattern_visit *visit, void *context,
+                                                       struct query_pattern_result *result_out,
+                                                       struct corong_error *error);

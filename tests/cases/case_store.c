@@ -47,7 +47,7 @@ static json_t *collect_attributes(const json_t *events)
 }
 
 // JSON is YAML, so jansson can write the mapping with all its quoting.
-static char *mapping_text(const json_t *events)
+static char *mapping_text(const json_t *events, bool in_order, int64_t unit_us)
 {
     json_t *attributes = json_object();
     json_t *types = collect_attributes(events);
@@ -59,10 +59,14 @@ static char *mapping_text(const json_t *events)
             attributes, property,
             json_pack("{s:o, s:O}", "path", json_sprintf("props.%s", property), "type", type));
     }
-    json_t *mapping = json_pack("{s:s, s:s, s:{s:s, s:s}, s:s}", "format", "json", "user", "user",
-                                "time", "path", "ts_ms", "unit", "ms", "name", "event");
+    json_t *mapping =
+        json_pack("{s:s, s:s, s:{s:s, s:s}, s:s}", "format", "json", "user", "user", "time", "path",
+                  "ts_ms", "unit", unit_us == 1 ? "us" : "ms", "name", "event");
     if (json_object_size(attributes) > 0) {
         json_object_set(mapping, "attributes", attributes);
+    }
+    if (in_order) {
+        json_object_set_new(mapping, "sequence", json_string("sequence"));
     }
     char *text = json_dumps(mapping, 0);
     json_decref(mapping);
@@ -78,8 +82,11 @@ static void write_lines(const json_t *events, const char *path)
     json_t *event;
     json_array_foreach((json_t *)(uintptr_t)events, index, event)
     {
-        json_dumpf(event, file, JSON_COMPACT);
+        json_t *line = json_copy(event);
+        json_object_set_new(line, "sequence", json_integer((json_int_t)index));
+        json_dumpf(line, file, JSON_COMPACT);
         fputc('\n', file);
+        json_decref(line);
     }
     if (fclose(file) != 0) {
         perror(path);
@@ -114,8 +121,10 @@ static void replay(const char *directory, const char *log_path, struct mapping *
     store_close(store);
 }
 
-char *case_store_build(const json_t *events, struct arena *arena)
+char *case_store_build(const struct case_run *run, bool in_order)
 {
+    const json_t *events = json_object_get(run->given, "events");
+    struct arena *arena = run->arena;
     struct corong_error error;
     struct mapping *mapping;
     yaml_parser_t parser;
@@ -127,7 +136,7 @@ char *case_store_build(const json_t *events, struct arena *arena)
     char store_path[64];
     snprintf(store_path, sizeof(store_path), "%s/store", directory);
     write_lines(events, log_path);
-    char *text = mapping_text(events);
+    char *text = mapping_text(events, in_order, run->unit_us);
     yaml_parser_initialize(&parser);
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, strlen(text));
     if (yaml_parser_load(&parser, &document) == 0) {

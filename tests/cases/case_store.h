@@ -3,10 +3,9 @@
 /// committed.
 #pragma once
 
-#include "storage/base/arena.h"
+#include "tests/cases/case_kind.h"
 
-#include <jansson.h>
-
-/// Returns the directory; exits with a message where the product refuses. Memory: `arena`.
-char *case_store_build(const json_t *events, struct arena *arena);
+/// Returns the directory; `in_order` maps the place in the list as sequence number. Exits with a
+/// message where the product refuses. Memory: the arena.
+char *case_store_build(const struct case_run *run, bool in_order);
 void case_store_remove(const char *directory);
