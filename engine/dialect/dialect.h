@@ -9,6 +9,9 @@
 /// Thread: immutable tables and pure functions.
 #pragma once
 
+#include "engine/dialect/pinot.h"
+#include "engine/dialect/posthog.h"
+#include "engine/dialect/posthog_summary.h"
 #include "engine/funnel/funnel.h"
 
 /// The names are what users write. The values go into definition hashes, so they never change.

@@ -25,6 +25,8 @@ struct case_run {
 struct case_kind {
     /// Says whether this kind of question is asked.
     bool (*takes)(const struct case_run *run);
+    /// Path of what is the user; rows without it are rejected. NULL: "user".
+    const char *(*user_path)(const struct case_run *run);
     /// Rows in the order of insertion get sequence numbers: for systems that see that order.
     bool in_order;
     /// Fills the line. CORONG_UNSUPPORTED: the rule is outside the product, and why. Any other
@@ -34,6 +36,8 @@ struct case_kind {
 
 extern const struct case_kind case_funnel_kind;   ///< our own funnels
 extern const struct case_kind case_dialect_kind;  ///< levels of SQL engines
+extern const struct case_kind case_posthog_kind;  ///< PostHog's insights
+extern const struct case_kind case_pinot_kind;    ///< Pinot's funnel functions
 extern const struct case_kind case_sequence_kind; ///< sequenceMatch, -Count, -MatchEvents
 
 /// Every user of the vector's events that `by_user` lacks gets `absent`, which is let go of.

@@ -12,9 +12,8 @@
 #include <stdlib.h>
 
 static const struct case_kind *const KINDS[] = {
-    &case_funnel_kind,
-    &case_dialect_kind,
-    &case_sequence_kind,
+    &case_posthog_kind, &case_pinot_kind,    &case_funnel_kind,
+    &case_dialect_kind, &case_sequence_kind,
 };
 
 void case_kind_add_absent(const struct case_run *run, json_t *by_user, json_t *absent)
@@ -84,7 +83,7 @@ static enum corong_status answer_case(struct case_run *run)
     if (kind == NULL) {
         return error_set(&run->error, CORONG_UNSUPPORTED, "no kind of question takes it");
     }
-    char *directory = case_store_build(run, kind->in_order);
+    char *directory = case_store_build(run, kind);
     enum corong_status status = store_snapshot_open(&run->store, directory, &run->error);
     if (status == CORONG_OK) {
         status = kind->answer(run);
