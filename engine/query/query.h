@@ -143,6 +143,8 @@ struct query_provenance {
     uint32_t thread_count;
     uint32_t source_count;
     bool complete;
+    const double *repeat_seconds; ///< where the caller asked again: wall, one per time
+    uint32_t repeat_count;
 };
 
 struct query_funnel_result {

@@ -3,6 +3,7 @@
 #include "tools/corong/query_object.h"
 #include "tools/corong/question.h"
 #include "tools/corong/question_funnel.h"
+#include "tools/corong/repeat.h"
 
 static enum exit_code ask(const struct options *options, const struct config *config,
                           struct store_snapshot *snapshot)
@@ -16,7 +17,8 @@ static enum exit_code ask(const struct options *options, const struct config *co
     if (options_given(options, OPTION_PRINT_QUERY)) {
         return query_object_print(options, config, &query.funnel);
     }
-    if (query_funnel_run(snapshot, &query, options->arena, &result, &error) != CORONG_OK) {
+    if (query_funnel_run(snapshot, &query, options->arena, &result, &error) != CORONG_OK ||
+        repeat_funnel(options, snapshot, &query, &result, &error) != CORONG_OK) {
         return console_fail(&error);
     }
     struct text_buffer out = {0};

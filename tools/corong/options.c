@@ -102,6 +102,8 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
                         "of a served store, only what is on disk already"},
     [OPTION_TIMING] = {"timing", NULL, OPTION_KIND_FLAG, 0, 0, NULL,
                        "also say where the time went"},
+    [OPTION_REPEAT] = {"repeat", "N", OPTION_KIND_COUNT, 1, 10000, NULL,
+                       "ask N times more in this process and say how long each took"},
     [OPTION_COLOR] = {"color", "WORD", OPTION_KIND_WORD, 0, 0, COLORS,
                       "colour; auto: on a terminal, unless NO_COLOR is set"},
     [OPTION_PRINT_CONFIG] = {"print-config", NULL, OPTION_KIND_FLAG, 0, 0, NULL,

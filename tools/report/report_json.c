@@ -230,6 +230,13 @@ static void write_work(struct json_writer *writer, const struct query_provenance
     json_writer_double(writer, "seconds_total", provenance->seconds_total);
     json_writer_double(writer, "seconds_read", provenance->seconds_read);
     json_writer_double(writer, "seconds_match", provenance->seconds_match);
+    if (provenance->repeat_count > 0) {
+        json_writer_begin(writer, "seconds_repeated", '[');
+        for (uint32_t index = 0; index < provenance->repeat_count; index++) {
+            json_writer_double(writer, NULL, provenance->repeat_seconds[index]);
+        }
+        json_writer_end(writer, ']');
+    }
     json_writer_end(writer, '}');
 }
 

@@ -3,6 +3,8 @@
 
 #include "tools/report/grid.h"
 
+#include <math.h>
+
 #define DIGEST_SHORT_SIZE 12
 
 void report_lines_range(const struct query_range *range, struct text_buffer *out)
@@ -44,6 +46,15 @@ static void append_timing(struct text_buffer *line, const struct query_provenanc
     text_buffer_append_string(line, " events match a step · ");
     report_count(line, provenance->users_skipped);
     text_buffer_append_string(line, " users skipped unread");
+    if (provenance->repeat_count > 0) {
+        double least = provenance->repeat_seconds[0];
+        for (uint32_t index = 1; index < provenance->repeat_count; index++) {
+            least = fmin(least, provenance->repeat_seconds[index]);
+        }
+        text_buffer_printf(line, " · asked %u times more: ", provenance->repeat_count);
+        report_duration(line, least * 1e6);
+        text_buffer_append_string(line, " at best");
+    }
 }
 
 static void append_warnings(struct text_buffer *line, const struct query_provenance *provenance)

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ClickHouse inside a Python process (chdb). Two threads."""
+import json
+import time
+
+import process
+import questions
+
+NAMES = ("event", "country", "device", "campaign", "page", "product")
+TUNED = {"time": "DateTime codec(Delta, ZSTD(1))", "user_id": "String codec(ZSTD(1))",
+         "revenue": "Nullable(Float64) codec(ZSTD(1))",
+         **{name: "LowCardinality(String) codec(ZSTD(1))" for name in NAMES}}
+PLAIN = {"time": "DateTime", "user_id": "String", "revenue": "Nullable(Float64)",
+         **{name: "LowCardinality(String)" for name in NAMES}}
+ORDER = ("time", "event", "user_id", "country", "device", "campaign", "page", "product", "revenue")
+READ = ("time DateTime, event String, user_id String, country String, device String, campaign String, "
+        "page String, product String, revenue Nullable(Float64)")
+SETTINGS = (" settings max_threads = 2, max_insert_threads = 2, date_time_input_format = 'best_effort', "
+            "input_format_skip_unknown_fields = 1, max_memory_usage = 12000000000")
+COMBINED = (r"^(\\S+) \\S+ (\\S+) \\[([^\\]]+)\\] \"(\\S+) (\\S+) \\S+\" (\\d+) (\\d+) \"([^\"]*)\" \"([^\"]*)\"$")
+
+
+def version():
+    import chdb
+    return chdb.engine_version if hasattr(chdb, "engine_version") else chdb.__version__
+
+
+def open_work(work):
+    from chdb import session
+    opened = session.Session(str(work / "chdb"))
+    opened.query("create database if not exists bench engine = Atomic")
+    return opened
+
+
+def create(opened, table, types):
+    columns = ", ".join(f"{name} {types[name]}" for name in ORDER)
+    opened.query(f"drop table if exists bench.{table}")
+    opened.query(f"create table bench.{table} ({columns}) engine = MergeTree order by (user_id, time)")
+
+
+def load(work, source, table):
+    opened, before = open_work(work), time.perf_counter()
+    if source.suffix == ".log":
+        load_combined(opened, source, table)
+        return {"rows": count(opened, table), "seconds": time.perf_counter() - before}
+    create(opened, table, PLAIN)
+    file_format = "JSONEachRow" if source.suffix == ".jsonl" else "CSVWithNames"
+    opened.query(f"insert into bench.{table} select * from file('{source}', '{file_format}', '{READ}'){SETTINGS}")
+    seconds = time.perf_counter() - before
+    if table == "events":
+        opened.query(f"optimize table bench.{table} final")
+    return {"rows": count(opened, table), "seconds": seconds}
+
+
+def load_combined(opened, source, table):
+    opened.query(f"drop table if exists bench.{table}")
+    opened.query(f"create table bench.{table} (time DateTime, ip String, method LowCardinality(String), path "
+                 "LowCardinality(String), status UInt16, bytes UInt32, referrer LowCardinality(String), "
+                 "agent LowCardinality(String)) engine = MergeTree order by (ip, time)")
+    opened.query(f"insert into bench.{table} select parseDateTimeBestEffort(replaceOne(g[3], ':', ' ')), g[1], g[4], "
+                 f"g[5], toUInt16(g[6]), toUInt32(g[7]), g[8], g[9] from (select extractGroups(line, '{COMBINED}') g "
+                 f"from file('{source}', 'LineAsString', 'line String')){SETTINGS}")
+
+
+def count(opened, table):
+    return int(str(opened.query(f"select count() from bench.{table}", "CSV")).strip())
+
+
+def ask(work, name, runs):
+    opened = open_work(work)
+    question = next(question for question in questions.QUESTIONS if question.name == name)
+
+    def run(text):
+        rows = json.loads(str(opened.query(text, "JSONCompact")))["data"]
+        return questions.rows_answer(question, rows)
+    return process.fastest(questions.clickhouse_phrases(question), run, runs)
+
+
+def sizes(work, events):
+    """Bytes per event: as it comes, and with Delta and ZSTD everywhere."""
+    opened = open_work(work)
+    create(opened, "tuned", TUNED)
+    opened.query(f"insert into bench.tuned select * from bench.events{SETTINGS}")
+    opened.query("optimize table bench.tuned final")
+    parquet = work / "events.parquet"
+    parquet.unlink(missing_ok=True)
+    opened.query(f"select * from bench.events order by user_id, time into outfile '{parquet}' format Parquet "
+                 "settings output_format_parquet_compression_method = 'zstd', max_threads = 2")
+    bytes_of = {}
+    for table in ("events", "tuned"):
+        text = opened.query("select sum(bytes_on_disk) from system.parts where active and database = 'bench' and "
+                            f"table = '{table}'", "CSV")
+        bytes_of[table] = int(str(text).strip())
+    opened.query("drop table bench.tuned")
+    parquet_bytes = parquet.stat().st_size
+    parquet.unlink()
+    return {"chdb": bytes_of["events"] / events, "chdb, Delta + ZSTD": bytes_of["tuned"] / events,
+            "Parquet zstd (chdb)": parquet_bytes / events}

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Corong as its users run it: `corong replay` into a store, `corong funnel` over it."""
+import json
+import shutil
+import statistics
+
+import process
+import questions
+
+MAPPING = """\
+format: {format}
+user: user_id
+time: time
+name: event
+revenue: {{ amount: revenue, currency: {{ const: EUR }} }}
+attributes: {{ country: country, device: device, campaign: campaign, page: page, product: product }}
+"""
+COMBINED = """\
+format: combined
+user: ip
+time: time
+name: method
+attributes: { path: path, status: status, bytes: bytes, referrer: referrer, agent: agent }
+"""
+FORMATS = {".jsonl": "json", ".csv": "csv", ".log": "combined"}
+
+
+class Corong:
+    def __init__(self, folder, work):
+        self.program, self.work = folder / "corong", work
+
+    def load(self, source, table):
+        """What it cost, rows stored, and bytes per event."""
+        file_format = FORMATS[source.suffix]
+        mapping, store = self.work / f"{file_format}.yaml", self.work / f"{table}.store"
+        mapping.write_text(COMBINED if file_format == "combined" else MAPPING.format(format=file_format))
+        shutil.rmtree(store, ignore_errors=True)
+        out, cost = process.measured([self.program, "replay", "--quiet", "--store", store, "--mapping", mapping,
+                                      "--shards", "2", "--format", "json", source])
+        stored = json.loads(out)["store"]["stored"]
+        return {**cost, "rows": stored}
+
+    def bytes(self, table):
+        return process.folder_bytes(self.work / f"{table}.store")
+
+    def ask(self, question, runs):
+        """Cold: whole processes. Warm: the same question again and again in one process."""
+        words = [self.program, "funnel", "--store", self.work / "events.store", *questions.corong_words(question),
+                 "--threads", "2", "--timing", "--format", "json"]
+        samples, cost = [], {}
+        for run in range(runs + 1):
+            _, cost = process.measured(words)
+            if run > 0:
+                samples.append(cost["seconds"])
+        out, warm_cost = process.measured(words + ["--repeat", str(runs)])
+        result = json.loads(out)
+        inside = result["provenance"]["work"]["seconds_repeated"]
+        answer = questions.corong_answer(question, result)
+        cold = {**process.spread(samples), "cpu_seconds": cost["cpu_seconds"], "peak_mib": cost["peak_mib"],
+                "answer": answer}
+        warm = {**process.spread(inside), "peak_mib": warm_cost["peak_mib"], "answer": answer}
+        return cold, warm
+
+    def version(self):
+        return process.measured([self.program, "version"])[0].split("\n")[0].split()[-1]
+
+
+def median_load(corong, source, table, runs):
+    loads = [corong.load(source, table) for _ in range(runs)]
+    return {**process.spread([load["seconds"] for load in loads]), "rows": loads[0]["rows"],
+            "cpu_seconds": statistics.median(load["cpu_seconds"] for load in loads),
+            "peak_mib": max(load["peak_mib"] for load in loads)}
