@@ -250,7 +250,7 @@ static void compare_trace(struct store_snapshot *snapshot, const struct query_fu
     int size = snprintf(id, sizeof(id), "u%d", user);
     struct known known = {.id = {id, (size_t)size}};
     struct people_trace query = {.funnel = funnel, .user_id = known.id};
-    struct people_trace_visitor visitor = {&traced, begin_trace, take_event};
+    struct people_trace_visitor visitor = {&traced, begin_trace, take_event, NULL};
     if (query_funnel_users(snapshot, funnel, visit_known, &known, &error) != CORONG_OK ||
         people_trace_run(snapshot, &query, 0, &visitor, &error) != CORONG_OK) {
         test_fail(test_random_seed(), "trace failed: %s", error.message);

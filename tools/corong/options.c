@@ -17,6 +17,7 @@ static const char *const UNITS[] = {"user", "session", NULL};
 static const char *const TIES[] = {"any", "strict", NULL};
 static const char *const ATTEMPTS[] = {"best", "first", "last", NULL};
 static const char *const RANGES[] = {"entry", "inside", NULL};
+static const char *const NAMESPACES[] = {"known", "anonymous", "account", NULL};
 static const char *const FORMATS[] = {"table", "json", "csv", NULL};
 static const char *const COLORS[] = {"auto", "always", "never", NULL};
 
@@ -85,6 +86,25 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
                       "--from and --to bound the entry (default), or all of an attempt"},
     [OPTION_DIALECT] = {"dialect", "NAME[:MODE,..]", OPTION_KIND_TEXT, 0, 0, NULL,
                         "count as another system does, such as clickhouse:strict_order"},
+    [OPTION_REACHED] = {"reached", "STEP", OPTION_KIND_TEXT, 0, 0, NULL,
+                        "those who reached a step: its number or name (default: the first)"},
+    [OPTION_DROPPED] = {"dropped", "STEP", OPTION_KIND_TEXT, 0, 0, NULL,
+                        "those who went no further than a step"},
+    [OPTION_OPEN] = {"open", "STEP|all", OPTION_KIND_TEXT, 0, 0, NULL,
+                     "of those, the ones who may still go on"},
+    [OPTION_LOST] = {"lost", "STEP|all", OPTION_KIND_TEXT, 0, 0, NULL,
+                     "of those, the ones who cannot"},
+    [OPTION_WON] = {"won", NULL, OPTION_KIND_FLAG, 0, 0, NULL, "those who reached the last step"},
+    [OPTION_SLICE] = {"slice", "VALUE[,VALUE]", OPTION_KIND_LIST, 0, 0, NULL,
+                      "of one slice of --by: a value for each attribute, (none) or (other)"},
+    [OPTION_DAY] = {"day", "DATE", OPTION_KIND_TIME, 0, 0, NULL,
+                    "whose step lies in this day (UTC), such as 2026-01-03"},
+    [OPTION_GATHER] = {"gather", "ATTR[,ATTR]", OPTION_KIND_LIST, 0, 0, NULL,
+                       "what these attributes were from the entry to the last step"},
+    [OPTION_ROWS] = {"rows", "N", OPTION_KIND_COUNT, 1, INT64_C(1000000000000), NULL,
+                     "rows written at most (default: a table 50, else all)"},
+    [OPTION_NAMESPACE] = {"namespace", "WORD", OPTION_KIND_WORD, 0, 0, NAMESPACES,
+                          "what kind of id it is, where several users have it"},
     [OPTION_AS_OF] = {"as-of", "TIME", OPTION_KIND_TIME, 0, 0, NULL,
                       "as if later events did not exist (default: the data's end)"},
     [OPTION_SESSION_TIMEOUT] = {"session-timeout", "TIME", OPTION_KIND_DURATION, 1,

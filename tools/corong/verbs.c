@@ -60,6 +60,34 @@ static const uint8_t FUNNEL_OPTIONS[] = {
     OPTION_HELP,
     OPTION_COUNT,
 };
+static const uint8_t USERS_OPTIONS[] = {OPTION_REACHED,      OPTION_DROPPED,
+                                        OPTION_OPEN,         OPTION_LOST,
+                                        OPTION_WON,          OPTION_SLICE,
+                                        OPTION_DAY,          OPTION_GATHER,
+                                        OPTION_ROWS,         OPTION_STEP,
+                                        OPTION_STORE,        OPTION_STORE_GROUP,
+                                        OPTION_CONFIG,       OPTION_FROM,
+                                        OPTION_TO,           OPTION_BY,
+                                        OPTION_TOP,          OPTION_WHERE,
+                                        OPTION_WINDOW,       OPTION_UNIT,
+                                        OPTION_TIES,         OPTION_ATTEMPTS,
+                                        OPTION_RANGE,        OPTION_DIALECT,
+                                        OPTION_AS_OF,        OPTION_SESSION_TIMEOUT,
+                                        OPTION_FORMAT,       OPTION_THREADS,
+                                        OPTION_MEMORY_LIMIT, OPTION_TIMING,
+                                        OPTION_DURABLE,      OPTION_COLOR,
+                                        OPTION_QUERY,        OPTION_PRINT_QUERY,
+                                        OPTION_PRINT_CONFIG, OPTION_HELP,
+                                        OPTION_COUNT};
+static const uint8_t TRACE_OPTIONS[] = {
+    OPTION_GATHER,       OPTION_NAMESPACE,       OPTION_STEP,         OPTION_STORE,
+    OPTION_STORE_GROUP,  OPTION_CONFIG,          OPTION_FROM,         OPTION_TO,
+    OPTION_BY,           OPTION_WHERE,           OPTION_WINDOW,       OPTION_UNIT,
+    OPTION_TIES,         OPTION_ATTEMPTS,        OPTION_RANGE,        OPTION_DIALECT,
+    OPTION_AS_OF,        OPTION_SESSION_TIMEOUT, OPTION_FORMAT,       OPTION_THREADS,
+    OPTION_MEMORY_LIMIT, OPTION_TIMING,          OPTION_DURABLE,      OPTION_COLOR,
+    OPTION_QUERY,        OPTION_PRINT_QUERY,     OPTION_PRINT_CONFIG, OPTION_HELP,
+    OPTION_COUNT};
 static const uint8_t STAGES_OPTIONS[] = {
     OPTION_STORE,        OPTION_STORE_GROUP,  OPTION_CONFIG,  OPTION_FROM,   OPTION_TO,
     OPTION_WHERE,        OPTION_BUCKET,       OPTION_AS_OF,   OPTION_FORMAT, OPTION_THREADS,
@@ -139,6 +167,21 @@ const struct verb VERBS[] = {
      "  corong funnel --step \"sale: where page like '/sale/%'\" --step \"order where revenue > "
      "0\"\n",
      FUNNEL_OPTIONS, cmd_funnel},
+    {"users", "[NAME]", 0, 1, false, "the people behind any number of a funnel's answer",
+     "The funnel is named as for 'corong funnel', and the same flags cut it. One of --reached,\n"
+     "--dropped, --open, --lost and --won says which number, --slice and --day which cell of it;\n"
+     "the list is exactly as long. It is sorted by id, so that the same data gives the same "
+     "bytes.\n"
+     "CSV and JSON are written as they come, however many there are.\n",
+     "  corong users checkout --dropped cart --format csv > win-back.csv\n"
+     "  corong users checkout --reached 2 --by country --slice DE --gather campaign\n",
+     USERS_OPTIONS, cmd_users},
+    {"trace", "USER [NAME]", 1, 2, false, "what each event of one user did, and why not more",
+     "Every stored event of the user in order: the attempt it opened, the step it matched, or why\n"
+     "it did nothing; then the verdict. The levels are those that 'corong funnel' counts.\n",
+     "  corong trace u17 checkout\n"
+     "  corong trace u17 --step visit --step order --gather country,campaign --format json\n",
+     TRACE_OPTIONS, cmd_trace},
     {"stages", "[STAGE...]", 0, OPERAND_COUNT_ANY, false,
      "events and users per stage or event, over time",
      "Without a STAGE: every event name in the store.\n",

@@ -29,6 +29,8 @@ enum exit_code cmd_produce(const struct options *options);
 enum exit_code cmd_serve(const struct options *options);
 enum exit_code cmd_status(const struct options *options);
 enum exit_code cmd_funnel(const struct options *options);
+enum exit_code cmd_users(const struct options *options);
+enum exit_code cmd_trace(const struct options *options);
 enum exit_code cmd_stages(const struct options *options);
 enum exit_code cmd_sessions(const struct options *options);
 enum exit_code cmd_inspect(const struct options *options);

@@ -101,7 +101,8 @@ static void add_cell(struct grid *grid, struct text text, double fraction)
         grid->cell_capacity = grid->cell_capacity == 0 ? 64 : grid->cell_capacity * 2;
         grid->cells = memory_resize_array(grid->cells, grid->cell_capacity, sizeof(grid->cells[0]));
     }
-    grid->cells[grid->cell_count++] = (struct grid_cell){text, grid_text_width(text), fraction};
+    grid->cells[grid->cell_count++] =
+        (struct grid_cell){text, grid_text_width(text), fraction, NULL};
 }
 
 void grid_add_text(struct grid *grid, struct text text)
@@ -117,6 +118,12 @@ void grid_add_string(struct grid *grid, const char *string)
 {
     text_buffer_append_string(&grid->scratch, string);
     add_cell(grid, take_scratch(grid), 0);
+}
+
+void grid_add_words(struct grid *grid, const char *words, const char *colour)
+{
+    add_cell(grid, cut(grid, text_from(words), GRID_WORDS_WIDTH_MAX), 0);
+    grid->cells[grid->cell_count - 1].colour = colour;
 }
 
 void grid_add_count(struct grid *grid, uint64_t count)
@@ -239,13 +246,14 @@ static void render_cell(const struct grid_column *column, const struct grid_cell
         append_spaces(out, width - used);
     }
     bool visible = used > 0 || cell->fraction > 0;
-    grid_colour_begin(out, style, visible ? column->colour : NULL);
+    const char *colour = cell->colour != NULL ? cell->colour : column->colour;
+    grid_colour_begin(out, style, visible ? colour : NULL);
     if (column->align == GRID_BAR) {
         used = grid_draw_bar(out, cell->fraction, width);
     } else {
         text_buffer_append_text(out, cell->text);
     }
-    grid_colour_end(out, style, visible ? column->colour : NULL);
+    grid_colour_end(out, style, visible ? colour : NULL);
     if (column->align != GRID_RIGHT) {
         append_spaces(out, width - used);
     }
@@ -263,7 +271,7 @@ static void render_head(const struct grid *grid, const uint32_t *widths, const b
         head.align = head.align == GRID_BAR ? GRID_LEFT : head.align;
         head.colour = "2";
         struct text title = grid->columns[column].align == GRID_BAR ? TEXT_LITERAL("") : head.title;
-        struct grid_cell cell = {title, grid_text_width(title), 0};
+        struct grid_cell cell = {title, grid_text_width(title), 0, NULL};
         render_cell(&head, &cell, widths[column], style, out);
     }
     trim_line(out);

@@ -15,6 +15,7 @@
 #define GRID_BAR_WIDTH_MIN 6u
 #define GRID_BAR_WIDTH_MAX 32u
 #define GRID_NAME_WIDTH_MAX 40u
+#define GRID_WORDS_WIDTH_MAX 120u
 #define GRID_WIDTH_MIN 80u
 
 enum grid_align { GRID_LEFT = 0, GRID_RIGHT, GRID_BAR };
@@ -28,8 +29,9 @@ struct grid_column {
 
 struct grid_cell {
     struct text text;
-    uint32_t width;  ///< terminal columns
-    double fraction; ///< of a full bar
+    uint32_t width;     ///< terminal columns
+    double fraction;    ///< of a full bar
+    const char *colour; ///< instead of the column's; NULL: that one
 };
 
 struct grid {
@@ -50,6 +52,9 @@ void grid_add_column_named(struct grid *grid, struct text title, enum grid_align
                            uint32_t rank);
 void grid_add_text(struct grid *grid, struct text text); ///< event content: made safe and cut
 void grid_add_string(struct grid *grid, const char *string);
+/// A sentence, in a colour of its own (NULL: the column's): cut only where it is longer than a
+/// line.
+void grid_add_words(struct grid *grid, const char *words, const char *colour);
 void grid_add_count(struct grid *grid, uint64_t count);
 void grid_add_rate(struct grid *grid, uint64_t part, uint64_t whole);
 void grid_add_duration(struct grid *grid, uint64_t count, double duration_us); ///< "–" for count 0

@@ -105,8 +105,9 @@ enum people_because {
     PEOPLE_BECAUSE_OUTSIDE_RANGE, ///< an entry outside, or with `range: inside` anything outside
     PEOPLE_BECAUSE_OTHER_ENTRY,   ///< `attempts` wants the first or the last entry only
     PEOPLE_BECAUSE_OTHER_SESSION,
+    PEOPLE_BECAUSE_OTHER_ATTEMPT, ///< it is after an entry whose attempt is not a reported one
     PEOPLE_BECAUSE_WINDOW_OVER,
-    PEOPLE_BECAUSE_EXCLUDED, ///< it is what an exclusion names
+    PEOPLE_BECAUSE_EXCLUDED, ///< it is what an exclusion names; with a step: one came before it
     PEOPLE_BECAUSE_TIE,      ///< another event of the same instant was taken
     PEOPLE_BECAUSE_GAP,      ///< too soon or too late after the step before
     PEOPLE_BECAUSE_STRICT,   ///< order strict: something came between
@@ -187,6 +188,8 @@ struct people_trace_visitor {
                                 struct corong_error *error);
     enum corong_status (*event)(void *context, const struct people_event *event,
                                 struct corong_error *error);
+    /// After the last event; the result is still there. May be NULL.
+    enum corong_status (*end)(void *context, struct corong_error *error);
 };
 CORONG_MUST_CHECK enum corong_status people_trace_run(struct store_snapshot *snapshot,
                                                       const struct people_trace *query,

@@ -25,13 +25,16 @@ uint32_t people_because_number(const struct people_because_rule *rule,
     enum funnel_attempts attempts = rule->query->funnel.attempts;
     bool one = attempts == FUNNEL_ATTEMPTS_FIRST || attempts == FUNNEL_ATTEMPTS_LAST;
     uint32_t count = 0;
+    uint32_t opener = 0;
     for (uint32_t i = 0; i < history->count; i++) {
         struct people_record *record = &history->records[i];
+        record->opener = opener;
         const struct people_attempt *attempt =
             record->reported == 0 ? NULL : &rule->attempts[record->reported - 1];
         bool entry = attempt != NULL && record->entry;
         if (entry || (!one && record->reported == 0 && may_enter(rule, record))) {
             record->attempt = ++count;
+            opener = entry ? opener : i + 1;
         }
     }
     return count;
@@ -144,18 +147,51 @@ static bool tied(const struct people_because_rule *rule, const struct people_his
     return false;
 }
 
-/// Why an event that lies within an attempt's window is no part of it. `step_out`: the step meant,
-/// from 1.
+/// The attempt, not a reported one, in whose window the event lies; 0: none.
+static uint32_t other_attempt(const struct people_because_rule *rule,
+                              const struct people_history *history,
+                              const struct people_record *record)
+{
+    if (record->opener == 0) {
+        return 0;
+    }
+    const struct people_record *opener = &history->records[record->opener - 1];
+    bool over = record->time_us > query_time_add(opener->time_us, rule->query->funnel.window_us);
+    return over || (rule->in_sessions && opener->session != record->session) ? 0 : opener->attempt;
+}
+
+/// The exclusion, from 1, that stopped the attempt before this event; 0: none did.
+static uint32_t stopped_before(const struct people_because_rule *rule,
+                               const struct people_history *history, uint32_t index,
+                               const struct people_attempt *attempt)
+{
+    const struct funnel *funnel = &rule->query->funnel;
+    int64_t last_us = attempt->unit.matched_us[attempt->unit.level - 1];
+    for (uint32_t i = index; i-- > 0 && history->records[i].time_us > last_us;) {
+        const struct people_record *record = &history->records[i];
+        for (uint32_t x = 0; x < funnel->exclusion_count; x++) {
+            if ((record->held >> (funnel->step_count + x) & 1) != 0 &&
+                record->time_us < history->records[index].time_us &&
+                stops(&funnel->exclusions[x], attempt, record->time_us)) {
+                return x + 1;
+            }
+        }
+    }
+    return 0;
+}
+
+/// Why an event that lies within an attempt's window is no part of it.
 static enum people_because left_out(const struct people_because_rule *rule,
                                     const struct people_history *history, uint32_t index,
-                                    const struct people_attempt *attempt, uint32_t *step_out)
+                                    const struct people_attempt *attempt,
+                                    struct people_event *event_out)
 {
     const struct people_record *record = &history->records[index];
     const struct funnel *funnel = &rule->query->funnel;
     uint32_t steps = record->kept & step_mask(rule);
     uint32_t open_steps = steps & ~steps_made(attempt);
     uint32_t level = attempt->unit.level;
-    *step_out = (uint32_t)__builtin_ctz(open_steps != 0 ? open_steps : steps) + 1;
+    event_out->step = (uint32_t)__builtin_ctz(open_steps != 0 ? open_steps : steps) + 1;
     if (tied(rule, history, index)) {
         return PEOPLE_BECAUSE_TIE;
     }
@@ -164,15 +200,18 @@ static enum people_because left_out(const struct people_because_rule *rule,
     }
     bool next = level < funnel->step_count && (open_steps >> level & 1) != 0 &&
                 record->time_us > attempt->unit.matched_us[level - 1];
-    if (next && funnel->order == FUNNEL_ORDER_STRICT) {
-        *step_out = level + 1;
-        return PEOPLE_BECAUSE_STRICT;
+    if (!next) {
+        return PEOPLE_BECAUSE_ORDER;
     }
-    if (next && funnel->gaps != NULL) {
-        *step_out = level + 1;
-        return PEOPLE_BECAUSE_GAP;
+    event_out->step = level + 1;
+    event_out->exclusion = stopped_before(rule, history, index, attempt);
+    if (event_out->exclusion != 0) {
+        event_out->attempt = attempt->number;
+        return PEOPLE_BECAUSE_EXCLUDED;
     }
-    return PEOPLE_BECAUSE_ORDER;
+    return funnel->order == FUNNEL_ORDER_STRICT ? PEOPLE_BECAUSE_STRICT
+           : funnel->gaps != NULL               ? PEOPLE_BECAUSE_GAP
+                                                : PEOPLE_BECAUSE_ORDER;
 }
 
 /// Why an event that may fill a step does not.
@@ -193,13 +232,18 @@ static enum people_because unused(const struct people_because_rule *rule,
     if (steps == 1 && may_enter(rule, record)) {
         return PEOPLE_BECAUSE_OTHER_ENTRY;
     }
-    if (attempt == NULL) {
-        return tied(rule, history, index) ? PEOPLE_BECAUSE_TIE : PEOPLE_BECAUSE_ORDER;
+    bool over = attempt != NULL && !in_window(rule, attempt, record->time_us);
+    if (attempt != NULL && !over) {
+        return left_out(rule, history, index, attempt, event_out);
     }
-    if (!in_window(rule, attempt, record->time_us)) {
-        return PEOPLE_BECAUSE_WINDOW_OVER;
+    if (tied(rule, history, index)) {
+        return PEOPLE_BECAUSE_TIE;
     }
-    return left_out(rule, history, index, attempt, &event_out->step);
+    event_out->attempt = other_attempt(rule, history, record);
+    if (event_out->attempt != 0) {
+        return PEOPLE_BECAUSE_OTHER_ATTEMPT;
+    }
+    return over ? PEOPLE_BECAUSE_WINDOW_OVER : PEOPLE_BECAUSE_ORDER;
 }
 
 void people_because_tell(const struct people_because_rule *rule,

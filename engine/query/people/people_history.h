@@ -18,6 +18,7 @@ struct people_record {
     uint32_t instant;  ///< events of one instant have the same number
     uint32_t label;    ///< stage + 1, 0: none
     uint32_t attempt;  ///< which one it opened or is matched in, from 1
+    uint32_t opener;   ///< index + 1 of the last entry before it that is not a reported one's
     uint32_t reported; ///< index + 1 of the reported attempt that it is matched in
     uint8_t step;      ///< then: which, from 0
     bool entry;        ///< and whether it is its entry

@@ -295,7 +295,8 @@ static enum corong_status trace(struct trace_run *run, struct corong_error *erro
     TRY(gather_attempts(run, error));
     seal(run, start_us);
     TRY(run->visitor->begin(run->visitor->context, &run->result, error));
-    return tell_events(run, error);
+    TRY(tell_events(run, error));
+    return run->visitor->end == NULL ? CORONG_OK : run->visitor->end(run->visitor->context, error);
 }
 
 enum corong_status people_trace_run(struct store_snapshot *snapshot,

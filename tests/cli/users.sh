@@ -1,0 +1,20 @@
+# Every list must have as many rows as its cell has in tests/cli/README.md's table of shop.jsonl.
+# Digests say what the whole definition says; here they would only make the transcript long-winded.
+plain() { sed -E '/^  result [0-9a-f]{12} /d; /"(definition_hash|result_digest|store_digest)"/d'; }
+corong replay --quiet "$DATA/shop.jsonl" >/dev/null
+steps=(--step visit --step click --step order)
+corong users "${steps[@]}" --by country --gather page | plain
+corong users "${steps[@]}" --dropped click --format csv | plain
+corong users "${steps[@]}" --open all --format csv | plain
+corong users "${steps[@]}" --lost all --rows 1 | plain
+corong users "${steps[@]}" --won --by country --slice FR --format json --gather country,page | plain
+corong users "${steps[@]}" --by country --top 1 --slice '(other)' --format csv | plain
+corong users "${steps[@]}" --reached 3 --by country --slice '(none)' --format csv | plain
+corong users "${steps[@]}" --reached order --day 2026-01-02 --format csv | plain
+corong users "${steps[@]}" --unit session --dropped 1 --format csv | plain
+corong users "${steps[@]}" --dropped clik | plain
+corong users "${steps[@]}" --dropped 1 --won | plain
+corong users "${steps[@]}" --slice DE | plain
+corong users "${steps[@]}" --by country --slice DE --slice FR | plain
+corong users "${steps[@]}" --by country --slice '(other)' | plain
+corong users "${steps[@]}" --gather contry | plain
