@@ -4,7 +4,7 @@
 #include "tools/corong/query_object.h"
 #include "tools/corong/question.h"
 #include "tools/corong/question_funnel.h"
-#include "tools/report/report_people.h"
+#include "tools/report/report.h"
 
 /// A trace on its way to standard output.
 struct trace_list {

@@ -3,7 +3,7 @@
 
 #include "storage/base/clock.h"
 #include "tools/config/config.h"
-#include "tools/report/report_people.h"
+#include "tools/report/report.h"
 
 #include <inttypes.h>
 #include <stdio.h>

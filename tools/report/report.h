@@ -5,6 +5,7 @@
 /// a text_buffer.
 #pragma once
 
+#include "engine/query/people/people.h"
 #include "engine/query/query.h"
 #include "ingest/ingest.h"
 #include "storage/base/text.h"
@@ -24,6 +25,35 @@ void report_stages(const struct query_stages *query, const struct query_stages_r
                    const struct report_style *style, struct text_buffer *out);
 void report_sessions(const struct query_sessions *query, const struct query_sessions_result *result,
                      const struct report_style *style, struct text_buffer *out);
+/// Lists of people are written as they come: the caller takes the buffer away whenever it likes. A
+/// table is held until its end, for the widths of its columns.
+/// Rows of a table unless asked for more, and at most.
+#define REPORT_PEOPLE_ROWS_DEFAULT 50u
+#define REPORT_PEOPLE_ROWS_MAX 10000u
+
+struct report_people;
+
+/// `users` or `trace`. All borrowed until the end.
+struct report_people *report_people_create(const struct report_style *style,
+                                           struct text_buffer *out);
+void report_people_destroy(struct report_people *people);
+
+/// The units behind a cell: begin, each unit, end.
+void report_users_begin(struct report_people *people, const struct people_users *query,
+                        const struct people_users_result *result);
+void report_users_unit(struct report_people *people, const struct people_unit *unit);
+void report_users_end(struct report_people *people);
+
+/// One person: begin, each event, end.
+void report_trace_begin(struct report_people *people, const struct people_trace *query,
+                        const struct people_trace_result *result);
+void report_trace_event(struct report_people *people, const struct people_event *event);
+void report_trace_end(struct report_people *people);
+
+/// What a cell is, in words: "dropped at 2 click".
+void report_people_cell(const struct people_cell *cell, const struct query_funnel *funnel,
+                        struct text_buffer *out);
+
 /// The live view as a replay ends. Borrowed.
 struct report_live_end {
     const struct engine_live_view *view;

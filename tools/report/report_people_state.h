@@ -4,7 +4,7 @@
 
 #include "tools/report/grid.h"
 #include "tools/report/json_writer.h"
-#include "tools/report/report_people.h"
+#include "tools/report/report.h"
 
 struct report_people {
     const struct report_style *style;
