@@ -99,6 +99,13 @@ if(case_sources AND NOT CORONG_FUZZ)
   corong_plain_binary(corong-cases)
 endif()
 
+# corong-levels says every user's level; tests/dialect/ asks it and other systems.
+if(NOT CORONG_FUZZ)
+  add_executable(corong-levels ${CMAKE_SOURCE_DIR}/tests/dialect/corong_levels.c)
+  target_link_libraries(corong-levels PRIVATE ${test_libraries} PkgConfig::JANSSON)
+  corong_plain_binary(corong-levels)
+endif()
+
 # Benches are built with everything else, so that they cannot rot; nothing runs them but people.
 file(GLOB bench_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/bench/micro/*_bench.c)
 foreach(source ${bench_sources})
