@@ -54,6 +54,11 @@ struct decoder *decoder_create(const struct mapping *mapping, const struct schem
     for (uint32_t index = 0; index < mapping->array_count; index++) {
         json_capture_init(&decoder->array_captures[index], &mapping->arrays[index].plan);
     }
+    decoder->text_captures =
+        memory_allocate_zeroed(mapping->text_count + 1, sizeof(*decoder->text_captures));
+    for (uint32_t index = 0; index < mapping->text_count; index++) {
+        json_capture_init(&decoder->text_captures[index], &mapping->texts[index].plan);
+    }
     for (uint32_t index = 0; index < mapping->attribute_count; index++) {
         ASSERT(mapping->attributes[index].column < schema->column_count);
     }
@@ -70,6 +75,10 @@ void decoder_destroy(struct decoder *decoder)
         json_capture_deinit(&decoder->array_captures[index]);
     }
     memory_free(decoder->array_captures);
+    for (uint32_t index = 0; index < decoder->mapping->text_count; index++) {
+        json_capture_deinit(&decoder->text_captures[index]);
+    }
+    memory_free(decoder->text_captures);
     memory_free(decoder->scratch);
     memory_free(decoder->values);
     memory_free(decoder->columns);

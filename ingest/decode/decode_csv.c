@@ -70,7 +70,7 @@ static enum reject_reason read_field(struct csv_reader *reader, struct decode_fi
 
 static uint16_t field_of_column(const struct mapping *mapping, struct text name)
 {
-    for (uint16_t field = 0; field < mapping->document_field_count; field++) {
+    for (uint16_t field = 0; field < mapping->row_field_count; field++) {
         if (text_equal(mapping->column_names[field], name)) {
             return field;
         }
@@ -190,6 +190,7 @@ void decode_csv(struct decoder *decoder, struct text text, const struct decode_s
         decode_reject(decoder, reason, outcome);
         return;
     }
+    decode_lookups(decoder, false);
     decode_single(decoder, sink, outcome);
 }
 

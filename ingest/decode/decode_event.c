@@ -40,12 +40,16 @@ static size_t unescape_csv(struct text text, char *to)
 }
 
 /// Room for every text of the message: fields are disjoint slices and each is unescaped once, so
-/// texts given out before never move.
+/// texts given out before never move. What lies in a text that holds JSON is unescaped twice, and a
+/// field that stands for one of an element apart from it.
 static char *scratch_take(struct decoder *decoder, size_t size)
 {
-    if (decoder->scratch_used == 0 && decoder->scratch_capacity < decoder->message_size) {
+    const struct mapping *mapping = decoder->mapping;
+    size_t needed = decoder->message_size * (mapping->text_count > 0 ? 2 : 1) *
+                    (mapping->mirror_count > 0 ? 2 : 1);
+    if (decoder->scratch_used == 0 && decoder->scratch_capacity < needed) {
         memory_free(decoder->scratch);
-        decoder->scratch_capacity = decoder->message_size;
+        decoder->scratch_capacity = needed;
         decoder->scratch = memory_allocate(decoder->scratch_capacity);
     }
     ASSERT(size <= decoder->scratch_capacity - decoder->scratch_used);
@@ -95,7 +99,8 @@ static struct text pick_text(struct decoder *decoder, const struct mapping_sourc
         return source->constant;
     }
     struct decode_field *field = pick(decoder, source, KINDS_TEXT, false);
-    return field == NULL ? TEXT_MISSING : decode_field_text(decoder, field);
+    // The constant is missing unless the mapping has one for where no path has a value.
+    return field == NULL ? source->constant : decode_field_text(decoder, field);
 }
 
 static bool joined_append(char *to, size_t *size, char byte)

@@ -96,7 +96,11 @@ static void decode_unrolled(struct decoder *decoder, struct text text,
     if (has_array(decoder)) {
         decode_elements(decoder, text, sink, outcome);
     } else if (mapping->unroll_optional) {
-        decode_lookups(decoder, true); // nothing is found, and what was found before is forgotten
+        for (uint32_t index = 0; index < mapping->mirror_count; index++) {
+            const struct mapping_mirror *mirror = &mapping->mirrors[index];
+            decoder->fields[mirror->to] = decoder->fields[mirror->from];
+        }
+        decode_lookups(decoder, true);
         decode_single(decoder, sink, outcome);
     } else {
         decode_detail(decoder, "no array at path", mapping->unrolls[0].text);

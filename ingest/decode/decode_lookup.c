@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Elements of arrays, looked up after the document was scanned: what has no such path pays nothing.
+// Texts that hold JSON, and elements of arrays, looked into after the document was scanned: a
+// mapping that has no such path pays nothing.
 #include "ingest/decode/decoder.h"
 
 #include "storage/base/invariant.h"
@@ -101,9 +102,31 @@ static void look_up(struct decoder *decoder, const struct mapping_array *array,
     }
 }
 
+/// A text that is no JSON holds nothing of what is wanted of it.
+static void enter_text(struct decoder *decoder, const struct mapping_text *text,
+                       struct json_capture *capture)
+{
+    struct decode_field *field = &decoder->fields[text->field];
+    size_t size = text->plan.field_count * sizeof(*decoder->fields);
+    memset(&decoder->fields[text->first_target], 0, size);
+    if (field->kind != FIELD_STRING || field->size == 0) {
+        return;
+    }
+    if (json_scan(&text->plan, decode_field_text(decoder, field), capture) == REJECT_NONE) {
+        memcpy(&decoder->fields[text->first_target], capture->fields, size);
+    } else {
+        decoder->notes.mistyped++;
+    }
+}
+
 void decode_lookups(struct decoder *decoder, bool in_element)
 {
     const struct mapping *mapping = decoder->mapping;
+    for (uint32_t index = 0; index < mapping->text_count; index++) {
+        if (mapping->texts[index].in_element == in_element) {
+            enter_text(decoder, &mapping->texts[index], &decoder->text_captures[index]);
+        }
+    }
     for (uint32_t index = 0; index < mapping->array_count; index++) {
         if (mapping->arrays[index].in_element == in_element) {
             look_up(decoder, &mapping->arrays[index], &decoder->array_captures[index]);

@@ -14,6 +14,7 @@
 struct decoder {
     const struct mapping *mapping;
     struct json_capture capture;
+    struct json_capture *text_captures;  ///< one per mapping->texts
     struct json_capture *array_captures; ///< one per mapping->arrays
     struct decode_field *fields;         ///< of the message (and element) in hand: capture.fields
     char *scratch;                       ///< unescaped texts of the message in hand
@@ -54,8 +55,8 @@ struct text decode_field_text(struct decoder *decoder, struct decode_field *fiel
 /// Whether the mapping's skip_where_missing finds nothing.
 bool decode_skipped(const struct decoder *decoder);
 
-/// Fills the fields that look up elements of arrays of the message (or of the unrolled element in
-/// hand).
+/// Fills the fields of paths into texts that hold JSON and of looked-up elements of arrays: those
+/// of the message, or those of the unrolled element in hand.
 void decode_lookups(struct decoder *decoder, bool in_element);
 /// The columns of files without a header.
 void decode_csv_columns(struct decoder *decoder);

@@ -56,7 +56,7 @@ struct mapping_source {
     uint32_t path_count;
     uint16_t *fields; ///< one per path
     struct mapping_path *paths;
-    struct text constant;
+    struct text constant; ///< FROM_PATHS: where no path has a value; may be missing
 };
 
 struct mapping_attribute {
@@ -104,7 +104,7 @@ struct mapping {
     struct text preset;
     struct mapping_path *unrolls; ///< none: messages are events
     uint32_t unroll_count;
-    bool unroll_optional; ///< a message without any of these arrays is an event
+    bool unroll_optional; ///< a message without any of these arrays is an element itself
     struct text *columns; ///< CSV, TSV: of files without a header; none: the first line names them
     uint32_t column_count;
     struct mapping_source user;
@@ -129,6 +129,10 @@ struct mapping {
     bool bound;
 
     // Compiled from the paths.
+    struct mapping_mirror *mirrors; ///< for messages that stand for their one element
+    uint32_t mirror_count;
+    struct mapping_text *texts; ///< those that hold JSON
+    uint32_t text_count;
     struct mapping_array *arrays; ///< those in which elements are looked up
     uint32_t array_count;
     uint16_t document_field_count; ///< those of the message; what lies beside it comes after them
@@ -138,6 +142,7 @@ struct mapping {
     bool wants_headers;
     struct json_plan plan;                          ///< JSON
     struct text *column_names;                      ///< CSV, TSV: field -> header name
+    uint16_t row_field_count;                       ///< of them
     uint16_t combined_fields[COMBINED_FIELD_COUNT]; ///< combined: place -> field or FIELD_NONE
 };
 
@@ -150,6 +155,32 @@ struct mapping_lookup {
     uint16_t target;    ///< field of the decoder that gets it
     struct text rest;   ///< the path below the element, as written
     struct mapping_path *path;
+};
+
+/// A field of the message, and that of the same path in an element.
+struct mapping_mirror {
+    uint16_t from;
+    uint16_t to;
+};
+
+/// A text of the message that is itself JSON: what is wanted of it goes to the fields from
+/// `first_target` on, one for each of the plan.
+struct mapping_text {
+    uint16_t field;
+    uint16_t first_target;
+    bool in_element;
+    struct json_plan plan;
+};
+
+/// A path of the message, cut where it enters a text that holds JSON ("column{}.key") and where it
+/// looks up an element ("list[0].id").
+struct mapping_place {
+    struct mapping_path *path;
+    uint16_t *field_out;  ///< gets the decoder's field in the end
+    uint16_t found;       ///< field of the part in hand
+    struct text inner;    ///< of the text; missing: the path enters none
+    struct text selector; ///< missing: the path looks nothing up
+    struct text rest;
 };
 
 /// An array of the message (or of an unrolled element) in which elements are looked up, by number
@@ -178,21 +209,13 @@ CORONG_MUST_CHECK enum corong_status mapping_metadata_path(struct mapping_path *
 /// `mapping->metadata` has room for all paths.
 uint16_t mapping_metadata_field(struct mapping *mapping, const struct mapping_path *path);
 
-/// Splits a path with an element in it, "list[key=name].value" or "list[0].id", at its brackets.
-/// False where it has none.
-bool mapping_lookup_split(struct text text, struct text *outer_out, struct text *selector_out,
-                          struct text *rest_out);
-/// Adds what a path looks up to `mapping->arrays`, which have room for every path: `field` is that
-/// of the array itself, `member` missing where the element is looked up by number.
-CORONG_MUST_CHECK enum corong_status mapping_lookup_add(struct mapping *mapping,
-                                                        struct arena *arena, uint16_t field,
-                                                        struct mapping_path *path,
-                                                        struct text selector, struct text rest,
-                                                        uint32_t room, struct corong_error *error);
-/// Builds the plans of the arrays and gives each value looked up a field behind those of the
-/// message.
+/// Cuts a path; `text` keeps what is to be found in the message itself.
+void mapping_place_cut(struct mapping_place *place, struct text *text);
+/// Gives every place its field, from the fields that `found` says its first part has: texts and
+/// arrays get plans of their own, and what they hold gets fields behind those of the message.
 CORONG_MUST_CHECK enum corong_status
-mapping_lookup_compile(struct mapping *mapping, struct arena *arena, struct corong_error *error);
+mapping_places_compile(struct mapping *mapping, struct arena *arena, struct mapping_place *places,
+                       uint32_t count, struct corong_error *error);
 /// The keys of a path between dots, with escapes taken away. Memory: `arena`.
 CORONG_MUST_CHECK enum corong_status mapping_path_split(const struct mapping_path *path,
                                                         struct text text, struct arena *arena,
@@ -201,6 +224,18 @@ CORONG_MUST_CHECK enum corong_status mapping_path_split(const struct mapping_pat
 /// Puts the place of a path before `reason`.
 enum corong_status mapping_path_error(const struct mapping_path *path, const char *reason,
                                       struct corong_error *error);
+
+/// Texts of presets for the exports and messages of other systems.
+extern const char mapping_preset_rudderstack[];
+extern const char mapping_preset_ga4[];
+extern const char mapping_preset_posthog[];
+extern const char mapping_preset_mixpanel[];
+extern const char mapping_preset_amplitude[];
+extern const char mapping_preset_snowplow[];
+extern const char mapping_preset_snowplow_tsv[];
+extern const char mapping_preset_cloudevents[];
+extern const char mapping_preset_shopify[];
+extern const char mapping_preset_shopify_checkouts[];
 
 /// Turns paths into fields. Errors name the place of the bad path.
 CORONG_MUST_CHECK enum corong_status mapping_compile(struct mapping *mapping, struct arena *arena,

@@ -107,27 +107,6 @@ static bool strip_element_prefix(const struct mapping *mapping, struct text *tex
     return false;
 }
 
-/// What one path is in the trie: itself, or the array in which it looks up an element.
-struct json_place {
-    struct mapping_path *path;
-    uint16_t *field_out;
-    struct text selector; ///< missing: the path itself
-    struct text rest;
-};
-
-static enum corong_status place_of(struct mapping *mapping, struct path_list *list,
-                                   struct mapping_path *path, struct json_path *out,
-                                   struct json_place *place, struct corong_error *error)
-{
-    struct text text = path->text;
-    struct text outer;
-    out->in_element = path->in_element = strip_element_prefix(mapping, &text);
-    if (mapping_lookup_split(text, &outer, &place->selector, &place->rest)) {
-        text = outer;
-    }
-    return mapping_path_split(path, text, list->arena, out, error);
-}
-
 static enum corong_status split_unrolls(struct mapping *mapping, struct path_list *list,
                                         struct json_path *unrolls, struct corong_error *error)
 {
@@ -150,67 +129,96 @@ static bool is_unrolled(const struct json_plan *plan, uint16_t field)
     return false;
 }
 
-/// The fields of all paths, those that look up elements among them.
-static enum corong_status place_fields(struct mapping *mapping, struct path_list *list,
-                                       const struct json_path *paths,
-                                       const struct json_place *places, uint32_t count,
-                                       struct corong_error *error)
+static enum corong_status check_unrolled(const struct mapping *mapping,
+                                         const struct mapping_place *places, uint32_t count,
+                                         struct corong_error *error)
 {
-    mapping->arrays = arena_allocate_zeroed(list->arena, count + 1, sizeof(*mapping->arrays));
     for (uint32_t index = 0; index < count; index++) {
-        const struct json_place *place = &places[index];
-        *place->field_out = paths[index].field;
-        if (place->selector.bytes == NULL) {
-            continue;
-        }
-        if (!paths[index].in_element && is_unrolled(&mapping->plan, paths[index].field)) {
+        const struct mapping_place *place = &places[index];
+        if (place->selector.bytes != NULL && place->inner.bytes == NULL &&
+            !place->path->in_element && is_unrolled(&mapping->plan, place->found)) {
             return mapping_path_error(place->path, "this array is unrolled: its elements are '[].'",
                                       error);
         }
-        TRY(mapping_lookup_add(mapping, list->arena, paths[index].field, place->path,
-                               place->selector, place->rest, count, error));
-    }
-    TRY(mapping_lookup_compile(mapping, list->arena, error));
-    for (uint32_t index = 0; index < mapping->array_count; index++) {
-        const struct mapping_array *array = &mapping->arrays[index];
-        for (uint32_t lookup = 0; lookup < array->lookup_count; lookup++) {
-            for (uint32_t at = 0; at < count; at++) {
-                if (places[at].path == array->lookups[lookup].path) {
-                    *places[at].field_out = array->lookups[lookup].target;
-                }
-            }
-        }
     }
     return CORONG_OK;
+}
+
+/// All paths of the message, cut, with the keys of their first parts.
+static enum corong_status cut_paths(struct mapping *mapping, struct path_list *list,
+                                    struct json_path *paths, struct mapping_place *places,
+                                    uint32_t *count_out, struct corong_error *error)
+{
+    uint32_t count = 0;
+    for (uint32_t index = 0; index < list->source_count; index++) {
+        struct mapping_source *source = list->sources[index];
+        for (uint32_t at = 0; at < source->path_count; at++) {
+            struct mapping_path *path = &source->paths[at];
+            struct text text = path->text;
+            if (path->metadata != METADATA_NONE) {
+                continue;
+            }
+            path->in_element = paths[count].in_element = strip_element_prefix(mapping, &text);
+            places[count].path = path;
+            places[count].field_out = &source->fields[at];
+            mapping_place_cut(&places[count], &text);
+            TRY(mapping_path_split(path, text, list->arena, &paths[count], error));
+            count++;
+        }
+    }
+    *count_out = count;
+    return CORONG_OK;
+}
+
+/// Where a message that is no batch stands for its one element, every path of an element is one of
+/// the message too. Returns how many were added behind `count`.
+static uint32_t mirror_paths(const struct mapping *mapping, struct json_path *paths, uint32_t count)
+{
+    uint32_t added = 0;
+    for (uint32_t index = 0; mapping->unroll_optional && index < count; index++) {
+        if (paths[index].in_element) {
+            paths[count + added] = paths[index];
+            paths[count + added++].in_element = false;
+        }
+    }
+    return added;
+}
+
+static void pair_mirrors(struct mapping *mapping, struct arena *arena,
+                         const struct json_path *paths, uint32_t count, uint32_t added)
+{
+    mapping->mirrors = arena_allocate_zeroed(arena, added + 1, sizeof(*mapping->mirrors));
+    for (uint32_t index = 0; added > 0 && index < count; index++) {
+        if (paths[index].in_element) {
+            mapping->mirrors[mapping->mirror_count] = (struct mapping_mirror){
+                paths[count + mapping->mirror_count].field, paths[index].field};
+            mapping->mirror_count++;
+        }
+    }
 }
 
 static enum corong_status compile_json(struct mapping *mapping, struct path_list *list,
                                        struct corong_error *error)
 {
     struct json_path *paths =
-        arena_allocate_zeroed(list->arena, list->path_count + 1, sizeof(*paths));
-    struct json_place *places =
+        arena_allocate_zeroed(list->arena, 2 * (size_t)list->path_count + 1, sizeof(*paths));
+    struct mapping_place *places =
         arena_allocate_zeroed(list->arena, list->path_count + 1, sizeof(*places));
     struct json_path *unrolls =
         arena_allocate_zeroed(list->arena, mapping->unroll_count + 1, sizeof(*unrolls));
-    uint32_t count = 0;
-    for (uint32_t index = 0; index < list->source_count; index++) {
-        struct mapping_source *source = list->sources[index];
-        for (uint32_t path = 0; path < source->path_count; path++) {
-            if (source->paths[path].metadata != METADATA_NONE) {
-                continue;
-            }
-            places[count] = (struct json_place){&source->paths[path], &source->fields[path],
-                                                TEXT_MISSING, TEXT_MISSING};
-            TRY(place_of(mapping, list, &source->paths[path], &paths[count], &places[count],
-                         error));
-            count++;
-        }
-    }
+    uint32_t count;
+    TRY(cut_paths(mapping, list, paths, places, &count, error));
     TRY(split_unrolls(mapping, list, unrolls, error));
-    json_plan_build_many(&mapping->plan, list->arena, paths, count, unrolls, mapping->unroll_count);
+    uint32_t added = mirror_paths(mapping, paths, count);
+    json_plan_build_many(&mapping->plan, list->arena, paths, count + added, unrolls,
+                         mapping->unroll_count);
     mapping->field_count = mapping->plan.field_count;
-    return place_fields(mapping, list, paths, places, count, error);
+    for (uint32_t index = 0; index < count; index++) {
+        places[index].found = paths[index].field;
+    }
+    pair_mirrors(mapping, list->arena, paths, count, added);
+    TRY(check_unrolled(mapping, places, count, error));
+    return mapping_places_compile(mapping, list->arena, places, count, error);
 }
 
 static uint16_t named_field(struct mapping *mapping, struct text name)
@@ -254,10 +262,28 @@ static enum corong_status compile_combined_path(struct mapping *mapping,
     return combined_error(path, error);
 }
 
+/// Brackets are letters in the name of a column, until it is entered as JSON.
+static void cut_column(const struct mapping *mapping, struct mapping_place *place,
+                       struct text *text)
+{
+    struct text cut = *text;
+    struct mapping_place parts = {0};
+    mapping_place_cut(&parts, &cut);
+    if (mapping->format != MAPPING_COMBINED && parts.inner.bytes != NULL) {
+        place->inner = parts.inner;
+        place->selector = parts.selector;
+        place->rest = parts.rest;
+        *text = cut;
+    }
+}
+
 /// Names of header columns, or of the fields of an access log.
 static enum corong_status compile_named(struct mapping *mapping, struct path_list *list,
                                         struct corong_error *error)
 {
+    struct mapping_place *places =
+        arena_allocate_zeroed(list->arena, list->path_count + 1, sizeof(*places));
+    uint32_t count = 0;
     if (mapping->unroll_count > 0) {
         return mapping_path_error(&mapping->unrolls[0], "'unroll' needs format json", error);
     }
@@ -270,14 +296,19 @@ static enum corong_status compile_named(struct mapping *mapping, struct path_lis
             if (source->paths[path].metadata != METADATA_NONE) {
                 continue;
             }
-            source->fields[path] = named_field(mapping, column_name(source->paths[path].text));
+            struct text text = source->paths[path].text;
+            struct mapping_place *place = &places[count++];
+            place->path = &source->paths[path];
+            place->field_out = &source->fields[path];
+            cut_column(mapping, place, &text);
+            place->found = named_field(mapping, column_name(text));
             if (mapping->format == MAPPING_COMBINED) {
-                TRY(compile_combined_path(mapping, &source->paths[path], source->fields[path],
-                                          error));
+                TRY(compile_combined_path(mapping, place->path, place->found, error));
             }
         }
     }
-    return CORONG_OK;
+    mapping->row_field_count = mapping->field_count;
+    return mapping_places_compile(mapping, list->arena, places, count, error);
 }
 
 static enum corong_status find_metadata(struct mapping *mapping, struct path_list *list,

@@ -87,7 +87,13 @@ static void append_source(struct text_buffer *out, const struct mapping_source *
         text_buffer_append_string(out, "~");
         break;
     case FROM_PATHS:
+        text_buffer_append_string(out, source->constant.bytes == NULL ? "" : "{ path: ");
         append_paths(out, source);
+        if (source->constant.bytes != NULL) {
+            text_buffer_append_string(out, ", const: ");
+            append_quoted(out, source->constant);
+            text_buffer_append_string(out, " }");
+        }
         break;
     case FROM_CONSTANT:
         text_buffer_append_string(out, "{ const: ");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Paths that look up an element of an array: "params[key=page].value.text", "items[0].id".
+// Paths that look up an element of an array, "params[key=page].value.text" or "items[0].id", and
+// paths into a text that holds JSON, "column{}.key".
 #include "ingest/decode/mapping.h"
 
 #include <stdio.h>
@@ -20,22 +21,40 @@ static const char *find_plain(const char *at, const char *end, char byte)
     return NULL;
 }
 
-bool mapping_lookup_split(struct text text, struct text *outer_out, struct text *selector_out,
-                          struct text *rest_out)
+/// Splits "list[key=name].value" or "list[0]" at its brackets; `bare`: what is before them may be
+/// empty. False where there are none.
+static bool cut_element(struct text *text, bool bare, struct text *selector_out,
+                        struct text *rest_out)
 {
-    const char *end = text.bytes + text.size;
-    const char *open = find_plain(text.bytes, end, '[');
+    const char *end = text->bytes + text->size;
+    const char *open = find_plain(text->bytes, end, '[');
     const char *close = open == NULL ? NULL : find_plain(open, end, ']');
-    bool whole = close != NULL && close > open + 1 && open > text.bytes &&
+    bool whole = close != NULL && close > open + 1 && (bare || open > text->bytes) &&
                  (close + 1 == end || (close[1] == '.' && close + 2 < end));
     if (!whole) {
         return false;
     }
-    *outer_out = (struct text){text.bytes, (size_t)(open - text.bytes)};
     *selector_out = (struct text){open + 1, (size_t)(close - open) - 1};
     *rest_out =
         close + 1 == end ? TEXT_LITERAL("") : (struct text){close + 2, (size_t)(end - close) - 2};
+    text->size = (size_t)(open - text->bytes);
     return true;
+}
+
+void mapping_place_cut(struct mapping_place *place, struct text *text)
+{
+    const char *end = text->bytes + text->size;
+    const char *mark = find_plain(text->bytes, end, '{');
+    bool entered = mark != NULL && mark > text->bytes && mark + 1 < end && mark[1] == '}' &&
+                   (mark + 2 == end || mark[2] == '[' || (mark[2] == '.' && mark + 3 < end));
+    if (!entered) {
+        cut_element(text, false, &place->selector, &place->rest);
+        return;
+    }
+    const char *begin = mark + 2 < end && mark[2] == '.' ? mark + 3 : mark + 2;
+    place->inner = (struct text){begin, (size_t)(end - begin)};
+    text->size = (size_t)(mark - text->bytes);
+    cut_element(&place->inner, true, &place->selector, &place->rest);
 }
 
 static bool read_number(struct text text, uint32_t *number_out)
@@ -101,16 +120,17 @@ static struct mapping_array *array_of(struct mapping *mapping, struct arena *are
     return array;
 }
 
-enum corong_status mapping_lookup_add(struct mapping *mapping, struct arena *arena, uint16_t field,
-                                      struct mapping_path *path, struct text selector,
-                                      struct text rest, uint32_t room, struct corong_error *error)
+static enum corong_status add_lookup(struct mapping *mapping, struct arena *arena,
+                                     const struct mapping_place *place, uint32_t room,
+                                     struct corong_error *error)
 {
-    struct mapping_lookup lookup = {.rest = rest, .path = path};
+    struct mapping_lookup lookup = {.rest = place->rest, .path = place->path};
     struct text by;
-    TRY(read_selector(arena, selector, &lookup, &by, error));
-    struct mapping_array *array = array_of(mapping, arena, field, path->in_element, by, room);
+    TRY(read_selector(arena, place->selector, &lookup, &by, error));
+    struct mapping_array *array =
+        array_of(mapping, arena, place->found, place->path->in_element, by, room);
     if (!text_equal(array->by, by)) {
-        return mapping_path_error(path,
+        return mapping_path_error(place->path,
                                   "one array is looked up by number, or by one member of its "
                                   "elements; another path does it otherwise",
                                   error);
@@ -158,11 +178,105 @@ static enum corong_status compile_array(struct mapping *mapping, struct mapping_
     return CORONG_OK;
 }
 
-enum corong_status mapping_lookup_compile(struct mapping *mapping, struct arena *arena,
-                                          struct corong_error *error)
+/// The first place that enters the same text, or `index`.
+static uint32_t first_of_text(const struct mapping_place *places, uint32_t index)
 {
+    uint32_t first = 0;
+    while (places[first].inner.bytes == NULL || places[first].found != places[index].found) {
+        first++;
+    }
+    return first;
+}
+
+/// The plan of the text that place `first` enters, over all places that do.
+static enum corong_status compile_text(struct mapping *mapping, struct arena *arena,
+                                       struct mapping_place *places, uint32_t first, uint32_t count,
+                                       uint16_t *found, struct corong_error *error)
+{
+    struct json_path *paths = arena_allocate_zeroed(arena, count + 1, sizeof(*paths));
+    uint32_t *owners = arena_allocate_zeroed(arena, count + 1, sizeof(*owners));
+    struct mapping_text *text = &mapping->texts[mapping->text_count++];
+    uint32_t path_count = 0;
+    for (uint32_t index = first; index < count; index++) {
+        const struct mapping_place *place = &places[index];
+        if (place->inner.bytes == NULL || place->found != places[first].found) {
+            continue;
+        }
+        if (place->inner.size > 0) {
+            TRY(mapping_path_split(place->path, place->inner, arena, &paths[path_count], error));
+        }
+        owners[path_count++] = index;
+    }
+    json_plan_build(&text->plan, arena, paths, path_count, NULL);
+    text->field = places[first].found;
+    text->in_element = places[first].path->in_element;
+    text->first_target = mapping->field_count;
+    mapping->field_count = (uint16_t)(mapping->field_count + text->plan.field_count);
+    for (uint32_t index = 0; index < path_count; index++) {
+        found[owners[index]] = (uint16_t)(text->first_target + paths[index].field);
+    }
+    return CORONG_OK;
+}
+
+static enum corong_status compile_texts(struct mapping *mapping, struct arena *arena,
+                                        struct mapping_place *places, uint32_t count,
+                                        struct corong_error *error)
+{
+    uint16_t *found = arena_allocate_zeroed(arena, count + 1, sizeof(*found));
+    mapping->texts = arena_allocate_zeroed(arena, count + 1, sizeof(*mapping->texts));
+    for (uint32_t index = 0; index < count; index++) {
+        found[index] = places[index].found;
+    }
+    for (uint32_t index = 0; index < count; index++) {
+        if (places[index].inner.bytes != NULL && first_of_text(places, index) == index) {
+            TRY(compile_text(mapping, arena, places, index, count, found, error));
+        }
+    }
+    for (uint32_t index = 0; index < count; index++) {
+        places[index].found = found[index];
+    }
+    return CORONG_OK;
+}
+
+static enum corong_status compile_arrays(struct mapping *mapping, struct arena *arena,
+                                         const struct mapping_place *places, uint32_t count,
+                                         struct corong_error *error)
+{
+    mapping->arrays = arena_allocate_zeroed(arena, count + 1, sizeof(*mapping->arrays));
+    for (uint32_t index = 0; index < count; index++) {
+        if (places[index].selector.bytes != NULL) {
+            TRY(add_lookup(mapping, arena, &places[index], count, error));
+        }
+    }
     for (uint32_t index = 0; index < mapping->array_count; index++) {
         TRY(compile_array(mapping, &mapping->arrays[index], arena, error));
+    }
+    return CORONG_OK;
+}
+
+static uint16_t target_of_path(const struct mapping *mapping, const struct mapping_path *path)
+{
+    for (uint32_t index = 0; index < mapping->array_count; index++) {
+        const struct mapping_array *array = &mapping->arrays[index];
+        for (uint32_t lookup = 0; lookup < array->lookup_count; lookup++) {
+            if (array->lookups[lookup].path == path) {
+                return array->lookups[lookup].target;
+            }
+        }
+    }
+    return FIELD_NONE;
+}
+
+enum corong_status mapping_places_compile(struct mapping *mapping, struct arena *arena,
+                                          struct mapping_place *places, uint32_t count,
+                                          struct corong_error *error)
+{
+    TRY(compile_texts(mapping, arena, places, count, error));
+    TRY(compile_arrays(mapping, arena, places, count, error));
+    for (uint32_t index = 0; index < count; index++) {
+        const struct mapping_place *place = &places[index];
+        *place->field_out =
+            place->selector.bytes == NULL ? place->found : target_of_path(mapping, place->path);
     }
     return CORONG_OK;
 }

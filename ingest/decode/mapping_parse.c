@@ -53,12 +53,13 @@ static enum corong_status parse_paths(const struct mapping_yaml *yaml, const yam
     return CORONG_OK;
 }
 
-/// Paths; or {const: word} or {join: [paths]} where `forms` has it. Null takes the source away.
+/// Paths; or {const: word}, {path: paths, const: word} for where no path has a value, or
+/// {join: [paths]}, where `forms` has it. Null takes the source away.
 static enum corong_status parse_source(const struct mapping_yaml *yaml, const yaml_node_t *node,
                                        const char *what, unsigned forms,
                                        struct mapping_source *source)
 {
-    static const char *const words[][3] = {{NULL}, {"const", NULL}, {"join", NULL}};
+    static const char *const words[][3] = {{NULL}, {"const", "path", NULL}, {"join", NULL}};
     *source = (struct mapping_source){.kind = FROM_NOWHERE};
     if (mapping_yaml_is_null(node)) {
         return CORONG_OK;
@@ -72,7 +73,9 @@ static enum corong_status parse_source(const struct mapping_yaml *yaml, const ya
         return mapping_yaml_error(yaml, node, "%s: '%s' was expected", what, words[forms][0]);
     }
     if (forms == FORM_CONSTANT) {
-        source->kind = FROM_CONSTANT;
+        const yaml_node_t *path = mapping_yaml_find(yaml, node, "path");
+        TRY(path == NULL ? CORONG_OK : parse_paths(yaml, path, what, source));
+        source->kind = path == NULL ? FROM_CONSTANT : FROM_PATHS;
         return mapping_yaml_string(yaml, inner, what, &source->constant);
     }
     TRY(parse_paths(yaml, inner, what, source));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ingest/decode/decode.h"
+#include "ingest/decode/mapping.h"
 
 #define SEGMENT_FIELDS(prefix)                                                                     \
     "user: '" prefix "userId'\n"                                                                   \
@@ -85,11 +85,39 @@ static const char preset_combined[] = "format: combined\n"
                                       "  referrer: referrer\n"
                                       "  agent: agent\n";
 
-static const char *const preset_names[] = {"segment",  "segment_batch", "rudderstack", "otto",
-                                           "combined", "generic",       "generic_csv", NULL};
-static const char *const preset_texts[] = {preset_segment,    preset_segment_batch, preset_segment,
-                                           preset_otto,       preset_combined,      preset_generic,
-                                           preset_generic_csv};
+static const char *const preset_names[] = {"segment",
+                                           "segment_batch",
+                                           "rudderstack",
+                                           "otto",
+                                           "combined",
+                                           "generic",
+                                           "generic_csv",
+                                           "ga4",
+                                           "posthog",
+                                           "mixpanel",
+                                           "amplitude",
+                                           "snowplow",
+                                           "snowplow_tsv",
+                                           "cloudevents",
+                                           "shopify",
+                                           "shopify_checkouts",
+                                           NULL};
+static const char *const preset_texts[] = {preset_segment,
+                                           preset_segment_batch,
+                                           mapping_preset_rudderstack,
+                                           preset_otto,
+                                           preset_combined,
+                                           preset_generic,
+                                           preset_generic_csv,
+                                           mapping_preset_ga4,
+                                           mapping_preset_posthog,
+                                           mapping_preset_mixpanel,
+                                           mapping_preset_amplitude,
+                                           mapping_preset_snowplow,
+                                           mapping_preset_snowplow_tsv,
+                                           mapping_preset_cloudevents,
+                                           mapping_preset_shopify,
+                                           mapping_preset_shopify_checkouts};
 
 const char *const *mapping_preset_names(void)
 {

@@ -26,8 +26,18 @@
     "name: [n, kafka.topic]\nattributes: { h: kafka.headers.h, k: { path: kafka.key,\n"            \
     "  type: integer }, p: { path: kafka.partition, type: integer } }\n"
 
+#define LOOKED_UP                                                                                  \
+    "unroll: { path: [l, '[]'], optional: true }\nuser: '[].u'\ntime: ['[].t', t]\nname: '[].n'\n" \
+    "attributes: { a: '[].p[k=a].v', b: '[].p[k=b].v', c: '[].q[0]', d: '[].q[2].x', e: "          \
+    "'x{}.y',\n"                                                                                   \
+    "  f: 'x{}.z[k=a].v', g: '[].x{}[0].y', h: 'x{}' }\n"
+#define COLUMNS                                                                                    \
+    "format: csv\ncolumns: [u, t, n, j]\nuser: u\ntime: t\nname: n\n"                              \
+    "attributes: { j: j, a: 'j{}.a', b: 'j{}.b[0]' }\n"
+
 static const char *const mappings[] = {
-    ALL_FIELDS, UNROLLED, SEPARATED, TABBED, "preset: combined\n", "preset: segment\n", BESIDE};
+    ALL_FIELDS, UNROLLED,  SEPARATED, TABBED,          "preset: combined\n", "preset: segment\n",
+    BESIDE,     LOOKED_UP, COLUMNS,   "preset: ga4\n", "preset: snowplow\n"};
 #define MAPPING_COUNT (sizeof(mappings) / sizeof(mappings[0]))
 
 static struct decode_harness harnesses[MAPPING_COUNT];
