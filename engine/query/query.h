@@ -7,6 +7,7 @@
 #pragma once
 
 #include "engine/funnel/funnel.h"
+#include "engine/query/query_result.h"
 #include "storage/base/arena.h"
 #include "storage/base/error.h"
 #include "storage/storage.h"
@@ -75,95 +76,17 @@ struct query_funnel {
     struct query_range compare;
 };
 
-/// Exact distribution of integer durations.
-struct query_durations {
-    uint64_t count;
-    double mean_us;
-    double percentiles_us[5]; ///< 10, 50, 90, 95, 99 by linear interpolation; in that order
-    int64_t min_us;
-    int64_t max_us;
-};
-#define QUERY_PERCENTILE_COUNT 5
-
-struct query_money {
-    struct text currency; ///< missing: the events name none
-    int64_t revenue;      ///< 1/10000 of the unit
-    uint64_t orders;      ///< matched events with an amount
-};
-
-struct query_step {
-    struct text name;
-    uint64_t reached;
-    uint64_t entered; ///< attempts that begin here; all at step 1, or entry open
-    uint64_t dropped; ///< reported attempt ends here; 0 for the last step
-    uint64_t open;    ///< of dropped: may still convert
-    uint64_t lost;    ///< of dropped: cannot
-    struct query_durations from_previous; ///< over attempts that made this step; empty for step 1
-    struct query_durations from_entry;
-    struct query_money *money; ///< one per currency, by currency text
-    uint32_t money_count;
-};
-
-/// One slice, the total, or `(other)`.
-struct query_slice {
-    struct text *values; ///< by_count values; missing is shown as (none). NULL for total and other
-    uint64_t won;
-    uint64_t open;
-    uint64_t lost;
-    struct query_step *steps; ///< step_count
-};
-
-/// Units whose matched step-k event lies in a day (UTC).
-struct query_day {
-    int64_t day_start_us;
-    uint64_t *reached; ///< step_count
-};
-
-/// What every answer says about where it comes from.
-struct query_provenance {
-    char definition_hash[33]; ///< hex
-    char result_digest[33];   ///< hex; covers definition and result, never positions
-    char store_digest[33];
-    uint64_t store_sequence;
-    int64_t as_of_us;
-    uint64_t after_as_of;       ///< events later than as_of, not part of the answer
-    uint64_t rows_stored;       ///< seen: committed ones and those of chunks
-    uint64_t rows_committed;    ///< of these, durable
-    int64_t visible_through_us; ///< how far the data reaches (its own as-of); QUERY_TIME_NONE: none
-    int64_t committed_through_us; ///< how far the durable part of it reaches
-    uint64_t events_read;         ///< rows decoded
-    uint64_t events_matched;      ///< rows that match some step
-    uint64_t users_read;
-    uint64_t users_skipped; ///< answered by name mask or zone map alone
-    uint64_t bytes_read;    ///< compressed
-    uint64_t type_mismatches;
-    double seconds_total; ///< wall; not part of the digest, nor are the four above
-    double seconds_read;  ///< summed over threads: reading and decoding
-    double seconds_match; ///< summed over threads: predicates and matching
-    uint32_t thread_count;
-    uint32_t source_count;
-    bool complete;
-    const double *repeat_seconds; ///< where the caller asked again: wall, one per time
-    uint32_t repeat_count;
-};
-
-struct query_funnel_result {
-    struct query_slice total;
-    struct query_slice *slices; ///< top N by reached[1], ties by value
-    uint32_t slice_count;
-    bool has_other;
-    struct query_slice other;   ///< exact rest
-    uint64_t other_slice_count; ///< how many values are in it
-    struct query_day *days;     ///< throughput per day, ascending
-    uint32_t day_count;
-    struct query_provenance provenance;
-};
-
 CORONG_MUST_CHECK enum corong_status query_funnel_run(struct store_snapshot *snapshot,
                                                       const struct query_funnel *query,
                                                       struct arena *arena,
                                                       struct query_funnel_result *result_out,
                                                       struct corong_error *error);
+
+/// Wilson score interval at 95 %; [0, 1] where whole is 0.
+void query_interval(uint64_t part, uint64_t whole, double *low_out, double *high_out);
+/// part / whole minus other_part / other_whole, by Newcombe's hybrid score method.
+struct query_difference query_difference(uint64_t part, uint64_t whole, uint64_t other_part,
+                                         uint64_t other_whole);
 
 /// Raw events per stage and bucket, independent of any funnel.
 struct query_stages {

@@ -96,6 +96,18 @@ void query_digest_filter(struct text_buffer *out, const struct filter *filter)
     query_digest_text(out, "where", filter == NULL ? TEXT_MISSING : filter_canonical(filter));
 }
 
+void query_digest_source(struct text_buffer *out, const char *name, struct text source)
+{
+    struct text_buffer canonical = {0};
+    if (source.bytes != NULL) {
+        filter_canonicalize(source, &canonical);
+    }
+    query_digest_text(out, name,
+                      source.bytes == NULL ? TEXT_MISSING
+                                           : (struct text){canonical.bytes, canonical.size});
+    text_buffer_deinit(&canonical);
+}
+
 static void append_double(struct text_buffer *out, double value)
 {
     text_buffer_append(out, &value, sizeof(value));
@@ -167,5 +179,64 @@ void query_digest_funnel(struct text_buffer *out, const struct query_funnel_resu
         for (uint32_t k = 0; k < step_count; k++) {
             text_buffer_append_u64(out, result->days[i].reached[k]);
         }
+    }
+}
+
+static void digest_counts(struct text_buffer *out, const uint64_t *counts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        text_buffer_append_u64(out, counts[i]);
+    }
+}
+
+static void digest_listed(struct text_buffer *out, const struct query_slice *total,
+                          const struct query_slice *slices, uint32_t slice_count,
+                          const struct query_slice *other, uint32_t step_count)
+{
+    digest_slice(out, total, step_count, 0);
+    for (uint32_t i = 0; i < slice_count; i++) {
+        digest_slice(out, &slices[i], step_count, 0);
+    }
+    digest_slice(out, other, step_count, 0);
+}
+
+static void digest_survival(struct text_buffer *out, const struct query_survival *survival)
+{
+    text_buffer_append_u8(out, survival->all_attempts);
+    text_buffer_append_u8(out, survival->plateau);
+    digest_counts(out, survival->ends, QUERY_END_COUNT);
+    text_buffer_append_u64(out, survival->win_time_count);
+    for (uint32_t i = 0; i < survival->point_count; i++) {
+        text_buffer_append_i64(out, survival->points[i].after_us);
+        text_buffer_append_u64(out, survival->points[i].at_risk);
+        text_buffer_append_u64(out, survival->points[i].won);
+    }
+}
+
+void query_digest_beside(struct text_buffer *out, const struct query_funnel_result *result,
+                         uint32_t step_count, uint32_t by_count)
+{
+    for (uint32_t i = 0; i < result->trend_count; i++) {
+        const struct query_trend *bucket = &result->trend[i];
+        text_buffer_append_i64(out, bucket->begin_us);
+        text_buffer_append_i64(out, bucket->end_us);
+        digest_listed(out, &bucket->total, bucket->slices, result->slice_count, &bucket->other,
+                      step_count);
+    }
+    for (uint32_t i = 0; i < result->throughput_count; i++) {
+        const struct query_throughput *bucket = &result->throughput[i];
+        text_buffer_append_i64(out, bucket->begin_us);
+        text_buffer_append_i64(out, bucket->end_us);
+        digest_counts(out, bucket->total, step_count);
+        if (by_count > 0) {
+            digest_counts(out, bucket->slices, (size_t)(result->slice_count + 1) * step_count);
+        }
+    }
+    if (result->survival != NULL) {
+        digest_survival(out, result->survival);
+    }
+    if (result->comparison != NULL) {
+        digest_listed(out, &result->comparison->total, result->comparison->slices,
+                      result->slice_count, &result->comparison->other, step_count);
     }
 }

@@ -37,7 +37,12 @@ void query_digest_integer(struct text_buffer *out, const char *name, int64_t val
 void query_digest_range(struct text_buffer *out, const struct query_range *range);
 /// The filter in its canonical form; nothing for NULL.
 void query_digest_filter(struct text_buffer *out, const struct filter *filter);
+/// The same of a filter's source, without a schema.
+void query_digest_source(struct text_buffer *out, const char *name, struct text source);
 /// Parts of results.
 void query_digest_durations(struct text_buffer *out, const struct query_durations *durations);
 void query_digest_funnel(struct text_buffer *out, const struct query_funnel_result *result,
+                         uint32_t step_count, uint32_t by_count);
+/// What was asked for beside the answer: the integers from which all of it is derived.
+void query_digest_beside(struct text_buffer *out, const struct query_funnel_result *result,
                          uint32_t step_count, uint32_t by_count);

@@ -3,33 +3,11 @@
 
 #include "engine/dialect/dialect.h"
 #include "engine/query/query_digest.h"
-#include "engine/query/query_outcome.h"
+#include "engine/query/query_history.h"
 #include "engine/query/query_session_rule.h"
-#include "engine/query/query_units.h"
 #include "storage/base/clock.h"
-#include "storage/base/memory.h"
 
 #include <string.h>
-
-#define CHARGE_EVERY 1024u
-#define CHARGE_SIZE (UINT64_C(1) << 20)
-
-/// One worker and what it adds up.
-struct funnel_worker {
-    struct query_units units;
-    struct query_part part;
-    uint32_t since_charge; ///< attempts since memory was booked
-    uint64_t charged_bytes;
-};
-
-struct funnel_run {
-    const struct query_funnel *query;
-    struct query_plan plan;
-    struct query_tasks *tasks;
-    struct query_funnel_asked asked;
-    struct funnel_worker *workers;
-    uint32_t worker_count;
-};
 
 static enum corong_status check_query(const struct query_funnel *query, struct corong_error *error)
 {
@@ -43,10 +21,32 @@ static enum corong_status check_query(const struct query_funnel *query, struct c
     if (range->to_us != QUERY_TIME_NONE && range->from_us > range->to_us) {
         return error_set(error, CORONG_INVALID, "the range ends before it begins");
     }
+    if (query->compared && query->compare.to_us != QUERY_TIME_NONE &&
+        query->compare.from_us > query->compare.to_us) {
+        return error_set(error, CORONG_INVALID, "the range to compare with ends before it begins");
+    }
+    if (query->attribution_step > query->funnel.step_count) {
+        return error_set(error, CORONG_INVALID,
+                         "attribution: there is no step %u, the funnel has %u",
+                         query->attribution_step, query->funnel.step_count);
+    }
+    if (query->attribution == QUERY_ATTRIBUTION_EACH &&
+        query->funnel.attempts == FUNNEL_ATTEMPTS_ALL) {
+        return error_set(error, CORONG_INVALID,
+                         "attempts all and attribution each exclude each other: an attempt has one "
+                         "place, a value seen has none");
+    }
     if (query->session_timeout_us < 0 || query->session_timeout_us > MICROSECONDS_PER_DAY) {
         return error_set(error, CORONG_INVALID, "the session timeout is not within 0 and 24 h");
     }
     return CORONG_OK;
+}
+
+/// Whether the person's values before an entry are asked for.
+static bool reads_history(const struct query_funnel *query)
+{
+    return query->where_user.bytes != NULL ||
+           (query->attribution == QUERY_ATTRIBUTION_USER && query->by_count > 0);
 }
 
 /// Rows that can matter: entries lie in the range, completion follows within the window; where
@@ -67,6 +67,10 @@ static struct query_range rows_of(const struct query_funnel *query)
     }
     if (rows.from_us != QUERY_TIME_NONE && sessions) {
         rows.from_us = query_time_add(rows.from_us, -QUERY_SESSION_LOOK_BACK_US(timeout_us));
+    }
+    if (rows.from_us != QUERY_TIME_NONE && reads_history(query)) {
+        int64_t oldest_us = query_time_add(query->range.from_us, -QUERY_HISTORY_US);
+        rows.from_us = oldest_us < rows.from_us ? oldest_us : rows.from_us;
     }
     return rows;
 }
@@ -134,7 +138,12 @@ enum corong_status query_funnel_ask(struct store_snapshot *snapshot,
         .rows = rows_of(query),
         .as_of_us = query->as_of_us,
         .order = QUERY_ORDER_STEPS,
-        .every_row = query->funnel.unit == FUNNEL_UNIT_SESSION || query->funnel.window_session,
+        .every_row = query->funnel.unit == FUNNEL_UNIT_SESSION || query->funnel.window_session ||
+                     reads_history(query),
+        .where_entry = query->where_entry,
+        .entry_hides = query->funnel.order == FUNNEL_ORDER_LOOSE,
+        .where_user = query->where_user,
+        .history = query->attribution == QUERY_ATTRIBUTION_USER,
         .money = has_money(snapshot),
         .columns = asked->columns,
         .column_count = query->by_count,
@@ -142,172 +151,47 @@ enum corong_status query_funnel_ask(struct store_snapshot *snapshot,
     return CORONG_OK;
 }
 
-/// Books what the worker's sums have grown by.
-static enum corong_status charge(struct funnel_worker *worker, struct corong_error *error)
+/// What is said only where it is asked for.
+static void describe_more(const struct query_funnel *query, struct text_buffer *out)
 {
-    uint64_t bytes =
-        query_tally_bytes(&worker->part.tally) + query_slices_bytes(&worker->part.slices);
-    uint64_t grown = bytes - worker->charged_bytes;
-    worker->charged_bytes = bytes;
-    worker->since_charge = 0;
-    return grown == 0
-               ? CORONG_OK
-               : query_tasks_charge(worker->units.tasks, grown, "slices and durations", error);
-}
-
-/// Adds the amounts of the matched events.
-static enum corong_status add_money(struct funnel_worker *worker,
-                                    const struct query_attempt *attempt, uint32_t slice,
-                                    struct corong_error *error)
-{
-    for (uint32_t made = attempt->made; made != 0; made &= made - 1) {
-        uint32_t k = (uint32_t)__builtin_ctz(made);
-        const struct row_group *rows;
-        struct query_place place = attempt->places[k];
-        TRY(query_units_look(&worker->units, place, &rows, error));
-        const struct column_packed *amounts = &rows->packed[COLUMN_AMOUNT];
-        int64_t amount =
-            amounts->exists ? column_packed_integer(amounts, place.row) : COLUMN_INTEGER_MISSING;
-        if (amount == COLUMN_INTEGER_MISSING) {
-            continue;
-        }
-        struct query_money_key key = {.slice = slice, .step = k};
-        TRY(query_slices_currency(&worker->part.slices, &worker->units.cursor.sources[place.source],
-                                  rows, place.row, &key.currency, error));
-        query_tally_money(&worker->part.tally, &key, amount);
+    static const char *const ATTRIBUTIONS[] = {"entry", "first", "last", "step", "user", "each"};
+    if (query->by_count > 0 && query->attribution != QUERY_ATTRIBUTION_ENTRY) {
+        query_digest_text(out, "attribution", text_from(ATTRIBUTIONS[query->attribution]));
+        query_digest_integer(out, "attribution_step",
+                             query->attribution_step == 0 ? 1 : query->attribution_step);
     }
-    return CORONG_OK;
-}
-
-static enum corong_status report(void *context, struct query_units *units,
-                                 const struct query_attempt *attempt, struct corong_error *error)
-{
-    struct funnel_worker *worker = context;
-    struct query_place entry = query_attempt_entry(attempt);
-    uint32_t slice = 0;
-    if (worker->part.slices.count > 0) {
-        const struct row_group *rows;
-        TRY(query_units_look(units, entry, &rows, error));
-        TRY(query_slices_at(&worker->part.slices, &units->cursor.sources[entry.source], rows,
-                            entry.row, &slice, error));
+    if (query->where_entry.bytes != NULL) {
+        query_digest_source(out, "where_entry", query->where_entry);
     }
-    query_tally_attempt(&worker->part.tally, slice, attempt);
-    if (units->plan->ask.money) {
-        TRY(add_money(worker, attempt, slice, error));
+    if (query->where_user.bytes != NULL) {
+        query_digest_source(out, "where_user", query->where_user);
     }
-    // Values may be long: a thousand of them between two charges would be too many.
-    uint64_t value_bytes = worker->part.slices.values.arena.used_bytes;
-    bool due =
-        ++worker->since_charge >= CHARGE_EVERY || value_bytes > worker->charged_bytes + CHARGE_SIZE;
-    return due ? charge(worker, error) : CORONG_OK;
-}
-
-static enum corong_status work_task(void *context, uint32_t worker, uint32_t index,
-                                    struct corong_error *error)
-{
-    struct funnel_run *run = context;
-    TRY(query_units_task(&run->workers[worker].units, index, error));
-    return charge(&run->workers[worker], error);
-}
-
-static void start_workers(struct funnel_run *run)
-{
-    run->worker_count = query_tasks_thread_count(run->tasks);
-    run->workers = memory_allocate_zeroed(run->worker_count, sizeof(*run->workers));
-    for (uint32_t i = 0; i < run->worker_count; i++) {
-        struct funnel_worker *worker = &run->workers[i];
-        query_units_init(&worker->units, &run->plan, run->query, run->tasks, report, worker);
-        query_slices_init(&worker->part.slices, &run->plan, run->asked.columns,
-                          run->query->by_count);
-        query_tally_init(&worker->part.tally, &run->plan, run->query->funnel.step_count);
+    if (query->trend != QUERY_BUCKET_NONE || query->throughput != QUERY_BUCKET_NONE) {
+        query_digest_integer(out, "trend", query->trend);
+        query_digest_integer(out, "throughput", query->throughput);
+        query_digest_text(out, "zone",
+                          query->zone == NULL ? TEXT_LITERAL("UTC") : query->zone->name);
+    }
+    if (query->compared) {
+        query_digest_text(out, "compare", TEXT_LITERAL(""));
+        query_digest_range(out, &query->compare);
+    }
+    if (query->survival) {
+        query_digest_text(out, "survival", TEXT_LITERAL(""));
     }
 }
 
-static void stop_workers(struct funnel_run *run)
+void query_funnel_describe(const struct query_funnel *query, struct text_buffer *out)
 {
-    for (uint32_t i = 0; i < run->worker_count; i++) {
-        query_units_deinit(&run->workers[i].units);
-        query_slices_deinit(&run->workers[i].part.slices);
-        query_tally_deinit(&run->workers[i].part.tally);
-    }
-    memory_free(run->workers);
-}
-
-static enum corong_status fill_result(struct funnel_run *run, struct arena *arena,
-                                      struct query_funnel_result *result_out,
-                                      struct corong_error *error)
-{
-    struct query_part *parts[QUERY_THREAD_COUNT_MAX];
-    for (uint32_t i = 0; i < run->worker_count; i++) {
-        parts[i] = &run->workers[i].part;
-    }
-    struct query_outcome outcome = {.query = run->query,
-                                    .tasks = run->tasks,
-                                    .parts = parts,
-                                    .part_count = run->worker_count,
-                                    .arena = arena};
-    return query_outcome_fill(&outcome, result_out, error);
-}
-
-void query_funnel_describe(const struct query_funnel *query, const struct query_plan *plan,
-                           struct text_buffer *out)
-{
-    int64_t timeout_us =
-        query->session_timeout_us == 0 ? SESSION_TIMEOUT_DEFAULT_US : query->session_timeout_us;
     funnel_describe(&query->funnel, out);
     query_digest_range(out, &query->range);
-    query_digest_filter(out, plan->where);
+    query_digest_source(out, "where", query->where);
     for (uint32_t i = 0; i < query->by_count; i++) {
         query_digest_text(out, "by", query->by[i]);
     }
     query_digest_integer(out, "top", query->top == 0 ? QUERY_TOP_DEFAULT : query->top);
-    query_digest_integer(out, "session", timeout_us);
-}
-
-static void seal(const struct funnel_run *run, struct store_snapshot *snapshot, int64_t start_us,
-                 struct query_funnel_result *result)
-{
-    struct query_work work = {.start_us = start_us, .thread_count = run->worker_count};
-    for (uint32_t i = 0; i < run->worker_count; i++) {
-        query_units_add_work(&run->workers[i].units, &work);
-    }
-    query_digest_provenance(&run->plan, snapshot, &work, &result->provenance);
-    struct text_buffer definition = {0};
-    struct text_buffer bytes = {0};
-    query_digest_text(&definition, "question", TEXT_LITERAL("funnel"));
-    query_funnel_describe(run->query, &run->plan, &definition);
-    query_digest_funnel(&bytes, result, run->query->funnel.step_count, run->query->by_count);
-    query_digest_seal(&result->provenance, (struct text){definition.bytes, definition.size},
-                      (struct text){bytes.bytes, bytes.size});
-    text_buffer_deinit(&definition);
-    text_buffer_deinit(&bytes);
-}
-
-enum corong_status query_funnel_run(struct store_snapshot *snapshot,
-                                    const struct query_funnel *query, struct arena *arena,
-                                    struct query_funnel_result *result_out,
-                                    struct corong_error *error)
-{
-    int64_t start_us = clock_monotonic_us();
-    struct funnel_run run = {.query = query};
-    struct query_ask ask;
-    TRY(query_funnel_ask(snapshot, query, &run.asked, &ask, error));
-    run.tasks = query_tasks_create(&query->limits);
-    ask.tasks = run.tasks;
-    enum corong_status status =
-        query_plan_init(&run.plan, snapshot, &ask, query_tasks_thread_count(run.tasks), error);
-    if (status == CORONG_OK) {
-        start_workers(&run);
-        status = query_tasks_run(run.tasks, run.plan.task_count, work_task, &run, error);
-        if (status == CORONG_OK) {
-            status = fill_result(&run, arena, result_out, error);
-        }
-        if (status == CORONG_OK) {
-            seal(&run, snapshot, start_us, result_out);
-        }
-        stop_workers(&run);
-        query_plan_deinit(&run.plan);
-    }
-    query_tasks_destroy(run.tasks);
-    return status;
+    query_digest_integer(out, "session",
+                         query->session_timeout_us == 0 ? SESSION_TIMEOUT_DEFAULT_US
+                                                        : query->session_timeout_us);
+    describe_more(query, out);
 }

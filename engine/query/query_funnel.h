@@ -18,5 +18,4 @@ CORONG_MUST_CHECK enum corong_status query_funnel_ask(struct store_snapshot *sna
                                                       struct query_ask *ask_out,
                                                       struct corong_error *error);
 /// Appends what a digest covers of a question, whatever is asked about its attempts.
-void query_funnel_describe(const struct query_funnel *query, const struct query_plan *plan,
-                           struct text_buffer *out);
+void query_funnel_describe(const struct query_funnel *query, struct text_buffer *out);

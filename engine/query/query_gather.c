@@ -45,7 +45,11 @@ static uint64_t pack(const struct query_source *source, uint32_t row)
 
 struct query_place query_gather_place(const struct query_gather *gather, uint32_t event)
 {
-    uint64_t place = gather->places[event];
+    return query_gather_unpack(gather->places[event]);
+}
+
+struct query_place query_gather_unpack(uint64_t place)
+{
     return (struct query_place){
         .source = (uint32_t)(place >> (ROW_BITS + GROUP_BITS)),
         .group = (uint32_t)(place >> ROW_BITS) & ((1u << GROUP_BITS) - 1),
@@ -83,8 +87,9 @@ enum corong_status query_gather_add(struct query_gather *gather, const struct qu
                                     uint32_t row, uint32_t steps, struct corong_error *error)
 {
     int64_t time_us = query_source_time(source, row);
-    bool entry =
-        (steps & 1) != 0 && time_us >= gather->entries.from_us && time_us < gather->entries.to_us;
+    bool entry = (steps & 1) != 0 && time_us >= gather->entries.from_us &&
+                 time_us < gather->entries.to_us &&
+                 (source->allowed == NULL || source->allowed[row] != 0);
     forget_waiting(gather, time_us);
     if (gather->count == gather->capacity) {
         TRY(grow(gather, error));

@@ -38,3 +38,5 @@ CORONG_MUST_CHECK enum corong_status query_gather_add(struct query_gather *gathe
                                                       uint32_t row, uint32_t steps,
                                                       struct corong_error *error);
 struct query_place query_gather_place(const struct query_gather *gather, uint32_t event);
+/// The same of a packed place.
+struct query_place query_gather_unpack(uint64_t place);

@@ -36,7 +36,8 @@ static bool same_cell(const struct money_row *left, const struct money_row *righ
            text_equal(left->currency, right->currency);
 }
 
-/// Every sum twice: for its slice, and for the total, whose output is output_count.
+/// Every sum twice: for its slice, and for the total, whose output is output_count. Where slices
+/// overlap the total has sums of its own.
 static size_t collect_rows(struct query_outcome *outcome, struct money_row *rows)
 {
     size_t count = 0;
@@ -53,8 +54,10 @@ static size_t collect_rows(struct query_outcome *outcome, struct money_row *rows
                 .orders = part->tally.money[i].orders,
             };
             rows[count++] = row;
-            row.output = outcome->output_count;
-            rows[count++] = row;
+            if (!outcome->overlap) {
+                row.output = outcome->output_count;
+                rows[count++] = row;
+            }
         }
     }
     return count;

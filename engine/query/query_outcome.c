@@ -10,16 +10,6 @@
 
 #define RANKED_SLICE_SIZE 64u
 
-static uint64_t slice_reached(const struct query_tally *tally, uint32_t slice)
-{
-    const uint64_t *ended = tally->ended + (size_t)slice * (tally->step_count + 1);
-    uint64_t reached = 0;
-    for (uint32_t level = 1; level <= tally->step_count; level++) {
-        reached += ended[level];
-    }
-    return reached;
-}
-
 /// What ranking takes at most: each part's keys and values once more, a rank and counts per slice;
 /// and what the listed slices take.
 static enum corong_status charge_ranking(struct query_outcome *outcome, uint32_t top,
@@ -39,6 +29,17 @@ static enum corong_status charge_ranking(struct query_outcome *outcome, uint32_t
                               "ranking the slices", error);
 }
 
+/// Whether a slice has attempts: an open entry may leave out step 1.
+static bool has_attempts(const struct query_tally *tally, uint32_t slice)
+{
+    const struct query_cell *cells = &tally->cells[(size_t)slice * tally->step_count];
+    uint64_t attempts = 0;
+    for (uint32_t k = 0; k < tally->step_count; k++) {
+        attempts += cells[k].entered;
+    }
+    return attempts > 0;
+}
+
 /// Ranks the slices of all parts by the attempts that have an entry.
 static void rank_parts(struct query_outcome *outcome, uint32_t top)
 {
@@ -48,12 +49,35 @@ static void rank_parts(struct query_outcome *outcome, uint32_t top)
         const struct query_part *part = outcome->parts[p];
         uint32_t count = part->tally.slice_count;
         uint64_t *counts = arena_allocate(&outcome->scratch, ((size_t)count + 1) * sizeof(*counts));
+        bool *present = arena_allocate(&outcome->scratch, (size_t)count + 1);
         for (uint32_t s = 0; s < count; s++) {
-            counts[s] = slice_reached(&part->tally, s);
+            counts[s] = part->tally.cells[(size_t)s * part->tally.step_count].reached;
+            present[s] = has_attempts(&part->tally, s);
         }
-        parts[p] = (struct query_rank_part){&part->slices, count, counts};
+        parts[p] = (struct query_rank_part){&part->slices, count, counts, present};
     }
     query_rank_slices(&outcome->rank, parts, outcome->part_count, top, &outcome->scratch);
+}
+
+/// The listing says already which slice is which output.
+static void take_listing(struct query_outcome *outcome)
+{
+    const struct query_listing *listing = outcome->listing;
+    struct query_rank *rank = &outcome->rank;
+    rank->listed = listing->count;
+    rank->slice_count = (uint32_t)(listing->count + listing->other_count);
+    rank->values = listing->values;
+    rank->output_of_slice =
+        arena_allocate(&outcome->scratch, outcome->part_count * sizeof(uint32_t *));
+    for (uint32_t p = 0; p < outcome->part_count; p++) {
+        uint32_t count = outcome->parts[p]->tally.slice_count;
+        uint32_t *outputs =
+            arena_allocate(&outcome->scratch, ((size_t)count + 1) * sizeof(*outputs));
+        for (uint32_t s = 0; s < count; s++) {
+            outputs[s] = s;
+        }
+        rank->output_of_slice[p] = outputs;
+    }
 }
 
 static void slice_init(const struct query_outcome *outcome, struct query_slice *slice,
@@ -79,7 +103,11 @@ static void make_slices(struct query_outcome *outcome, struct query_funnel_resul
 {
     const struct query_funnel *query = outcome->query;
     uint32_t top = query->top == 0 ? QUERY_TOP_DEFAULT : query->top;
-    rank_parts(outcome, query->by_count == 0 ? 0 : top);
+    if (outcome->listing != NULL) {
+        take_listing(outcome);
+    } else {
+        rank_parts(outcome, query->by_count == 0 ? 0 : top);
+    }
     const struct query_rank *rank = &outcome->rank;
     outcome->output_count = rank->listed + 1;
     result->slice_count = rank->listed;
@@ -92,22 +120,26 @@ static void make_slices(struct query_outcome *outcome, struct query_funnel_resul
     slice_init(outcome, &result->total, NULL);
     result->has_other = query->by_count > 0 && rank->slice_count > rank->listed;
     result->other_slice_count = query->by_count > 0 ? rank->slice_count - rank->listed : 0;
+    if (outcome->listing_out != NULL && query->by_count > 0 && outcome->listing == NULL) {
+        query_listing_take(outcome->listing_out, rank, query->by_count, outcome->arena);
+    }
 }
 
-/// Adds attempts that ended at `level`.
-static void add_ended(struct query_slice *slice, uint32_t step_count, uint32_t level,
-                      uint64_t ended, uint64_t open)
+/// Adds a slice's attempts.
+static void add_cells(struct query_slice *slice, uint32_t step_count,
+                      const struct query_cell *cells)
 {
-    if (level == step_count) {
-        slice->won += ended;
-        return;
+    for (uint32_t k = 0; k < step_count; k++) {
+        struct query_step *step = &slice->steps[k];
+        step->reached += cells[k].reached;
+        step->entered += cells[k].entered;
+        slice->won += cells[k].won;
+        step->dropped += cells[k].dropped;
+        step->open += cells[k].open;
+        step->lost += cells[k].dropped - cells[k].open;
+        slice->open += cells[k].open;
+        slice->lost += cells[k].dropped - cells[k].open;
     }
-    struct query_step *last = &slice->steps[level - 1];
-    last->dropped += ended;
-    last->open += open;
-    last->lost += ended - open;
-    slice->open += open;
-    slice->lost += ended - open;
 }
 
 static void add_levels(struct query_outcome *outcome, struct query_slice **outputs,
@@ -117,16 +149,13 @@ static void add_levels(struct query_outcome *outcome, struct query_slice **outpu
         const struct query_tally *tally = &outcome->parts[p]->tally;
         for (uint32_t s = 0; s < tally->slice_count; s++) {
             uint32_t output = outcome->rank.output_of_slice[p][s];
-            for (uint32_t level = 1; output != QUERY_RANK_NONE && level <= tally->step_count;
-                 level++) {
-                size_t at = (size_t)s * (tally->step_count + 1) + level;
-                outputs[output]->steps[level - 1].reached += tally->reached[at];
-                total->steps[level - 1].reached += tally->reached[at];
-                outputs[output]->steps[level - 1].entered += tally->entered[at];
-                total->steps[level - 1].entered += tally->entered[at];
-                add_ended(outputs[output], tally->step_count, level, tally->ended[at],
-                          tally->open[at]);
-                add_ended(total, tally->step_count, level, tally->ended[at], tally->open[at]);
+            const struct query_cell *cells = &tally->cells[(size_t)s * tally->step_count];
+            if (output < outcome->output_count) {
+                add_cells(outputs[output], tally->step_count, cells);
+            }
+            if (output == outcome->output_count ||
+                (output < outcome->output_count && !outcome->overlap)) {
+                add_cells(total, tally->step_count, cells);
             }
         }
     }
@@ -136,14 +165,14 @@ static void add_levels(struct query_outcome *outcome, struct query_slice **outpu
 static void scatter_samples(struct query_outcome *outcome, uint32_t step, bool from_previous,
                             int64_t *values, uint64_t *ends)
 {
-    memset(ends, 0, ((size_t)outcome->output_count + 1) * sizeof(*ends));
+    memset(ends, 0, ((size_t)outcome->output_count + 2) * sizeof(*ends));
     for (uint32_t p = 0; p < outcome->part_count; p++) {
         const struct query_samples *samples = &outcome->parts[p]->tally.samples[step];
         for (uint64_t i = 0; i < samples->count; i++) {
             ends[outcome->rank.output_of_slice[p][samples->slices[i]] + 1]++;
         }
     }
-    for (uint32_t o = 0; o < outcome->output_count; o++) {
+    for (uint32_t o = 0; o <= outcome->output_count; o++) {
         ends[o + 1] += ends[o];
     }
     for (uint32_t p = 0; p < outcome->part_count; p++) {
@@ -159,15 +188,16 @@ static void fill_durations(struct query_outcome *outcome, struct query_slice **o
                            struct query_slice *total, uint32_t step, bool from_previous,
                            int64_t *values)
 {
-    uint64_t *ends = memory_allocate(((size_t)outcome->output_count + 1) * sizeof(*ends));
+    uint64_t *ends = memory_allocate(((size_t)outcome->output_count + 2) * sizeof(*ends));
     scatter_samples(outcome, step, from_previous, values, ends);
     uint64_t start = 0;
     for (uint32_t o = 0; o <= outcome->output_count; o++) {
         bool all = o == outcome->output_count;
-        uint64_t end = all ? start : ends[o];
+        uint64_t end = ends[o];
+        start = all && !outcome->overlap ? 0 : start;
         struct query_step *shown = all ? &total->steps[step] : &outputs[o]->steps[step];
         struct query_durations durations;
-        query_durations_of(values + (all ? 0 : start), all ? end : end - start, &durations);
+        query_durations_of(values + start, end - start, &durations);
         *(from_previous ? &shown->from_previous : &shown->from_entry) = durations;
         start = end;
     }
@@ -231,7 +261,9 @@ enum corong_status query_outcome_fill(struct query_outcome *outcome,
     ASSERT(outcome->part_count > 0);
     *result_out = (struct query_funnel_result){0};
     uint32_t top = outcome->query->top == 0 ? QUERY_TOP_DEFAULT : outcome->query->top;
-    TRY(charge_ranking(outcome, top, error));
+    if (outcome->listing == NULL) {
+        TRY(charge_ranking(outcome, top, error));
+    }
     make_slices(outcome, result_out);
     struct query_slice **outputs =
         arena_allocate(&outcome->scratch, outcome->output_count * sizeof(struct query_slice *));

@@ -4,6 +4,7 @@
 /// workers.
 #pragma once
 
+#include "engine/query/query_listing.h"
 #include "engine/query/query_rank.h"
 #include "engine/query/query_slices.h"
 #include "engine/query/query_tally.h"
@@ -20,7 +21,10 @@ struct query_outcome {
     struct query_tasks *tasks;
     struct query_part **parts;
     uint32_t part_count;
-    struct arena *arena; ///< where the result lives
+    struct arena *arena;                 ///< where the result lives
+    const struct query_listing *listing; ///< which slices are outputs already; NULL: rank them
+    bool overlap; ///< slices overlap: the output behind `(other)` has the total
+    struct query_listing *listing_out; ///< what was listed, for further passes; NULL: not wanted
     struct arena scratch;
     struct query_rank rank;
     uint32_t output_count; ///< listed slices, and one more for `(other)`

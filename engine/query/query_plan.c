@@ -58,7 +58,44 @@ static enum corong_status compile_filters(struct query_plan *plan, struct corong
         plan->type_mismatches += filter_type_mismatches(plan->step_where[k]);
         plan->filtered = true;
     }
-    plan->filtered = plan->filtered || plan->where != NULL;
+    if (ask->where_entry.bytes != NULL) {
+        TRY_IN(
+            filter_compile(&plan->where_entry, &plan->arena, ask->where_entry, plan->schema, error),
+            error, "where_entry");
+        plan->type_mismatches += filter_type_mismatches(plan->where_entry);
+    }
+    plan->filtered = plan->filtered || plan->where != NULL || plan->where_entry != NULL;
+    return CORONG_OK;
+}
+
+/// What the person's values are asked for: slices and where_user.
+static enum corong_status follow_columns(struct query_plan *plan, struct corong_error *error)
+{
+    const struct query_ask *ask = &plan->ask;
+    const uint32_t *columns = NULL;
+    uint32_t count = 0;
+    if (ask->where_user.bytes != NULL) {
+        TRY_IN(
+            filter_compile(&plan->where_user, &plan->arena, ask->where_user, plan->schema, error),
+            error, "where_user");
+        plan->type_mismatches += filter_type_mismatches(plan->where_user);
+        count = filter_columns(plan->where_user, &columns);
+    }
+    plan->history_by_count = ask->history ? ask->column_count : 0;
+    plan->history_columns = arena_allocate(
+        &plan->arena, ((size_t)plan->history_by_count + count + 1) * sizeof(uint32_t));
+    for (uint32_t i = 0; i < plan->history_by_count; i++) {
+        plan->history_columns[plan->history_count++] = ask->columns[i];
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (columns[i] < COLUMN_SYSTEM_COUNT) {
+            struct text name = plan->schema->columns[columns[i]].name;
+            return error_set(error, CORONG_INVALID,
+                             "where_user: '%.*s' belongs to an event; a person has attributes only",
+                             (int)name.size, name.bytes);
+        }
+        plan->history_columns[plan->history_count++] = columns[i];
+    }
     return CORONG_OK;
 }
 
@@ -107,6 +144,9 @@ static enum corong_status prepare_filters(struct query_plan *plan, struct query_
     if (plan->where != NULL) {
         TRY(prepare_filter(plan, segment, plan->where, &segment->where, error));
     }
+    if (plan->where_entry != NULL) {
+        TRY(prepare_filter(plan, segment, plan->where_entry, &segment->where_entry, error));
+    }
     for (uint32_t k = 0; k < plan->ask.step_count; k++) {
         if (plan->step_where[k] != NULL) {
             TRY(prepare_filter(plan, segment, plan->step_where[k], &segment->step_where[k], error));
@@ -152,6 +192,14 @@ static void select_columns(struct query_plan *plan, struct query_segment *segmen
         if (plan->ask.columns[i] < segment->schema->column_count) {
             segment_select_packed(&segment->look, plan->ask.columns[i]);
         }
+    }
+    for (uint32_t i = 0; i < plan->history_count; i++) {
+        if (plan->history_columns[i] < segment->schema->column_count) {
+            segment_select_packed(&segment->scan, plan->history_columns[i]);
+        }
+    }
+    if (plan->history_count > 0 && plan->sequences) {
+        segment_select_packed(&segment->look, COLUMN_SEQUENCE);
     }
     if (plan->ask.money) {
         segment_select_packed(&segment->look, COLUMN_AMOUNT);
@@ -233,6 +281,24 @@ static void survey_segments(struct query_plan *plan, struct store_snapshot *snap
     plan->duplicates = with_ids > 1;
 }
 
+/// Dictionaries of what where_user reads.
+static enum corong_status prepare_history(struct query_plan *plan, struct query_segment *segment,
+                                          struct corong_error *error)
+{
+    segment->history_dictionaries = arena_allocate_zeroed(&plan->arena, plan->schema->column_count,
+                                                          sizeof(const struct dictionary *));
+    for (uint32_t i = plan->history_by_count; i < plan->history_count; i++) {
+        uint32_t column = plan->history_columns[i];
+        if (column < segment->schema->column_count &&
+            plan->schema->columns[column].type == COLUMN_STRING) {
+            TRY(book_dictionary(plan, segment, column, error));
+            TRY(segment_reader_dictionary(segment->reader, column,
+                                          &segment->history_dictionaries[column], error));
+        }
+    }
+    return CORONG_OK;
+}
+
 static enum corong_status prepare_segment(struct query_plan *plan, struct query_segment *segment,
                                           struct corong_error *error)
 {
@@ -244,8 +310,10 @@ static enum corong_status prepare_segment(struct query_plan *plan, struct query_
         segment_select(&segment->scan, COLUMN_SEQUENCE);
     }
     TRY(prepare_filters(plan, segment, error));
+    TRY(prepare_history(plan, segment, error));
     select_groups(plan, segment);
-    for (uint32_t i = 0; i < plan->ask.column_count && segment->group_count > 0; i++) {
+    uint32_t looked_up = plan->ask.no_texts ? 0 : plan->ask.column_count;
+    for (uint32_t i = 0; i < looked_up && segment->group_count > 0; i++) {
         TRY(book_dictionary(plan, segment, plan->ask.columns[i], error));
     }
     return CORONG_OK;
@@ -308,6 +376,7 @@ static enum corong_status plan_build(struct query_plan *plan, struct store_snaps
                                      uint32_t thread_count, struct corong_error *error)
 {
     TRY(compile_filters(plan, error));
+    TRY(follow_columns(plan, error));
     plan->segments =
         arena_allocate_zeroed(&plan->arena, plan->segment_count + 1, sizeof(struct query_segment));
     survey_segments(plan, snapshot);
@@ -340,6 +409,8 @@ enum corong_status query_plan_init(struct query_plan *plan, struct store_snapsho
 void query_plan_deinit(struct query_plan *plan)
 {
     filter_destroy(plan->where);
+    filter_destroy(plan->where_entry);
+    filter_destroy(plan->where_user);
     for (uint32_t k = 0; k < FUNNEL_STEP_COUNT_MAX; k++) {
         filter_destroy(plan->step_where[k]);
     }

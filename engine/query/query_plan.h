@@ -32,6 +32,11 @@ struct query_ask {
     bool money;              ///< amount and currency are looked up
     const uint32_t *columns; ///< schema columns looked up on single rows
     uint32_t column_count;
+    bool no_texts;             ///< their dictionaries are not decoded
+    struct text where_entry;   ///< which events may be entries; may be missing
+    bool entry_hides;          ///< what may not be an entry does not fill step 1 either
+    struct text where_user;    ///< which entries count, by the person's values; may be missing
+    bool history;              ///< the person's values of `columns` are asked for
     struct query_tasks *tasks; ///< where dictionaries are booked; NULL: nowhere
 };
 
@@ -48,7 +53,9 @@ struct query_segment {
     struct segment_selection look; ///< columns looked up on single rows
     uint32_t *groups;              ///< indices of the groups to read, ascending
     uint32_t group_count;
-    bool has_ids; ///< some row has an event id
+    bool has_ids;                                   ///< some row has an event id
+    struct filter_segment *where_entry;             ///< NULL: none
+    const struct dictionary **history_dictionaries; ///< by schema column: those of where_user
 };
 
 struct query_plan {
@@ -58,6 +65,11 @@ struct query_plan {
     struct canonical_order canonical;
     struct filter *where;
     struct filter *step_where[FUNNEL_STEP_COUNT_MAX];
+    struct filter *where_entry;
+    struct filter *where_user;
+    uint32_t *history_columns; ///< of which the person's values are followed: slices first
+    uint32_t history_by_count;
+    uint32_t history_count;
     bool filtered; ///< some filter exists: name codes alone do not decide
     int64_t as_of_us;
     int64_t time_min_us; ///< over the store

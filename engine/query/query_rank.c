@@ -76,7 +76,7 @@ static uint32_t *number_part(struct ranking *ranking, const struct query_rank_pa
         arena_allocate(ranking->arena, ((size_t)part->slice_count + 1) * sizeof(*numbers));
     for (uint32_t s = 0; s < part->slice_count; s++) {
         numbers[s] = QUERY_RANK_NONE;
-        if (part->counts[s] > 0) {
+        if (part->present == NULL ? part->counts[s] > 0 : part->present[s]) {
             numbers[s] = number_slice(ranking, part->slices, s);
             ranking->slices[numbers[s]].count += part->counts[s];
         }
@@ -117,8 +117,10 @@ void query_rank_slices(struct query_rank *rank_out, const struct query_rank_part
     }
     rank_out->values =
         arena_allocate(arena, ((size_t)rank_out->listed + 1) * sizeof(struct text *));
+    rank_out->keys = arena_allocate(arena, ((size_t)rank_out->listed + 1) * sizeof(struct text));
     for (uint32_t i = 0; i < rank_out->listed; i++) {
         rank_out->values[i] = ranking.slices[i].values;
+        rank_out->keys[i] = arena_copy_text(arena, ranking.keys.keys[ranking.slices[i].number]);
     }
     place_slices(rank_out, &ranking, parts, part_count);
     memory_free(ranking.slices);

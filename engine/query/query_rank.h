@@ -9,7 +9,8 @@
 struct query_rank_part {
     const struct query_slices *slices;
     uint32_t slice_count;
-    const uint64_t *counts; ///< by slice; slices with 0 take no part
+    const uint64_t *counts; ///< by slice
+    const bool *present;    ///< by slice: takes part; NULL: those with a count above 0 do
 };
 
 #define QUERY_RANK_NONE UINT32_MAX
@@ -18,6 +19,7 @@ struct query_rank {
     uint32_t slice_count; ///< of all workers together
     uint32_t listed;      ///< the first so many are listed
     struct text **values; ///< of the listed ones
+    struct text *keys;    ///< of the listed ones: see query_slices_key()
     uint32_t *
         *output_of_slice; ///< by part and slice: rank, or `listed` for the rest, or QUERY_RANK_NONE
 };

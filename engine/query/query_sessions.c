@@ -309,7 +309,7 @@ static void rank_values(const struct sessions_run *run, struct query_rank *rank,
         for (uint32_t s = 0; s < worker->slice_count; s++) {
             counts[s] = worker->sums[s].sessions;
         }
-        parts[w] = (struct query_rank_part){&worker->slices, worker->slice_count, counts};
+        parts[w] = (struct query_rank_part){&worker->slices, worker->slice_count, counts, NULL};
     }
     uint32_t top = run->query->top == 0 ? QUERY_TOP_DEFAULT : run->query->top;
     query_rank_slices(rank, parts, run->worker_count, run->column_count == 0 ? 0 : top, scratch);

@@ -9,12 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MISSING_TYPE 0
 #define NUMBER_TEXT_SIZE 40
 
 static uint32_t number_of_missing(struct query_slices *slices)
 {
-    char type = MISSING_TYPE;
+    char type = QUERY_SLICES_MISSING;
     return query_table_number(&slices->values, (struct text){&type, 1});
 }
 
@@ -58,10 +57,6 @@ static uint32_t number_of_text(struct query_slices *slices, struct text text)
 
 static uint32_t number_of_integer(struct query_slices *slices, enum column_type type, int64_t value)
 {
-    if (value ==
-        (type == COLUMN_NUMBER ? (int64_t)COLUMN_NUMBER_MISSING_BITS : COLUMN_INTEGER_MISSING)) {
-        return slices->missing;
-    }
     char bytes[1 + sizeof(value)];
     bytes[0] = (char)type;
     bytes_store_i64(bytes + 1, value);
@@ -91,38 +86,28 @@ static enum corong_status number_of_code(struct query_slices *slices,
     return CORONG_OK;
 }
 
-static enum corong_status value_number(struct query_slices *slices,
-                                       const struct query_source *source,
-                                       const struct row_group *rows, uint32_t which, uint32_t row,
-                                       uint32_t *number_out, struct corong_error *error)
+static enum corong_status value_number(struct query_slices *slices, uint32_t which,
+                                       const struct query_raw *value, uint32_t *number_out,
+                                       struct corong_error *error)
 {
-    uint32_t column = slices->columns[which];
     *number_out = slices->missing;
-    if (column >= source->segment->schema->column_count) {
+    if (!value->present) {
         return CORONG_OK;
     }
-    const struct column_packed *packed = &rows->packed[column];
-    enum column_type type = slices->plan->schema->columns[column].type;
-    if (!packed->exists) {
-        return CORONG_OK;
-    }
+    enum column_type type = slices->plan->schema->columns[slices->columns[which]].type;
     if (type != COLUMN_STRING) {
-        *number_out = number_of_integer(slices, type, column_packed_integer(packed, row));
+        *number_out = number_of_integer(slices, type, value->bits);
         return CORONG_OK;
     }
-    uint32_t code = column_packed_code(packed, row);
-    return code == COLUMN_CODE_MISSING
-               ? CORONG_OK
-               : number_of_code(slices, source, which, code, number_out, error);
+    return number_of_code(slices, value->source, which, (uint32_t)value->bits, number_out, error);
 }
 
-enum corong_status query_slices_at(struct query_slices *slices, const struct query_source *source,
-                                   const struct row_group *rows, uint32_t row, uint32_t *slice_out,
-                                   struct corong_error *error)
+enum corong_status query_slices_of(struct query_slices *slices, const struct query_raw *values,
+                                   uint32_t *slice_out, struct corong_error *error)
 {
     uint32_t numbers[QUERY_SLICE_ATTRIBUTE_COUNT_MAX] = {0};
     for (uint32_t i = 0; i < slices->count; i++) {
-        TRY(value_number(slices, source, rows, i, row, &numbers[i], error));
+        TRY(value_number(slices, i, &values[i], &numbers[i], error));
     }
     *slice_out = slices->count < 2
                      ? numbers[0]
@@ -132,12 +117,24 @@ enum corong_status query_slices_at(struct query_slices *slices, const struct que
     return CORONG_OK;
 }
 
+enum corong_status query_slices_at(struct query_slices *slices, const struct query_source *source,
+                                   const struct row_group *rows, uint32_t row, uint32_t *slice_out,
+                                   struct corong_error *error)
+{
+    struct query_raw values[QUERY_SLICE_ATTRIBUTE_COUNT_MAX];
+    for (uint32_t i = 0; i < slices->count; i++) {
+        values[i] = query_history_raw(source, rows, slices->columns[i], row);
+    }
+    return query_slices_of(slices, values, slice_out, error);
+}
+
 enum corong_status query_slices_currency(struct query_slices *slices,
                                          const struct query_source *source,
                                          const struct row_group *rows, uint32_t row,
                                          uint32_t *value_out, struct corong_error *error)
 {
-    return value_number(slices, source, rows, slices->count, row, value_out, error);
+    struct query_raw value = query_history_raw(source, rows, slices->columns[slices->count], row);
+    return value_number(slices, slices->count, &value, value_out, error);
 }
 
 uint64_t query_slices_bytes(const struct query_slices *slices)
@@ -167,7 +164,7 @@ struct text query_slices_text(const struct query_slices *slices, uint32_t value,
     if (type == COLUMN_STRING) {
         return arena_copy_text(arena, (struct text){key.bytes + 1, key.size - 1});
     }
-    if (key.bytes[0] == MISSING_TYPE) {
+    if (key.bytes[0] == QUERY_SLICES_MISSING) {
         return TEXT_MISSING;
     }
     int64_t integer = bytes_load_i64(key.bytes + 1);

@@ -4,11 +4,13 @@
 /// Thread: one worker, then the caller.
 #pragma once
 
-#include "engine/query/query_source.h"
+#include "engine/query/query_history.h"
 #include "engine/query/query_table.h"
 
 /// Attributes of a slice, and the currency behind them.
 #define QUERY_SLICE_COLUMN_COUNT_MAX (QUERY_SLICE_ATTRIBUTE_COUNT_MAX + 1)
+
+#define QUERY_SLICES_MISSING 0 ///< type byte of the missing value
 
 struct query_slices {
     const struct query_plan *plan;
@@ -28,6 +30,11 @@ void query_slices_deinit(struct query_slices *slices);
 CORONG_MUST_CHECK enum corong_status query_slices_at(struct query_slices *slices,
                                                      const struct query_source *source,
                                                      const struct row_group *rows, uint32_t row,
+                                                     uint32_t *slice_out,
+                                                     struct corong_error *error);
+/// The slice of values as stored, `count` of them.
+CORONG_MUST_CHECK enum corong_status query_slices_of(struct query_slices *slices,
+                                                     const struct query_raw *values,
                                                      uint32_t *slice_out,
                                                      struct corong_error *error);
 /// The value number of a looked-up row's currency.

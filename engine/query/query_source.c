@@ -43,6 +43,7 @@ void query_source_deinit(struct query_source *source)
     memory_free(source->entries);
     memory_free(source->later);
     memory_free(source->matches);
+    memory_free(source->allowed);
     memory_free(source->wide_times);
     arena_deinit(&source->filter_scratch);
 }
@@ -59,6 +60,9 @@ static void reserve_rows(struct query_source *source, uint32_t row_count)
     source->matches = memory_resize_array(source->matches, row_count, 1);
     if (source->plan->filtered) {
         source->steps = memory_resize_array(source->steps, row_count, sizeof(uint32_t));
+    }
+    if (source->plan->where_entry != NULL) {
+        source->allowed = memory_resize_array(source->allowed, row_count, 1);
     }
 }
 
@@ -95,6 +99,21 @@ static void fill_steps(struct query_source *source)
         if (segment->step_where[k] != NULL) {
             apply_filter(source, segment->step_where[k], UINT32_C(1) << k);
         }
+    }
+}
+
+/// Finds the rows that may be entries among those that have a step.
+static void fill_allowed(struct query_source *source)
+{
+    uint32_t count = source->rows.row_count;
+    for (uint32_t i = 0; i < count; i++) {
+        source->allowed[i] = source->steps[i] != 0;
+    }
+    arena_reset(&source->filter_scratch);
+    filter_evaluate(source->segment->where_entry, source->columns, count, &source->filter_scratch,
+                    source->allowed);
+    for (uint32_t i = 0; i < count && source->plan->ask.entry_hides; i++) {
+        source->steps[i] &= source->allowed[i] ? UINT32_MAX : ~UINT32_C(1);
     }
 }
 
@@ -168,6 +187,9 @@ static void prepare_rows(struct query_source *source)
     }
     if (source->plan->filtered) {
         fill_steps(source);
+    }
+    if (source->allowed != NULL) {
+        fill_allowed(source);
     }
     fill_bitmaps(source);
 }

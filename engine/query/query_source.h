@@ -50,6 +50,7 @@ struct query_source {
     uint64_t *entries;                 ///< bitmap: rows that may fill step 1
     uint64_t *later;                   ///< bitmap: rows that may fill a later step
     uint8_t *matches;                  ///< scratch of filters and of the bitmaps
+    uint8_t *allowed;                  ///< by row: may be an entry by where_entry; NULL: all may
     int64_t *wide_times; ///< memory of times.wide where times are not stored in 32 bits
     uint32_t row_capacity;
     struct arena filter_scratch;

@@ -29,33 +29,20 @@ void query_tally_deinit(struct query_tally *tally)
         memory_free(tally->samples[k].from_entry_us);
         memory_free(tally->samples[k].from_previous_us);
     }
-    memory_free(tally->ended);
-    memory_free(tally->open);
-    memory_free(tally->reached);
-    memory_free(tally->entered);
+    memory_free(tally->cells);
     memory_free(tally->money);
     memory_free(tally->days);
     query_table_deinit(&tally->money_keys);
 }
 
-static uint64_t *grow_counts(uint64_t *counts, size_t old_size, size_t new_size)
-{
-    counts = memory_resize_array(counts, new_size, sizeof(uint64_t));
-    memset(counts + old_size, 0, (new_size - old_size) * sizeof(uint64_t));
-    return counts;
-}
-
 static void reserve_slice(struct query_tally *tally, uint32_t slice)
 {
     if (slice >= tally->slice_capacity) {
-        uint32_t width = tally->step_count + 1;
         uint32_t capacity = slice < 8 ? 16 : slice * 2;
-        size_t old_size = (size_t)tally->slice_capacity * width;
-        size_t new_size = (size_t)capacity * width;
-        tally->ended = grow_counts(tally->ended, old_size, new_size);
-        tally->open = grow_counts(tally->open, old_size, new_size);
-        tally->reached = grow_counts(tally->reached, old_size, new_size);
-        tally->entered = grow_counts(tally->entered, old_size, new_size);
+        size_t old_count = (size_t)tally->slice_capacity * tally->step_count;
+        size_t count = (size_t)capacity * tally->step_count;
+        tally->cells = memory_resize_array(tally->cells, count, sizeof(*tally->cells));
+        memset(tally->cells + old_count, 0, (count - old_count) * sizeof(*tally->cells));
         tally->slice_capacity = capacity;
     }
     tally->slice_count = slice >= tally->slice_count ? slice + 1 : tally->slice_count;
@@ -76,41 +63,48 @@ static void reserve_sample(struct query_samples *samples, bool previous)
     samples->capacity = capacity;
 }
 
-/// Durations up to a step made, which is not the entry; `before` is the step made before it.
-static void add_sample(struct query_tally *tally, uint32_t slice, uint32_t step, uint32_t before,
-                       const struct query_attempt *attempt)
+static void add_sample(struct query_tally *tally, uint32_t slice, uint32_t step,
+                       int64_t from_entry_us, int64_t from_previous_us)
 {
     struct query_samples *samples = &tally->samples[step];
-    const int64_t *matched_us = attempt->matched_us;
     reserve_sample(samples, step > 1);
     samples->slices[samples->count] = slice;
-    samples->from_entry_us[samples->count] = matched_us[step] - attempt->entry_us;
+    samples->from_entry_us[samples->count] = from_entry_us;
     if (step > 1) {
-        samples->from_previous_us[samples->count] = matched_us[step] - matched_us[before];
+        samples->from_previous_us[samples->count] = from_previous_us;
     }
     samples->count++;
 }
 
+static void add_day(struct query_tally *tally, uint32_t step, int64_t time_us)
+{
+    int64_t day = day_of(time_us) - tally->first_day;
+    DCHECK(day >= 0 && day < tally->day_count);
+    tally->days[(size_t)day * tally->step_count + step]++;
+}
+
 void query_tally_attempt(struct query_tally *tally, uint32_t slice,
-                         const struct query_attempt *attempt)
+                         const struct query_attempt *attempt, bool days)
 {
     DCHECK(attempt->level > 0 && attempt->level <= tally->step_count);
     reserve_slice(tally, slice);
-    size_t at = (size_t)slice * (tally->step_count + 1);
-    tally->ended[at + attempt->ended]++;
-    tally->open[at + attempt->ended] += attempt->open;
-    tally->entered[at + attempt->entered]++;
-    uint32_t before = attempt->entered - 1;
+    struct query_cell *cells = &tally->cells[(size_t)slice * tally->step_count];
+    cells[attempt->ended - 1].dropped += !attempt->won;
+    cells[attempt->ended - 1].open += attempt->open;
+    cells[tally->step_count - 1].won += attempt->won;
+    cells[attempt->entered - 1].entered++;
+    int64_t previous_us = attempt->entry_us;
     for (uint32_t made = attempt->made; made != 0; made &= made - 1) {
         uint32_t k = (uint32_t)__builtin_ctz(made);
-        int64_t day = day_of(attempt->matched_us[k]) - tally->first_day;
-        DCHECK(day >= 0 && day < tally->day_count);
-        tally->days[(size_t)day * tally->step_count + k]++;
-        tally->reached[at + k + 1]++;
-        if (k + 1 > attempt->entered) {
-            add_sample(tally, slice, k, before, attempt);
+        int64_t time_us = attempt->matched_us[k];
+        cells[k].reached++;
+        if (days) {
+            add_day(tally, k, time_us);
         }
-        before = k;
+        if (k + 1 > attempt->entered) {
+            add_sample(tally, slice, k, time_us - attempt->entry_us, time_us - previous_us);
+        }
+        previous_us = time_us;
     }
 }
 
@@ -132,7 +126,7 @@ void query_tally_money(struct query_tally *tally, const struct query_money_key *
 uint64_t query_tally_bytes(const struct query_tally *tally)
 {
     uint64_t bytes =
-        (uint64_t)tally->slice_capacity * (tally->step_count + 1) * 4 * sizeof(uint64_t) +
+        (uint64_t)tally->slice_capacity * tally->step_count * sizeof(struct query_cell) +
         (uint64_t)tally->day_count * tally->step_count * sizeof(uint64_t) +
         query_table_bytes(&tally->money_keys) +
         (uint64_t)tally->money_capacity * sizeof(*tally->money);

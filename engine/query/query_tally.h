@@ -5,9 +5,8 @@
 /// caller.
 #pragma once
 
-#include "engine/query/query_plan.h"
+#include "engine/query/query_attribution.h"
 #include "engine/query/query_table.h"
-#include "engine/query/query_units.h"
 
 /// Durations of the attempts that made one step, with their slices.
 struct query_samples {
@@ -29,14 +28,20 @@ struct query_money_sum {
     uint64_t orders;
 };
 
+/// Attempts of one slice at one step.
+struct query_cell {
+    uint64_t reached;
+    uint64_t entered; ///< begin here
+    uint64_t dropped; ///< end here and are not won
+    uint64_t open;    ///< of these
+    uint64_t won;     ///< at the last step only
+};
+
 struct query_tally {
     uint32_t step_count;
     uint32_t slice_count;
     uint32_t slice_capacity;
-    uint64_t *ended;   ///< by slice and step at which attempts end, (step_count + 1) each
-    uint64_t *open;    ///< likewise, of those that may still be won
-    uint64_t *reached; ///< by slice and step made, from 1
-    uint64_t *entered; ///< by slice and first step made, from 1
+    struct query_cell *cells;                            ///< by slice and step
     struct query_samples samples[FUNNEL_STEP_COUNT_MAX]; ///< from step 2 on
     struct query_table money_keys;
     struct query_money_sum *money;
@@ -51,8 +56,9 @@ struct query_tally {
 void query_tally_init(struct query_tally *tally, const struct query_plan *plan,
                       uint32_t step_count);
 void query_tally_deinit(struct query_tally *tally);
+/// Counts one attempt in a slice, and with `days` also by day.
 void query_tally_attempt(struct query_tally *tally, uint32_t slice,
-                         const struct query_attempt *attempt);
+                         const struct query_attempt *attempt, bool days);
 void query_tally_money(struct query_tally *tally, const struct query_money_key *key,
                        int64_t amount);
 uint64_t query_tally_bytes(const struct query_tally *tally);

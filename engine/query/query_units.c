@@ -4,6 +4,7 @@
 #include "engine/query/query_fast.h"
 #include "storage/base/clock.h"
 #include "storage/base/invariant.h"
+#include "storage/base/memory.h"
 
 void query_units_init(struct query_units *units, const struct query_plan *plan,
                       const struct query_funnel *query, struct query_tasks *tasks,
@@ -24,8 +25,13 @@ void query_units_init(struct query_units *units, const struct query_plan *plan,
     units->dialect = dialect_needs_of(funnel);
     units->gather.keep_all = units->dialect.matcher;
     units->gather.time_only = units->dialect.time_only;
+    if (query->attribution == QUERY_ATTRIBUTION_EACH && query->by_count > 0) {
+        uint32_t step = query->attribution_step == 0 ? 0 : query->attribution_step - 1;
+        units->seen_step = UINT32_C(1) << step;
+    }
     units->fast = funnel_is_plain(funnel) && funnel->attempts != FUNNEL_ATTEMPTS_LAST &&
-                  !units->dialect.matcher;
+                  !units->dialect.matcher && plan->history_count == 0 && units->seen_step == 0;
+    query_history_init(&units->history, plan, tasks);
     units->per_session = funnel->unit == FUNNEL_UNIT_SESSION;
     units->in_sessions = units->per_session || funnel->window_session;
     units->rows_after = plan->time_max_us > plan->as_of_us;
@@ -48,6 +54,8 @@ void query_units_deinit(struct query_units *units)
 {
     query_cursor_deinit(&units->cursor);
     query_gather_deinit(&units->gather);
+    query_history_deinit(&units->history);
+    memory_free(units->seen);
     text_buffer_deinit(&units->user_id);
 }
 
@@ -68,6 +76,20 @@ void query_attempt_fill(struct query_attempt *attempt, uint32_t level, uint32_t 
     for (uint32_t k = 0; k < level; k++) {
         attempt->steps[k] = (uint8_t)k;
     }
+}
+
+enum corong_status query_units_sequence(struct query_units *units, struct query_place place,
+                                        int64_t *sequence_out, struct corong_error *error)
+{
+    *sequence_out = 0;
+    if (!units->plan->sequences) {
+        return CORONG_OK;
+    }
+    const struct row_group *rows;
+    TRY(query_units_look(units, place, &rows, error));
+    const struct query_source *source = &units->cursor.sources[place.source];
+    *sequence_out = query_history_raw(source, rows, COLUMN_SEQUENCE, place.row).bits;
+    return CORONG_OK;
 }
 
 bool query_units_may_convert(const struct query_units *units, int64_t entry_us)
@@ -118,12 +140,81 @@ static enum corong_status ask_matcher(struct query_units *units, struct match_re
     return CORONG_OK;
 }
 
+/// Lets where_user judge the entries that were gathered.
+static enum corong_status judge_entries(struct query_units *units, struct corong_error *error)
+{
+    struct query_gather *gather = &units->gather;
+    gather->has_entry = false;
+    for (uint32_t i = 0; i < gather->count; i++) {
+        struct match_event *event = &gather->events[i];
+        int64_t sequence;
+        if (!event->entry_allowed) {
+            continue;
+        }
+        TRY(query_units_sequence(units, query_gather_place(gather, i), &sequence, error));
+        event->entry_allowed = query_history_allows(&units->history, event->time_us, sequence);
+        if (event->entry_allowed) {
+            gather->first_entry_us = gather->has_entry ? gather->first_entry_us : event->time_us;
+            gather->last_entry_us = event->time_us;
+            gather->has_entry = true;
+        }
+    }
+    return CORONG_OK;
+}
+
+/// Whether the attempt becomes the unit's reported one (see add_session()).
+static bool becomes_reported(const struct query_units *units, const struct query_attempt *attempt)
+{
+    if (attempt->level == 0 || units->per_session || !units->in_sessions) {
+        return attempt->level > 0;
+    }
+    if (units->rule.attempts == FUNNEL_ATTEMPTS_FIRST) {
+        return units->attempt.level == 0;
+    }
+    return units->rule.attempts == FUNNEL_ATTEMPTS_LAST || attempt->level > units->attempt.level;
+}
+
+/// Notes the events of one step that lie within the attempt's window, for slices of each value.
+static enum corong_status note_seen(struct query_units *units, const struct query_attempt *attempt,
+                                    struct corong_error *error)
+{
+    const struct query_gather *gather = &units->gather;
+    int64_t from_us = attempt->matched_us[0];
+    int64_t to_us = query_time_add(from_us, units->rule.window_us);
+    units->seen_count = 0;
+    for (uint32_t i = 0; i < gather->count; i++) {
+        const struct match_event *event = &gather->events[i];
+        if ((event->steps & units->seen_step) == 0 || event->time_us < from_us ||
+            event->time_us > to_us) {
+            continue;
+        }
+        if (units->seen_count == units->seen_capacity) {
+            uint32_t capacity = units->seen_capacity == 0 ? 64 : units->seen_capacity * 2;
+            TRY(query_tasks_charge(units->tasks,
+                                   (capacity - units->seen_capacity) * sizeof(uint64_t),
+                                   "the values of one step", error));
+            units->seen = memory_resize_array(units->seen, capacity, sizeof(*units->seen));
+            units->seen_capacity = capacity;
+        }
+        units->seen[units->seen_count++] = gather->places[i];
+    }
+    return CORONG_OK;
+}
+
 /// Matches what was gathered, which has an entry.
 static enum corong_status match(struct query_units *units, bool last_session,
                                 struct query_attempt *attempt, struct match_result *result,
                                 struct corong_error *error)
 {
     const struct query_gather *gather = &units->gather;
+    *result = (struct match_result){0};
+    *attempt = (struct query_attempt){0};
+    if (units->plan->where_user != NULL) {
+        TRY(judge_entries(units, error));
+        if (!gather->has_entry) {
+            return CORONG_OK;
+        }
+    }
     TRY(ask_matcher(units, result, error));
     attempt->open = !units->dialect.matcher && result->level > 0 &&
                     result->level < units->rule.step_count &&
@@ -133,7 +224,9 @@ static enum corong_status match(struct query_units *units, bool last_session,
         attempt->places[k] = query_gather_place(gather, result->events[k]);
     }
     query_attempt_fill(attempt, result->level, units->rule.step_count);
-    return CORONG_OK;
+    return units->seen_step != 0 && becomes_reported(units, attempt)
+               ? note_seen(units, attempt, error)
+               : CORONG_OK;
 }
 
 /// A session of a user who is the unit. Sessions come in order of time, so the first of the best
@@ -206,6 +299,7 @@ static enum corong_status run_steps(void *context, struct query_source *source, 
     struct query_units *units = context;
     const struct query_range *rows = &units->plan->ask.rows;
     end = cut_as_of(units, source, begin, end);
+    TRY(query_history_add(&units->history, source, begin, end, error));
     for (uint32_t word = begin / 64; word * 64 < end; word++) {
         for (uint64_t bits = step_bits(source, word, begin, end); bits != 0; bits &= bits - 1) {
             uint32_t row = word * 64 + (uint32_t)__builtin_ctzll(bits);
@@ -227,6 +321,7 @@ static enum corong_status run_sessions(void *context, struct query_source *sourc
 {
     struct query_units *units = context;
     end = cut_as_of(units, source, begin, end);
+    TRY(query_history_add(&units->history, source, begin, end, error));
     for (uint32_t row = begin; row < end; row++) {
         struct query_session_rule ended = units->session;
         if (query_session_step(&units->session, query_source_time(source, row)) && ended.any) {
@@ -245,6 +340,7 @@ static enum corong_status run_sessions(void *context, struct query_source *sourc
 static enum corong_status user_by_gathering(struct query_units *units, struct corong_error *error)
 {
     query_gather_reset(&units->gather);
+    query_history_reset(&units->history);
     TRY(query_cursor_rows(&units->cursor, run_steps, units, error));
     if (!units->gather.has_entry && !units->dialect.any_entry) {
         return CORONG_OK;
@@ -271,6 +367,7 @@ static enum corong_status user_by_steps(struct query_units *units, struct corong
 static enum corong_status user_by_sessions(struct query_units *units, struct corong_error *error)
 {
     query_gather_reset(&units->gather);
+    query_history_reset(&units->history);
     units->session.any = false;
     units->attempt.level = 0;
     units->best_out = 0;

@@ -7,6 +7,7 @@
 #include "engine/query/query_cursor.h"
 #include "engine/query/query_digest.h"
 #include "engine/query/query_gather.h"
+#include "engine/query/query_history.h"
 #include "engine/query/query_session_rule.h"
 
 /// A reported attempt of a unit: of its steps, or with `order: any` of its ranks, rank k being the
@@ -62,6 +63,11 @@ struct query_units {
     uint32_t best_out;    ///< highest level, ignoring exclusions, of its sessions that are removed
     uint32_t best_in;     ///< and of the others
     uint64_t match_bytes; ///< booked for what the matcher allocates
+    struct query_history history; ///< the person's values, where the question reads them
+    uint32_t seen_step; ///< bit of the step whose events are noted for slices; 0: none are
+    uint64_t *seen;     ///< packed places of these events within the reported attempt's window
+    uint32_t seen_count;
+    uint32_t seen_capacity;
     uint64_t users_read;
     uint64_t users_skipped;
     uint64_t events_matched;
@@ -81,6 +87,11 @@ CORONG_MUST_CHECK enum corong_status query_units_look(struct query_units *units,
                                                       struct query_place place,
                                                       const struct row_group **rows_out,
                                                       struct corong_error *error);
+/// The sequence number where an event is; 0 unless the plan looks at them.
+CORONG_MUST_CHECK enum corong_status query_units_sequence(struct query_units *units,
+                                                          struct query_place place,
+                                                          int64_t *sequence_out,
+                                                          struct corong_error *error);
 /// SEMANTICS 5: a unit that is not won may still be, through an entry at `entry_us`.
 bool query_units_may_convert(const struct query_units *units, int64_t entry_us);
 /// Completes an attempt whose `matched_us` and `places` of steps 1..level are filled.

@@ -114,6 +114,26 @@ const struct schema *segment_reader_schema(const struct segment_reader *reader);
 CORONG_MUST_CHECK enum corong_status
 segment_reader_dictionary(struct segment_reader *reader, uint32_t column_index,
                           const struct dictionary **dictionary_out, struct corong_error *error);
+/// Codes of `count` ascending texts in the dictionary of a string column, COLUMN_CODE_MISSING for
+/// those it has not. A dictionary that is not decoded is read through, not kept: memory is that of
+/// two of its blocks.
+CORONG_MUST_CHECK enum corong_status segment_reader_find_codes(struct segment_reader *reader,
+                                                               uint32_t column_index,
+                                                               const struct text *texts,
+                                                               uint32_t count, uint32_t *codes_out,
+                                                               struct corong_error *error);
+/// Takes one entry of a dictionary.
+typedef void segment_entry_function(void *context, uint32_t code, struct text text);
+/// Reads through the dictionary of a string column, in order of the codes, in the memory of two of
+/// its blocks.
+CORONG_MUST_CHECK enum corong_status segment_reader_walk_dictionary(struct segment_reader *reader,
+                                                                    uint32_t column_index,
+                                                                    segment_entry_function *take,
+                                                                    void *context,
+                                                                    struct corong_error *error);
+/// How many entries that dictionary has. Reads nothing.
+uint32_t segment_reader_dictionary_count(const struct segment_reader *reader,
+                                         uint32_t column_index);
 /// Bytes of that dictionary once decoded; 0 for columns without one. Reads nothing.
 uint64_t segment_reader_dictionary_bytes(const struct segment_reader *reader,
                                          uint32_t column_index);

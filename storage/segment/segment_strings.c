@@ -4,6 +4,22 @@
 #include "storage/base/memory.h"
 #include "storage/segment/segment_private.h"
 
+/// Decodes the sizes of `count` strings, which are one block.
+static enum corong_status read_size_block(const struct segment_reader *reader, uint32_t block_index,
+                                          uint32_t owner, uint32_t count,
+                                          struct segment_scratch *scratch, uint32_t **sizes_out,
+                                          struct corong_error *error)
+{
+    *sizes_out = segment_buffer_reserve(&scratch->string_sizes, count * sizeof(uint32_t));
+    struct segment_block block;
+    struct segment_transform transform;
+    TRY(segment_array_open(reader, block_index, owner, count, &block, &transform, error));
+    TRY_IN(encoding_decode32(scratch->decoder, block.payload, block.payload_size, NULL, *sizes_out,
+                             count, error),
+           error, "segment '%s', block %u", reader->path, block_index);
+    return CORONG_OK;
+}
+
 static enum corong_status read_string_sizes(const struct segment_reader *reader,
                                             const struct segment_strings *strings, uint32_t owner,
                                             struct segment_scratch *scratch, uint32_t *offsets,
@@ -15,13 +31,8 @@ static enum corong_status read_string_sizes(const struct segment_reader *reader,
     for (uint32_t from = 0; from < strings->count; from += ENCODING_COUNT_MAX, block_index++) {
         uint32_t left = strings->count - from;
         uint32_t count = left < ENCODING_COUNT_MAX ? left : ENCODING_COUNT_MAX;
-        uint32_t *sizes = segment_buffer_reserve(&scratch->string_sizes, count * sizeof(*sizes));
-        struct segment_block block;
-        struct segment_transform transform;
-        TRY(segment_array_open(reader, block_index, owner, count, &block, &transform, error));
-        TRY_IN(encoding_decode32(scratch->decoder, block.payload, block.payload_size, NULL, sizes,
-                                 count, error),
-               error, "segment '%s', block %u", reader->path, block_index);
+        uint32_t *sizes;
+        TRY(read_size_block(reader, block_index, owner, count, scratch, &sizes, error));
         for (uint32_t index = 0; index < count; index++) {
             at += sizes[index];
             if (at > strings->size_bytes) {
@@ -35,29 +46,106 @@ static enum corong_status read_string_sizes(const struct segment_reader *reader,
                                                            "sizes sum to too little", error);
 }
 
+/// Decodes the block of string bytes that begins at byte `from` of the list.
+static enum corong_status read_byte_block(const struct segment_reader *reader,
+                                          const struct segment_strings *strings, uint32_t owner,
+                                          uint64_t from, struct segment_scratch *scratch,
+                                          char *bytes, struct corong_error *error)
+{
+    uint32_t block_index = strings->first_block + segment_strings_size_blocks(strings) +
+                           (uint32_t)(from / SEGMENT_STRING_BLOCK_SIZE);
+    uint64_t left = strings->size_bytes - from;
+    size_t size = left < SEGMENT_STRING_BLOCK_SIZE ? left : SEGMENT_STRING_BLOCK_SIZE;
+    struct segment_block block;
+    TRY(segment_block_open(reader, block_index, &block, error));
+    if (block.kind != SEGMENT_BLOCK_BYTES || block.owner != owner || block.raw_size != size ||
+        block.value_count != size) {
+        return segment_block_error(reader, block_index, "not the strings that belong here", error);
+    }
+    if (!block.compressed) {
+        memcpy(bytes, block.payload, size);
+    } else if (!encoding_decompress(scratch->decoder, block.payload, block.payload_size, bytes,
+                                    size)) {
+        return segment_block_error(reader, block_index, "does not decompress", error);
+    }
+    return CORONG_OK;
+}
+
 enum corong_status segment_strings_read(const struct segment_reader *reader,
                                         const struct segment_strings *strings, uint32_t sizes_owner,
                                         uint32_t bytes_owner, struct segment_scratch *scratch,
                                         uint32_t *offsets, char *bytes, struct corong_error *error)
 {
     TRY(read_string_sizes(reader, strings, sizes_owner, scratch, offsets, error));
-    uint32_t block_index = strings->first_block + segment_strings_size_blocks(strings);
-    for (uint64_t from = 0; from < strings->size_bytes;
-         from += SEGMENT_STRING_BLOCK_SIZE, block_index++) {
-        uint64_t left = strings->size_bytes - from;
-        size_t size = left < SEGMENT_STRING_BLOCK_SIZE ? left : SEGMENT_STRING_BLOCK_SIZE;
-        struct segment_block block;
-        TRY(segment_block_open(reader, block_index, &block, error));
-        if (block.kind != SEGMENT_BLOCK_BYTES || block.owner != bytes_owner ||
-            block.raw_size != size || block.value_count != size) {
-            return segment_block_error(reader, block_index, "not the strings that belong here",
-                                       error);
+    for (uint64_t from = 0; from < strings->size_bytes; from += SEGMENT_STRING_BLOCK_SIZE) {
+        TRY(read_byte_block(reader, strings, bytes_owner, from, scratch, bytes + from, error));
+    }
+    return CORONG_OK;
+}
+
+/// A dictionary on its way from the first entry to the last.
+struct dictionary_walk {
+    const struct segment_reader *reader;
+    const struct segment_strings *strings;
+    struct segment_scratch *scratch;
+    uint32_t column;
+    char *block;   ///< the bytes block in which `at` lies
+    uint64_t at;   ///< of all bytes
+    char *carried; ///< an entry that spans blocks
+    size_t carried_capacity;
+};
+
+/// The next `size` bytes.
+static enum corong_status walk_bytes(struct dictionary_walk *walk, uint32_t size,
+                                     struct text *text_out, struct corong_error *error)
+{
+    uint64_t into = walk->at % SEGMENT_STRING_BLOCK_SIZE;
+    if (size > walk->strings->size_bytes - walk->at) {
+        return segment_block_error(walk->reader, walk->strings->first_block,
+                                   "sizes sum to too much", error);
+    }
+    if (into > 0 && into + size <= SEGMENT_STRING_BLOCK_SIZE) {
+        *text_out = (struct text){walk->block + into, size};
+        walk->at += size;
+        return CORONG_OK;
+    }
+    if (size > walk->carried_capacity) {
+        walk->carried = memory_resize_array(walk->carried, size, 1);
+        walk->carried_capacity = size;
+    }
+    for (uint32_t done = 0; done < size;) {
+        into = walk->at % SEGMENT_STRING_BLOCK_SIZE;
+        if (into == 0) {
+            TRY(read_byte_block(walk->reader, walk->strings,
+                                SEGMENT_OWNER_DICTIONARY_BYTES + walk->column, walk->at,
+                                walk->scratch, walk->block, error));
         }
-        if (!block.compressed) {
-            memcpy(bytes + from, block.payload, size);
-        } else if (!encoding_decompress(scratch->decoder, block.payload, block.payload_size,
-                                        bytes + from, size)) {
-            return segment_block_error(reader, block_index, "does not decompress", error);
+        uint64_t room = SEGMENT_STRING_BLOCK_SIZE - into;
+        uint32_t part = size - done < room ? size - done : (uint32_t)room;
+        memcpy(walk->carried + done, walk->block + into, part);
+        walk->at += part;
+        done += part;
+    }
+    *text_out = (struct text){walk->carried == NULL ? "" : walk->carried, size};
+    return CORONG_OK;
+}
+
+static enum corong_status walk_entries(struct dictionary_walk *walk, segment_entry_function *take,
+                                       void *context, struct corong_error *error)
+{
+    uint32_t block_index = walk->strings->first_block;
+    for (uint32_t from = 0; from < walk->strings->count;
+         from += ENCODING_COUNT_MAX, block_index++) {
+        uint32_t left = walk->strings->count - from;
+        uint32_t count = left < ENCODING_COUNT_MAX ? left : ENCODING_COUNT_MAX;
+        uint32_t *sizes;
+        TRY(read_size_block(walk->reader, block_index,
+                            SEGMENT_OWNER_DICTIONARY_SIZES + walk->column, count, walk->scratch,
+                            &sizes, error));
+        for (uint32_t index = 0; index < count; index++) {
+            struct text text;
+            TRY(walk_bytes(walk, sizes[index], &text, error));
+            take(context, from + index, text);
         }
     }
     return CORONG_OK;
@@ -132,4 +220,75 @@ uint64_t segment_reader_dictionary_bytes(const struct segment_reader *reader, ui
     }
     const struct segment_strings *strings = &reader->footer.dictionaries[column];
     return strings->size_bytes + strings->count * sizeof(uint32_t);
+}
+
+uint32_t segment_reader_dictionary_count(const struct segment_reader *reader, uint32_t column_index)
+{
+    uint32_t column = segment_columns_own(&reader->columns, column_index);
+    return column == SEGMENT_NO_COLUMN ? 0 : reader->footer.dictionaries[column].count;
+}
+
+enum corong_status segment_reader_walk_dictionary(struct segment_reader *reader,
+                                                  uint32_t column_index,
+                                                  segment_entry_function *take, void *context,
+                                                  struct corong_error *error)
+{
+    uint32_t column = segment_columns_own(&reader->columns, column_index);
+    if (column == SEGMENT_NO_COLUMN) {
+        return CORONG_OK;
+    }
+    struct dictionary_walk walk = {.reader = reader,
+                                   .strings = &reader->footer.dictionaries[column],
+                                   .scratch = segment_scratch_create(),
+                                   .column = column,
+                                   .block = memory_allocate(SEGMENT_STRING_BLOCK_SIZE)};
+    enum corong_status status = walk_entries(&walk, take, context, error);
+    segment_scratch_destroy(walk.scratch);
+    memory_free(walk.block);
+    memory_free(walk.carried);
+    return status;
+}
+
+/// Texts that are looked for while entries go by.
+struct code_search {
+    const struct text *texts;
+    uint32_t count;
+    uint32_t at;
+    uint32_t *codes;
+};
+
+static void take_entry(void *context, uint32_t code, struct text text)
+{
+    struct code_search *search = context;
+    while (search->at < search->count && text_compare(search->texts[search->at], text) < 0) {
+        search->codes[search->at++] = COLUMN_CODE_MISSING;
+    }
+    if (search->at < search->count && text_equal(search->texts[search->at], text)) {
+        search->codes[search->at++] = code;
+    }
+}
+
+enum corong_status segment_reader_find_codes(struct segment_reader *reader, uint32_t column_index,
+                                             const struct text *texts, uint32_t count,
+                                             uint32_t *codes_out, struct corong_error *error)
+{
+    uint32_t column = segment_columns_own(&reader->columns, column_index);
+    bool decoded = false;
+    if (column != SEGMENT_NO_COLUMN) {
+        ASSERT(pthread_mutex_lock(&reader->mutex) == 0);
+        decoded = reader->dictionaries[column].offsets != NULL;
+        ASSERT(pthread_mutex_unlock(&reader->mutex) == 0);
+    }
+    for (uint32_t i = 0; i < count && decoded; i++) {
+        codes_out[i] = dictionary_find(&reader->dictionaries[column], texts[i]);
+    }
+    if (decoded) {
+        return CORONG_OK;
+    }
+    struct code_search search = {texts, count, 0, codes_out};
+    TRY(segment_reader_walk_dictionary(reader, column_index, take_entry, &search, error));
+    for (uint32_t i = search.at; i < count; i++) {
+        codes_out[i] = COLUMN_CODE_MISSING;
+    }
+    return CORONG_OK;
 }

@@ -266,7 +266,7 @@ static void seal(struct trace_run *run, int64_t start_us)
     struct text_buffer definition = {0};
     struct text_buffer bytes = {0};
     query_digest_text(&definition, "question", TEXT_LITERAL("trace"));
-    query_funnel_describe(run->query->funnel, &run->plan, &definition);
+    query_funnel_describe(run->query->funnel, &definition);
     query_digest_integer(&definition, "namespace", result->user_namespace);
     query_digest_text(&definition, "user", run->query->user_id);
     text_buffer_append_u64(&bytes, result->event_count);

@@ -142,7 +142,7 @@ static void describe(const struct users_run *run, struct text_buffer *out)
 {
     const struct people_users *query = run->query;
     query_digest_text(out, "question", TEXT_LITERAL("users"));
-    query_funnel_describe(query->funnel, &run->plan, out);
+    query_funnel_describe(query->funnel, out);
     people_cell_describe(&query->cell, query->funnel->by_count, out);
     for (uint32_t i = 0; i < query->gather_count; i++) {
         query_digest_text(out, "gather", query->gather[i]);

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/query/query_answer.h"
+
+#include "engine/query/query_digest.h"
+#include "engine/query/query_outcome.h"
+#include "engine/query/query_pass.h"
+#include "storage/base/memory.h"
+
+#define CHARGE_EVERY 1024u
+#define CHARGE_SIZE (UINT64_C(1) << 20)
+
+/// How a pass counts: its context.
+struct answer_way {
+    const struct query_answer *answer;
+    struct query_listing_map map; ///< bound where the answer has a listing
+};
+
+/// What a worker adds up.
+struct answer_state {
+    struct query_part part;
+    struct query_attribution_rule rule;
+    const struct answer_way *way;
+    uint32_t since_charge; ///< attempts since memory was booked
+    uint64_t charged_bytes;
+    uint32_t *taken; ///< slices of the present attempt
+    uint32_t taken_count;
+    uint32_t taken_capacity;
+    uint64_t *throughput; ///< by output, bucket and step; the last output is the total
+};
+
+static uint64_t *throughput_cell(const struct query_answer *answer, uint64_t *cells,
+                                 uint32_t output, uint32_t bucket)
+{
+    uint32_t steps = answer->query->funnel.step_count;
+    return cells + ((size_t)output * answer->buckets->count + bucket) * steps;
+}
+
+static size_t throughput_size(const struct query_answer *answer)
+{
+    return answer->buckets == NULL ? 0
+                                   : (size_t)query_answer_output_count(answer) *
+                                         answer->buckets->count * answer->query->funnel.step_count;
+}
+
+static void state_init(struct query_pass *pass, void *state)
+{
+    struct answer_state *worker = state;
+    const struct query_funnel *query = pass->query;
+    worker->way = pass->context;
+    query_slices_init(&worker->part.slices, &pass->plan, pass->asked.columns, query->by_count);
+    query_tally_init(&worker->part.tally, &pass->plan, query->funnel.step_count);
+    query_attribution_init(&worker->rule, query, pass->asked.columns);
+    worker->throughput =
+        memory_allocate_zeroed(throughput_size(worker->way->answer) + 1, sizeof(uint64_t));
+}
+
+static void state_deinit(void *state)
+{
+    struct answer_state *worker = state;
+    query_slices_deinit(&worker->part.slices);
+    query_tally_deinit(&worker->part.tally);
+    memory_free(worker->taken);
+    memory_free(worker->throughput);
+}
+
+/// Books what the worker's sums have grown by.
+static enum corong_status charge(void *state, struct query_units *units, struct corong_error *error)
+{
+    struct answer_state *worker = state;
+    uint64_t bytes = query_tally_bytes(&worker->part.tally) +
+                     query_slices_bytes(&worker->part.slices) +
+                     throughput_size(worker->way->answer) * sizeof(uint64_t);
+    uint64_t grown = bytes - worker->charged_bytes;
+    worker->charged_bytes = bytes;
+    worker->since_charge = 0;
+    return grown == 0 ? CORONG_OK
+                      : query_tasks_charge(units->tasks, grown, "slices and durations", error);
+}
+
+/// Adds the amounts of the matched events.
+static enum corong_status add_money(struct answer_state *worker, struct query_units *units,
+                                    const struct query_attempt *attempt, uint32_t slice,
+                                    struct corong_error *error)
+{
+    for (uint32_t made = attempt->made; made != 0; made &= made - 1) {
+        uint32_t k = (uint32_t)__builtin_ctz(made);
+        const struct row_group *rows;
+        struct query_place place = attempt->places[k];
+        TRY(query_units_look(units, place, &rows, error));
+        const struct column_packed *amounts = &rows->packed[COLUMN_AMOUNT];
+        int64_t amount =
+            amounts->exists ? column_packed_integer(amounts, place.row) : COLUMN_INTEGER_MISSING;
+        if (amount == COLUMN_INTEGER_MISSING) {
+            continue;
+        }
+        struct query_money_key key = {.slice = slice, .step = k};
+        TRY(query_slices_currency(&worker->part.slices, &units->cursor.sources[place.source], rows,
+                                  place.row, &key.currency, error));
+        query_tally_money(&worker->part.tally, &key, amount);
+    }
+    return CORONG_OK;
+}
+
+/// Takes one slice of the present attempt, once.
+static enum corong_status take_slice(void *context, const struct query_raw *values,
+                                     struct corong_error *error)
+{
+    struct answer_state *worker = context;
+    uint32_t slice;
+    if (worker->way->answer->listing != NULL) {
+        slice = query_listing_output(&worker->way->map, values);
+    } else {
+        TRY(query_slices_of(&worker->part.slices, values, &slice, error));
+    }
+    for (uint32_t i = 0; i < worker->taken_count; i++) {
+        if (worker->taken[i] == slice) {
+            return CORONG_OK;
+        }
+    }
+    if (worker->taken_count == worker->taken_capacity) {
+        worker->taken_capacity = worker->taken_capacity == 0 ? 16 : worker->taken_capacity * 2;
+        worker->taken =
+            memory_resize_array(worker->taken, worker->taken_capacity, sizeof(*worker->taken));
+    }
+    worker->taken[worker->taken_count++] = slice;
+    return CORONG_OK;
+}
+
+/// Counts the attempt in one slice.
+static enum corong_status add_attempt(struct answer_state *worker, struct query_units *units,
+                                      const struct query_attempt *attempt, uint32_t slice,
+                                      bool days, struct corong_error *error)
+{
+    query_tally_attempt(&worker->part.tally, slice, attempt, days);
+    return units->plan->ask.money ? add_money(worker, units, attempt, slice, error) : CORONG_OK;
+}
+
+static void add_throughput(struct answer_state *worker, const struct query_attempt *attempt,
+                           uint32_t output)
+{
+    const struct query_answer *answer = worker->way->answer;
+    for (uint32_t made = attempt->made; made != 0; made &= made - 1) {
+        uint32_t k = (uint32_t)__builtin_ctz(made);
+        uint32_t bucket = query_buckets_at(answer->buckets, attempt->matched_us[k]);
+        if (bucket != QUERY_BUCKETS_NONE) {
+            throughput_cell(answer, worker->throughput, output, bucket)[k]++;
+        }
+    }
+}
+
+static enum corong_status report(void *context, struct query_units *units,
+                                 const struct query_attempt *attempt, struct corong_error *error)
+{
+    struct answer_state *worker = context;
+    const struct query_answer *answer = worker->way->answer;
+    uint32_t none = 0;
+    const uint32_t *slices = &none;
+    uint32_t count = 1;
+    worker->taken_count = 0;
+    if (worker->part.slices.count > 0) {
+        TRY(query_attribution_visit(&worker->rule, units, attempt, take_slice, worker, error));
+        slices = worker->taken;
+        count = worker->taken_count;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        TRY(add_attempt(worker, units, attempt, slices[i], i == 0, error));
+    }
+    if (answer->overlap) {
+        TRY(add_attempt(worker, units, attempt, answer->listing->count + 1, false, error));
+    }
+    if (answer->buckets != NULL) {
+        for (uint32_t i = 0; i < count && answer->listing != NULL; i++) {
+            add_throughput(worker, attempt, slices[i]);
+        }
+        add_throughput(worker, attempt, query_answer_output_count(answer) - 1);
+    }
+    // Values may be long: a thousand of them between two charges would be too many.
+    uint64_t value_bytes = worker->part.slices.values.arena.used_bytes;
+    bool due =
+        ++worker->since_charge >= CHARGE_EVERY || value_bytes > worker->charged_bytes + CHARGE_SIZE;
+    return due ? charge(worker, units, error) : CORONG_OK;
+}
+
+static const struct query_pass_calls answer_calls = {
+    .state_size = sizeof(struct answer_state),
+    .init = state_init,
+    .report = report,
+    .settle = charge,
+    .deinit = state_deinit,
+};
+
+/// Adds up the workers' throughput: one row per bucket.
+static void fill_throughput(const struct query_pass *pass, const struct query_answer *answer,
+                            struct query_funnel_result *result)
+{
+    uint32_t steps = answer->query->funnel.step_count;
+    uint32_t outputs = query_answer_output_count(answer);
+    const struct query_buckets *buckets = answer->buckets;
+    result->throughput_count = buckets->count;
+    result->throughput = arena_allocate_zeroed(answer->arena, (size_t)buckets->count + 1,
+                                               sizeof(*result->throughput));
+    for (uint32_t b = 0; b < buckets->count; b++) {
+        uint64_t *cells =
+            arena_allocate_zeroed(answer->arena, (size_t)outputs * steps + 1, sizeof(*cells));
+        for (uint32_t w = 0; w < pass->worker_count; w++) {
+            const struct answer_state *worker = pass->workers[w].state;
+            for (uint32_t o = 0; o < outputs; o++) {
+                const uint64_t *from = throughput_cell(answer, worker->throughput, o, b);
+                for (uint32_t k = 0; k < steps; k++) {
+                    cells[(size_t)o * steps + k] += from[k];
+                }
+            }
+        }
+        result->throughput[b] = (struct query_throughput){
+            .begin_us = buckets->begins[b],
+            .end_us = buckets->begins[b + 1],
+            .total = cells + (size_t)(outputs - 1) * steps,
+            .slices = cells,
+        };
+    }
+}
+
+static enum corong_status fill_result(struct query_pass *pass, const struct query_answer *answer,
+                                      struct query_funnel_result *result_out,
+                                      struct corong_error *error)
+{
+    struct query_part *parts[QUERY_THREAD_COUNT_MAX];
+    for (uint32_t i = 0; i < pass->worker_count; i++) {
+        parts[i] = &((struct answer_state *)pass->workers[i].state)->part;
+    }
+    struct query_outcome outcome = {.query = answer->query,
+                                    .tasks = pass->tasks,
+                                    .parts = parts,
+                                    .part_count = pass->worker_count,
+                                    .arena = answer->arena,
+                                    .listing = answer->listing,
+                                    .overlap = answer->overlap,
+                                    .listing_out = answer->listing_out};
+    TRY(query_outcome_fill(&outcome, result_out, error));
+    result_out->overlap = answer->overlap;
+    if (answer->buckets != NULL) {
+        fill_throughput(pass, answer, result_out);
+    }
+    return CORONG_OK;
+}
+
+/// What the answer says of itself, before its digest is known.
+static void note_provenance(const struct query_pass *pass, const struct query_answer *answer,
+                            struct query_provenance *provenance_out)
+{
+    struct query_work work = {.start_us = answer->start_us, .thread_count = pass->worker_count};
+    for (uint32_t i = 0; i < pass->worker_count; i++) {
+        query_units_add_work(&pass->workers[i].units, &work);
+    }
+    query_digest_provenance(&pass->plan, answer->snapshot, &work, provenance_out);
+}
+
+static enum corong_status run_pass(struct query_pass *pass, struct answer_way *way,
+                                   struct query_funnel_result *result_out,
+                                   struct corong_error *error)
+{
+    const struct query_answer *answer = way->answer;
+    if (answer->listing != NULL) {
+        TRY(query_listing_bind(&way->map, answer->listing, &pass->plan, pass->asked.columns,
+                               error));
+    }
+    enum corong_status status = query_pass_run(pass, error);
+    if (status == CORONG_OK) {
+        status = fill_result(pass, answer, result_out, error);
+    }
+    if (status == CORONG_OK) {
+        note_provenance(pass, answer, &result_out->provenance);
+    }
+    if (answer->listing != NULL) {
+        query_listing_unbind(&way->map);
+    }
+    return status;
+}
+
+enum corong_status query_answer_pass(const struct query_answer *answer,
+                                     struct query_funnel_result *result_out,
+                                     struct corong_error *error)
+{
+    struct answer_way way = {.answer = answer};
+    struct query_pass_options options = {.context = &way};
+    struct query_pass pass;
+    *result_out = (struct query_funnel_result){0};
+    TRY(query_pass_open(&pass, answer->snapshot, answer->query, &answer_calls, &options, error));
+    enum corong_status status = run_pass(&pass, &way, result_out, error);
+    query_pass_close(&pass);
+    return status;
+}

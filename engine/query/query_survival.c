@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/query/query_survival.h"
+
+#include "engine/query/query_pass.h"
+#include "storage/base/memory.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define NORMAL_975 1.959963984540054 ///< the 97.5 % quantile of the normal distribution
+#define CAPACITY_MIN 1024u
+
+static int compare_times(const void *left, const void *right)
+{
+    const struct query_survival_time *a = left;
+    const struct query_survival_time *b = right;
+    if (a->after_us != b->after_us) {
+        return a->after_us < b->after_us ? -1 : 1;
+    }
+    return (int)a->end - (int)b->end;
+}
+
+/// All ends at one time.
+struct instant {
+    int64_t after_us;
+    uint64_t at_risk;
+    uint64_t ends[QUERY_END_COUNT];
+};
+
+/// Collects the next time's ends from `at` on; returns where the next time begins.
+static size_t take_instant(const struct query_survival_time *times, size_t count, size_t at,
+                           struct instant *instant_out)
+{
+    *instant_out = (struct instant){.after_us = times[at].after_us, .at_risk = count - at};
+    while (at < count && times[at].after_us == instant_out->after_us) {
+        instant_out->ends[times[at++].end]++;
+    }
+    return at;
+}
+
+static uint64_t events_of(const struct instant *instant)
+{
+    uint64_t events = instant->ends[QUERY_END_WON];
+    for (uint32_t i = 0; i < QUERY_END_COMPETING_COUNT; i++) {
+        events += instant->ends[QUERY_END_EXCLUDED + i];
+    }
+    return events;
+}
+
+/// The running sums from which estimate and variance come. With F the share won, S the share whose
+/// time has not ended, n at risk, d events and w wins at each time i, the variance of F(t) is
+///   sum (F(t) - F(i))^2 d / (n (n - d)) + S(i-)^2 w (n - w) / n^3
+///     - 2 (F(t) - F(i)) S(i-) w / n^2
+/// (Marubini and Valsecchi 1995, 10.15). Sums of its parts by powers of F(t) make it one pass. With
+/// wins only this is Greenwood's.
+struct estimate {
+    double won;        ///< F
+    double going_on;   ///< S
+    double squares[3]; ///< of the first term: factors of F(t)^2, F(t), 1
+    double own;        ///< the second term
+    double cross[2];   ///< of the third term: factors of F(t), 1
+    double competing[QUERY_END_COMPETING_COUNT];
+};
+
+static void advance(struct estimate *estimate, const struct instant *instant)
+{
+    double n = (double)instant->at_risk;
+    double d = (double)events_of(instant);
+    double w = (double)instant->ends[QUERY_END_WON];
+    double before = estimate->going_on;
+    estimate->won += before * w / n;
+    for (uint32_t i = 0; i < QUERY_END_COMPETING_COUNT; i++) {
+        estimate->competing[i] += before * (double)instant->ends[QUERY_END_EXCLUDED + i] / n;
+    }
+    estimate->going_on = before * (n - d) / n;
+    double share = estimate->won;
+    // Where all that were left end, nothing is left whose later course could vary.
+    double hazard = n > d ? d / (n * (n - d)) : 0;
+    estimate->squares[0] += hazard;
+    estimate->squares[1] += hazard * share;
+    estimate->squares[2] += hazard * share * share;
+    estimate->own += before * before * w * (n - w) / (n * n * n);
+    estimate->cross[0] += before * w / (n * n);
+    estimate->cross[1] += before * w / (n * n) * share;
+}
+
+static double variance_of(const struct estimate *estimate)
+{
+    double share = estimate->won;
+    double first = share * share * estimate->squares[0] - 2 * share * estimate->squares[1] +
+                   estimate->squares[2];
+    double third = share * estimate->cross[0] - estimate->cross[1];
+    double variance = first + estimate->own - 2 * third;
+    return variance > 0 ? variance : 0;
+}
+
+/// The band is symmetric on the scale log(-log(1 - F)), so that it stays within 0 and 1.
+static void fill_band(const struct estimate *estimate, struct query_survival_point *point)
+{
+    double rest = 1 - estimate->won;
+    point->estimate = estimate->won;
+    point->low = estimate->won;
+    point->high = estimate->won;
+    if (estimate->won <= 0 || rest <= 0) {
+        return;
+    }
+    double width = NORMAL_975 * sqrt(variance_of(estimate)) / (rest * fabs(log(rest)));
+    point->low = 1 - pow(rest, exp(-width));
+    point->high = 1 - pow(rest, exp(width));
+}
+
+/// Whether win time `index` of `count` is among the points: all of few, an even choice of many, the
+/// last one always.
+static bool is_point(uint64_t index, uint64_t count)
+{
+    const uint64_t most = QUERY_SURVIVAL_POINT_COUNT_MAX;
+    return count <= most || (index + 1) * most / count != index * most / count;
+}
+
+static uint64_t count_win_times(const struct query_survival_time *times, size_t count)
+{
+    uint64_t distinct = 0;
+    struct instant instant;
+    for (size_t at = 0; at < count;) {
+        at = take_instant(times, count, at, &instant);
+        distinct += instant.ends[QUERY_END_WON] > 0;
+    }
+    return distinct;
+}
+
+void query_survival_estimate(struct query_survival_time *times, size_t count, bool window,
+                             struct arena *arena, struct query_survival *survival_out)
+{
+    qsort(times, count, sizeof(*times), compare_times);
+    *survival_out = (struct query_survival){.attempts = count, .plateau = window};
+    survival_out->win_time_count = count_win_times(times, count);
+    survival_out->points = arena_allocate_zeroed(arena, QUERY_SURVIVAL_POINT_COUNT_MAX + 1,
+                                                 sizeof(struct query_survival_point));
+    struct estimate estimate = {.going_on = 1};
+    struct instant instant;
+    uint64_t won = 0;
+    uint64_t win_times = 0;
+    for (size_t at = 0; at < count;) {
+        at = take_instant(times, count, at, &instant);
+        for (uint32_t i = 0; i < QUERY_END_COUNT; i++) {
+            survival_out->ends[i] += instant.ends[i];
+        }
+        if (events_of(&instant) == 0) {
+            continue;
+        }
+        advance(&estimate, &instant);
+        won += instant.ends[QUERY_END_WON];
+        bool win = instant.ends[QUERY_END_WON] > 0;
+        // Without a window what comes after the last win says nothing of it.
+        if (win || window) {
+            struct query_survival_point *final = &survival_out->final;
+            *final = (struct query_survival_point){instant.after_us, instant.at_risk, won, 0, 0, 0};
+            fill_band(&estimate, final);
+            memcpy(survival_out->competing, estimate.competing, sizeof(estimate.competing));
+        }
+        if (win && is_point(win_times++, survival_out->win_time_count)) {
+            survival_out->points[survival_out->point_count++] = survival_out->final;
+        }
+    }
+}
+
+/// One worker's times.
+struct survival_state {
+    struct query_survival_time *times;
+    size_t count;
+    size_t capacity;
+};
+
+static void state_init(struct query_pass *pass, void *state)
+{
+    (void)pass;
+    (void)state;
+}
+
+static void state_deinit(void *state)
+{
+    memory_free(((struct survival_state *)state)->times);
+}
+
+static int64_t last_match(const struct query_attempt *attempt)
+{
+    return attempt->matched_us[31 - (uint32_t)__builtin_clz(attempt->made)];
+}
+
+/// The time by which the next required step had to come after the last one made; INT64_MAX: none.
+static int64_t gap_end(const struct query_units *units, const struct query_attempt *attempt)
+{
+    const struct funnel_gap *gaps = units->funnel->gaps;
+    if (gaps == NULL || attempt->level == units->rule.step_count ||
+        gaps[attempt->level].max_us == FUNNEL_WINDOW_NONE) {
+        return INT64_MAX;
+    }
+    return query_time_add(last_match(attempt), gaps[attempt->level].max_us);
+}
+
+/// When and why an attempt's time ended.
+static struct query_survival_time time_of(const struct query_units *units,
+                                          const struct query_attempt *attempt)
+{
+    int64_t as_of_us = units->plan->as_of_us;
+    if (attempt->won) {
+        return (struct query_survival_time){last_match(attempt) - attempt->entry_us, QUERY_END_WON};
+    }
+    if (attempt->open) {
+        return (struct query_survival_time){as_of_us - attempt->entry_us, QUERY_END_OPEN};
+    }
+    int64_t window_us = query_time_add(attempt->entry_us, units->rule.window_us);
+    int64_t gap_us = gap_end(units, attempt);
+    if (gap_us < window_us && gap_us < as_of_us) {
+        return (struct query_survival_time){gap_us - attempt->entry_us, QUERY_END_GAP};
+    }
+    if (window_us <= as_of_us) {
+        return (struct query_survival_time){window_us - attempt->entry_us, QUERY_END_WINDOW};
+    }
+    enum query_end end = units->in_sessions                   ? QUERY_END_SESSION
+                         : units->funnel->exclusion_count > 0 ? QUERY_END_EXCLUDED
+                                                              : QUERY_END_STRICT;
+    return (struct query_survival_time){last_match(attempt) - attempt->entry_us, end};
+}
+
+static enum corong_status report(void *context, struct query_units *units,
+                                 const struct query_attempt *attempt, struct corong_error *error)
+{
+    struct survival_state *state = context;
+    if (state->count == state->capacity) {
+        size_t capacity = state->capacity == 0 ? CAPACITY_MIN : state->capacity * 2;
+        // Twice: the workers' times are brought together.
+        TRY(query_tasks_charge(units->tasks,
+                               2 * (capacity - state->capacity) * sizeof(*state->times),
+                               "the times of all attempts", error));
+        state->times = memory_resize_array(state->times, capacity, sizeof(*state->times));
+        state->capacity = capacity;
+    }
+    state->times[state->count++] = time_of(units, attempt);
+    return CORONG_OK;
+}
+
+static const struct query_pass_calls survival_calls = {
+    .state_size = sizeof(struct survival_state),
+    .init = state_init,
+    .report = report,
+    .deinit = state_deinit,
+};
+
+static void estimate_pass(const struct query_pass *pass, struct arena *arena,
+                          struct query_survival *survival)
+{
+    size_t count = 0;
+    for (uint32_t i = 0; i < pass->worker_count; i++) {
+        count += ((struct survival_state *)pass->workers[i].state)->count;
+    }
+    struct query_survival_time *times = memory_allocate((count + 1) * sizeof(*times));
+    count = 0;
+    for (uint32_t i = 0; i < pass->worker_count; i++) {
+        const struct survival_state *state = pass->workers[i].state;
+        if (state->count > 0) {
+            memcpy(times + count, state->times, state->count * sizeof(*times));
+        }
+        count += state->count;
+    }
+    const struct funnel *funnel = &pass->query->funnel;
+    bool window = funnel->window_us != FUNNEL_WINDOW_NONE || funnel->window_session;
+    query_survival_estimate(times, count, window, arena, survival);
+    survival->all_attempts = funnel->attempts == FUNNEL_ATTEMPTS_ALL;
+    memory_free(times);
+}
+
+enum corong_status query_survival_pass(struct store_snapshot *snapshot,
+                                       const struct query_funnel *query, struct arena *arena,
+                                       struct query_survival **survival_out,
+                                       struct corong_error *error)
+{
+    struct query_funnel asked = *query;
+    struct query_pass_options options = {.no_slices = true, .no_money = true};
+    struct query_pass pass;
+    asked.by_count = 0;
+    asked.attribution = QUERY_ATTRIBUTION_ENTRY;
+    if (asked.funnel.attempts != FUNNEL_ATTEMPTS_FIRST) {
+        asked.funnel.attempts = FUNNEL_ATTEMPTS_ALL;
+        // Where this funnel cannot be asked for all attempts: the first, never the best.
+        if (funnel_check(&asked.funnel, NULL) != CORONG_OK) {
+            asked.funnel.attempts = FUNNEL_ATTEMPTS_FIRST;
+        }
+    }
+    TRY(query_pass_open(&pass, snapshot, &asked, &survival_calls, &options, error));
+    enum corong_status status = query_pass_run(&pass, error);
+    if (status == CORONG_OK) {
+        *survival_out = arena_allocate(arena, sizeof(**survival_out));
+        estimate_pass(&pass, arena, *survival_out);
+    }
+    query_pass_close(&pass);
+    return status;
+}
