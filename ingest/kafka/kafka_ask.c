@@ -11,6 +11,7 @@
 
 #define RANGE_TIMEOUT_MS 3000
 #define TOPIC_TIMEOUT_MS 5000
+#define NUDGE_TIMEOUT_MS 1000
 #define CLAIM_RETRY_COUNT 8u
 #define CLAIM_RETRY_PAUSE_US INT64_C(100000)
 #define VERSION_WITH_TOPIC_ID 0x02030000 ///< rd_kafka_DescribeTopics() came with 2.3.0
@@ -24,6 +25,8 @@ struct kafka_ask {
     struct kafka_question *asked;
     struct kafka_question *answered;
     struct kafka_prover *prover;
+    struct kafka_nudge nudges[KAFKA_NUDGE_COUNT_MAX];
+    uint32_t nudge_count;
     bool busy; ///< from put to take
     bool stopping;
 };
@@ -265,13 +268,34 @@ static bool is_stopping(void *argument)
     return stopping;
 }
 
+/// Under the lock, which is let go meanwhile.
+static void nudge(struct kafka_ask *ask)
+{
+    struct kafka_nudge nudges[KAFKA_NUDGE_COUNT_MAX];
+    uint32_t count = ask->nudge_count;
+    memcpy(nudges, ask->nudges, sizeof(nudges));
+    ask->nudge_count = 0;
+    pthread_mutex_unlock(&ask->lock);
+    for (uint32_t index = 0; index < count && !is_stopping(ask); index++) {
+        int64_t low;
+        int64_t high;
+        (void)rd_kafka_query_watermark_offsets(ask->consumer, nudges[index].topic,
+                                               nudges[index].number, &low, &high, NUDGE_TIMEOUT_MS);
+    }
+    pthread_mutex_lock(&ask->lock);
+}
+
 static void *run(void *argument)
 {
     struct kafka_ask *ask = argument;
     pthread_mutex_lock(&ask->lock);
     for (;;) {
         while (ask->asked == NULL && !ask->stopping) {
-            pthread_cond_wait(&ask->changed, &ask->lock);
+            if (ask->nudge_count > 0) {
+                nudge(ask);
+            } else {
+                pthread_cond_wait(&ask->changed, &ask->lock);
+            }
         }
         struct kafka_question *question = ask->asked;
         ask->asked = NULL;
@@ -316,6 +340,15 @@ void kafka_ask_destroy(struct kafka_ask *ask)
     pthread_mutex_destroy(&ask->lock);
     pthread_cond_destroy(&ask->changed);
     memory_free(ask);
+}
+
+void kafka_ask_nudge(struct kafka_ask *ask, const struct kafka_nudge *nudges, uint32_t count)
+{
+    pthread_mutex_lock(&ask->lock);
+    memcpy(ask->nudges, nudges, count * sizeof(nudges[0]));
+    ask->nudge_count = count;
+    pthread_cond_broadcast(&ask->changed);
+    pthread_mutex_unlock(&ask->lock);
 }
 
 bool kafka_ask_busy(struct kafka_ask *ask)

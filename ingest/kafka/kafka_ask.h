@@ -87,6 +87,14 @@ void kafka_question_destroy(struct kafka_question *question);
 void kafka_ask_now(rd_kafka_t *consumer, struct store_group *group,
                    struct kafka_question *question);
 
+/// A log whose broker is to hear something.
+struct kafka_nudge {
+    const char *topic; ///< lives as long as the asker
+    int32_t number;
+    int32_t broker; ///< -1: not known
+};
+#define KAFKA_NUDGE_COUNT_MAX 16u
+
 struct kafka_ask;
 /// Takes `prover_conf` over: of a consumer that compares marks.
 struct kafka_ask *kafka_ask_create(rd_kafka_t *consumer, struct store_group *group,
@@ -96,5 +104,8 @@ void kafka_ask_destroy(struct kafka_ask *ask);
 bool kafka_ask_busy(struct kafka_ask *ask);
 /// Takes the question over. Not while busy.
 void kafka_ask_put(struct kafka_ask *ask, struct kafka_question *question);
+/// Has these brokers asked something when no question is under way, for what that does to them;
+/// nothing comes back. Those of the call before that were not asked yet are left out.
+void kafka_ask_nudge(struct kafka_ask *ask, const struct kafka_nudge *nudges, uint32_t count);
 /// The answered question, which is the caller's again, or NULL.
 struct kafka_question *kafka_ask_take(struct kafka_ask *ask);

@@ -12,6 +12,10 @@
 #define TOPIC_SIZE_MAX 249u ///< Kafka's own limit
 #define QUEUE_LIMIT_DEFAULT (UINT64_C(64) << 20)
 #define QUEUE_LIMIT_MIN (UINT64_C(4) << 20)
+#define QUEUE_SIZE_PROPERTY "queued.max.messages.kbytes"
+#define QUEUE_BACKOFF_PROPERTY "fetch.queue.backoff.ms"
+#define QUEUE_BACKOFF_MS "10" ///< a queue of 16 MiB is read empty within about 60 ms
+#define VERSION_QUEUE_BACKOFF 0x02020000
 #define STALL_DEFAULT_US (60 * MICROSECONDS_PER_SECOND)
 #define PROOF_DEFAULT_US (5 * MICROSECONDS_PER_SECOND)
 #define OWN_PREFIX "corong."
@@ -291,6 +295,19 @@ static enum corong_status choose_mode(struct kafka_settings *settings, enum kafk
     return CORONG_OK;
 }
 
+/// All partitions share one queue. A response of each of some brokers may be on its way beside it,
+/// and librdkafka keeps a response at most as large as the queue.
+static void size_queue(struct kafka_settings *settings)
+{
+    const char *kbytes = property_of(settings, QUEUE_SIZE_PROPERTY);
+    const char *count = property_of(settings, "queued.min.messages");
+    uint64_t limit = settings->queue_limit_bytes > QUEUE_LIMIT_MIN ? settings->queue_limit_bytes
+                                                                   : QUEUE_LIMIT_MIN;
+    settings->queued_bytes_max = kbytes == NULL ? limit / 4 : strtoull(kbytes, NULL, 10) * 1024;
+    settings->queued_count_max = count == NULL ? 0 : strtoull(count, NULL, 10);
+    settings->wakes_brokers = rd_kafka_version() < VERSION_QUEUE_BACKOFF;
+}
+
 static enum corong_status check(struct kafka_settings *settings,
                                 const struct kafka_options *options, struct corong_error *error)
 {
@@ -306,6 +323,7 @@ static enum corong_status check(struct kafka_settings *settings,
                          "kafka policy on_reset 'restart' cannot be used in a store group: the "
                          "other stores hold positions of the old topic");
     }
+    size_queue(settings);
     rd_kafka_conf_t *conf;
     TRY(kafka_settings_conf(settings, &conf, error));
     rd_kafka_conf_destroy(conf);
@@ -353,17 +371,16 @@ enum corong_status kafka_settings_conf(const struct kafka_settings *settings,
     bool group_given;
     TRY(kafka_options_conf(conf_out, (const char *const *)settings->properties, &group_given,
                            error));
-    if (property_of(settings, "queued.max.messages.kbytes") != NULL) {
-        return CORONG_OK;
+    enum corong_status status = CORONG_OK;
+    if (property_of(settings, QUEUE_SIZE_PROPERTY) == NULL) {
+        char kbytes[32];
+        snprintf(kbytes, sizeof(kbytes), "%" PRIu64, settings->queued_bytes_max / 1024);
+        status = kafka_property_set(*conf_out, QUEUE_SIZE_PROPERTY, kbytes, error);
     }
-    // All partitions share one queue. A response of each of some brokers may be on its way beside
-    // it, and librdkafka keeps a response at most as large as the queue.
-    uint64_t limit = settings->queue_limit_bytes > QUEUE_LIMIT_MIN ? settings->queue_limit_bytes
-                                                                   : QUEUE_LIMIT_MIN;
-    char kbytes[32];
-    snprintf(kbytes, sizeof(kbytes), "%llu", (unsigned long long)(limit / 4 / 1024));
-    enum corong_status status =
-        kafka_property_set(*conf_out, "queued.max.messages.kbytes", kbytes, error);
+    if (status == CORONG_OK && !settings->wakes_brokers &&
+        property_of(settings, QUEUE_BACKOFF_PROPERTY) == NULL) {
+        status = kafka_property_set(*conf_out, QUEUE_BACKOFF_PROPERTY, QUEUE_BACKOFF_MS, error);
+    }
     if (status != CORONG_OK) {
         rd_kafka_conf_destroy(*conf_out);
     }

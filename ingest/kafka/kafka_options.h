@@ -45,6 +45,9 @@ struct kafka_settings {
     int64_t stall_us;
     int64_t proof_us;
     uint64_t queue_limit_bytes;
+    uint64_t queued_bytes_max; ///< where librdkafka takes its queue for full ...
+    uint64_t queued_count_max; ///< ... or here; 0: at its default
+    bool wakes_brokers;        ///< this librdkafka sleeps on after that: see kafka_fill.c
     void (*notice)(void *context, const char *sentence);
     void (*news)(void *context, const char *sentence); ///< or NULL
     void *notice_context;

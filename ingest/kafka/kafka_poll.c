@@ -366,6 +366,7 @@ static enum source_poll service(struct kafka_source *kafka, struct source_messag
     int64_t now_us = clock_monotonic_us();
     kafka->until_service = SERVICE_INTERVAL;
     serve(kafka);
+    kafka_fill_look(kafka);
     kafka_watch_answers(kafka, now_us);
     if (kafka->recreate_due) {
         kafka_recreate(kafka);

@@ -83,6 +83,7 @@ struct kafka_source {
     bool gap_due;      ///< a partition has lost_pending or move_pending
     bool recreate_due; ///< the consumer is to be made anew
     bool busy;         ///< look after all that before every message
+    bool was_full;     ///< the queue of fetched messages, since brokers were last woken
     int64_t polled_us; ///< when the source was last seen to run
     enum kafka_hold hold;
     uint32_t until_service;
@@ -116,6 +117,8 @@ static inline struct kafka_source *kafka_of(struct source *source)
     return (struct kafka_source *)source;
 }
 
+/// kafka_fill.c: wakes brokers' threads that sleep although the queue has room again.
+void kafka_fill_look(struct kafka_source *kafka);
 /// kafka_hold.c: the source runs; where it did not for a while, it is held.
 void kafka_hold_look(struct kafka_source *kafka, int64_t now_us);
 /// The question that is put now asks for all logs; false: there is none to ask for.
