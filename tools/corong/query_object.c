@@ -259,10 +259,9 @@ static void write_key(const struct options *options, const struct query_key *key
     text_buffer_printf(out, said ? "%s: " : "# %s: ", key_name(options->arena, key->id));
     if (value->given) {
         write_values(spec, value, out);
-        text_buffer_append_string(out, "\n");
-        return;
+    } else {
+        text_buffer_append_string(out, said ? fallback : spec->argument == NULL ? "true" : "");
     }
-    text_buffer_append_string(out, said ? fallback : spec->argument == NULL ? "true" : "");
     size_t used = out->size - start;
     text_buffer_printf(out, "%*s# %s\n", used < COMMENT_COLUMN ? (int)(COMMENT_COLUMN - used) : 1,
                        "", spec->sentence);

@@ -182,6 +182,13 @@ const struct verb VERBS[] = {
      "  corong trace u17 checkout\n"
      "  corong trace u17 --step visit --step order --gather country,campaign --format json\n",
      TRACE_OPTIONS, cmd_trace},
+    {"explain", "[NAME]", 0, 1, false, "in plain words what 'corong funnel' would count",
+     "Takes what 'corong funnel' takes and says what it means: which events are the steps (and "
+     "how\n"
+     "many of them the store has, where there is one), how they are matched, what is assumed.\n",
+     "  corong explain checkout --by country\n"
+     "  corong explain --step visit --step order --window 1d --attempts first\n",
+     FUNNEL_OPTIONS, cmd_explain},
     {"stages", "[STAGE...]", 0, OPERAND_COUNT_ANY, false,
      "events and users per stage or event, over time",
      "Without a STAGE: every event name in the store.\n",

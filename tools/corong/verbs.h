@@ -28,6 +28,7 @@ enum exit_code cmd_demo(const struct options *options);
 enum exit_code cmd_produce(const struct options *options);
 enum exit_code cmd_serve(const struct options *options);
 enum exit_code cmd_status(const struct options *options);
+enum exit_code cmd_explain(const struct options *options);
 enum exit_code cmd_funnel(const struct options *options);
 enum exit_code cmd_users(const struct options *options);
 enum exit_code cmd_trace(const struct options *options);

@@ -25,6 +25,15 @@ void report_stages(const struct query_stages *query, const struct query_stages_r
                    const struct report_style *style, struct text_buffer *out);
 void report_sessions(const struct query_sessions *query, const struct query_sessions_result *result,
                      const struct report_style *style, struct text_buffer *out);
+/// What a store says about a question's steps; all NULL where there is no store.
+struct report_explained {
+    const struct query_stages_result *steps; ///< one row per step
+    const struct query_stages_result *names; ///< one row per event name
+};
+/// The question in plain words: what will be counted, by which rules, and which of them nobody
+/// asked for.
+void report_explain(const struct query_funnel *query, const struct report_explained *seen,
+                    struct text_buffer *out);
 /// Lists of people are written as they come: the caller takes the buffer away whenever it likes. A
 /// table is held until its end, for the widths of its columns.
 /// Rows of a table unless asked for more, and at most.
