@@ -18,6 +18,7 @@ static const char *const TIES[] = {"any", "strict", NULL};
 static const char *const ATTEMPTS[] = {"best", "first", "last", NULL};
 static const char *const RANGES[] = {"entry", "inside", NULL};
 static const char *const NAMESPACES[] = {"known", "anonymous", "account", NULL};
+static const char *const BUCKETS[] = {"none", "hour", "day", "week", "month", NULL};
 static const char *const FORMATS[] = {"table", "json", "csv", NULL};
 static const char *const COLORS[] = {"auto", "always", "never", NULL};
 
@@ -74,6 +75,23 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
                     "rows listed, the rest is (other) (default 20)"},
     [OPTION_WHERE] = {"where", "EXPR", OPTION_KIND_TEXT, 0, 0, NULL,
                       "only events that satisfy EXPR, such as \"country in ('DE','FR')\""},
+    [OPTION_WHERE_ENTRY] = {"where-entry", "EXPR", OPTION_KIND_TEXT, 0, 0, NULL,
+                            "only entries whose event satisfies EXPR"},
+    [OPTION_WHERE_USER] = {"where-user", "EXPR", OPTION_KIND_TEXT, 0, 0, NULL,
+                           "only entries at which the person's latest values satisfy EXPR"},
+    [OPTION_ATTRIBUTION] = {"attribution", "WORD", OPTION_KIND_TEXT, 0, 0, NULL,
+                            "whose value --by takes: entry (default), first, last, step:K, user, "
+                            "each[:K]"},
+    [OPTION_TREND] = {"trend", "WORD", OPTION_KIND_WORD, 0, 0, BUCKETS,
+                      "also by the entries of each hour, day, week or month"},
+    [OPTION_THROUGHPUT] = {"throughput", "WORD", OPTION_KIND_WORD, 0, 0, BUCKETS,
+                           "also how many reach each step in each hour, day, week or month"},
+    [OPTION_ZONE] = {"zone", "ZONE", OPTION_KIND_TEXT, 0, 0, NULL,
+                     "whose clocks --trend and --throughput go by, such as Europe/Berlin (UTC)"},
+    [OPTION_COMPARE] = {"compare", "FROM..TO", OPTION_KIND_TEXT, 0, 0, NULL,
+                        "the same question about another range, and what changed"},
+    [OPTION_SURVIVAL] = {"survival", NULL, OPTION_KIND_FLAG, 0, 0, NULL,
+                         "also the share won by time since the entry (Kaplan-Meier)"},
     [OPTION_WINDOW] = {"window", "TIME", OPTION_KIND_TEXT, 0, 0, NULL,
                        "from first to last step at most: 30m, 7d (default), session or none"},
     [OPTION_UNIT] = {"unit", "WORD", OPTION_KIND_WORD, 0, 0, UNITS,

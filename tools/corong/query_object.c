@@ -19,9 +19,12 @@ struct query_key {
     const char *fallback;
 };
 static const struct query_key QUERY_KEYS[] = {
-    {OPTION_FROM, NULL},   {OPTION_TO, NULL},      {OPTION_AS_OF, NULL},
-    {OPTION_WHERE, NULL},  {OPTION_BY, NULL},      {OPTION_TOP, "20"},
-    {OPTION_BUCKET, "1d"}, {OPTION_DIALECT, NULL}, {OPTION_SESSION_TIMEOUT, "30m"},
+    {OPTION_FROM, NULL},        {OPTION_TO, NULL},           {OPTION_AS_OF, NULL},
+    {OPTION_WHERE, NULL},       {OPTION_BY, NULL},           {OPTION_TOP, "20"},
+    {OPTION_BUCKET, "1d"},      {OPTION_DIALECT, NULL},      {OPTION_SESSION_TIMEOUT, "30m"},
+    {OPTION_WHERE_ENTRY, NULL}, {OPTION_WHERE_USER, NULL},   {OPTION_ATTRIBUTION, "entry"},
+    {OPTION_TREND, "none"},     {OPTION_THROUGHPUT, "none"}, {OPTION_ZONE, "UTC"},
+    {OPTION_COMPARE, NULL},     {OPTION_SURVIVAL, "false"},
 };
 #define QUERY_KEY_COUNT (sizeof(QUERY_KEYS) / sizeof(QUERY_KEYS[0]))
 

@@ -3,6 +3,7 @@
 
 #include "engine/dialect/dialect.h"
 #include "tools/corong/console.h"
+#include "tools/corong/instant.h"
 #include "tools/corong/query_object.h"
 #include "tools/corong/question.h"
 
@@ -188,6 +189,87 @@ static enum corong_status check_stages(struct funnel_question *run)
     return CORONG_OK;
 }
 
+/// "step:2", "each", "each:3", or one of the other words.
+static enum corong_status take_attribution(struct funnel_question *run)
+{
+    static const char *const WORDS[] = {"entry", "first", "last", "step", "user", "each", NULL};
+    struct text text = run->options->values[OPTION_ATTRIBUTION].text;
+    const char *colon = memchr(text.bytes, ':', text.size);
+    struct text word = {text.bytes, colon == NULL ? text.size : (size_t)(colon - text.bytes)};
+    uint32_t index = 0;
+    while (WORDS[index] != NULL && !text_equal(word, text_from(WORDS[index]))) {
+        index++;
+    }
+    bool step = index == QUERY_ATTRIBUTION_STEP;
+    if (WORDS[index] == NULL || (colon == NULL && step) ||
+        (colon != NULL && !step && index != QUERY_ATTRIBUTION_EACH)) {
+        return error_set(run->error, CORONG_INVALID,
+                         "--attribution: '%.*s' is not one of: entry, first, last, step:K, user, "
+                         "each, each:K",
+                         (int)text.size, text.bytes);
+    }
+    run->query.attribution = (enum query_attribution)index;
+    uint32_t number = 0;
+    for (const char *at = colon == NULL ? "" : colon + 1; *at != '\0' && number < 100; at++) {
+        number = *at < '0' || *at > '9' ? 100 : number * 10 + (uint32_t)(*at - '0');
+    }
+    if (colon != NULL && (number == 0 || number > run->query.funnel.step_count)) {
+        return error_set(run->error, CORONG_INVALID,
+                         "--attribution: '%s' is no step, they are 1 to %u", colon + 1,
+                         run->query.funnel.step_count);
+    }
+    run->query.attribution_step = number;
+    return CORONG_OK;
+}
+
+/// "FROM..TO", either of them empty for an open end.
+static enum corong_status take_comparison(struct funnel_question *run)
+{
+    struct text text = run->options->values[OPTION_COMPARE].text;
+    struct query_range *range = &run->query.compare;
+    const char *dots = strstr(text.bytes, "..");
+    run->query.compared = true;
+    *range = (struct query_range){QUERY_TIME_NONE, QUERY_TIME_NONE};
+    if (dots == NULL) {
+        return error_set(run->error, CORONG_INVALID,
+                         "'%s' is not a range; write FROM..TO, such as 2026-01-01..2026-02-01",
+                         text.bytes);
+    }
+    struct text from = {text.bytes, (size_t)(dots - text.bytes)};
+    struct text to = text_from(dots + 2);
+    if (from.size > 0) {
+        from = arena_copy_text(run->options->arena, from);
+        TRY(instant_parse(from, &range->from_us, run->error));
+    }
+    return to.size == 0 ? CORONG_OK : instant_parse(to, &range->to_us, run->error);
+}
+
+/// What is asked for beside the numbers of the range.
+static enum corong_status take_more(struct funnel_question *run)
+{
+    const struct options *options = run->options;
+    struct query_funnel *query = &run->query;
+    query->where_entry = options->values[OPTION_WHERE_ENTRY].text;
+    query->where_user = options->values[OPTION_WHERE_USER].text;
+    query->trend = (enum query_bucket)options_number(options, OPTION_TREND, QUERY_BUCKET_NONE);
+    query->throughput =
+        (enum query_bucket)options_number(options, OPTION_THROUGHPUT, QUERY_BUCKET_NONE);
+    query->survival = options_given(options, OPTION_SURVIVAL);
+    if (options_given(options, OPTION_ATTRIBUTION)) {
+        TRY(take_attribution(run));
+    }
+    if (options_given(options, OPTION_COMPARE)) {
+        TRY_IN(take_comparison(run), run->error, "--compare");
+    }
+    if (options_given(options, OPTION_ZONE)) {
+        struct zone *zone = arena_allocate(options->arena, sizeof(*zone));
+        TRY_IN(zone_load(zone, options->arena, options->values[OPTION_ZONE].text, run->error),
+               run->error, "--zone");
+        query->zone = zone;
+    }
+    return CORONG_OK;
+}
+
 static enum corong_status take_question(struct funnel_question *run)
 {
     struct query_funnel *query = &run->query;
@@ -201,6 +283,7 @@ static enum corong_status take_question(struct funnel_question *run)
     query->limits = question_limits(run->options, run->config);
     TRY(question_by(run->options, query->by, QUERY_SLICE_ATTRIBUTE_COUNT_MAX, &query->by_count,
                     run->error));
+    TRY(take_more(run));
     return check_stages(run);
 }
 

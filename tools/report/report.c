@@ -171,17 +171,5 @@ int64_t report_average(int64_t sum, uint64_t count)
 
 void report_interval(uint64_t part, uint64_t whole, double *low_out, double *high_out)
 {
-    *low_out = 0;
-    *high_out = 1;
-    if (whole == 0) {
-        return;
-    }
-    const double z = 1.959963984540054; // the 97.5 % quantile of the normal distribution
-    double total = (double)whole;
-    double share = (double)part / total;
-    double scale = 1 + z * z / total;
-    double centre = (share + z * z / (2 * total)) / scale;
-    double half = z / scale * sqrt(share * (1 - share) / total + z * z / (4 * total * total));
-    *low_out = part == 0 || centre < half ? 0 : centre - half;
-    *high_out = part == whole || centre + half > 1 ? 1 : centre + half;
+    query_interval(part, whole, low_out, high_out);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/report/report_csv.h"
 
+#include "tools/report/report_beside.h"
+
 #include <inttypes.h>
 
 static bool needs_quotes(struct text text)
@@ -128,6 +130,7 @@ void report_csv_funnel(const struct query_funnel *query, const struct query_funn
     if (result->has_other) {
         add_slice(out, query, "other", &result->other);
     }
+    report_csv_beside(query, result, out);
 }
 
 void report_csv_stages(const struct query_stages_result *result, struct text_buffer *out)

@@ -5,6 +5,7 @@
 #include "tools/config/config.h"
 #include "tools/report/grid.h"
 #include "tools/report/report.h"
+#include "tools/report/report_beside.h"
 #include "tools/report/report_csv.h"
 #include "tools/report/report_json.h"
 #include "tools/report/report_lines.h"
@@ -67,6 +68,18 @@ static void draw_title(const struct query_funnel *query, const struct report_sty
     if (query->where.bytes != NULL) {
         text_buffer_append_string(&line, " · where ");
         report_text(&line, query->where);
+    }
+    if (query->where_entry.bytes != NULL) {
+        text_buffer_append_string(&line, " · entries where ");
+        report_text(&line, query->where_entry);
+    }
+    if (query->where_user.bytes != NULL) {
+        text_buffer_append_string(&line, " · people where ");
+        report_text(&line, query->where_user);
+    }
+    if (query->by_count > 0 && query->attribution != QUERY_ATTRIBUTION_ENTRY) {
+        text_buffer_append_string(&line, " · by values of ");
+        report_attribution(&line, query);
     }
     report_lines_dim(line.bytes, style, out);
     text_buffer_append(out, "\n", 1);
@@ -195,6 +208,7 @@ static void add_slice_columns(struct grid *grid, const struct query_funnel *quer
     grid_add_column(grid, "", GRID_BAR, 0, BAR_COLOUR);
     grid_add_column(grid, "converted", GRID_RIGHT, 0, "1");
     grid_add_column(grid, "won/closed", GRID_RIGHT, 1, NULL);
+    grid_add_column(grid, "q", GRID_RIGHT, 2, "2");
 }
 
 static void add_slice(struct grid *grid, const struct query_slice *slice, uint32_t step_count,
@@ -209,6 +223,12 @@ static void add_slice(struct grid *grid, const struct query_slice *slice, uint32
     grid_add_bar(grid, (uint64_t)(rate / scale * 1e6 + 0.5), 1000000);
     grid_add_rate(grid, slice->won, entered);
     grid_add_rate(grid, slice->won, slice->won + slice->lost);
+    struct text_buffer words = {0};
+    if (slice->tested) {
+        report_probability(&words, slice->q_value);
+    }
+    grid_add_string(grid, slice->tested ? words.bytes : "");
+    text_buffer_deinit(&words);
 }
 
 static double best_rate(const struct query_funnel_result *result)
@@ -255,6 +275,12 @@ static void draw_slices(const struct query_funnel *query, const struct query_fun
     add_slice(&grid, &result->total, step_count, scale);
     text_buffer_append(out, "\n", 1);
     grid_render(&grid, style, out);
+    if (result->overlap) {
+        text_buffer_append_string(out, "  ");
+        report_lines_dim("a unit is in the row of each of its values: rows need not sum to the "
+                         "total",
+                         style, out);
+    }
     grid_deinit(&grid);
 }
 
@@ -317,6 +343,7 @@ static void draw_funnel(const struct query_funnel *query, const struct query_fun
     if (query->by_count > 0) {
         draw_slices(query, result, style, out);
     }
+    report_beside(query, result, style, out);
     draw_days(query, result, style, out);
     text_buffer_append(out, "\n", 1);
     report_lines_provenance(&result->provenance, style, out);

@@ -3,6 +3,7 @@
 
 #include "engine/dialect/dialect.h"
 #include "tools/config/config.h"
+#include "tools/report/report_beside.h"
 #include "tools/report/json_writer.h"
 
 static void write_texts(struct json_writer *writer, const char *key, const struct text *texts,
@@ -17,8 +18,8 @@ static void write_texts(struct json_writer *writer, const char *key, const struc
     writer->flat = false;
 }
 
-static void write_counts(struct json_writer *writer, const char *key, const uint64_t *counts,
-                         uint32_t count)
+void report_json_counts(struct json_writer *writer, const char *key, const uint64_t *counts,
+                        uint32_t count)
 {
     json_writer_begin(writer, key, '[');
     writer->flat = true;
@@ -82,6 +83,15 @@ static void write_exclusions(struct json_writer *writer, const struct funnel *fu
     json_writer_end(writer, ']');
 }
 
+static void write_attribution(struct json_writer *writer, const struct query_funnel *query)
+{
+    struct text_buffer words = {0};
+    report_attribution(&words, query);
+    json_writer_text(writer, "attribution", (struct text){words.bytes, words.size});
+    json_writer_bool(writer, "overlap", query->attribution == QUERY_ATTRIBUTION_EACH);
+    text_buffer_deinit(&words);
+}
+
 static void write_dialect(struct json_writer *writer, const struct funnel *funnel)
 {
     struct text_buffer words = {0};
@@ -120,7 +130,16 @@ static void write_funnel_question(struct json_writer *writer, const struct query
     }
     write_range(writer, &query->range, query->as_of_us);
     json_writer_text(writer, "where", query->where);
+    if (query->where_entry.bytes != NULL) {
+        json_writer_text(writer, "where_entry", query->where_entry);
+    }
+    if (query->where_user.bytes != NULL) {
+        json_writer_text(writer, "where_user", query->where_user);
+    }
     write_texts(writer, "by", query->by, query->by_count);
+    if (query->by_count > 0) {
+        write_attribution(writer, query);
+    }
     json_writer_unsigned(writer, "top", query->top == 0 ? QUERY_TOP_DEFAULT : query->top);
     json_writer_end(writer, '}');
     text_buffer_deinit(&window);
@@ -188,9 +207,26 @@ static void write_step(struct json_writer *writer, const struct query_step *step
     json_writer_end(writer, '}');
 }
 
-/// The members of a slice; the caller has begun the object.
-static void write_slice(struct json_writer *writer, const struct query_slice *slice,
-                        uint32_t step_count)
+static void write_interval(struct json_writer *writer, const char *key, uint64_t part,
+                           uint64_t whole)
+{
+    double low;
+    double high;
+    if (whole == 0) {
+        json_writer_null(writer, key);
+        return;
+    }
+    query_interval(part, whole, &low, &high);
+    json_writer_begin(writer, key, '[');
+    writer->flat = true;
+    json_writer_double(writer, NULL, low);
+    json_writer_double(writer, NULL, high);
+    json_writer_end(writer, ']');
+    writer->flat = false;
+}
+
+void report_json_slice(struct json_writer *writer, const struct query_slice *slice,
+                       uint32_t step_count)
 {
     uint64_t closed = slice->won + slice->lost;
     json_writer_unsigned(writer, "won", slice->won);
@@ -198,19 +234,7 @@ static void write_slice(struct json_writer *writer, const struct query_slice *sl
     json_writer_unsigned(writer, "lost", slice->lost);
     json_writer_rate(writer, "won_of_entered", slice->won, slice->steps[0].reached);
     json_writer_rate(writer, "won_of_closed", slice->won, closed);
-    if (closed == 0) {
-        json_writer_null(writer, "won_of_closed_95");
-    } else {
-        double low;
-        double high;
-        report_interval(slice->won, closed, &low, &high);
-        json_writer_begin(writer, "won_of_closed_95", '[');
-        writer->flat = true;
-        json_writer_double(writer, NULL, low);
-        json_writer_double(writer, NULL, high);
-        json_writer_end(writer, ']');
-        writer->flat = false;
-    }
+    write_interval(writer, "won_of_closed_95", slice->won, closed);
     json_writer_begin(writer, "steps", '[');
     for (uint32_t index = 0; index < step_count; index++) {
         write_step(writer, slice->steps, index);
@@ -272,10 +296,22 @@ static void write_days(struct json_writer *writer, const struct query_funnel_res
     for (uint32_t index = 0; index < result->day_count; index++) {
         json_writer_begin(writer, NULL, '{');
         json_writer_time(writer, "day", result->days[index].day_start_us);
-        write_counts(writer, "reached", result->days[index].reached, step_count);
+        report_json_counts(writer, "reached", result->days[index].reached, step_count);
         json_writer_end(writer, '}');
     }
     json_writer_end(writer, ']');
+}
+
+/// Against all other units.
+static void write_test(struct json_writer *writer, const struct query_slice *slice)
+{
+    if (!slice->tested) {
+        json_writer_null(writer, "p_value");
+        json_writer_null(writer, "q_value");
+        return;
+    }
+    json_writer_double(writer, "p_value", slice->p_value);
+    json_writer_double(writer, "q_value", slice->q_value);
 }
 
 void report_json_funnel(const struct query_funnel *query, const struct query_funnel_result *result,
@@ -287,25 +323,27 @@ void report_json_funnel(const struct query_funnel *query, const struct query_fun
     json_writer_begin(&writer, NULL, '{');
     write_funnel_question(&writer, query);
     json_writer_begin(&writer, "total", '{');
-    write_slice(&writer, &result->total, step_count);
+    report_json_slice(&writer, &result->total, step_count);
     json_writer_end(&writer, '}');
     json_writer_begin(&writer, "slices", '[');
     for (uint32_t index = 0; index < result->slice_count; index++) {
         json_writer_begin(&writer, NULL, '{');
         write_texts(&writer, "values", result->slices[index].values, query->by_count);
-        write_slice(&writer, &result->slices[index], step_count);
+        write_test(&writer, &result->slices[index]);
+        report_json_slice(&writer, &result->slices[index], step_count);
         json_writer_end(&writer, '}');
     }
     json_writer_end(&writer, ']');
     if (result->has_other) {
         json_writer_begin(&writer, "other", '{');
         json_writer_unsigned(&writer, "slice_count", result->other_slice_count);
-        write_slice(&writer, &result->other, step_count);
+        report_json_slice(&writer, &result->other, step_count);
         json_writer_end(&writer, '}');
     } else {
         json_writer_null(&writer, "other");
     }
     write_days(&writer, result, step_count);
+    report_json_beside(&writer, query, result);
     write_provenance(&writer, &result->provenance, style);
     json_writer_end(&writer, '}');
 }
@@ -339,7 +377,7 @@ void report_json_stages(const struct query_stages *query, const struct query_sta
         json_writer_text(&writer, "name", row->name);
         json_writer_unsigned(&writer, "events", row->events);
         json_writer_unsigned(&writer, "users", row->users);
-        write_counts(&writer, "bucket_events", row->bucket_events, result->bucket_count);
+        report_json_counts(&writer, "bucket_events", row->bucket_events, result->bucket_count);
         json_writer_end(&writer, '}');
     }
     json_writer_end(&writer, ']');
@@ -401,12 +439,12 @@ static void write_live_funnel(struct json_writer *writer, const struct engine_li
 {
     json_writer_begin(writer, NULL, '{');
     json_writer_text(writer, "name", funnel->name);
-    write_counts(writer, "reached", funnel->reached, funnel->step_count);
+    report_json_counts(writer, "reached", funnel->reached, funnel->step_count);
     json_writer_begin(writer, "slices", '[');
     for (uint32_t index = 0; index < funnel->slice_count; index++) {
         json_writer_begin(writer, NULL, '{');
         json_writer_text(writer, "value", funnel->slices[index].value);
-        write_counts(writer, "reached", funnel->slices[index].reached, funnel->step_count);
+        report_json_counts(writer, "reached", funnel->slices[index].reached, funnel->step_count);
         json_writer_end(writer, '}');
     }
     json_writer_end(writer, ']');
