@@ -155,9 +155,11 @@ static void start_threads(struct engine *engine)
     for (uint32_t i = 0; i < count; i++) {
         int failed = pthread_create(&engine->shard_threads[i], NULL, shard_run, engine->shards[i]);
         ASSERT(failed == 0);
+        (void)pthread_setname_np(engine->shard_threads[i], "corong-shard");
     }
     int failed = pthread_create(&engine->committer_thread, NULL, engine_commit_run, engine);
     ASSERT(failed == 0);
+    (void)pthread_setname_np(engine->committer_thread, "corong-commit");
 }
 
 static void init_lock(struct engine *engine)

@@ -197,6 +197,14 @@ struct engine_memory {
 /// As of each shard's last batch. Any thread.
 struct engine_memory engine_memory_read(struct engine *engine);
 
+/// Processor time of the shards that is not their users', since the engine opened.
+struct engine_cpu {
+    uint64_t write_ns; ///< sorting, encoding and writing what is committed
+    uint64_t show_ns;  ///< the same of views
+};
+/// As of each shard's last barrier. Any thread.
+struct engine_cpu engine_cpu_read(struct engine *engine);
+
 /// Reads the counters of all shards without stopping one. A day that just began is waited for (half
 /// a second at most). Memory: `arena`. Any thread.
 void engine_live_read(struct engine *engine, struct arena *arena,

@@ -205,6 +205,17 @@ struct engine_memory engine_memory_read(struct engine *engine)
     return memory;
 }
 
+struct engine_cpu engine_cpu_read(struct engine *engine)
+{
+    struct engine_cpu cpu = {0};
+    for (uint32_t i = 0; i < engine->options.shard_count; i++) {
+        const struct shard_counters *counters = shard_counters(engine->shards[i]);
+        cpu.write_ns += shard_counters_get(&counters->write_ns);
+        cpu.show_ns += shard_counters_get(&counters->show_ns);
+    }
+    return cpu;
+}
+
 void engine_live_read(struct engine *engine, struct arena *arena, struct engine_live_view *view_out)
 {
     *view_out = (struct engine_live_view){

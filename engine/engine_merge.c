@@ -108,7 +108,9 @@ static void start_job(struct engine_merge_job *job, struct store_merge *merge, b
     // Relaxed: the thread that reads it is not there yet.
     atomic_store_explicit(&job->done, false, memory_order_relaxed);
     int failed = pthread_create(&job->thread, NULL, run_job, job);
-    if (failed != 0) {
+    if (failed == 0) {
+        (void)pthread_setname_np(job->thread, "corong-merge");
+    } else {
         // No thread to be had: tried again after the pause that a failure makes.
         job->joined = true;
         job->status = error_set(&job->error, CORONG_IO, "cannot start a thread to merge");

@@ -353,6 +353,7 @@ void engine_settle_start(struct engine *engine)
     settle->mail.task.keys = memory_allocate(LIVE_TASK_KEYS_MAX * sizeof(struct hash128));
     int failed = pthread_create(&settle->thread, NULL, run, engine);
     ASSERT(failed == 0);
+    (void)pthread_setname_np(settle->thread, "corong-settle");
     settle->started = true;
 }
 

@@ -256,6 +256,7 @@ enum corong_status ingest_run(struct ingest *ingest, struct corong_error *error)
     for (uint32_t index = 0; index < ingest->worker_count; index++) {
         struct worker *worker = &ingest->workers[index];
         ASSERT(pthread_create(&worker->thread, NULL, work, worker) == 0);
+        (void)pthread_setname_np(worker->thread, "corong-pump");
     }
     for (uint32_t index = 0; index < ingest->worker_count; index++) {
         ASSERT(pthread_join(ingest->workers[index].thread, NULL) == 0);

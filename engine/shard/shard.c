@@ -26,6 +26,8 @@ struct shard {
     bool tail_is_split;                   // but for what was flushed since
     bool asked_for_commit;                // since the last barrier
     bool discarding;                      // after a failure
+    uint64_t write_ns;
+    uint64_t show_ns;
     struct parker_patience patience;
     struct shard_counters counters;
     struct shard_mailbox mailbox;
@@ -149,6 +151,7 @@ static void flush(struct shard *shard)
     shard->tail_is_split |= shard->tail->row_count > 0;
     live_before_flush(shard->live, &rows);
     turn_to(shard, SHARD_WRITES);
+    uint64_t begun_ns = clock_thread_ns();
     while (tail_flush(shard->tail, &shard->output, &error) != CORONG_OK) {
         if (!shard_error_passes(&error) || !pause_before_retry(shard)) {
             turn_to(shard, SHARD_TAKES);
@@ -157,6 +160,8 @@ static void flush(struct shard *shard)
         }
     }
     turn_to(shard, SHARD_TAKES);
+    shard->write_ns += clock_thread_ns() - begun_ns;
+    shard_counters_set(&shard->counters.write_ns, shard->write_ns);
     shard_view_flushed(&shard->view);
 }
 
@@ -288,6 +293,8 @@ static bool make_view(struct shard *shard)
 static void show(struct shard *shard)
 {
     struct shard_view *view = &shard->view;
+    uint64_t begun_ns = clock_thread_ns();
+    uint64_t written_ns = shard->write_ns; // a tail that went to disk for the view is counted there
     struct shard_shown shown = {.failed = !make_view(shard)};
     if (!shown.failed) {
         shown.event_count = shard->output.event_count + shard->tail->row_count;
@@ -297,6 +304,8 @@ static void show(struct shard *shard)
             shown.chunks[i] = sealed_chunk_hold(view->chunks[i].sealed);
         }
     }
+    shard->show_ns += clock_thread_ns() - begun_ns - (shard->write_ns - written_ns);
+    shard_counters_set(&shard->counters.show_ns, shard->show_ns);
     publish(shard, tail_memory(shard->tail));
     shard->sealed_epoch++;
     shard_counters_set(&shard->counters.sealed_epoch, shard->sealed_epoch);

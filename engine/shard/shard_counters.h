@@ -27,6 +27,8 @@ struct shard_counters {
     atomic_uint_least64_t chunk_bytes;
     atomic_uint_least64_t activity; ///< enum shard_activity
     atomic_uint_least64_t sealed_epoch;
+    atomic_uint_least64_t write_ns; ///< processor time: sorting and writing tails
+    atomic_uint_least64_t show_ns;  ///< and making views
 };
 
 /// Thread: the shard's.

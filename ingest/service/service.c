@@ -149,6 +149,7 @@ static void start_threads(struct service *service)
         void *(*run)(void *) =
             worker->kafka != NULL ? service_worker_kafka : service_worker_backfill;
         ASSERT(pthread_create(&worker->thread, NULL, run, worker) == 0);
+        (void)pthread_setname_np(worker->thread, "corong-pump");
         worker->started = true;
     }
     ASSERT(pthread_create(&service->planner, NULL, service_job_plan_all, service) == 0);

@@ -10,6 +10,13 @@ int64_t clock_monotonic_us(void)
     return (int64_t)now.tv_sec * MICROSECONDS_PER_SECOND + now.tv_nsec / 1000;
 }
 
+uint64_t clock_thread_ns(void)
+{
+    struct timespec spent;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+    return (uint64_t)spent.tv_sec * 1000000000u + (uint64_t)spent.tv_nsec;
+}
+
 void clock_sleep_us(int64_t duration_us)
 {
     struct timespec pause = {duration_us / MICROSECONDS_PER_SECOND,

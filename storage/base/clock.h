@@ -12,5 +12,7 @@
 
 /// Microseconds since an arbitrary start; never goes back.
 int64_t clock_monotonic_us(void);
+/// Processor time of the calling thread, in nanoseconds.
+uint64_t clock_thread_ns(void);
 /// Sleeps at least this long; a signal may end it early.
 void clock_sleep_us(int64_t duration_us);

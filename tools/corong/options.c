@@ -20,6 +20,7 @@ static const char *const RANGES[] = {"entry", "inside", NULL};
 static const char *const NAMESPACES[] = {"known", "anonymous", "account", NULL};
 static const char *const BUCKETS[] = {"none", "hour", "day", "week", "month", NULL};
 static const char *const FORMATS[] = {"table", "json", "csv", NULL};
+static const char *const THROUGH[] = {"mock", "files", NULL};
 static const char *const COLORS[] = {"auto", "always", "never", NULL};
 
 const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
@@ -150,6 +151,41 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
                       "the question as a YAML or JSON document; flags come before its keys"},
     [OPTION_PRINT_QUERY] = {"print-query", NULL, OPTION_KIND_FLAG, 0, 0, NULL,
                             "print the whole question as such a document, and stop"},
+    [OPTION_LIKE] = {"like", "PATH", OPTION_KIND_LIST, 0, 0, NULL,
+                     "a load like this log's: everything about it is learned (needs --mapping)"},
+    [OPTION_REPLAY] = {"replay", "PATH", OPTION_KIND_LIST, 0, 0, NULL,
+                       "this log itself as the load (needs --mapping)"},
+    [OPTION_SPEED] = {"speed", "N|max", OPTION_KIND_TEXT, 0, 0, NULL,
+                      "of --replay: 1 is the log's own pace, 10 ten times as fast (default max)"},
+    [OPTION_SHAPE] = {"shape", "NAME=VALUE", OPTION_KIND_LIST, 0, 0, NULL,
+                      "changes the generated load: users, skew, late ...; see below"},
+    [OPTION_THROUGH] = {"through", "WORD", OPTION_KIND_WORD, 0, 0, THROUGH,
+                        "a Kafka broker in this process, or lines as files are read"},
+    [OPTION_BROKERS] = {"brokers", "HOST:PORT", OPTION_KIND_TEXT, 0, 0, NULL,
+                        "a real Kafka; --kafka-topic names a topic for the bench alone"},
+    [OPTION_BUDGET] = {"budget", "TIME", OPTION_KIND_DURATION, 5 * MICROSECONDS_PER_SECOND,
+                       MICROSECONDS_PER_DAY, NULL,
+                       "about how long it may take (default 2m30s); sizes grow with it"},
+    [OPTION_QUICK] = {"quick", NULL, OPTION_KIND_FLAG, 0, 0, NULL,
+                      "seconds only: shows that everything works, measures little"},
+    [OPTION_SEED] = {"seed", "N", OPTION_KIND_COUNT, 1, INT64_MAX, NULL,
+                     "the same seed and shape make the same events on every machine (default 1)"},
+    [OPTION_PARTITIONS] = {"partitions", "N", OPTION_KIND_COUNT, 1, 256, NULL,
+                           "of the topic in this process (default 4)"},
+    [OPTION_QUESTIONS] = {"questions", "N", OPTION_KIND_TEXT, 0, 0, NULL,
+                          "asked per second while events come in (default 1)"},
+    [OPTION_OUTPUT] = {"output", "FILE", OPTION_KIND_TEXT, 0, 0, NULL,
+                       "where the run is kept as JSON (default ./corong-bench.json)"},
+    [OPTION_RUN] = {"run", "FILE", OPTION_KIND_TEXT, 0, 0, NULL,
+                    "the run to plan with (default ./corong-bench.json)"},
+    [OPTION_EVENTS_PER_DAY] = {"events-per-day", "N", OPTION_KIND_TEXT, 0, 0, NULL,
+                               "to plan for, such as 2e9"},
+    [OPTION_USERS] = {"users", "N", OPTION_KIND_TEXT, 0, 0, NULL, "in all, such as 40e6"},
+    [OPTION_USERS_PER_DAY] = {"users-per-day", "N", OPTION_KIND_TEXT, 0, 0, NULL,
+                              "of these on one day (default: a tenth of its events, at most all)"},
+    [OPTION_DAYS] = {"days", "N", OPTION_KIND_TEXT, 0, 0, NULL, "kept (default 400)"},
+    [OPTION_PEAK] = {"peak", "N", OPTION_KIND_TEXT, 0, 0, NULL,
+                     "the busiest hour over the average (default 3)"},
     [OPTION_HELP] = {"help", NULL, OPTION_KIND_FLAG, 0, 0, NULL, "this text"},
 };
 

@@ -24,6 +24,7 @@ extern const struct verb VERBS[];
 const struct verb *verbs_find(const char *name);
 
 enum exit_code cmd_replay(const struct options *options);
+enum exit_code cmd_bench(const struct options *options);
 enum exit_code cmd_demo(const struct options *options);
 enum exit_code cmd_produce(const struct options *options);
 enum exit_code cmd_serve(const struct options *options);

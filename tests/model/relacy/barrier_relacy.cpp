@@ -87,6 +87,10 @@ int64_t clock_monotonic_us(void)
 {
     return 0;
 }
+uint64_t clock_thread_ns(void)
+{
+    return 0;
+}
 void clock_sleep_us(int64_t)
 {
 }

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+/// One stretch of load with everything that is measured meanwhile: lag, freshness, questions on a
+/// schedule of their own, processor time by stage, memory. Private to tools/bench/. Thread: main.
+#pragma once
+
+#include "tools/bench/load.h"
+#include "tools/bench/steady.h"
+#include "tools/bench/threads.h"
+
+/// The lag may grow by this share of the rate, the age by this many seconds a second, and still be
+/// steady: less than this is no growth that anybody would meet.
+#define PHASE_LAG_TOLERANCE 0.01
+#define PHASE_LAG_TOLERANCE_QUICK 0.1 ///< of loads that last a second
+#define PHASE_AGE_TOLERANCE 0.05
+
+struct phase_options {
+    struct subject *subject;
+    struct thread_table *threads;
+    struct load_lines lines;
+    double rate;      ///< 0: as fast as it goes
+    double speed;     ///< of a recording, instead
+    int64_t least_us; ///< the load's length, or
+    int64_t most_us;  ///< up to this while the verdict is open
+    uint64_t count;   ///< or so many events
+    double questions_per_second;
+    double lag_tolerance; ///< 0: PHASE_LAG_TOLERANCE
+    const int *load_cores;
+    uint32_t load_core_count;
+    const char *label; ///< for progress
+    void (*progress)(void *context, const char *label, double share, double rate, double lag);
+    void *context;
+};
+
+struct phase_point {
+    int64_t at_us; ///< since the begin
+    uint64_t due;
+    uint64_t sent;
+    uint64_t read;
+    uint64_t visible;
+    int64_t age_us;
+    uint64_t resident_bytes;
+};
+
+struct phase_result {
+    double rate;
+    double load_seconds;        ///< until the load ended
+    double whole_seconds;       ///< until all was visible
+    uint64_t events;            ///< sent
+    uint64_t read;              ///< when the load ended
+    double achieved;            ///< read per second while the load went on
+    struct phase_point *points; ///< while the load went on
+    uint32_t point_count;
+    uint32_t point_capacity;
+    struct steady_result lag;
+    struct steady_result age;
+    enum steady_verdict verdict;
+    bool generator_limited; ///< the load was late and the system had not held it up
+    double load_busy;       ///< share of its time that the generator had work to do
+    bool drained;           ///< everything sent became visible
+    struct histogram freshness;
+    struct histogram questions[SUBJECT_QUESTION_COUNT];
+    struct histogram question_waits; ///< of all questions: until their turn came
+    uint64_t stage_ns[STAGE_COUNT];
+    uint64_t resident_peak_bytes;
+    uint64_t live_users;
+    uint64_t live_bytes;
+    struct engine_memory memory; ///< at the end of the load
+    struct store_merge_figures merge_before;
+    struct store_merge_figures merge;
+    uint64_t rows_committed;
+};
+
+/// Runs it; the system is drained before and after. The result is to be freed with phase_deinit(),
+/// also after a failure.
+CORONG_MUST_CHECK enum corong_status phase_run(const struct phase_options *options,
+                                               struct phase_result *result_out,
+                                               struct corong_error *error);
+void phase_deinit(struct phase_result *result);
+/// Bytes of this process that are in memory.
+uint64_t phase_resident_bytes(void);
+/// The result as a step of the document.
+json_t *phase_json(const struct phase_result *result, bool with_series);
+/// Processor nanoseconds of the system per event.
+double phase_cpu_per_event(const struct phase_result *result);
+/// Cores that the system kept busy on average while events came.
+double phase_cores(const struct phase_result *result);

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+/// What the parts of a run share. Private to tools/bench/. Thread: main.
+#pragma once
+
+#include "tools/bench/bench.h"
+#include "tools/bench/phase.h"
+
+#define RUN_RATE_COUNT_MAX 32u
+#define RUN_SIZE_COUNT 4u
+
+/// What is kept of a phase for the model.
+struct run_load {
+    double rate;
+    double cores; ///< kept busy by the system, questions left out
+    double cpu_ns_per_event;
+};
+
+/// One store of a stated size, filled as fast as it goes.
+struct run_size {
+    uint64_t events;
+    uint64_t users;
+    double ingest_seconds;
+    double cpu_ns_per_event;
+    double question_seconds[SUBJECT_QUESTION_COUNT];
+    double restart_seconds;
+    double compact_seconds;
+    uint64_t bytes;      ///< of the store once merged
+    uint64_t user_bytes; ///< of these, keys and ids of users
+    uint64_t flushed_bytes;
+    uint64_t merged_bytes;
+    uint64_t resident_bytes;
+    uint64_t live_bytes;
+    bool generator_limited;
+};
+
+struct run {
+    const struct bench_options *options;
+    struct crowd_shape shape;
+    struct subject subject;
+    struct thread_table threads;
+    struct load_crowd crowd;
+    const char *names[SUBJECT_STEP_COUNT_MAX];
+    uint32_t name_count;
+    const char *slice;
+    struct text_buffer mapping; ///< of the generated lines
+    const char *parent;
+    uint32_t core_count;
+    uint32_t shard_count;
+    double ceiling;          ///< events per second of the generator alone
+    double sustainable;      ///< events per second; 0: none found
+    double sustainable_high; ///< the lowest that was not; 0: none was tried
+    bool generator_was_limit;
+    struct run_load loads[RUN_RATE_COUNT_MAX];
+    uint32_t load_count;
+    struct run_size sizes[RUN_SIZE_COUNT];
+    uint32_t size_count;
+    int64_t begun_us;
+    int64_t told_us;
+    json_t *document;
+};
+
+/// Asked for by bench_stop().
+extern struct pump_stop run_stop;
+
+/// One line of progress on standard error.
+void run_say(struct run *run, const char *format, ...) CORONG_PRINTF(2, 3);
+/// The `progress` of a phase.
+void run_progress(void *context, const char *label, double share, double rate, double lag);
+/// The part of the budget, in microseconds.
+int64_t run_share_us(const struct run *run, double share);
+/// Options of a system under load by this run.
+struct subject_options run_subject_options(struct run *run, enum bench_through through);
+/// Options of a phase with the run's crowd.
+struct phase_options run_phase_options(struct run *run, double rate, const char *label);
+/// The run's crowd, from its beginning, for about so many events.
+void run_restart_crowd(struct run *run, uint64_t event_count);
+
+/// The parts. Each adds its own members to the document.
+CORONG_MUST_CHECK enum corong_status run_machine(struct run *run, struct corong_error *error);
+CORONG_MUST_CHECK enum corong_status run_ceiling(struct run *run, struct corong_error *error);
+CORONG_MUST_CHECK enum corong_status run_search(struct run *run, struct corong_error *error);
+CORONG_MUST_CHECK enum corong_status run_hold(struct run *run, struct corong_error *error);
+CORONG_MUST_CHECK enum corong_status run_held_out_load(struct run *run, struct corong_error *error);
+CORONG_MUST_CHECK enum corong_status run_growth(struct run *run, struct corong_error *error);
+CORONG_MUST_CHECK enum corong_status run_cores(struct run *run, struct corong_error *error);
+CORONG_MUST_CHECK enum corong_status run_recorded(struct run *run, struct corong_error *error);
+CORONG_MUST_CHECK enum corong_status run_learn(struct run *run, struct corong_error *error);
+void run_model(struct run *run);
+/// "ingest_stages", "queries", "memory" and "merge" from the phase that people will ask about.
+void run_add_phase(struct run *run, const struct phase_result *result);

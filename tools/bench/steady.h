@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Whether a series has settled or grows, with stated error rates instead of an eye.
+///
+/// 1. The warm-up is cut off where MSER-5 says (White 1997; Franklin and White 2008): means of five
+///    samples, and the cut in the first half that makes the standard error of the rest least.
+/// 2. What is left becomes up to 16 batch means (Law, Simulation Modeling and Analysis, ch. 9),
+/// which
+///    are nearly independent; a line through them is fitted by least squares, its variance widened
+///    by (1 + r) / (1 - r) for what lag-1 correlation r of the residuals is left.
+/// 3. The slope is compared with a tolerance by two one-sided tests at 5 % each (Schuirmann 1987):
+///    growing where its lower bound is above, steady where its upper bound is below, else
+///    undecided: more samples are needed.
+/// Private to tools/bench/. Thread: any.
+#pragma once
+
+#include <stdint.h>
+
+enum steady_verdict { STEADY_UNDECIDED = 0, STEADY_STEADY, STEADY_GROWING };
+
+struct steady_result {
+    enum steady_verdict verdict;
+    uint32_t warm_up; ///< samples cut off
+    uint32_t batches; ///< means that the line goes through
+    double mean;      ///< of what is left
+    double slope;     ///< per second
+    double slope_low; ///< one-sided 95 % bounds
+    double slope_high;
+};
+
+#define STEADY_SAMPLE_COUNT_MIN 20u
+
+/// Samples at equal distances. Fewer than STEADY_SAMPLE_COUNT_MIN are undecided.
+void steady_test(const double *values, uint32_t count, double seconds_between,
+                 double slope_tolerance, struct steady_result *result_out);
+/// "steady", "growing", "undecided".
+const char *steady_word(enum steady_verdict verdict);
+/// The 95th percentile of Student's t.
+double steady_student(uint32_t degrees);

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Questions to the system under load, over a view as `corong funnel` gets it from a server.
+#include "storage/base/clock.h"
+#include "tools/bench/subject.h"
+
+#define VIEW_AGE_US (INT64_C(500) * 1000)
+#define TRIES 20u
+#define PAUSE_US 10000
+
+const char *subject_question_name(enum subject_question question)
+{
+    static const char *const names[SUBJECT_QUESTION_COUNT] = {"funnel", "stages", "sessions"};
+    return names[question];
+}
+
+static enum corong_status answer(struct subject *subject, enum subject_question question,
+                                 struct store_snapshot *snapshot, uint32_t thread_count,
+                                 struct corong_error *error)
+{
+    struct arena arena = {0};
+    enum corong_status status;
+    struct query_range all = {QUERY_TIME_NONE, QUERY_TIME_NONE};
+    struct query_limits limits = {.thread_count = thread_count};
+    if (question == SUBJECT_FUNNEL) {
+        struct query_funnel_result result;
+        struct query_funnel query = {.funnel = subject->funnel,
+                                     .range = all,
+                                     .where = TEXT_MISSING,
+                                     .as_of_us = QUERY_TIME_NONE,
+                                     .limits = limits};
+        query.by[0] = text_from(subject->options.slice);
+        query.by_count = subject->options.slice != NULL;
+        query.funnel.live_slice = TEXT_MISSING;
+        status = query_funnel_run(snapshot, &query, &arena, &result, error);
+    } else if (question == SUBJECT_STAGES) {
+        struct query_stages_result result;
+        struct query_stages query = {
+            .range = all, .where = TEXT_MISSING, .as_of_us = QUERY_TIME_NONE, .limits = limits};
+        status = query_stages_run(snapshot, &query, &arena, &result, error);
+    } else {
+        struct query_sessions_result result;
+        struct query_sessions query = {
+            .range = all, .by = TEXT_MISSING, .as_of_us = QUERY_TIME_NONE, .limits = limits};
+        status = query_sessions_run(snapshot, &query, &arena, &result, error);
+    }
+    arena_deinit(&arena);
+    return status;
+}
+
+static enum corong_status ask_part(struct subject *subject, enum subject_question question,
+                                   const struct engine_view *view, uint32_t thread_count,
+                                   struct corong_error *error)
+{
+    struct store_snapshot *snapshot;
+    struct store_snapshot_part part = {subject->directory, view == NULL ? 0 : view->store_sequence,
+                                       view == NULL ? NULL : view->chunk_fds,
+                                       view == NULL ? 0 : view->chunk_count};
+    TRY(store_snapshot_open_parts(&snapshot, &part, 1, error));
+    enum corong_status status = answer(subject, question, snapshot, thread_count, error);
+    store_snapshot_close(snapshot);
+    return status;
+}
+
+/// A view that a commit has overtaken is taken anew.
+static enum corong_status ask_once(struct subject *subject, enum subject_question question,
+                                   uint32_t thread_count, struct corong_error *error)
+{
+    const struct engine_view *view;
+    struct engine *engine = service_hold(subject->service);
+    if (engine == NULL) {
+        return error_set(error, CORONG_BUSY, "the engine is being exchanged");
+    }
+    enum corong_status status = engine_view_acquire(engine, VIEW_AGE_US, &view, error);
+    service_release(subject->service);
+    TRY(status);
+    status = ask_part(subject, question, view, thread_count, error);
+    engine = service_hold(subject->service);
+    engine_view_release(engine, view);
+    if (engine != NULL) {
+        service_release(subject->service);
+    }
+    return status;
+}
+
+enum corong_status subject_ask(struct subject *subject, enum subject_question question,
+                               bool durable, uint32_t thread_count, struct corong_error *error)
+{
+    if (durable) {
+        return ask_part(subject, question, NULL, thread_count, error);
+    }
+    enum corong_status status = CORONG_BUSY;
+    for (uint32_t tries = 0; status == CORONG_BUSY && tries < TRIES; tries++) {
+        if (tries > 0) {
+            clock_sleep_us(PAUSE_US);
+        }
+        status = ask_once(subject, question, thread_count, error);
+    }
+    return status;
+}

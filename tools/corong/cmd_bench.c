@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/base/clock.h"
+#include "tools/bench/bench.h"
+#include "tools/corong/console.h"
+#include "tools/corong/guess.h"
+#include "tools/corong/settings.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define RUN_FILE "corong-bench.json"
+#define JSON_FORM (JSON_INDENT(1) | JSON_REAL_PRECISION(12))
+#define DAYS_DEFAULT 400.0
+#define NUMBER_MOST 1e18
+#define SPEED_MOST 1e9
+#define QUESTIONS_MOST 1000.0
+
+static void on_signal(int number)
+{
+    (void)number;
+    bench_stop();
+}
+
+/// The first ends in order and leaves nothing behind, a second one at once.
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+/// A number such as 2e9; `otherwise` where the option was not given.
+static enum corong_status number_of(const struct options *options, enum option_id id, double least,
+                                    double most, double otherwise, double *number_out,
+                                    struct corong_error *error)
+{
+    *number_out = otherwise;
+    if (!options_given(options, id)) {
+        return CORONG_OK;
+    }
+    const char *word = options->values[id].text.bytes;
+    char *end;
+    *number_out = strtod(word, &end);
+    return end != word && *end == '\0' && *number_out >= least && *number_out <= most
+               ? CORONG_OK
+               : error_set(error, CORONG_INVALID,
+                           "--%s '%s' is no number from %g to %g, such as 1000000 or 2.5e9",
+                           OPTION_SPECS[id].name, word, least, most);
+}
+
+static const char **strings_of(const struct options *options, enum option_id id)
+{
+    const struct option_value *given = &options->values[id];
+    const char **strings =
+        arena_allocate_zeroed(options->arena, given->list_count + 2, sizeof(*strings));
+    for (uint32_t index = 0; index < given->list_count; index++) {
+        strings[index] = given->list[index].bytes;
+    }
+    return strings;
+}
+
+static enum corong_status choose_load(const struct options *options, struct bench_options *bench,
+                                      struct corong_error *error)
+{
+    bool like = options_given(options, OPTION_LIKE);
+    bool replay = options_given(options, OPTION_REPLAY);
+    bool topic = options_given(options, OPTION_KAFKA_TOPIC);
+    bool brokers = options_given(options, OPTION_BROKERS);
+    if (like && replay) {
+        return error_set(error, CORONG_INVALID, "--like and --replay exclude each other");
+    }
+    if (replay && options_given(options, OPTION_SHAPE)) {
+        return error_set(error, CORONG_INVALID,
+                         "a replayed log has its own shape; --shape goes with --like, or alone");
+    }
+    if (options_given(options, OPTION_SPEED) && !replay) {
+        return error_set(error, CORONG_INVALID, "--speed is of --replay");
+    }
+    if (brokers != topic || (brokers && options_given(options, OPTION_THROUGH))) {
+        return error_set(error, CORONG_INVALID,
+                         brokers == topic ? "--brokers and --through exclude each other"
+                                          : "--brokers and --kafka-topic go together: a real Kafka "
+                                            "and a topic that only the bench writes");
+    }
+    bench->kind = like ? BENCH_CALIBRATED : replay ? BENCH_REPLAYED : BENCH_SYNTHETIC;
+    bench->through = brokers  ? BENCH_BROKERS
+                     : replay ? BENCH_FILES
+                              : (enum bench_through)options_number(options, OPTION_THROUGH, 0);
+    if (replay && options_given(options, OPTION_THROUGH)) {
+        bench->through = (enum bench_through)options->values[OPTION_THROUGH].number;
+    }
+    enum option_id paths = like ? OPTION_LIKE : OPTION_REPLAY;
+    bench->paths = strings_of(options, paths);
+    bench->path_count = options->values[paths].list_count;
+    bench->shapes = options->values[OPTION_SHAPE].list;
+    bench->shape_count = options->values[OPTION_SHAPE].list_count;
+    return CORONG_OK;
+}
+
+static void choose_brokers(const struct options *options, struct bench_options *bench)
+{
+    const struct option_value *given = &options->values[OPTION_KAFKA_PROPERTY];
+    const char **properties = strings_of(options, OPTION_KAFKA_PROPERTY);
+    if (options_given(options, OPTION_BROKERS)) {
+        struct text_buffer property = {0};
+        text_buffer_printf(&property, "bootstrap.servers=%s",
+                           options->values[OPTION_BROKERS].text.bytes);
+        properties[given->list_count] = arena_copy_string(options->arena, property.bytes);
+        text_buffer_deinit(&property);
+        bench->topic = options->values[OPTION_KAFKA_TOPIC].text.bytes;
+    }
+    bench->properties = properties;
+}
+
+/// How the sample or the recording is read: as given, configured or guessed.
+static enum corong_status choose_mapping(const struct options *options, struct bench_options *bench,
+                                         struct corong_error *error)
+{
+    struct config config;
+    const char *preset;
+    const char *because;
+    if (bench->kind == BENCH_SYNTHETIC) {
+        return CORONG_OK;
+    }
+    TRY(settings_load(options, &config, error));
+    if (config.mapping == NULL) {
+        TRY(guess_preset(bench->paths, &preset, &because, error));
+        console_note("reading as '%s' (%s); --mapping chooses another", preset, because);
+        TRY(settings_mapping(&config, options->arena, text_from(preset), error));
+    }
+    struct text_buffer words = {0};
+    mapping_describe(config.mapping, &words);
+    bench->mapping_text = arena_copy_text(options->arena, (struct text){words.bytes, words.size});
+    text_buffer_deinit(&words);
+    return CORONG_OK;
+}
+
+static enum corong_status gather(const struct options *options, struct bench_options *bench,
+                                 struct corong_error *error)
+{
+    TRY(choose_load(options, bench, error));
+    choose_brokers(options, bench);
+    TRY(choose_mapping(options, bench, error));
+    TRY(number_of(options, OPTION_QUESTIONS, 0, QUESTIONS_MOST, -1, &bench->questions_per_second,
+                  error));
+    const struct option_value *speed = &options->values[OPTION_SPEED];
+    if (speed->given && !text_equal(speed->text, TEXT_LITERAL("max"))) {
+        TRY(number_of(options, OPTION_SPEED, 1e-3, SPEED_MOST, 0, &bench->speed, error));
+    }
+    bench->seed = (uint64_t)options_number(options, OPTION_SEED, 0);
+    bench->budget_us = options_number(options, OPTION_BUDGET, 0);
+    bench->quick = options_given(options, OPTION_QUICK);
+    bench->partition_count = (uint32_t)options_number(options, OPTION_PARTITIONS, 0);
+    bench->shard_count = (uint32_t)options_number(options, OPTION_SHARDS, 0);
+    bench->memory_limit_bytes = (uint64_t)options_number(options, OPTION_MEMORY_LIMIT, 0);
+    bench->commit_interval_us = options_number(options, OPTION_COMMIT_INTERVAL, 0);
+    bench->quiet = options_given(options, OPTION_QUIET);
+    return CORONG_OK;
+}
+
+static enum corong_status gather_plan(const struct options *options, struct bench_plan *plan,
+                                      struct corong_error *error)
+{
+    TRY(number_of(options, OPTION_EVENTS_PER_DAY, 1, NUMBER_MOST, 0, &plan->events_per_day, error));
+    TRY(number_of(options, OPTION_USERS, 1, NUMBER_MOST, 0, &plan->users, error));
+    TRY(number_of(options, OPTION_USERS_PER_DAY, 1, NUMBER_MOST, 0, &plan->users_per_day, error));
+    TRY(number_of(options, OPTION_DAYS, 1, 1e6, DAYS_DEFAULT, &plan->days, error));
+    TRY(number_of(options, OPTION_PEAK, 1, 1000, 0, &plan->peak, error));
+    if ((plan->events_per_day > 0) != (plan->users > 0)) {
+        return error_set(error, CORONG_INVALID, "--events-per-day and --users go together");
+    }
+    return CORONG_OK;
+}
+
+static int append_json(const char *bytes, size_t size, void *context)
+{
+    text_buffer_append(context, bytes, size);
+    return 0;
+}
+
+static enum exit_code print(const struct options *options, const json_t *document, bool projection)
+{
+    struct text_buffer out = {0};
+    if (console_style(options, stdout).format == REPORT_JSON) {
+        (void)!json_dump_callback(document, append_json, &out, JSON_FORM);
+        text_buffer_append_string(&out, "\n");
+    } else {
+        bench_table(document, projection, &out);
+    }
+    return console_write(stdout, &out);
+}
+
+static enum corong_status keep(const struct options *options, const json_t *document,
+                               struct corong_error *error)
+{
+    bool given = options_given(options, OPTION_OUTPUT);
+    const char *path = given ? options->values[OPTION_OUTPUT].text.bytes : RUN_FILE;
+    if (json_dump_file(document, path, JSON_FORM) != 0) {
+        return error_set_errno(error, "cannot write the run to '%s'", path);
+    }
+    if (!options_given(options, OPTION_QUIET)) {
+        console_note("the run is kept in '%s'; next: corong bench plan%s%s --events-per-day 2e9 "
+                     "--users 40e6",
+                     path, given ? " --run " : "", given ? path : "");
+    }
+    return CORONG_OK;
+}
+
+static enum exit_code run(const struct options *options, const struct bench_plan *plan)
+{
+    struct corong_error error = {0};
+    struct bench_options bench = {0};
+    json_t *document = NULL;
+    if (gather(options, &bench, &error) != CORONG_OK) {
+        return console_fail(&error);
+    }
+    catch_signals();
+    enum corong_status status = bench_run(&bench, &document, &error);
+    if (status == CORONG_OK && plan->events_per_day > 0) {
+        status = bench_plan(document, plan, &error);
+    }
+    if (status == CORONG_OK) {
+        status = keep(options, document, &error);
+    }
+    enum exit_code code =
+        status == CORONG_OK ? print(options, document, false) : console_fail(&error);
+    json_decref(document);
+    return code;
+}
+
+static enum exit_code plan_by_run(const struct options *options, const struct bench_plan *plan)
+{
+    struct corong_error error = {0};
+    json_error_t fault;
+    bool given = options_given(options, OPTION_RUN);
+    const char *path = given ? options->values[OPTION_RUN].text.bytes : RUN_FILE;
+    if (plan->events_per_day <= 0) {
+        console_complain("bench plan: --events-per-day and --users say what is to be planned; see "
+                         "'corong help bench'");
+        return EXIT_MISUSED;
+    }
+    json_t *document = json_load_file(path, 0, &fault);
+    if (document == NULL) {
+        error_set(&error, CORONG_NOT_FOUND,
+                  "cannot read the run '%s': %s; 'corong bench' makes one", path, fault.text);
+        return console_fail(&error);
+    }
+    enum exit_code code = bench_plan(document, plan, &error) == CORONG_OK
+                              ? print(options, document, true)
+                              : console_fail(&error);
+    json_decref(document);
+    return code;
+}
+
+enum exit_code cmd_bench(const struct options *options)
+{
+    struct corong_error error = {0};
+    struct bench_plan plan;
+    struct text word = options->operand_count > 0 ? options->operands[0] : TEXT_LITERAL("run");
+    if (console_style(options, stdout).format == REPORT_CSV) {
+        console_complain("bench: --format: csv is not available here; table or json is");
+        return EXIT_MISUSED;
+    }
+    if (gather_plan(options, &plan, &error) != CORONG_OK) {
+        return console_fail(&error);
+    }
+    if (text_equal(word, TEXT_LITERAL("run"))) {
+        return run(options, &plan);
+    }
+    if (text_equal(word, TEXT_LITERAL("plan"))) {
+        return plan_by_run(options, &plan);
+    }
+    console_complain("bench: unknown word '%s'; it is run or plan", options->operand_strings[0]);
+    return EXIT_MISUSED;
+}
