@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-OURS = ["ours.case", "clickhouse_strict_once.case"]
+OURS = ["ours.case", "clickhouse_strict_once.case", "clickhouse.case", "doris.case", "starrocks.case"]
 PEERS = HERE.parent.parent.parent / "shared" / "cases"
 
 
@@ -26,8 +26,10 @@ def parse_line(case, key, rest):
         case[key] = rest
     elif key == "window":
         funnel["window_ms"] = None if rest == "none" else int(rest.removesuffix(" ms"))
-    elif key == "ties":
-        funnel["ties"] = rest
+    elif key in ("ties", "function", "pattern"):
+        funnel[key] = rest
+    elif key == "mode":
+        funnel["mode"] = rest.split()
     elif key == "step":
         funnel["steps"].append(parse_step(rest))
     elif key == "event":
@@ -39,6 +41,12 @@ def parse_line(case, key, rest):
         expected.setdefault("levels_by_user", {})[user] = int(level)
         if times or int(level) == 0 and "timed" in case:
             expected.setdefault("matched_ts_by_user", {})[user] = [int(time) for time in times]
+    elif key in ("match", "count"):
+        user, number = rest.split()
+        expected.setdefault(f"{key}_by_user", {})[user] = int(number)
+    elif key == "longest":
+        user, *times = rest.split()
+        expected.setdefault("match_ts_by_user", {})[user] = [int(time) for time in times]
     elif key == "reached":
         expected["step_counts"] = [int(count) for count in rest.split()]
     else:
@@ -46,15 +54,20 @@ def parse_line(case, key, rest):
 
 
 def read_cases(path):
-    """The .case form: 'case ID' starts a vector; then 'key: value' lines; '#' comments."""
-    cases = []
+    """The .case form: 'peer: NAME' first, where they are not our rules; 'case ID' starts a vector; then 'key: value'
+    lines; '#' comments. Returns the peer and the vectors."""
+    cases, peer = [], "ours"
     for number, line in enumerate(path.read_text().splitlines(), 1):
         if line.startswith("case "):
             cases.append({"id": line[5:], "events": [], "expected": {},
                           "funnel": {"function": "funnel", "steps": [], "order": "ordered", "mode": [],
                                      "exclusions": [], "breakdown": None}})
         elif line and not line.startswith("#"):
-            key, _, rest = line.partition(": ")
+            key, _, rest = line.partition(":")
+            rest = rest.lstrip()
+            if key == "peer" and not cases:
+                peer = rest
+                continue
             if key == "times":
                 cases[-1]["timed"] = True
                 continue
@@ -64,7 +77,7 @@ def read_cases(path):
                 sys.exit(f"{path}:{number}: {problem}")
     if not cases:
         sys.exit(f"{path}: no vectors")
-    return cases
+    return peer, cases
 
 
 def answer(runner, cases, peer):
@@ -110,7 +123,8 @@ def compare(name, runner, cases, must, peer="ours"):
 def main():
     runner = str(pathlib.Path(sys.argv[1]) / "corong-cases")
     for name in OURS:
-        compare(name, runner, read_cases(HERE / name), lambda case: True)
+        peer, cases = read_cases(HERE / name)
+        compare(name, runner, cases, lambda case: True, peer)
     if not PEERS.is_dir():
         if os.environ.get("CI") == "true":
             sys.exit(f"{PEERS} is missing")

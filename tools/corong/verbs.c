@@ -88,6 +88,11 @@ static const uint8_t TRACE_OPTIONS[] = {
     OPTION_FORMAT,       OPTION_THREADS,   OPTION_MEMORY_LIMIT, OPTION_TIMING,
     OPTION_DURABLE,      OPTION_COLOR,     OPTION_QUERY,        OPTION_PRINT_QUERY,
     OPTION_PRINT_CONFIG, OPTION_HELP,      OPTION_COUNT};
+static const uint8_t PATTERN_OPTIONS[] = {
+    OPTION_STEP,         OPTION_ROWS,         OPTION_STORE,  OPTION_STORE_GROUP, OPTION_CONFIG,
+    OPTION_FROM,         OPTION_TO,           OPTION_WHERE,  OPTION_AS_OF,       OPTION_FORMAT,
+    OPTION_THREADS,      OPTION_MEMORY_LIMIT, OPTION_TIMING, OPTION_DURABLE,     OPTION_COLOR,
+    OPTION_PRINT_CONFIG, OPTION_HELP,         OPTION_COUNT};
 static const uint8_t STAGES_OPTIONS[] = {
     OPTION_STORE,        OPTION_STORE_GROUP,  OPTION_CONFIG,  OPTION_FROM,   OPTION_TO,
     OPTION_WHERE,        OPTION_BUCKET,       OPTION_AS_OF,   OPTION_FORMAT, OPTION_THREADS,
@@ -196,6 +201,15 @@ const struct verb VERBS[] = {
      "  corong explain checkout --by country\n"
      "  corong explain --step visit --step order --window 1d --attempts first\n",
      FUNNEL_OPTIONS, cmd_explain},
+    {"pattern", "PATTERN", 1, 1, false, "whose events contain a pattern, and how often",
+     "As ClickHouse's sequenceMatch, sequenceCount and sequenceMatchEvents: (?1) is an event of "
+     "the\n"
+     "first --step, '.' any event, '.*' any number of them, (?t<=3600) the seconds (or 1h) since "
+     "the\n"
+     "event before, with <= < >= > ==. Events of no step are not seen. --rows N lists users.\n",
+     "  corong pattern '(?1)(?t<=1h)(?2)' --step cart --step order\n"
+     "  corong pattern '(?1).*(?1).*(?2)' --step visit --step order --rows 20 --format csv\n",
+     PATTERN_OPTIONS, cmd_pattern},
     {"stages", "[STAGE...]", 0, OPERAND_COUNT_ANY, false,
      "events and users per stage or event, over time",
      "Without a STAGE: every event name in the store.\n",

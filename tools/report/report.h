@@ -34,6 +34,15 @@ struct report_explained {
 /// asked for.
 void report_explain(const struct query_funnel *query, const struct report_explained *seen,
                     struct text_buffer *out);
+/// An answer about a pattern; `users` (NULL: nobody asked for them) match. All borrowed.
+struct report_pattern {
+    const struct query_pattern *query;
+    const struct query_pattern_result *result;
+    const struct query_pattern_user *users;
+    uint32_t user_count;
+};
+void report_pattern(const struct report_pattern *pattern, const struct report_style *style,
+                    struct text_buffer *out);
 /// Lists of people are written as they come: the caller takes the buffer away whenever it likes. A
 /// table is held until its end, for the widths of its columns.
 /// Rows of a table unless asked for more, and at most.
