@@ -196,3 +196,62 @@ CORONG_MUST_CHECK enum corong_status people_trace_run(struct store_snapshot *sna
                                                       uint8_t user_namespace,
                                                       const struct people_trace_visitor *visitor,
                                                       struct corong_error *error);
+
+/// How long ago a user was last seen.
+enum people_age {
+    PEOPLE_AGE_ACTIVE = 0, ///< less than `after`
+    PEOPLE_AGE_DORMANT,    ///< `after` or more
+    PEOPLE_AGE_GONE,       ///< `gone` or more
+};
+#define PEOPLE_AGE_COUNT 3u
+
+/// Users by the age, at as-of, of their last event, or of their last event of a stage.
+struct people_dormant {
+    const struct stage *stage; ///< NULL: any event
+    struct text where;         ///< hides events; may be missing
+    int64_t after_us;
+    int64_t gone_us; ///< INT64_MAX: nobody is gone
+    struct text by[QUERY_SLICE_ATTRIBUTE_COUNT_MAX];
+    uint32_t by_count; ///< slices by the values of that last event
+    uint32_t top;
+    int64_t as_of_us;
+    struct query_limits limits;
+    uint32_t listed;        ///< ages that are listed, as bits
+    uint64_t row_count_max; ///< as in struct people_users
+    uint64_t row_budget_bytes;
+};
+struct people_dormant_slice {
+    struct text *values; ///< by_count; NULL for total and other
+    uint64_t users[PEOPLE_AGE_COUNT];
+};
+struct people_dormant_result {
+    struct people_dormant_slice total;
+    struct people_dormant_slice *slices; ///< by dormant users, ties by value
+    uint32_t slice_count;
+    struct people_dormant_slice other;
+    uint64_t other_slice_count;
+    uint64_t never; ///< users who have events, but none of these
+    uint64_t listed_count;
+    struct query_provenance provenance;
+};
+struct people_sleeper {
+    uint8_t user_namespace;
+    struct text user_id;
+    enum people_age age;
+    int64_t first_us; ///< of these events
+    int64_t last_us;
+    uint64_t events;
+    struct text values[QUERY_SLICE_ATTRIBUTE_COUNT_MAX];
+};
+struct people_dormant_visitor {
+    void *context;
+    enum corong_status (*begin)(void *context, const struct people_dormant_result *result,
+                                struct corong_error *error);
+    enum corong_status (*user)(void *context, const struct people_sleeper *user,
+                               struct corong_error *error);
+    enum corong_status (*end)(void *context, struct corong_error *error);
+};
+/// Visits the users of the listed ages: the latest seen first, then by namespace and id.
+CORONG_MUST_CHECK enum corong_status
+people_dormant_run(struct store_snapshot *snapshot, const struct people_dormant *query,
+                   const struct people_dormant_visitor *visitor, struct corong_error *error);

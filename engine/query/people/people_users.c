@@ -4,7 +4,7 @@
 #include "engine/query/people/people_attempt.h"
 #include "engine/query/people/people_cell.h"
 #include "engine/query/people/people_gather.h"
-#include "engine/query/people/people_rows.h"
+#include "engine/query/people/people_list.h"
 #include "engine/query/people/people_unit.h"
 #include "engine/query/query_funnel.h"
 #include "storage/base/bytes.h"
@@ -16,7 +16,7 @@ struct users_worker {
     struct query_units units;
     struct people_fill fill;
     struct people_gather gather;
-    struct people_rows rows;
+    struct people_rows *rows;
     struct people_unit unit;
     struct text_buffer row;
     uint64_t count;        ///< units of the cell
@@ -36,8 +36,8 @@ struct users_run {
     uint32_t worker_count;
     bool again; ///< a pass after the first: count and digest are known
     struct people_users_result result;
-    struct text_buffer from; ///< rows before it were visited
-    uint64_t visited;
+    struct people_list list;
+    const struct people_users_visitor *visitor;
     struct arena arena; ///< of the row in hand
 };
 
@@ -88,7 +88,7 @@ static enum corong_status report(void *context, struct query_units *units,
         worker->count++;
         worker->digest = hash128_add(worker->digest, hash_bytes128(row.bytes, row.size));
     }
-    return people_rows_add(&worker->rows, row, error);
+    return people_rows_add(worker->rows, row, error);
 }
 
 static enum corong_status run_task(void *context, uint32_t worker, uint32_t index,
@@ -98,20 +98,12 @@ static enum corong_status run_task(void *context, uint32_t worker, uint32_t inde
     return query_units_task(&run->workers[worker].units, index, error);
 }
 
-/// Half of the memory limit is for rows; sorting and cutting takes as much again at most.
-static uint64_t row_budget(const struct users_run *run)
-{
-    uint64_t limit = run->query->funnel->limits.memory_limit_bytes;
-    limit = limit == 0 ? QUERY_MEMORY_LIMIT_DEFAULT : limit;
-    if (run->query->row_budget_bytes != 0) {
-        return run->query->row_budget_bytes;
-    }
-    return limit / 4 / query_tasks_thread_count(run->tasks);
-}
-
 static void start_workers(struct users_run *run)
 {
+    const struct people_users *query = run->query;
     run->worker_count = query_tasks_thread_count(run->tasks);
+    people_list_init(&run->list, run->tasks, query->funnel->limits.memory_limit_bytes,
+                     query->row_budget_bytes, query->row_count_max);
     run->workers = memory_allocate_zeroed(run->worker_count, sizeof(*run->workers));
     for (uint32_t i = 0; i < run->worker_count; i++) {
         struct users_worker *worker = &run->workers[i];
@@ -121,7 +113,7 @@ static void start_workers(struct users_run *run)
         query_units_init(&worker->units, &run->plan, run->query->funnel, run->tasks, report,
                          worker);
         people_gather_init(&worker->gather, &run->gathering, run->tasks);
-        people_rows_init(&worker->rows, run->tasks, row_budget(run), run->query->row_count_max);
+        worker->rows = &run->list.rows[i];
     }
 }
 
@@ -131,10 +123,10 @@ static void stop_workers(struct users_run *run)
         struct users_worker *worker = &run->workers[i];
         query_units_deinit(&worker->units);
         people_gather_deinit(&worker->gather);
-        people_rows_deinit(&worker->rows);
         arena_deinit(&worker->fill.arena);
         text_buffer_deinit(&worker->row);
     }
+    people_list_deinit(&run->list);
     memory_free(run->workers);
 }
 
@@ -172,104 +164,33 @@ static void seal(struct users_run *run, struct store_snapshot *snapshot, int64_t
     text_buffer_deinit(&bytes);
 }
 
-#define NO_WORKER UINT32_MAX
-
-/// The worker that has the least of the rows not yet visited, or NO_WORKER.
-static uint32_t least_worker(const struct users_run *run, const uint64_t *next,
-                             struct text *row_out)
+static enum corong_status visit_row(void *context, struct text row, struct corong_error *error)
 {
-    uint32_t least = NO_WORKER;
-    for (uint32_t i = 0; i < run->worker_count; i++) {
-        const struct people_rows *rows = &run->workers[i].rows;
-        if (next[i] == rows->count) {
-            continue;
-        }
-        struct text row = people_rows_at(rows, next[i]);
-        if (least == NO_WORKER || text_compare(row, *row_out) < 0) {
-            least = i;
-            *row_out = row;
-        }
-    }
-    return least;
-}
-
-/// From where on rows are missing in some worker; missing where none is.
-static struct text least_bound(const struct users_run *run)
-{
-    struct text least = TEXT_MISSING;
-    for (uint32_t i = 0; i < run->worker_count; i++) {
-        const struct people_rows *rows = &run->workers[i].rows;
-        struct text bound = {rows->bound.bytes, rows->bound.size};
-        if (rows->cut && (least.bytes == NULL || text_compare(bound, least) < 0)) {
-            least = bound;
-        }
-    }
-    return least;
-}
-
-static bool enough(const struct users_run *run)
-{
-    uint64_t most = run->query->row_count_max;
-    return most != 0 && run->visited >= most;
-}
-
-static enum corong_status visit_row(struct users_run *run, struct text row,
-                                    const struct people_users_visitor *visitor,
-                                    struct corong_error *error)
-{
+    struct users_run *run = context;
     struct people_unit unit;
     arena_reset(&run->arena);
     people_unit_read(row, &run->shape, &run->arena, &unit);
-    run->visited++;
-    return visitor->unit(visitor->context, &unit, error);
-}
-
-/// Visits what a pass brought, up to `bound`.
-static enum corong_status visit_rows(struct users_run *run, struct text bound,
-                                     const struct people_users_visitor *visitor,
-                                     struct corong_error *error)
-{
-    uint64_t next[QUERY_THREAD_COUNT_MAX] = {0};
-    for (uint32_t i = 0; i < run->worker_count; i++) {
-        people_rows_sort(&run->workers[i].rows);
-    }
-    while (!enough(run)) {
-        struct text row;
-        uint32_t worker = least_worker(run, next, &row);
-        if (worker == NO_WORKER || (bound.bytes != NULL && text_compare(row, bound) >= 0)) {
-            return CORONG_OK;
-        }
-        next[worker]++;
-        TRY(visit_row(run, row, visitor, error));
-    }
-    return CORONG_OK;
+    return run->visitor->unit(run->visitor->context, &unit, error);
 }
 
 /// Passes until nothing is missing.
 static enum corong_status run_passes(struct users_run *run, struct store_snapshot *snapshot,
-                                     int64_t start_us, const struct people_users_visitor *visitor,
-                                     struct corong_error *error)
+                                     int64_t start_us, struct corong_error *error)
 {
-    for (;;) {
+    bool more = true;
+    while (more) {
         TRY(query_tasks_run(run->tasks, run->plan.task_count, run_task, run, error));
         if (!run->again) {
             seal(run, snapshot, start_us);
-            TRY(visitor->begin(visitor->context, &run->result, error));
+            TRY(run->visitor->begin(run->visitor->context, &run->result, error));
         }
         run->again = true;
-        struct text bound = least_bound(run);
-        TRY(visit_rows(run, bound, visitor, error));
-        if (bound.bytes == NULL || enough(run)) {
-            return CORONG_OK;
-        }
-        text_buffer_reset(&run->from);
-        text_buffer_append_text(&run->from, bound);
+        TRY(people_list_visit(&run->list, visit_row, run, &more, error));
         for (uint32_t i = 0; i < run->worker_count; i++) {
             people_walk_restart(&run->workers[i].gather.walk);
-            people_rows_restart(&run->workers[i].rows,
-                                (struct text){run->from.bytes, run->from.size});
         }
     }
+    return CORONG_OK;
 }
 
 /// The slices that the answer lists: those of `(other)` are in none of them.
@@ -316,19 +237,18 @@ enum corong_status people_users_run(struct store_snapshot *snapshot,
                                     struct corong_error *error)
 {
     int64_t start_us = clock_monotonic_us();
-    struct users_run run = {.query = query};
+    struct users_run run = {.query = query, .visitor = visitor};
     run.tasks = query_tasks_create(&query->funnel->limits);
     enum corong_status status = prepare(&run, snapshot, error);
     if (status == CORONG_OK) {
         start_workers(&run);
-        status = run_passes(&run, snapshot, start_us, visitor, error);
+        status = run_passes(&run, snapshot, start_us, error);
         stop_workers(&run);
         people_gather_plan_deinit(&run.gathering);
         query_plan_deinit(&run.plan);
     }
     arena_deinit(&run.arena);
     arena_deinit(&run.listed);
-    text_buffer_deinit(&run.from);
     query_tasks_destroy(run.tasks);
     return status;
 }
