@@ -226,7 +226,7 @@ struct people_dormant_slice {
 };
 struct people_dormant_result {
     struct people_dormant_slice total;
-    struct people_dormant_slice *slices; ///< by dormant users, ties by value
+    struct people_dormant_slice *slices; ///< by users, ties by value
     uint32_t slice_count;
     struct people_dormant_slice other;
     uint64_t other_slice_count;
