@@ -269,6 +269,27 @@ static void compare_trace(struct store_snapshot *snapshot, const struct query_fu
     }
 }
 
+// More of a question than its funnel: attributions, several attributes, filters of entries.
+static void vary(struct query_funnel *funnel, struct test_random *random)
+{
+    funnel->top = test_random_below(random, 2) == 0 ? 1 : 1000;
+    funnel->attribution = (enum query_attribution)test_random_below(random, 6);
+    funnel->attribution_step = test_random_below(random, funnel->funnel.step_count + 1);
+    if (funnel->attribution == QUERY_ATTRIBUTION_EACH &&
+        funnel->funnel.attempts == FUNNEL_ATTEMPTS_ALL) {
+        funnel->attribution = QUERY_ATTRIBUTION_ENTRY;
+    }
+    if (test_random_below(random, 4) == 0) {
+        funnel->by[funnel->by_count++] = TEXT_LITERAL("price");
+    }
+    if (test_random_below(random, 4) == 0) {
+        funnel->where_entry = TEXT_LITERAL("price >= 3");
+    }
+    if (test_random_below(random, 4) == 0) {
+        funnel->where_user = TEXT_LITERAL("a1 != 'p'");
+    }
+}
+
 static void ask(struct store_snapshot *snapshot, const struct model_data *data,
                 struct test_random *random)
 {
@@ -277,7 +298,7 @@ static void ask(struct store_snapshot *snapshot, const struct model_data *data,
     struct query_funnel funnel;
     struct query_funnel_result result;
     model_question_make(data, random, &arena, &funnel);
-    funnel.top = test_random_below(random, 2) == 0 ? 1 : 1000;
+    vary(&funnel, random);
     if (query_funnel_run(snapshot, &funnel, &arena, &result, &error) != CORONG_OK) {
         test_fail(test_random_seed(), "question failed: %s", error.message);
     }

@@ -14,6 +14,7 @@ static const char *const BECAUSE[PEOPLE_BECAUSE_COUNT] = {
     [PEOPLE_BECAUSE_NO_STEP] = "no_step",
     [PEOPLE_BECAUSE_STEP_FILTER] = "step_filter",
     [PEOPLE_BECAUSE_WHERE] = "where",
+    [PEOPLE_BECAUSE_ENTRY_FILTER] = "entry_filter",
     [PEOPLE_BECAUSE_AFTER_AS_OF] = "after_as_of",
     [PEOPLE_BECAUSE_OUTSIDE_RANGE] = "outside_range",
     [PEOPLE_BECAUSE_OTHER_ENTRY] = "other_entry",
@@ -75,6 +76,8 @@ static void append_because(const struct people_event *event, const struct query_
         [PEOPLE_BECAUSE_NO_STEP] = "no step",
         [PEOPLE_BECAUSE_STEP_FILTER] = "filtered: the step's own where refuses it",
         [PEOPLE_BECAUSE_WHERE] = "filtered: hidden by --where",
+        [PEOPLE_BECAUSE_ENTRY_FILTER] =
+            "filtered: --where-entry or --where-user refuses this entry",
         [PEOPLE_BECAUSE_AFTER_AS_OF] = "after as-of",
         [PEOPLE_BECAUSE_OUTSIDE_RANGE] = "outside the range",
         [PEOPLE_BECAUSE_OTHER_ENTRY] = "another entry counts",

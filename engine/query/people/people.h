@@ -101,6 +101,7 @@ enum people_because {
     PEOPLE_BECAUSE_NO_STEP,       ///< no step has its name
     PEOPLE_BECAUSE_STEP_FILTER,   ///< the step's own filter refuses it
     PEOPLE_BECAUSE_WHERE,         ///< the question's filter hides it
+    PEOPLE_BECAUSE_ENTRY_FILTER,  ///< where_entry or where_user refuses it as an entry
     PEOPLE_BECAUSE_AFTER_AS_OF,   ///< it does not exist for the question
     PEOPLE_BECAUSE_OUTSIDE_RANGE, ///< an entry outside, or with `range: inside` anything outside
     PEOPLE_BECAUSE_OTHER_ENTRY,   ///< `attempts` wants the first or the last entry only

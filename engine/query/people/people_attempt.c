@@ -43,15 +43,49 @@ static enum corong_status add_money(struct people_fill *fill, struct query_units
     return CORONG_OK;
 }
 
-static enum corong_status fill_values(struct people_fill *fill, struct query_units *units,
-                                      struct query_place place, struct people_unit *unit,
+static bool same_slice(const struct text *left, const struct text *right, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (!text_equal(left[i], right[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/// Whether a tuple of values is one of the cell's.
+static bool in_slice(const struct people_fill *fill, const struct text *values)
+{
+    const struct people_cell *cell = fill->cell;
+    uint32_t count = fill->query->by_count;
+    if (cell != NULL && cell->values != NULL) {
+        return same_slice(values, cell->values, count);
+    }
+    for (uint32_t i = 0; cell != NULL && cell->other && i < fill->listing->slice_count; i++) {
+        if (same_slice(values, fill->listing->slices[i].values, count)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/// Takes the values of the attempt: the first ones, or the first that put it into the cell.
+static enum corong_status take_values(void *context, const struct query_raw *values,
                                       struct corong_error *error)
 {
-    const struct row_group *rows;
-    TRY(query_units_look(units, place, &rows, error));
-    for (uint32_t i = 0; i < fill->query->by_count; i++) {
-        TRY(people_value(&units->cursor.sources[place.source], rows, fill->columns[i], place.row,
-                         &fill->arena, &unit->values[i], error));
+    struct people_fill *fill = context;
+    struct text texts[QUERY_SLICE_ATTRIBUTE_COUNT_MAX];
+    if (fill->taken++ > 0 && fill->in_slice) {
+        return CORONG_OK;
+    }
+    uint32_t count = fill->query->by_count;
+    for (uint32_t i = 0; i < count; i++) {
+        TRY(people_value_text(&values[i], fill->plan, fill->attribution.columns[i], &fill->arena,
+                              &texts[i], error));
+    }
+    fill->in_slice = in_slice(fill, texts);
+    if (fill->taken == 1 || fill->in_slice) {
+        memcpy(fill->unit->values, texts, count * sizeof(texts[0]));
     }
     return CORONG_OK;
 }
@@ -82,9 +116,13 @@ enum corong_status people_attempt_fill(struct people_fill *fill, struct query_un
             TRY(add_money(fill, units, attempt->places[k], unit_out, error));
         }
     }
-    return fill->query->by_count == 0
-               ? CORONG_OK
-               : fill_values(fill, units, query_attempt_entry(attempt), unit_out, error);
+    fill->unit = unit_out;
+    fill->plan = units->plan;
+    fill->taken = 0;
+    fill->in_slice = true;
+    return fill->query->by_count == 0 ? CORONG_OK
+                                      : query_attribution_visit(&fill->attribution, units, attempt,
+                                                                take_values, fill, error);
 }
 
 int64_t people_attempt_end(const struct people_unit *unit)

@@ -4,19 +4,26 @@
 #pragma once
 
 #include "engine/query/people/people.h"
-#include "engine/query/query_units.h"
+#include "engine/query/query_attribution.h"
 
 #define PEOPLE_CURRENCY_COUNT_MAX FUNNEL_STEP_COUNT_MAX
 
-/// What is filled beside the attempt itself. {0} to start.
+/// What is filled beside the attempt itself. Start from {0} with the first four set.
 struct people_fill {
     const struct query_funnel *query;
-    const uint32_t *columns; ///< of the slice attributes
-    struct arena arena;      ///< reset for each attempt
+    struct query_attribution_rule attribution;
+    const struct people_cell *cell;            ///< whose slice is asked for; NULL: any
+    const struct query_funnel_result *listing; ///< for its (other)
+    struct people_unit *unit;                  ///< in hand
+    const struct query_plan *plan;
+    uint32_t taken; ///< tuples of values seen
+    bool in_slice;
+    struct arena arena; ///< reset for each attempt
     struct query_money money[PEOPLE_CURRENCY_COUNT_MAX];
 };
 
-/// Everything but `gathered`. Valid until the next call.
+/// Everything but `gathered`, and `fill->in_slice`: whether the attempt is in the cell's slice. Its
+/// values are then those that put it there. Valid until the next call.
 CORONG_MUST_CHECK enum corong_status people_attempt_fill(struct people_fill *fill,
                                                          struct query_units *units,
                                                          const struct query_attempt *attempt,

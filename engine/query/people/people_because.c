@@ -15,7 +15,7 @@ static bool in_range(const struct people_because_rule *rule, int64_t time_us)
 /// Whether the event may be an entry, but for `attempts: first` and `last`.
 static bool may_enter(const struct people_because_rule *rule, const struct people_record *record)
 {
-    return (record->kept & 1) != 0 && in_range(rule, record->time_us) &&
+    return (record->kept & 1) != 0 && !record->refused && in_range(rule, record->time_us) &&
            record->time_us <= rule->as_of_us;
 }
 
@@ -225,6 +225,9 @@ static enum people_because unused(const struct people_because_rule *rule,
     event_out->step = (uint32_t)__builtin_ctz(steps) + 1;
     if (record->time_us >= rule->end_us || (steps == 1 && !in_range(rule, record->time_us))) {
         return PEOPLE_BECAUSE_OUTSIDE_RANGE;
+    }
+    if (steps == 1 && record->refused) {
+        return PEOPLE_BECAUSE_ENTRY_FILTER;
     }
     if (attempt == NULL && rule->in_sessions && rule->attempt_count > 0) {
         return PEOPLE_BECAUSE_OTHER_SESSION;

@@ -13,6 +13,16 @@ void people_history_deinit(struct people_history *history)
     history->records = NULL;
 }
 
+/// What the person was at each event decides whether it may be an entry.
+static void refuse_by_person(struct people_history *history)
+{
+    for (uint32_t i = 0; i < history->count; i++) {
+        struct people_record *record = &history->records[i];
+        record->refused = record->refused ||
+                          !query_history_allows(history->person, record->time_us, record->sequence);
+    }
+}
+
 enum corong_status people_history_walk(struct people_history *history, struct query_ask ask,
                                        query_run_function *run, void *context,
                                        struct corong_error *error)
@@ -28,7 +38,14 @@ enum corong_status people_history_walk(struct people_history *history, struct qu
     history->until_us = plan.as_of_us;
     history->next = 0;
     people_walk_init(&walk, &plan, history->tasks, people_walk_narrow(&plan, history->key));
+    struct query_history person;
+    query_history_init(&person, &plan, history->tasks);
+    history->person = &person;
     enum corong_status status = people_walk_user(&walk, history->key, run, context, error);
+    if (status == CORONG_OK && ask.where_user.bytes != NULL) {
+        refuse_by_person(history);
+    }
+    query_history_deinit(&person);
     people_walk_deinit(&walk);
     query_plan_deinit(&plan);
     return status;
@@ -66,6 +83,7 @@ static enum corong_status add_record(struct people_history *history,
     struct query_place place = {source->index, source->group, row};
     history->records[history->count] = (struct people_record){
         .time_us = time_us,
+        .sequence = sequence,
         .place = people_walk_place(source->plan, place),
         .named = source->segment->steps_of_name[query_source_name(source, row)],
         .held = query_source_steps(source, row),
@@ -98,12 +116,33 @@ static enum corong_status hide_rows(void *context, struct query_source *source, 
     return CORONG_OK;
 }
 
+/// Rows that lose step 1 because they may not be entries.
+static enum corong_status refuse_rows(void *context, struct query_source *source, uint32_t begin,
+                                      uint32_t end, struct corong_error *error)
+{
+    struct people_history *history = context;
+    uint32_t until = begin; // the person's values come from rows that the question can see
+    for (uint32_t row = begin; row < end; row++) {
+        struct people_record *record = &history->records[history->next++];
+        record->refused = (record->held & ~query_source_steps(source, row) & 1) != 0;
+        until = record->time_us <= history->until_us ? row + 1 : until;
+    }
+    return query_history_add(history->person, source, begin, until, error);
+}
+
 enum corong_status people_history_read(struct people_history *history, const struct query_ask *ask,
                                        struct corong_error *error)
 {
     struct query_ask steps = {
         .steps = ask->steps, .step_count = ask->step_count, .not_hidden = ask->not_hidden};
     TRY(people_history_walk(history, steps, add_rows, history, error));
+    if (ask->where_entry.bytes != NULL || ask->where_user.bytes != NULL) {
+        struct query_ask entries = steps;
+        entries.where_entry = ask->where_entry;
+        entries.entry_hides = true;
+        entries.where_user = ask->where_user;
+        TRY(people_history_walk(history, entries, refuse_rows, history, error));
+    }
     if (ask->where.bytes == NULL) {
         return CORONG_OK;
     }

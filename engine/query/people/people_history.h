@@ -5,14 +5,17 @@
 
 #include "engine/query/people/people.h"
 #include "engine/query/people/people_walk.h"
+#include "engine/query/query_history.h"
 #include "engine/query/query_session_rule.h"
 
 /// One event; texts are looked up again when it is shown.
 struct people_record {
     int64_t time_us;
+    int64_t sequence;
     uint64_t place;    ///< people_walk_place()
     uint32_t named;    ///< steps and exclusions, as bits, by the name alone
     uint32_t held;     ///< and by their filters
+    bool refused;      ///< where_entry or where_user does not let it be an entry
     uint32_t kept;     ///< and by the question's
     uint32_t session;  ///< from 1; 0 after as-of
     uint32_t instant;  ///< events of one instant have the same number
@@ -37,7 +40,8 @@ struct people_history {
     uint32_t stage_base;
     uint32_t next; ///< record of the row in hand, in walks after the first
     int64_t last_sequence;
-    int64_t until_us; ///< as-of, as it came out
+    struct query_history *person; ///< of the walk that asks where_user
+    int64_t until_us;             ///< as-of, as it came out
 };
 
 void people_history_deinit(struct people_history *history);

@@ -93,7 +93,7 @@ static enum corong_status ask_question(struct trace_run *run, struct corong_erro
     people_walk_narrow(&run->plan, run->history.key);
     query_units_init(&run->units, &run->plan, funnel, run->tasks, report, run);
     run->fill.query = funnel;
-    run->fill.columns = run->asked.columns;
+    query_attribution_init(&run->fill.attribution, funnel, run->asked.columns);
     return run->plan.task_count == 0 ? CORONG_OK : query_units_task(&run->units, 0, error);
 }
 

@@ -41,31 +41,6 @@ struct users_run {
     struct arena arena; ///< of the row in hand
 };
 
-static bool same_slice(const struct text *left, const struct text *right, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (!text_equal(left[i], right[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool in_slice(const struct users_run *run, const struct people_unit *unit)
-{
-    const struct people_cell *cell = &run->query->cell;
-    uint32_t count = run->shape.value_count;
-    if (cell->values != NULL) {
-        return same_slice(unit->values, cell->values, count);
-    }
-    for (uint32_t i = 0; cell->other && i < run->listing.slice_count; i++) {
-        if (same_slice(unit->values, run->listing.slices[i].values, count)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static enum corong_status report(void *context, struct query_units *units,
                                  const struct query_attempt *attempt, struct corong_error *error)
 {
@@ -76,7 +51,7 @@ static enum corong_status report(void *context, struct query_units *units,
         return CORONG_OK;
     }
     TRY(people_attempt_fill(&worker->fill, units, attempt, unit, error));
-    if (!in_slice(run, unit)) {
+    if (!worker->fill.in_slice) {
         return CORONG_OK;
     }
     TRY(people_gather_between(&worker->gather, units->cursor.key, unit->entry_us,
@@ -109,7 +84,9 @@ static void start_workers(struct users_run *run)
         struct users_worker *worker = &run->workers[i];
         worker->run = run;
         worker->fill.query = run->query->funnel;
-        worker->fill.columns = run->asked.columns;
+        worker->fill.cell = &query->cell;
+        worker->fill.listing = &run->listing;
+        query_attribution_init(&worker->fill.attribution, query->funnel, run->asked.columns);
         query_units_init(&worker->units, &run->plan, run->query->funnel, run->tasks, report,
                          worker);
         people_gather_init(&worker->gather, &run->gathering, run->tasks);

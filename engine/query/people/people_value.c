@@ -24,9 +24,6 @@ static struct text number_text(int64_t bits, struct arena *arena)
 
 static struct text integer_text(enum column_type type, int64_t integer, struct arena *arena)
 {
-    if (canonical_is_missing(type, integer)) {
-        return TEXT_MISSING;
-    }
     if (type == COLUMN_NUMBER) {
         return number_text(integer, arena);
     }
@@ -38,26 +35,29 @@ static struct text integer_text(enum column_type type, int64_t integer, struct a
     return (struct text){bytes, (size_t)size};
 }
 
+enum corong_status people_value_text(const struct query_raw *value, const struct query_plan *plan,
+                                     uint32_t column, struct arena *arena, struct text *text_out,
+                                     struct corong_error *error)
+{
+    *text_out = TEXT_MISSING;
+    if (!value->present) {
+        return CORONG_OK;
+    }
+    enum column_type type = plan->schema->columns[column].type;
+    if (type != COLUMN_STRING) {
+        *text_out = integer_text(type, value->bits, arena);
+        return CORONG_OK;
+    }
+    const struct dictionary *dictionary;
+    TRY(segment_reader_dictionary(value->source->segment->reader, column, &dictionary, error));
+    *text_out = dictionary_text(dictionary, (uint32_t)value->bits);
+    return CORONG_OK;
+}
+
 enum corong_status people_value(const struct query_source *source, const struct row_group *rows,
                                 uint32_t column, uint32_t row, struct arena *arena,
                                 struct text *value_out, struct corong_error *error)
 {
-    *value_out = TEXT_MISSING;
-    if (column >= source->segment->schema->column_count || !rows->packed[column].exists) {
-        return CORONG_OK;
-    }
-    const struct column_packed *packed = &rows->packed[column];
-    enum column_type type = source->plan->schema->columns[column].type;
-    if (type != COLUMN_STRING) {
-        *value_out = integer_text(type, column_packed_integer(packed, row), arena);
-        return CORONG_OK;
-    }
-    uint32_t code = column_packed_code(packed, row);
-    if (code == COLUMN_CODE_MISSING) {
-        return CORONG_OK;
-    }
-    const struct dictionary *dictionary;
-    TRY(segment_reader_dictionary(source->segment->reader, column, &dictionary, error));
-    *value_out = dictionary_text(dictionary, code);
-    return CORONG_OK;
+    struct query_raw value = query_history_raw(source, rows, column, row);
+    return people_value_text(&value, source->plan, column, arena, value_out, error);
 }
