@@ -17,6 +17,13 @@ static enum corong_status check_query(const struct query_funnel *query, struct c
         return error_set(error, CORONG_INVALID, "%u slice attributes are asked for, at most %u",
                          query->by_count, QUERY_SLICE_ATTRIBUTE_COUNT_MAX);
     }
+    if (dialect_needs_of(&query->funnel).matcher &&
+        (query->where_entry.bytes != NULL || query->where_user.bytes != NULL)) {
+        return error_set(error, CORONG_INVALID,
+                         "dialect '%s' does not know entries of its own, so where_entry and "
+                         "where_user cannot restrict them; where filters all events",
+                         dialect_name((enum dialect_name)query->funnel.dialect));
+    }
     const struct query_range *range = &query->range;
     if (range->to_us != QUERY_TIME_NONE && range->from_us > range->to_us) {
         return error_set(error, CORONG_INVALID, "the range ends before it begins");

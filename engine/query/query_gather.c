@@ -90,6 +90,10 @@ enum corong_status query_gather_add(struct query_gather *gather, const struct qu
     bool entry = (steps & 1) != 0 && time_us >= gather->entries.from_us &&
                  time_us < gather->entries.to_us &&
                  (source->allowed == NULL || source->allowed[row] != 0);
+    if (gather->keep_all &&
+        (time_us < gather->entries.from_us || time_us >= gather->entries.to_us)) {
+        return CORONG_OK;
+    }
     forget_waiting(gather, time_us);
     if (gather->count == gather->capacity) {
         TRY(grow(gather, error));

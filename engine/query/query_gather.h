@@ -25,7 +25,7 @@ struct query_gather {
     int64_t first_entry_us;
     int64_t last_entry_us;
     int64_t last_sequence; ///< of the last event kept
-    bool keep_all;         ///< a dialect's matcher sees every event given
+    bool keep_all;         ///< a dialect's matcher sees every event of the range
     bool time_only;        ///< a larger sequence number does not make an event later
 };
 

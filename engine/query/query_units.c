@@ -220,7 +220,10 @@ static enum corong_status match(struct query_units *units, bool last_session,
                     result->level < units->rule.step_count &&
                     session_goes_on(units, last_session) && may_convert(units, result);
     for (uint32_t k = 0; k < result->level; k++) {
-        attempt->matched_us[k] = gather->events[result->events[k]].time_us;
+        int64_t time_us = gather->events[result->events[k]].time_us;
+        // A dialect of whole seconds may go back within one.
+        bool back = k > 0 && time_us < attempt->matched_us[k - 1];
+        attempt->matched_us[k] = back ? attempt->matched_us[k - 1] : time_us;
         attempt->places[k] = query_gather_place(gather, result->events[k]);
     }
     query_attempt_fill(attempt, result->level, units->rule.step_count);

@@ -309,6 +309,31 @@ def every_example_of_matching_in_the_tables():
         run_row(*row)
 
 
+@claim
+def every_example_of_other_systems_in_the_table():
+    rows = [row for row in table_rows("Other systems") if "@" in row[0]]
+    same(len(rows) >= 24, True, f"{len(rows)} rows:")
+    for row in rows:
+        run_row(*row)
+
+
+def matching_users(pattern, steps, *arguments):
+    shop = Shop(events_of("A@0 X@1000000 B@2000000", "ann") + events_of("A@0 B@3000000 A@4000000 B@5000000", "bob"))
+    words = [word for step in steps.split() for word in ("--step", step)]
+    found = shop.run("pattern", pattern, *words, *arguments, "--format", "json")
+    shop.remove()
+    return found["users"], found["matching"], found["matches"]
+
+
+@claim
+def a_pattern_sees_neighbours_among_events_of_its_steps_and_counts_without_overlap():
+    same(matching_users("(?1)(?2)", "A B"), (2, 2, 3))
+    same(matching_users("(?1)(?2)", "A B X"), (2, 1, 2))
+    same(matching_users("(?1).(?2)", "A B X"), (2, 1, 1))
+    same(matching_users("(?1)(?t<=2)(?2)", "A B"), (2, 2, 2))
+    same(matching_users("(?1)(?t<=2s)(?2)", "A B", "--to", time(2000000)), (2, 0, 0))
+
+
 # ---- SEMANTICS 1: events and people
 
 

@@ -173,6 +173,36 @@ Test(dialect, test_clickhouse_ends_its_pass_where_the_modes_say)
     cr_assert_eq(level_of("clickhouse:strict_once,strict_deduplication", 3, "abbc"), 2);
 }
 
+// Events of one instant, by their step bits.
+static uint32_t level_at_once(const char *words, uint32_t step_count, const uint32_t *bits,
+                              uint32_t count)
+{
+    struct match_event events[8];
+    struct match_result result;
+    struct funnel funnel = named(words, step_count);
+    struct match_rule rule = {
+        .step_count = step_count, .window_us = funnel.window_us, .ties = funnel.ties};
+    for (uint32_t i = 0; i < count; i++) {
+        events[i] = (struct match_event){.time_us = 5, .steps = bits[i], .entry_allowed = true};
+    }
+    dialect_match(&funnel, &rule, events, count, &result);
+    return result.level;
+}
+
+Test(dialect, test_clickhouse_uses_a_row_once_only_where_it_is_asked)
+{
+    const uint32_t one[] = {7};
+    const uint32_t two[] = {3, 3};
+    const uint32_t three[] = {7, 7, 4};
+    cr_assert_eq(level_at_once("clickhouse", 3, one, 1), 3);
+    cr_assert_eq(level_at_once("clickhouse:strict_once,strict_deduplication", 3, one, 1), 1);
+    cr_assert_eq(level_at_once("clickhouse:strict_once,strict_order", 3, one, 1), 1);
+    cr_assert_eq(level_at_once("clickhouse:strict_once,strict_order", 2, two, 2), 2);
+    cr_assert_eq(level_at_once("clickhouse:strict_once,strict_order", 3, three, 3), 3);
+    cr_assert_eq(level_at_once("clickhouse:strict_once,strict_order,strict_increase", 3, three, 3),
+                 1);
+}
+
 Test(dialect, test_doris_begins_at_every_first_step)
 {
     cr_assert_eq(level_of("doris", 3, "abc"), 3);
