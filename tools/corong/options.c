@@ -19,6 +19,7 @@ static const char *const ATTEMPTS[] = {"best", "first", "last", NULL};
 static const char *const RANGES[] = {"entry", "inside", NULL};
 static const char *const NAMESPACES[] = {"known", "anonymous", "account", NULL};
 static const char *const BUCKETS[] = {"none", "hour", "day", "week", "month", NULL};
+static const char *const AGES[] = {"active", "dormant", "gone", "all", "none", NULL};
 static const char *const FORMATS[] = {"table", "json", "csv", NULL};
 static const char *const THROUGH[] = {"mock", "files", NULL};
 static const char *const COLORS[] = {"auto", "always", "never", NULL};
@@ -124,6 +125,14 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
                      "rows written at most (default: a table 50, else all)"},
     [OPTION_NAMESPACE] = {"namespace", "WORD", OPTION_KIND_WORD, 0, 0, NAMESPACES,
                           "what kind of id it is, where several users have it"},
+    [OPTION_AFTER] = {"after", "TIME", OPTION_KIND_DURATION, 0, 36500 * MICROSECONDS_PER_DAY, NULL,
+                      "dormant are users not seen for so long (default 30d)"},
+    [OPTION_GONE] = {"gone", "TIME", OPTION_KIND_DURATION, 0, 36500 * MICROSECONDS_PER_DAY, NULL,
+                     "and gone those not seen for so long (default: nobody is)"},
+    [OPTION_DID] = {"did", "STEP", OPTION_KIND_TEXT, 0, 0, NULL,
+                    "seen doing this: a stage, an event, 'NAME where EXPR' (default: anything)"},
+    [OPTION_LIST] = {"list", "WORD", OPTION_KIND_WORD, 0, 0, AGES,
+                     "who is listed under the counts (default dormant)"},
     [OPTION_AS_OF] = {"as-of", "TIME", OPTION_KIND_TIME, 0, 0, NULL,
                       "as if later events did not exist (default: the data's end)"},
     [OPTION_SESSION_TIMEOUT] = {"session-timeout", "TIME", OPTION_KIND_DURATION, 1,

@@ -93,6 +93,12 @@ static const uint8_t PATTERN_OPTIONS[] = {
     OPTION_FROM,         OPTION_TO,           OPTION_WHERE,  OPTION_AS_OF,       OPTION_FORMAT,
     OPTION_THREADS,      OPTION_MEMORY_LIMIT, OPTION_TIMING, OPTION_DURABLE,     OPTION_COLOR,
     OPTION_PRINT_CONFIG, OPTION_HELP,         OPTION_COUNT};
+static const uint8_t DORMANT_OPTIONS[] = {
+    OPTION_AFTER,  OPTION_GONE,        OPTION_DID,    OPTION_LIST,         OPTION_ROWS,
+    OPTION_STORE,  OPTION_STORE_GROUP, OPTION_CONFIG, OPTION_BY,           OPTION_TOP,
+    OPTION_WHERE,  OPTION_AS_OF,       OPTION_FORMAT, OPTION_THREADS,      OPTION_MEMORY_LIMIT,
+    OPTION_TIMING, OPTION_DURABLE,     OPTION_COLOR,  OPTION_PRINT_CONFIG, OPTION_HELP,
+    OPTION_COUNT};
 static const uint8_t STAGES_OPTIONS[] = {
     OPTION_STORE,        OPTION_STORE_GROUP,  OPTION_CONFIG,  OPTION_FROM,   OPTION_TO,
     OPTION_WHERE,        OPTION_BUCKET,       OPTION_AS_OF,   OPTION_FORMAT, OPTION_THREADS,
@@ -194,6 +200,13 @@ const struct verb VERBS[] = {
      "  corong trace u17 checkout\n"
      "  corong trace u17 --step visit --step order --gather country,campaign --format json\n",
      TRACE_OPTIONS, cmd_trace},
+    {"dormant", "", 0, 0, false, "who has not been seen for a while",
+     "Counts users by the age of their last event at as-of: active, dormant (--after), gone\n"
+     "(--gone); with --did the last event of a stage. --by cuts by that event's values. The list\n"
+     "below the counts begins with those seen last; --format csv is the list alone.\n",
+     "  corong dormant --after 30d --gone 180d --by country\n"
+     "  corong dormant --after 60d --did order --format csv > win-back.csv\n",
+     DORMANT_OPTIONS, cmd_dormant},
     {"explain", "[NAME]", 0, 1, false, "in plain words what 'corong funnel' would count",
      "Takes what 'corong funnel' takes and says what it means: which events are the steps (and "
      "how\n"

@@ -68,6 +68,13 @@ void report_trace_begin(struct report_people *people, const struct people_trace 
 void report_trace_event(struct report_people *people, const struct people_event *event);
 void report_trace_end(struct report_people *people);
 
+/// Users by when they were last seen: begin, each user, end. CSV is the list, or the counts where
+/// nobody is listed.
+void report_dormant_begin(struct report_people *people, const struct people_dormant *query,
+                          const struct people_dormant_result *result);
+void report_dormant_user(struct report_people *people, const struct people_sleeper *user);
+void report_dormant_end(struct report_people *people);
+
 /// What a cell is, in words: "dropped at 2 click".
 void report_people_cell(const struct people_cell *cell, const struct query_funnel *funnel,
                         struct text_buffer *out);

@@ -15,6 +15,8 @@ struct report_people {
     const struct people_users_result *users_result;
     const struct people_trace *trace;
     const struct people_trace_result *trace_result;
+    const struct people_dormant *dormant;
+    const struct people_dormant_result *dormant_result;
     uint64_t shown;
 };
 
