@@ -144,7 +144,7 @@ enum corong_status query_funnel_ask(struct store_snapshot *snapshot,
         .not_hidden = not_hidden(&query->funnel),
         .rows = rows_of(query),
         .as_of_us = query->as_of_us,
-        .order = QUERY_ORDER_STEPS,
+        .order = reads_history(query) ? QUERY_ORDER_ALL : QUERY_ORDER_STEPS,
         .every_row = query->funnel.unit == FUNNEL_UNIT_SESSION || query->funnel.window_session ||
                      reads_history(query),
         .where_entry = query->where_entry,

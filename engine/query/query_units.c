@@ -266,9 +266,12 @@ static enum corong_status end_session(struct query_units *units, bool last,
     struct query_attempt attempt;
     struct match_result result;
     TRY(match(units, last, &attempt, &result, error));
+    bool entered = units->gather.has_entry; // where_user may have left none
     query_gather_reset(&units->gather);
     if (!units->per_session) {
-        add_session(units, &attempt, &result);
+        if (entered) {
+            add_session(units, &attempt, &result);
+        }
         return CORONG_OK;
     }
     return attempt.level == 0 || result.out ? CORONG_OK

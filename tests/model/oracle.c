@@ -158,6 +158,7 @@ static bool may_enter(const struct search *search, int index)
     const struct oracle_question *question = search->question;
     int64_t time = search->events[index].time;
     return visible(search, index) && oracle_holds(&question->steps[0], &search->events[index]) &&
+           !search->events[index].no_entry &&
            (question->from == ORACLE_NONE || time >= question->from) &&
            (question->to == ORACLE_NONE || time < question->to) &&
            (search->only_entry == NULL ||

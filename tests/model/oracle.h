@@ -24,6 +24,7 @@ struct oracle_event {
     int64_t price;  ///< ORACLE_NONE where missing
     int64_t amount; ///< revenue in 1/10000; ORACLE_NONE where missing
     int64_t id;     ///< 32-bit hash of the mapped event id; ORACLE_NONE where missing
+    bool no_entry;  ///< may not be an entry, whatever the question's range says
 };
 
 /// "the event's name is in `names` (a bit set), and price >= price_min, and attributes[0] is not
