@@ -41,8 +41,8 @@ mutants=(
     'kafka_revoked_partition_goes_on|ingest/kafka/kafka_rebalance.c|s/partition->state = KAFKA_AWAY;/partition->settled_offset = partition->next_offset += 7;/|kafka_handover_test'
     'kafka_mark_not_compared|ingest/kafka/kafka_prover.c|s/: KAFKA_MARK_ANOTHER;/: KAFKA_MARK_STANDS;/|kafka_watch_test'
     'clickhouse_pass_goes_on|engine/dialect/clickhouse.c|s/if (steps == 0 \&\& walk->order/if (steps == 1u << 31 \&\& walk->order/|dialect_test'
-    'clickhouse_once_uses_a_row_twice|engine/dialect/clickhouse_once.c|s/used = used || chain->events/used = used \&\& chain->events/|dialect_test'
-    'doris_dedup_not_seen|engine/dialect/doris.c|s/next_row(rows, earlier, after + 1) < before/next_row(rows, earlier, after + 1) < after/|dialect_test'
+    'clickhouse_once_uses_a_row_twice|engine/dialect/clickhouse_once.c|s/used = used .. chain->events/used = used \&\& chain->events/|dialect_test'
+    'doris_dedup_not_seen|engine/dialect/doris.c|s/next_row(rows, earlier, after + 1) < before/next_row(rows, earlier, after + 1) < before - 1/|dialect_test'
     'pattern_time_exclusive|engine/pattern/pattern_match.c|s/return elapsed_us <= action->time_us/return elapsed_us < action->time_us/|pattern_test'
     'kafka_claim_not_taken_over|ingest/kafka/kafka_watch.c|s/        kafka_offsets_move(partition, &item->claimed);//|kafka_handover_test'
 )

@@ -4,9 +4,12 @@
 #include "tools/corong/question.h"
 #include "tools/corong/settings.h"
 
+#include <stdlib.h>
+
 #define LISTED_COUNT_MAX 100000
 
-/// Users who match, as far as they are listed.
+/// The users who match, as far as they are listed: those with the smallest ids, as a heap whose
+/// root is the largest of them.
 struct pattern_list {
     struct arena *arena;
     struct query_pattern_user *users;
@@ -14,19 +17,71 @@ struct pattern_list {
     uint32_t capacity;
 };
 
+static int compare_users(const void *left, const void *right)
+{
+    const struct query_pattern_user *a = left;
+    const struct query_pattern_user *b = right;
+    int order = text_compare(a->id, b->id);
+    return order != 0 ? order : (int)a->user_namespace - (int)b->user_namespace;
+}
+
+static void swap_users(struct query_pattern_user *a, struct query_pattern_user *b)
+{
+    struct query_pattern_user held = *a;
+    *a = *b;
+    *b = held;
+}
+
+static void sift_up(struct pattern_list *list, uint32_t at)
+{
+    while (at > 0 && compare_users(&list->users[(at - 1) / 2], &list->users[at]) < 0) {
+        swap_users(&list->users[(at - 1) / 2], &list->users[at]);
+        at = (at - 1) / 2;
+    }
+}
+
+static void sift_down(struct pattern_list *list)
+{
+    uint32_t at = 0;
+    for (;;) {
+        uint32_t largest = at;
+        for (uint32_t child = 2 * at + 1; child <= 2 * at + 2 && child < list->count; child++) {
+            largest =
+                compare_users(&list->users[largest], &list->users[child]) < 0 ? child : largest;
+        }
+        if (largest == at) {
+            return;
+        }
+        swap_users(&list->users[at], &list->users[largest]);
+        at = largest;
+    }
+}
+
+static struct query_pattern_user copy_user(struct arena *arena,
+                                           const struct query_pattern_user *user)
+{
+    struct query_pattern_user copy = *user;
+    size_t size = (size_t)user->longest_count * sizeof(int64_t);
+    int64_t *times_us = arena_allocate(arena, size + 1);
+    memcpy(times_us, user->longest_us, size);
+    copy.longest_us = times_us;
+    copy.id = arena_copy_text(arena, user->id);
+    return copy;
+}
+
 static void keep_user(void *context, const struct query_pattern_user *user)
 {
     struct pattern_list *list = context;
-    if (!user->matches || list->count == list->capacity) {
+    if (!user->matches) {
         return;
     }
-    struct query_pattern_user *kept = &list->users[list->count++];
-    size_t size = (size_t)user->longest_count * sizeof(int64_t);
-    int64_t *times_us = arena_allocate(list->arena, size + 1);
-    memcpy(times_us, user->longest_us, size);
-    *kept = *user;
-    kept->id = arena_copy_text(list->arena, user->id);
-    kept->longest_us = times_us;
+    if (list->count < list->capacity) {
+        list->users[list->count] = copy_user(list->arena, user);
+        sift_up(list, list->count++);
+    } else if (compare_users(user, &list->users[0]) < 0) {
+        list->users[0] = copy_user(list->arena, user);
+        sift_down(list);
+    }
 }
 
 static enum corong_status take_steps(const struct options *options, const struct config *config,
@@ -81,6 +136,9 @@ static enum exit_code ask(const struct options *options, const struct config *co
         query_pattern_run(snapshot, &query, rows > 0 ? keep_user : NULL, &list, &result, &error) !=
             CORONG_OK) {
         return console_fail(&error);
+    }
+    if (list.count > 0) {
+        qsort(list.users, list.count, sizeof(list.users[0]), compare_users);
     }
     struct text_buffer out = {0};
     struct report_style style = console_style(options, stdout);
