@@ -8,6 +8,7 @@
 
 #define KEY_ALTERNATIVE_COUNT 8
 #define KEY_GROUP_COUNT 4
+#define SNOWPLOW_COLUMN_COUNT 131u
 
 /// A shape: of each group, one key must be there.
 struct shape {
@@ -24,21 +25,30 @@ static const struct shape SHAPES[] = {
      {{"userId", "anonymousId"},
       {"messageId", "originalTimestamp", "receivedAt", "sentAt"},
       {"type", "event"}}},
-    {"posthog", "distinct_id, event and properties", {{"distinct_id"}, {"event"}, {"properties"}}},
+    {"posthog", "a PostHog batch", {{"batch"}, {"api_key", "historical_migration"}}},
+    {"posthog",
+     "event and properties, with distinct_id, uuid or api_key",
+     {{"event"}, {"properties"}, {"distinct_id", "uuid", "api_key"}}},
     {"mixpanel", "event and properties", {{"event"}, {"properties"}}},
+    {"amplitude", "an Amplitude upload", {{"api_key"}, {"events"}}},
     {"amplitude",
-     "event_type, event_time and user_id or device_id",
+     "event_type, a time and user_id or device_id",
      {{"event_type"},
-      {"event_time"},
+      {"event_time", "time"},
       {"user_id", "device_id"},
-      {"amplitude_id", "uuid", "library"}}},
+      {"amplitude_id", "uuid", "library", "insert_id", "$insert_id", "session_id"}}},
     {"ga4",
      "event_timestamp, event_name and user_pseudo_id",
-     {{"event_timestamp"}, {"event_name"}, {"user_pseudo_id", "user_id"}}},
+     {{"event_timestamp"}, {"event_name"}, {"user_pseudo_id", "client_id", "event_params"}}},
     {"cloudevents", "specversion and type", {{"specversion"}, {"type"}, {"source"}}},
     {"snowplow",
      "collector_tstamp and domain_userid",
      {{"collector_tstamp", "derived_tstamp"}, {"domain_userid", "network_userid", "user_id"}}},
+    {"shopify", "a list of Shopify orders, or one", {{"orders", "order"}}},
+    {"shopify_checkouts", "a list of Shopify checkouts, or one", {{"checkouts", "checkout"}}},
+    {"shopify",
+     "an order of Shopify",
+     {{"total_price"}, {"line_items"}, {"admin_graphql_api_id", "financial_status"}}},
     {"generic",
      "keys for user, time and event name",
      {{"user_id", "userId", "user", "uid", "visitor_id", "anonymous_id", "session_id", "session"},
@@ -70,6 +80,12 @@ static bool fits(const json_t *object, const struct shape *shape)
     return true;
 }
 
+/// Whether a preset reads messages that are lists.
+static bool takes_lists(const char *preset)
+{
+    return strstr(mapping_preset_text(text_from(preset)), "'[]'") != NULL;
+}
+
 static const char *guess_json(struct text line, const char **because_out)
 {
     json_error_t fault;
@@ -77,8 +93,11 @@ static const char *guess_json(struct text line, const char **because_out)
     const char *preset = NULL;
     *because_out = object == NULL ? "its first line is not one JSON object"
                                   : "its first line has no keys that are known";
+    // A list of events on one line is told by its first.
+    const json_t *event = json_is_array(object) ? json_array_get(object, 0) : object;
     for (size_t index = 0; index < sizeof(SHAPES) / sizeof(SHAPES[0]) && preset == NULL; index++) {
-        if (json_is_object(object) && fits(object, &SHAPES[index])) {
+        if (json_is_object(event) && fits(event, &SHAPES[index]) &&
+            (event == object || takes_lists(SHAPES[index].preset))) {
             preset = SHAPES[index].preset;
             *because_out = SHAPES[index].because;
         }
@@ -110,18 +129,31 @@ static bool is_access_log(struct text line)
     return memchr(open, '"', (size_t)(end - open)) != NULL;
 }
 
+static size_t count_tabs(struct text line)
+{
+    size_t count = 0;
+    for (size_t index = 0; index < line.size; index++) {
+        count += line.bytes[index] == '\t';
+    }
+    return count;
+}
+
 const char *guess_line(struct text line, const char **because_out)
 {
     while (line.size > 0 && (line.bytes[0] == ' ' || line.bytes[0] == '\t')) {
         line.bytes++;
         line.size--;
     }
-    if (line.size > 0 && line.bytes[0] == '{') {
+    if (line.size > 0 && (line.bytes[0] == '{' || line.bytes[0] == '[')) {
         return guess_json(line, because_out);
     }
     if (line.size > 0 && is_access_log(line)) {
         *because_out = "an access log";
         return mapping_preset_text(TEXT_LITERAL("combined")) == NULL ? NULL : "combined";
+    }
+    if (count_tabs(line) == SNOWPLOW_COLUMN_COUNT - 1) {
+        *because_out = "131 columns without a header";
+        return "snowplow_tsv";
     }
     *because_out = line.size == 0 ? "it is empty" : "it is neither JSON nor an access log";
     return NULL;

@@ -152,6 +152,15 @@ static const uint8_t STORE_OPTIONS[] = {OPTION_STORE, OPTION_CONFIG, OPTION_HELP
 static const uint8_t HELP_OPTIONS[] = {OPTION_HELP, OPTION_COUNT};
 
 const struct verb VERBS[] = {
+    {"init", "FILE", 1, 1, false, "propose a corong.yaml from a sample of a log",
+     "FILE is what 'replay' reads: JSON lines, CSV, TSV or access logs, plain, gzip or zstd; its\n"
+     "first 4 MiB are looked at. Each choice says what it is based on; the first lines say how "
+     "much\n"
+     "of the sample can be read that way. A known export (GA4, PostHog, Snowplow and others) gets\n"
+     "its preset.\n",
+     "  corong init events.jsonl.gz > corong.yaml\n"
+     "  corong init events.jsonl.gz | less\n",
+     HELP_OPTIONS, cmd_init},
     {"replay", "PATH...", 0, OPERAND_COUNT_ANY, false, "read logs or Kafka topics into a store",
      "PATHs are files, directories, globs or - (standard input): JSON lines, CSV, TSV or access\n"
      "logs, plain, gzip or zstd. A bad message is counted, sampled and kept, and stops nothing.\n"

@@ -29,6 +29,7 @@ enum exit_code cmd_demo(const struct options *options);
 enum exit_code cmd_produce(const struct options *options);
 enum exit_code cmd_serve(const struct options *options);
 enum exit_code cmd_status(const struct options *options);
+enum exit_code cmd_init(const struct options *options);
 enum exit_code cmd_explain(const struct options *options);
 enum exit_code cmd_funnel(const struct options *options);
 enum exit_code cmd_users(const struct options *options);
