@@ -8,6 +8,11 @@ static const struct dialect_spec *const SPECS[DIALECT_COUNT] = {
     [DIALECT_CLICKHOUSE_STRICT_ONCE] = &clickhouse_strict_once_spec,
     [DIALECT_DORIS] = &doris_spec,
     [DIALECT_STARROCKS] = &starrocks_spec,
+    [DIALECT_POSTHOG] = &posthog_spec,
+    [DIALECT_MIXPANEL] = &mixpanel_spec,
+    [DIALECT_AMPLITUDE] = &amplitude_spec,
+    [DIALECT_GA4] = &ga4_spec,
+    [DIALECT_PINOT] = &pinot_spec,
 };
 
 static const struct dialect_spec *spec_of(uint32_t dialect)
@@ -173,18 +178,24 @@ static bool same_funnel(const struct funnel *left, const struct funnel *right)
     return same;
 }
 
+enum corong_status dialect_set_like(struct funnel *funnel, const struct funnel *plain,
+                                    const struct funnel *target, const char *knows,
+                                    struct corong_error *error)
+{
+    if (!same_funnel(funnel, plain) && !same_funnel(funnel, target)) {
+        return error_set(error, CORONG_INVALID,
+                         "dialect '%s' knows %s; leave out all other rules of the funnel",
+                         SPECS[funnel->dialect]->name, knows);
+    }
+    *funnel = *target;
+    return CORONG_OK;
+}
+
 enum corong_status dialect_set_plain(struct funnel *funnel, const struct funnel *target,
                                      struct corong_error *error)
 {
     struct funnel plain = dialect_plain(funnel);
-    if (!same_funnel(funnel, &plain) && !same_funnel(funnel, target)) {
-        return error_set(error, CORONG_INVALID,
-                         "dialect '%s' knows steps and a window; leave out all other rules of the "
-                         "funnel",
-                         SPECS[funnel->dialect]->name);
-    }
-    *funnel = *target;
-    return CORONG_OK;
+    return dialect_set_like(funnel, &plain, target, "steps and a window", error);
 }
 
 enum corong_status dialect_apply(struct funnel *funnel, struct corong_error *error)

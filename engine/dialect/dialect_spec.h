@@ -24,11 +24,21 @@ extern const struct dialect_spec clickhouse_spec;
 extern const struct dialect_spec clickhouse_strict_once_spec;
 extern const struct dialect_spec doris_spec;
 extern const struct dialect_spec starrocks_spec;
+extern const struct dialect_spec posthog_spec;
+extern const struct dialect_spec mixpanel_spec;
+extern const struct dialect_spec amplitude_spec;
+extern const struct dialect_spec ga4_spec;
+extern const struct dialect_spec pinot_spec;
 
 /// For systems that know steps and a window and nothing else: `target` is what set() makes of such
 /// a funnel. Refuses a funnel that asks for more, otherwise *funnel becomes the target.
 CORONG_MUST_CHECK enum corong_status
 dialect_set_plain(struct funnel *funnel, const struct funnel *target, struct corong_error *error);
+/// For systems that know more: `plain` is what such a funnel may say, `target` what becomes of it,
+/// `knows` what it may say in words.
+CORONG_MUST_CHECK enum corong_status
+dialect_set_like(struct funnel *funnel, const struct funnel *plain, const struct funnel *target,
+                 const char *knows, struct corong_error *error);
 /// The funnel with its name, steps, window, live slice and dialect, every rule at its default.
 struct funnel dialect_plain(const struct funnel *funnel);
 

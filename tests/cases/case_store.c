@@ -43,7 +43,8 @@ const char *case_store_attribute(const char *property)
 
 static void add_missing(json_t *types, const char *property)
 {
-    if (property != NULL && json_object_get(types, property) == NULL) {
+    bool user = property != NULL && strcmp(property, "user") == 0;
+    if (property != NULL && !user && json_object_get(types, property) == NULL) {
         json_object_set_new(types, property, json_string("string"));
     }
 }
@@ -79,6 +80,10 @@ static void add_question(const json_t *funnel, json_t *types)
     add_steps(json_object_get(funnel, "exclusions"), types);
     json_array_foreach(json_object_get(json_object_get(funnel, "breakdown"), "props"), index,
                        property)
+    {
+        add_missing(types, json_string_value(property));
+    }
+    json_array_foreach(json_object_get(funnel, "correlate_by"), index, property)
     {
         add_missing(types, json_string_value(property));
     }

@@ -10,7 +10,8 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-OURS = ["ours.case", "clickhouse_strict_once.case", "clickhouse.case", "doris.case", "starrocks.case"]
+OURS = ["ours.case", "clickhouse_strict_once.case", "clickhouse.case", "doris.case", "starrocks.case",
+        "posthog.case", "pinot.case"]
 PEERS = HERE.parent.parent.parent / "shared" / "cases"
 
 
@@ -20,22 +21,49 @@ def parse_step(words):
     return steps[0] if len(steps) == 1 else {"any_of": steps}
 
 
+def take_word(text):
+    """The first word, or text in double quotes, and what follows."""
+    if not text.startswith('"'):
+        word, _, rest = text.partition(" ")
+        return word, rest
+    word, end = json.JSONDecoder().raw_decode(text)
+    return word, text[end:].lstrip()
+
+
+def parse_event(text):
+    user, rest = take_word(text)
+    time, rest = take_word(rest)
+    name, props = take_word(rest)
+    return {"user": user, "ts_ms": int(time), "event": name, "props": json.loads(props) if props else {}}
+
+
+# Keys of a funnel that are JSON.
+FUNNEL_KEYS = {"breakdown", "viz", "interval", "from_step", "to_step", "bin_count", "aggregate_by", "filter",
+               "date_from_ms", "date_to_ms", "tie_window_ms", "correlate_by", "duration_functions",
+               "max_step_duration_ms"}
+
+
 def parse_line(case, key, rest):
     funnel, expected = case["funnel"], case["expected"]
     if key in ("note", "origin"):
         case[key] = rest
     elif key == "window":
         funnel["window_ms"] = None if rest == "none" else int(rest.removesuffix(" ms"))
-    elif key in ("ties", "function", "pattern"):
+    elif key in FUNNEL_KEYS:
+        funnel[key] = json.loads(rest)
+    elif key == "exclude":
+        funnel["exclusions"].append(json.loads(rest))
+    elif key == "figure":
+        name, _, value = rest.partition(" ")
+        expected[name] = json.loads(value)
+    elif key in ("ties", "function", "pattern", "order"):
         funnel[key] = rest
     elif key == "mode":
         funnel["mode"] = rest.split()
     elif key == "step":
         funnel["steps"].append(parse_step(rest))
     elif key == "event":
-        user, time, name, *props = rest.split(" ", 3)
-        case["events"].append({"user": user, "ts_ms": int(time), "event": name,
-                               "props": json.loads(props[0]) if props else {}})
+        case["events"].append(parse_event(rest))
     elif key == "expect":
         user, level, *times = rest.split()
         expected.setdefault("levels_by_user", {})[user] = int(level)

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Amplitude's funnels, from its documentation: the user's earliest longest path (`totals`: all
+/// paths), the window counted from step 1; a funnel in any order still begins with its first event.
+/// All of them are options of ours.
+#include "engine/dialect/dialect_spec.h"
+
+enum amplitude_mode { AMPLITUDE_TOTALS = 0 };
+static const char *const AMPLITUDE_MODES[] = {"totals", NULL};
+
+static enum corong_status set(struct funnel *funnel, struct corong_error *error)
+{
+    struct funnel plain = dialect_plain(funnel);
+    plain.order = funnel->order;
+    plain.unit = funnel->unit;
+    plain.exclusions = funnel->exclusions;
+    plain.exclusion_count = funnel->exclusion_count;
+    struct funnel target = plain;
+    target.attempts =
+        dialect_has(funnel, AMPLITUDE_TOTALS) ? FUNNEL_ATTEMPTS_ALL : FUNNEL_ATTEMPTS_BEST;
+    return dialect_set_like(funnel, &plain, &target,
+                            "steps, a window, an order, exclusions and properties held constant",
+                            error);
+}
+
+const struct dialect_spec amplitude_spec = {
+    .name = "amplitude",
+    .summary = "Amplitude: the earliest longest path, or totals",
+    .modes = AMPLITUDE_MODES,
+    .set = set,
+};

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Mixpanel's funnels, from its documentation: uniques start at the first event of step 1 in the
+/// range and at no other; `optimized` (its optimized re-entry) tries every one, `totals` counts
+/// each attempt, `sessions` keeps an attempt in one session. All of them are options of ours.
+#include "engine/dialect/dialect_spec.h"
+
+enum mixpanel_mode { MIXPANEL_OPTIMIZED = 0, MIXPANEL_TOTALS, MIXPANEL_SESSIONS };
+static const char *const MIXPANEL_MODES[] = {"optimized", "totals", "sessions", NULL};
+
+static enum corong_status set(struct funnel *funnel, struct corong_error *error)
+{
+    struct funnel plain = dialect_plain(funnel);
+    plain.order = funnel->order;
+    plain.unit = funnel->unit;
+    plain.exclusions = funnel->exclusions;
+    plain.exclusion_count = funnel->exclusion_count;
+    struct funnel target = plain;
+    bool optimized = dialect_has(funnel, MIXPANEL_OPTIMIZED);
+    bool totals = dialect_has(funnel, MIXPANEL_TOTALS);
+    if (optimized && totals) {
+        return error_set(error, CORONG_INVALID,
+                         "dialect 'mixpanel': 'optimized' belongs to uniques, not to 'totals'");
+    }
+    target.attempts = totals      ? FUNNEL_ATTEMPTS_ALL
+                      : optimized ? FUNNEL_ATTEMPTS_BEST
+                                  : FUNNEL_ATTEMPTS_FIRST;
+    if (dialect_has(funnel, MIXPANEL_SESSIONS)) {
+        target.window_session = true;
+        target.window_us = FUNNEL_WINDOW_NONE;
+    }
+    return dialect_set_like(funnel, &plain, &target,
+                            "steps, a window, an order, exclusions and properties held constant",
+                            error);
+}
+
+const struct dialect_spec mixpanel_spec = {
+    .name = "mixpanel",
+    .summary = "Mixpanel: the first entry only, or optimized re-entry, totals, sessions",
+    .modes = MIXPANEL_MODES,
+    .set = set,
+};
