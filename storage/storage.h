@@ -163,6 +163,10 @@ uint32_t store_snapshot_segment_count(const struct store_snapshot *snapshot);
 uint32_t store_snapshot_committed_count(const struct store_snapshot *snapshot);
 struct segment_reader *store_snapshot_segment(const struct store_snapshot *snapshot,
                                               uint32_t index);
+/// From now on questions over this snapshot look for decoded blocks in `cache` (storage/cache) and
+/// leave them there. Borrowed: it outlives the snapshot, and other snapshots may share it. Called
+/// once, before questions.
+void store_snapshot_use_cache(struct store_snapshot *snapshot, struct cache *cache);
 const struct schema *store_snapshot_schema(const struct store_snapshot *snapshot);
 const struct hash_secret *store_snapshot_secret(const struct store_snapshot *snapshot);
 /// Committed positions, ascending by id. A source that several stores know stands where it is

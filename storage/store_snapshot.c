@@ -229,6 +229,13 @@ enum corong_status store_snapshot_open(struct store_snapshot **snapshot_out, con
     return store_snapshot_open_parts(snapshot_out, &part, 1, error);
 }
 
+void store_snapshot_use_cache(struct store_snapshot *snapshot, struct cache *cache)
+{
+    for (uint32_t i = 0; i < snapshot->reader_count; i++) {
+        segment_reader_use_cache(snapshot->readers[i], cache);
+    }
+}
+
 void store_snapshot_close(struct store_snapshot *snapshot)
 {
     if (snapshot == NULL) {

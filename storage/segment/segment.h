@@ -9,6 +9,7 @@
 
 #include "storage/base/error.h"
 #include "storage/base/hash.h"
+#include "storage/cache/cache.h"
 #include "storage/column/column.h"
 
 #include <stdbool.h>
@@ -105,6 +106,9 @@ void segment_reader_close(struct segment_reader *reader);
 /// segment, by name and type) wherever a reader takes or gives a column index. Columns that the
 /// segment lacks are missing in every row. Called once, before other threads read.
 void segment_reader_present(struct segment_reader *reader, const struct schema *schema);
+/// From now on what is decoded is looked for in `cache` and left there (borrowed; it outlives the
+/// reader and all scratches that were used with it). Called once, before other threads read.
+void segment_reader_use_cache(struct segment_reader *reader, struct cache *cache);
 const struct segment_meta *segment_reader_meta(const struct segment_reader *reader);
 /// The schema the segment was written with (a prefix-compatible part of the store's), or the part
 /// of the presented one that reaches to the segment's last column.

@@ -2,6 +2,7 @@
 /// Columns left as they are stored, for questions that look at few rows: no pass over all rows
 /// turns them into values, and most take one or four bytes a row instead of four or eight.
 #include "storage/base/invariant.h"
+#include "storage/segment/segment_cache.h"
 #include "storage/segment/segment_private.h"
 
 #define BYTE_MAX 255u
@@ -117,9 +118,9 @@ static enum corong_status read_integers(const struct segment_reader *reader, uin
     return decode_stored(reader, array->block, &block, largest, scratch, column, group, error);
 }
 
-enum corong_status segment_packed_read(struct segment_reader *reader, uint32_t group_index,
-                                       uint32_t column, struct segment_scratch *scratch,
-                                       const struct row_group *group, struct corong_error *error)
+static enum corong_status read_packed(struct segment_reader *reader, uint32_t group_index,
+                                      uint32_t column, struct segment_scratch *scratch,
+                                      const struct row_group *group, struct corong_error *error)
 {
     const struct segment_array *array = segment_footer_array(&reader->footer, group_index, column);
     if (array->kind == SEGMENT_ARRAY_MISSING && !segment_column_exists(reader, column)) {
@@ -130,4 +131,29 @@ enum corong_status segment_packed_read(struct segment_reader *reader, uint32_t g
         return read_codes(reader, column, array, scratch, group, error);
     }
     return read_integers(reader, column, array, scratch, group, error);
+}
+
+enum corong_status segment_packed_read(struct segment_reader *reader, uint32_t group_index,
+                                       uint32_t column, struct segment_scratch *scratch,
+                                       const struct row_group *group, struct corong_error *error)
+{
+    const uint32_t part = SEGMENT_CACHED_PACKED + column;
+    struct column_packed *packed = packed_of(reader, scratch, column);
+    const uint8_t *found = segment_cache_find(reader, group_index, part, scratch);
+    if (found == NULL) {
+        TRY(read_packed(reader, group_index, column, scratch, group, error));
+        if (packed->width > 0) {
+            const struct cache_bytes parts[] = {
+                {packed, sizeof(*packed)},
+                {packed->values, (size_t)group->row_count * packed->width}};
+            segment_cache_put(reader, group_index, part, parts, 2);
+        }
+        return CORONG_OK;
+    }
+    memcpy(packed, found, sizeof(*packed));
+    packed->values = found + cache_aligned(sizeof(*packed));
+    // The table is the reader's, which the block may outlive.
+    return packed->ranked_codes == NULL
+               ? CORONG_OK
+               : segment_ranks_table(reader, column, &packed->ranked_codes, error);
 }

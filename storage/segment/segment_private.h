@@ -221,6 +221,7 @@ struct segment_reader {
     struct dictionary *dictionaries; ///< offsets NULL until decoded
     uint32_t **ranked_codes;         ///< per column, NULL until decoded
     struct segment_columns columns;  ///< how callers name them
+    struct cache *cache;             ///< NULL: none
 };
 
 struct segment_buffer {
@@ -230,6 +231,10 @@ struct segment_buffer {
 
 struct segment_scratch {
     struct encoding_decoder *decoder;
+    struct cache *cache;       ///< that the pins belong to
+    struct cache_block **pins; ///< what the last read found in it
+    uint32_t pin_count;
+    uint32_t pin_capacity;
     struct segment_buffer keys;
     struct segment_buffer key_high;
     struct segment_buffer key_low;
@@ -280,12 +285,6 @@ CORONG_MUST_CHECK enum corong_status segment_column_read(struct segment_reader *
                                                          const struct row_group *group,
                                                          struct corong_error *error);
 
-/// As segment_column_read(), into scratch->packed.
-CORONG_MUST_CHECK enum corong_status segment_packed_read(struct segment_reader *reader,
-                                                         uint32_t group_index, uint32_t column,
-                                                         struct segment_scratch *scratch,
-                                                         const struct row_group *group,
-                                                         struct corong_error *error);
 /// False for a column that no group of this segment has a value of.
 bool segment_column_exists(const struct segment_reader *reader, uint32_t column);
 /// 10^exponent of a parsed transform.

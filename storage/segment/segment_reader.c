@@ -4,6 +4,7 @@
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 #include "storage/file/file.h"
+#include "storage/segment/segment_cache.h"
 #include "storage/segment/segment_private.h"
 
 #include <errno.h>
@@ -256,6 +257,8 @@ void segment_scratch_destroy(struct segment_scratch *scratch)
     for (uint32_t column = 0; column < SCHEMA_COLUMN_COUNT_MAX; column++) {
         memory_free(scratch->columns[column].bytes);
     }
+    segment_cache_unpin(scratch);
+    memory_free((void *)scratch->pins);
     encoding_decoder_destroy(scratch->decoder);
     memory_free(scratch);
 }
@@ -349,120 +352,6 @@ enum corong_status segment_array_open(const struct segment_reader *reader, uint3
     return CORONG_OK;
 }
 
-static enum corong_status read_part64(const struct segment_reader *reader,
-                                      const struct segment_group *group, enum segment_part part,
-                                      struct segment_scratch *scratch, uint64_t *values,
-                                      struct corong_error *error)
-{
-    const struct segment_array *array = &group->parts[part];
-    uint32_t count = group->zone.user_count;
-    if (array->kind == SEGMENT_ARRAY_CONSTANT) {
-        for (uint32_t user = 0; user < count; user++) {
-            values[user] = (uint64_t)array->minimum;
-        }
-        return CORONG_OK;
-    }
-    struct segment_block block;
-    struct segment_transform transform;
-    TRY(segment_array_open(reader, array->block, SEGMENT_OWNER_PART + (uint32_t)part, count, &block,
-                           &transform, error));
-    TRY_IN(encoding_decode64(scratch->decoder, block.payload, block.payload_size, NULL, values,
-                             count, error),
-           error, "segment '%s', block %u", reader->path, array->block);
-    return CORONG_OK;
-}
-
-static enum corong_status read_part32(const struct segment_reader *reader,
-                                      const struct segment_group *group, enum segment_part part,
-                                      struct segment_scratch *scratch, uint32_t *values,
-                                      struct corong_error *error)
-{
-    const struct segment_array *array = &group->parts[part];
-    uint32_t count = group->zone.user_count;
-    if (array->kind == SEGMENT_ARRAY_CONSTANT) {
-        for (uint32_t user = 0; user < count; user++) {
-            values[user] = (uint32_t)array->minimum;
-        }
-        return CORONG_OK;
-    }
-    struct segment_block block;
-    struct segment_transform transform;
-    TRY(segment_array_open(reader, array->block, SEGMENT_OWNER_PART + (uint32_t)part, count, &block,
-                           &transform, error));
-    TRY_IN(encoding_decode32(scratch->decoder, block.payload, block.payload_size, NULL, values,
-                             count, error),
-           error, "segment '%s', block %u", reader->path, array->block);
-    return CORONG_OK;
-}
-
-static enum corong_status read_keys(const struct segment_reader *reader,
-                                    const struct segment_group *group,
-                                    struct segment_scratch *scratch, struct row_group *group_out,
-                                    struct corong_error *error)
-{
-    uint32_t count = group->zone.user_count;
-    uint64_t *high = segment_buffer_reserve(&scratch->key_high, count * sizeof(*high));
-    uint64_t *low = segment_buffer_reserve(&scratch->key_low, count * sizeof(*low));
-    TRY(read_part64(reader, group, SEGMENT_KEY_HIGH, scratch, high, error));
-    TRY(read_part64(reader, group, SEGMENT_KEY_LOW, scratch, low, error));
-    struct hash128 *keys = segment_buffer_reserve(&scratch->keys, count * sizeof(*keys));
-    bool ascending = true;
-    for (uint32_t user = 0; user < count; user++) {
-        keys[user] = (struct hash128){high[user], low[user]};
-        ascending &= user == 0 || hash128_compare(keys[user - 1], keys[user]) < 0;
-    }
-    group_out->user_keys = keys;
-    if (!ascending || !hash128_equal(keys[0], group->zone.key_min) ||
-        !hash128_equal(keys[count - 1], group->zone.key_max)) {
-        return error_set(error, CORONG_CORRUPT,
-                         "segment '%s': user keys are not in order or not those of the zone map",
-                         reader->path);
-    }
-    return CORONG_OK;
-}
-
-static enum corong_status read_row_counts(const struct segment_reader *reader,
-                                          const struct segment_group *group,
-                                          struct segment_scratch *scratch,
-                                          struct row_group *group_out, struct corong_error *error)
-{
-    uint32_t count = group->zone.user_count;
-    uint32_t *row_counts = segment_buffer_reserve(&scratch->row_counts, count * sizeof(uint32_t));
-    TRY(read_part32(reader, group, SEGMENT_ROW_COUNTS, scratch, row_counts, error));
-    uint64_t rows = 0;
-    bool empty = false;
-    for (uint32_t user = 0; user < count; user++) {
-        rows += row_counts[user];
-        empty |= row_counts[user] == 0;
-    }
-    if (empty || rows != group->zone.row_count) {
-        return error_set(error, CORONG_CORRUPT, "segment '%s': rows of users do not sum up",
-                         reader->path);
-    }
-    group_out->user_row_counts = row_counts;
-    return CORONG_OK;
-}
-
-static enum corong_status read_users(const struct segment_reader *reader,
-                                     const struct segment_group *group,
-                                     struct segment_scratch *scratch, struct row_group *group_out,
-                                     struct corong_error *error)
-{
-    uint32_t count = group->zone.user_count;
-    TRY(read_keys(reader, group, scratch, group_out, error));
-    uint32_t *wide = segment_buffer_reserve(&scratch->flags_wide, count * sizeof(uint32_t));
-    uint8_t *flags = segment_buffer_reserve(&scratch->flags, count);
-    TRY(read_part32(reader, group, SEGMENT_FLAGS, scratch, wide, error));
-    for (uint32_t user = 0; user < count; user++) {
-        flags[user] = (uint8_t)wide[user];
-    }
-    uint64_t *masks = segment_buffer_reserve(&scratch->masks, count * sizeof(*masks));
-    TRY(read_part64(reader, group, SEGMENT_MASKS, scratch, masks, error));
-    group_out->user_flags = flags;
-    group_out->user_name_masks = masks;
-    return CORONG_OK;
-}
-
 static enum corong_status read_codes(struct segment_reader *reader, uint32_t column,
                                      const struct segment_array *array,
                                      struct segment_scratch *scratch, const struct row_group *group,
@@ -550,6 +439,31 @@ enum corong_status segment_column_read(struct segment_reader *reader, uint32_t g
     return read_integers(reader, column, array, scratch, group, values->integers, error);
 }
 
+static enum corong_status take_column(struct segment_reader *reader, uint32_t group_index,
+                                      uint32_t column, struct segment_scratch *scratch,
+                                      const struct row_group *group, struct corong_error *error)
+{
+    const uint32_t part = SEGMENT_CACHED_WIDE + column;
+    bool text = reader->footer.schema.columns[column].type == COLUMN_STRING;
+    struct column_values *values =
+        &scratch->values[segment_columns_place(&reader->columns, column)];
+    const void *found = segment_cache_find(reader, group_index, part, scratch);
+    if (found != NULL) {
+        // Nobody writes through a reader's columns.
+        values->codes = text ? (uint32_t *)(uintptr_t)found : NULL;
+        values->integers = text ? NULL : (int64_t *)(uintptr_t)found;
+        return CORONG_OK;
+    }
+    TRY(segment_column_read(reader, group_index, column, scratch, group, error));
+    const void *bytes = text ? (const void *)values->codes : (const void *)values->integers;
+    if (bytes != NULL) {
+        size_t width = text ? sizeof(uint32_t) : sizeof(int64_t);
+        struct cache_bytes part_bytes = {bytes, group->row_count * width};
+        segment_cache_put(reader, group_index, part, &part_bytes, 1);
+    }
+    return CORONG_OK;
+}
+
 static enum corong_status read_ids(const struct segment_reader *reader,
                                    const struct segment_group *group,
                                    struct segment_scratch *scratch, struct row_group *group_out,
@@ -569,22 +483,23 @@ enum corong_status segment_reader_read(struct segment_reader *reader, uint32_t g
 {
     ASSERT(group_index < reader->footer.group_count);
     const struct segment_group *group = &reader->footer.groups[group_index];
+    segment_cache_unpin(scratch);
     memset(scratch->values, 0, sizeof(scratch->values));
     memset(scratch->packed, 0, sizeof(scratch->packed));
     *group_out = (struct row_group){.user_count = group->zone.user_count,
                                     .row_count = group->zone.row_count,
                                     .columns = scratch->values,
                                     .packed = scratch->packed};
-    TRY(read_row_counts(reader, group, scratch, group_out, error));
+    TRY(segment_row_counts_read(reader, group_index, scratch, group_out, error));
     if (!selection->rows_only) {
-        TRY(read_users(reader, group, scratch, group_out, error));
+        TRY(segment_users_read(reader, group_index, scratch, group_out, error));
     }
     for (uint32_t column = 0; column < reader->footer.schema.column_count; column++) {
         uint32_t place = segment_columns_place(&reader->columns, column);
         if (segment_selected_packed(selection, place)) {
             TRY(segment_packed_read(reader, group_index, column, scratch, group_out, error));
         } else if (segment_selected(selection, place)) {
-            TRY(segment_column_read(reader, group_index, column, scratch, group_out, error));
+            TRY(take_column(reader, group_index, column, scratch, group_out, error));
         }
     }
     return selection->ids ? read_ids(reader, group, scratch, group_out, error) : CORONG_OK;

@@ -5,6 +5,20 @@
 #include "tools/corong/question_funnel.h"
 #include "tools/corong/repeat.h"
 
+/// With --repeat, half of the memory keeps what was decoded for the next time.
+static struct cache *make_cache(const struct options *options, struct store_snapshot *snapshot,
+                                struct query_funnel *query)
+{
+    if (!options_given(options, OPTION_REPEAT)) {
+        return NULL;
+    }
+    uint64_t budget_bytes = query->limits.memory_limit_bytes / 2;
+    query->limits.memory_limit_bytes -= budget_bytes;
+    struct cache *cache = cache_create(budget_bytes);
+    store_snapshot_use_cache(snapshot, cache);
+    return cache;
+}
+
 static enum exit_code ask(const struct options *options, const struct config *config,
                           struct store_snapshot *snapshot)
 {
@@ -17,8 +31,13 @@ static enum exit_code ask(const struct options *options, const struct config *co
     if (options_given(options, OPTION_PRINT_QUERY)) {
         return query_object_print(options, config, &query.funnel);
     }
-    if (query_funnel_run(snapshot, &query, options->arena, &result, &error) != CORONG_OK ||
-        repeat_funnel(options, snapshot, &query, &result, &error) != CORONG_OK) {
+    struct cache *cache = make_cache(options, snapshot, &query);
+    enum corong_status status = query_funnel_run(snapshot, &query, options->arena, &result, &error);
+    if (status == CORONG_OK) {
+        status = repeat_funnel(options, snapshot, &query, &result, &error);
+    }
+    cache_destroy(cache);
+    if (status != CORONG_OK) {
         return console_fail(&error);
     }
     struct text_buffer out = {0};
