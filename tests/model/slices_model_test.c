@@ -9,259 +9,14 @@
 #include "storage/base/memory.h"
 #include "tests/model/model_question.h"
 #include "tests/model/model_store.h"
-#include "tests/model/oracle.h"
+#include "tests/model/oracle_slices.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define DATA_SET_COUNT 40
 #define QUESTIONS_PER_DATA_SET 12
-#define VALUE_COUNT 9 ///< -1 to 7
-#define CELL_COUNT (VALUE_COUNT * VALUE_COUNT)
-#define STEP_MAX 4
-#define HISTORY_US (30 * MICROSECONDS_PER_DAY)
-
 static uint64_t compared;
-
-struct cell {
-    uint64_t reached[STEP_MAX];
-    uint64_t open[STEP_MAX];
-    uint64_t lost[STEP_MAX];
-    uint64_t orders[STEP_MAX];
-    int64_t revenue[STEP_MAX];
-    uint64_t won;
-};
-
-/// What is asked, in the oracle's words and beside them.
-struct asked {
-    struct oracle_question question;
-    struct oracle_condition entry;
-    bool has_entry;
-    int user_attribute; ///< where_user: this attribute of the person ...
-    int user_not;       ///< ... is not this value; -1: no where_user
-    bool user_null;     ///< or: is missing
-    enum query_attribution attribution;
-    int attribution_step;
-    int by_count;
-    uint32_t top;
-    int64_t as_of;
-};
-
-struct expected {
-    struct cell cells[CELL_COUNT];
-    struct cell total;
-    struct cell other;
-    bool listed[CELL_COUNT];
-    bool listing; ///< the second time: `listed` is known, `other` counts units
-};
-
-static int64_t later_of(int64_t time, int64_t delta)
-{
-    int64_t sum;
-    return __builtin_add_overflow(time, delta, &sum) ? INT64_MAX : sum;
-}
-
-static bool not_after(const struct oracle_event *event, const struct oracle_event *other)
-{
-    return event->time < other->time ||
-           (event->time == other->time && event->sequence <= other->sequence);
-}
-
-// The person's latest value at an event, at most 30 days old; events are in canonical order.
-static int person_value(const struct oracle_event *events, int count,
-                        const struct oracle_event *entry, int attribute)
-{
-    int value = -1;
-    int64_t time = INT64_MIN;
-    for (int i = 0; i < count; i++) {
-        if (not_after(&events[i], entry) && events[i].attributes[attribute] != -1) {
-            value = events[i].attributes[attribute];
-            time = events[i].time;
-        }
-    }
-    return value != -1 && entry->time - time <= HISTORY_US ? value : -1;
-}
-
-static void forbid_entries(const struct asked *asked, struct oracle_event *events, int count)
-{
-    for (int i = 0; i < count; i++) {
-        bool allowed = !asked->has_entry || oracle_holds(&asked->entry, &events[i]);
-        if (asked->user_attribute != -1) {
-            int value = person_value(events, count, &events[i], asked->user_attribute);
-            allowed = allowed &&
-                      (asked->user_null ? value == -1 : value != -1 && value != asked->user_not);
-        }
-        events[i].no_entry = !allowed;
-    }
-}
-
-static int cell_of(const struct asked *asked, const int *values)
-{
-    return (values[0] + 1) * VALUE_COUNT + (asked->by_count > 1 ? values[1] + 1 : 0);
-}
-
-static void count_cell(const struct asked *asked, const struct oracle_event *events,
-                       const struct oracle_attempt *attempt, struct cell *cell)
-{
-    for (int step = 0; step < attempt->level; step++) {
-        const struct oracle_event *event = &events[attempt->events[step]];
-        cell->reached[step]++;
-        if (event->amount != ORACLE_NONE) {
-            cell->orders[step]++;
-            cell->revenue[step] += event->amount;
-        }
-    }
-    if (attempt->level == asked->question.step_count) {
-        cell->won++;
-    } else if (attempt->open) {
-        cell->open[attempt->level - 1]++;
-    } else {
-        cell->lost[attempt->level - 1]++;
-    }
-}
-
-// The values of a partition.
-static void values_of(const struct asked *asked, const struct oracle_event *events, int count,
-                      const struct oracle_attempt *attempt, int *values)
-{
-    const struct oracle_event *entry = &events[attempt->events[0]];
-    for (int which = 0; which < 2; which++) {
-        values[which] = -1;
-        for (int i = 0; i < attempt->level; i++) {
-            bool last = asked->attribution == QUERY_ATTRIBUTION_LAST;
-            int step = last ? attempt->level - 1 - i : i;
-            int value = events[attempt->events[step]].attributes[which];
-            bool ends = asked->attribution == QUERY_ATTRIBUTION_FIRST || last;
-            bool taken = ends ? value != -1
-                              : step == (asked->attribution == QUERY_ATTRIBUTION_STEP
-                                             ? asked->attribution_step
-                                             : 0);
-            if (taken) {
-                values[which] = value;
-                break;
-            }
-        }
-        if (asked->attribution == QUERY_ATTRIBUTION_USER) {
-            values[which] = person_value(events, count, entry, which);
-        }
-    }
-}
-
-// Every cell that an event of the step has between the entry and the window's end, in the unit.
-static void cells_of_each(const struct asked *asked, const struct oracle_event *events, int begin,
-                          int end, const struct oracle_attempt *attempt, bool *cells)
-{
-    const struct oracle_question *question = &asked->question;
-    const struct oracle_event *entry = &events[attempt->events[0]];
-    int64_t until =
-        question->window == ORACLE_NONE ? INT64_MAX : later_of(entry->time, question->window);
-    bool any = false;
-    for (int i = begin; i < end; i++) {
-        bool visible = !question->has_where || oracle_holds(&question->where, &events[i]);
-        if (visible && events[i].time >= entry->time && events[i].time <= until &&
-            oracle_holds(&question->steps[asked->attribution_step], &events[i]) &&
-            (!question->inside || question->to == ORACLE_NONE || events[i].time < question->to)) {
-            // In loose order what may not be an entry does not fill step 1 either.
-            if (asked->attribution_step == 0 && asked->has_entry &&
-                !oracle_holds(&asked->entry, &events[i])) {
-                continue;
-            }
-            cells[cell_of(asked, events[i].attributes)] = true;
-            any = true;
-        }
-    }
-    const int none[2] = {-1, -1};
-    cells[cell_of(asked, none)] |= !any;
-}
-
-static void count_unit(const struct asked *asked, struct oracle_event *events, int count, int begin,
-                       int end, int64_t as_of, struct expected *expected)
-{
-    struct oracle_attempt attempt;
-    bool cells[CELL_COUNT] = {false};
-    oracle_attempt(&asked->question, events, count, begin, end, as_of, &attempt);
-    if (attempt.level == 0) {
-        return;
-    }
-    if (asked->attribution == QUERY_ATTRIBUTION_EACH) {
-        int from = begin;
-        int to = end;
-        if (asked->question.session_window) {
-            from = attempt.events[0];
-            to = from;
-            for (int start = 0; start < count;) {
-                int next =
-                    oracle_session_end(events, count, start, asked->question.session_timeout);
-                if (start <= attempt.events[0] && attempt.events[0] < next) {
-                    from = start;
-                    to = next;
-                }
-                start = next;
-            }
-        }
-        cells_of_each(asked, events, from, to, &attempt, cells);
-    } else {
-        int values[2];
-        values_of(asked, events, count, &attempt, values);
-        cells[cell_of(asked, values)] = true;
-    }
-    bool other = false;
-    for (int i = 0; i < CELL_COUNT; i++) {
-        if (cells[i] && !expected->listing) {
-            count_cell(asked, events, &attempt, &expected->cells[i]);
-        }
-        other = other || (cells[i] && !expected->listed[i]);
-    }
-    if (!expected->listing) {
-        count_cell(asked, events, &attempt, &expected->total);
-    } else if (other) {
-        count_cell(asked, events, &attempt, &expected->other);
-    }
-}
-
-static void count_person(const struct asked *asked, struct oracle_event *events, int count,
-                         int64_t as_of, struct expected *expected)
-{
-    int known = 0;
-    while (known < count && events[known].time <= as_of) {
-        known++;
-    }
-    forbid_entries(asked, events, known);
-    for (int begin = 0; begin < known;) {
-        int end = asked->question.by_session
-                      ? oracle_session_end(events, known, begin, asked->question.session_timeout)
-                      : known;
-        count_unit(asked, events, known, begin, end, as_of, expected);
-        begin = end;
-    }
-}
-
-static int compare_users(const void *left, const void *right)
-{
-    return ((const struct oracle_event *)left)->user - ((const struct oracle_event *)right)->user;
-}
-
-static void count_all(const struct asked *asked, const struct model_data *data,
-                      struct expected *expected)
-{
-    static struct oracle_event events[MODEL_EVENT_COUNT_MAX];
-    int64_t as_of = asked->as_of;
-    memcpy(events, data->events, (size_t)data->count * sizeof(*events));
-    for (int i = 0; asked->as_of == ORACLE_NONE && i < data->count; i++) {
-        as_of = events[i].time > as_of ? events[i].time : as_of;
-    }
-    qsort(events, (size_t)data->count, sizeof(*events), compare_users);
-    for (int begin = 0; begin < data->count;) {
-        int end = begin;
-        while (end < data->count && events[end].user == events[begin].user) {
-            end++;
-        }
-        int count = oracle_sort(&events[begin], end - begin);
-        count_person(asked, &events[begin], count, as_of, expected);
-        begin = end;
-    }
-}
 
 static void random_condition(struct test_random *random, struct oracle_condition *condition)
 {
@@ -274,12 +29,12 @@ static void random_condition(struct test_random *random, struct oracle_condition
 }
 
 static void random_asked(const struct model_data *data, struct test_random *random,
-                         struct asked *asked)
+                         struct oracle_asked *asked)
 {
     struct oracle_question *question = &asked->question;
     uint32_t span = (uint32_t)data->span;
     memset(asked, 0, sizeof(*asked));
-    question->step_count = 1 + (int)test_random_below(random, STEP_MAX);
+    question->step_count = 1 + (int)test_random_below(random, ORACLE_CELL_STEPS);
     for (int step = 0; step < question->step_count; step++) {
         random_condition(random, &question->steps[step]);
     }
@@ -307,7 +62,7 @@ static void random_asked(const struct model_data *data, struct test_random *rand
         test_random_below(random, 3) == 0 ? (int)test_random_below(random, 2) : -1;
     asked->user_not = (int)test_random_below(random, 3);
     asked->user_null = test_random_below(random, 4) == 0;
-    asked->attribution = (enum query_attribution)test_random_below(random, 6);
+    asked->attribution = (enum oracle_attribution)test_random_below(random, 6);
     asked->attribution_step = (int)test_random_below(random, (uint32_t)question->step_count);
     asked->by_count = 1 + (int)test_random_below(random, 2);
     asked->top = 1 + test_random_below(random, test_random_below(random, 2) ? 4 : 100);
@@ -343,7 +98,8 @@ static void stage_of(const struct oracle_condition *condition, struct arena *are
     }
 }
 
-static void query_of(const struct asked *asked, struct arena *arena, struct query_funnel *query)
+static void query_of(const struct oracle_asked *asked, struct arena *arena,
+                     struct query_funnel *query)
 {
     const struct oracle_question *question = &asked->question;
     char words[64];
@@ -365,7 +121,7 @@ static void query_of(const struct asked *asked, struct arena *arena, struct quer
         .as_of_us = asked->as_of == ORACLE_NONE ? QUERY_TIME_NONE : asked->as_of,
         .session_timeout_us = question->session_timeout,
         .limits = {.thread_count = 2},
-        .attribution = asked->attribution,
+        .attribution = (enum query_attribution)asked->attribution, // in the same order
         .attribution_step = (uint32_t)asked->attribution_step + 1,
         .where_entry = asked->has_entry ? words_of(arena, &asked->entry) : TEXT_MISSING,
     };
@@ -374,7 +130,7 @@ static void query_of(const struct asked *asked, struct arena *arena, struct quer
                  asked->user_attribute, model_value(asked->user_not).bytes[0]);
         query->where_user = arena_copy_text(arena, text_from(words));
     }
-    query->funnel.steps = arena_allocate_zeroed(arena, STEP_MAX, sizeof(struct stage));
+    query->funnel.steps = arena_allocate_zeroed(arena, ORACLE_CELL_STEPS, sizeof(struct stage));
     query->funnel.step_count = (uint32_t)question->step_count;
     for (int step = 0; step < question->step_count; step++) {
         stage_of(&question->steps[step], arena, &query->funnel.steps[step]);
@@ -403,7 +159,7 @@ static void expect(const struct query_funnel *query, uint64_t found, uint64_t ex
 }
 
 static void compare_cell(const struct query_funnel *query, const struct query_slice *found,
-                         const struct cell *cell, const char *what)
+                         const struct oracle_cell *cell, const char *what)
 {
     for (uint32_t step = 0; step < query->funnel.step_count; step++) {
         const struct query_step *row = &found->steps[step];
@@ -435,12 +191,12 @@ static int value_number(struct text value)
 
 // The listed slices are the largest, in order, and as expected; marks them.
 static void compare_listed(const struct query_funnel *query,
-                           const struct query_funnel_result *result, const struct asked *asked,
-                           struct expected *expected)
+                           const struct query_funnel_result *result,
+                           const struct oracle_asked *asked, struct oracle_expected *expected)
 {
     int previous = -1;
     uint32_t count = 0;
-    for (int i = 0; i < CELL_COUNT; i++) {
+    for (int i = 0; i < ORACLE_CELL_COUNT; i++) {
         count += expected->cells[i].reached[0] > 0;
     }
     expect(query, result->slice_count, count < asked->top ? count : asked->top, "slices");
@@ -448,7 +204,7 @@ static void compare_listed(const struct query_funnel *query,
         const struct query_slice *slice = &result->slices[i];
         int values[2] = {value_number(slice->values[0]),
                          asked->by_count > 1 ? value_number(slice->values[1]) : -1};
-        int cell = cell_of(asked, values);
+        int cell = oracle_cell_of(asked, values);
         compare_cell(query, slice, &expected->cells[cell], "slice");
         expected->listed[cell] = true;
         if (previous >= 0) {
@@ -458,7 +214,7 @@ static void compare_listed(const struct query_funnel *query,
         }
         previous = cell;
     }
-    for (int i = 0; i < CELL_COUNT && previous >= 0; i++) {
+    for (int i = 0; i < ORACLE_CELL_COUNT && previous >= 0; i++) {
         uint64_t reached = expected->cells[i].reached[0];
         uint64_t least = expected->cells[previous].reached[0];
         expect(query,
@@ -569,25 +325,25 @@ static void compare_trend(struct store_snapshot *snapshot, const struct query_fu
 static void ask(struct store_snapshot *snapshot, const struct model_data *data,
                 struct test_random *random)
 {
-    static struct expected expected;
+    static struct oracle_expected expected;
     struct arena arena = {0};
-    struct asked asked;
+    struct oracle_asked asked;
     struct query_funnel query;
     struct query_funnel_result result;
     random_asked(data, random, &asked);
     query_of(&asked, &arena, &query);
     memset(&expected, 0, sizeof(expected));
-    count_all(&asked, data, &expected);
+    oracle_slices_count(&asked, data->events, data->count, &expected);
     run(snapshot, &query, &arena, &result);
     compare_cell(&query, &result.total, &expected.total, "total");
     compare_listed(&query, &result, &asked, &expected);
     expected.listing = true;
-    count_all(&asked, data, &expected);
+    oracle_slices_count(&asked, data->events, data->count, &expected);
     compare_cell(&query, &result.other, &expected.other, "other");
-    if (asked.attribution != QUERY_ATTRIBUTION_EACH) {
+    if (asked.attribution != ORACLE_BY_EACH) {
         expect_sum(&query, &result);
     }
-    expect(&query, result.overlap, asked.attribution == QUERY_ATTRIBUTION_EACH, "overlap");
+    expect(&query, result.overlap, asked.attribution == ORACLE_BY_EACH, "overlap");
     if (test_random_below(random, 4) == 0) {
         compare_trend(snapshot, &query, random, &arena);
     }

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/model/oracle_slices.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int64_t later_of(int64_t time, int64_t delta)
+{
+    int64_t sum;
+    return __builtin_add_overflow(time, delta, &sum) ? INT64_MAX : sum;
+}
+
+static bool not_after(const struct oracle_event *event, const struct oracle_event *other)
+{
+    return event->time < other->time ||
+           (event->time == other->time && event->sequence <= other->sequence);
+}
+
+// The person's latest value at an event, at most 30 days old; events are in canonical order.
+static int person_value(const struct oracle_event *events, int count,
+                        const struct oracle_event *entry, int attribute)
+{
+    int value = -1;
+    int64_t time = INT64_MIN;
+    for (int i = 0; i < count; i++) {
+        if (not_after(&events[i], entry) && events[i].attributes[attribute] != -1) {
+            value = events[i].attributes[attribute];
+            time = events[i].time;
+        }
+    }
+    return value != -1 && entry->time - time <= ORACLE_HISTORY_US ? value : -1;
+}
+
+static void forbid_entries(const struct oracle_asked *asked, struct oracle_event *events, int count)
+{
+    for (int i = 0; i < count; i++) {
+        bool allowed = !asked->has_entry || oracle_holds(&asked->entry, &events[i]);
+        if (asked->user_attribute != -1) {
+            int value = person_value(events, count, &events[i], asked->user_attribute);
+            allowed = allowed &&
+                      (asked->user_null ? value == -1 : value != -1 && value != asked->user_not);
+        }
+        events[i].no_entry = !allowed;
+    }
+}
+
+int oracle_cell_of(const struct oracle_asked *asked, const int *values)
+{
+    return (values[0] + 1) * ORACLE_CELL_VALUES + (asked->by_count > 1 ? values[1] + 1 : 0);
+}
+
+static void count_cell(const struct oracle_asked *asked, const struct oracle_event *events,
+                       const struct oracle_attempt *attempt, struct oracle_cell *cell)
+{
+    for (int step = 0; step < attempt->level; step++) {
+        const struct oracle_event *event = &events[attempt->events[step]];
+        cell->reached[step]++;
+        if (event->amount != ORACLE_NONE) {
+            cell->orders[step]++;
+            cell->revenue[step] += event->amount;
+        }
+    }
+    if (attempt->level == asked->question.step_count) {
+        cell->won++;
+    } else if (attempt->open) {
+        cell->open[attempt->level - 1]++;
+    } else {
+        cell->lost[attempt->level - 1]++;
+    }
+}
+
+// The values of a partition.
+static void values_of(const struct oracle_asked *asked, const struct oracle_event *events,
+                      int count, const struct oracle_attempt *attempt, int *values)
+{
+    const struct oracle_event *entry = &events[attempt->events[0]];
+    for (int which = 0; which < 2; which++) {
+        values[which] = -1;
+        for (int i = 0; i < attempt->level; i++) {
+            bool last = asked->attribution == ORACLE_BY_LAST;
+            int step = last ? attempt->level - 1 - i : i;
+            int value = events[attempt->events[step]].attributes[which];
+            bool ends = asked->attribution == ORACLE_BY_FIRST || last;
+            bool taken =
+                ends ? value != -1
+                     : step == (asked->attribution == ORACLE_BY_STEP ? asked->attribution_step : 0);
+            if (taken) {
+                values[which] = value;
+                break;
+            }
+        }
+        if (asked->attribution == ORACLE_BY_USER) {
+            values[which] = person_value(events, count, entry, which);
+        }
+    }
+}
+
+// Every cell that an event of the step has between the entry and the window's end, in the unit.
+static void cells_of_each(const struct oracle_asked *asked, const struct oracle_event *events,
+                          int begin, int end, const struct oracle_attempt *attempt, bool *cells)
+{
+    const struct oracle_question *question = &asked->question;
+    const struct oracle_event *entry = &events[attempt->events[0]];
+    int64_t until =
+        question->window == ORACLE_NONE ? INT64_MAX : later_of(entry->time, question->window);
+    bool any = false;
+    for (int i = begin; i < end; i++) {
+        bool visible = !question->has_where || oracle_holds(&question->where, &events[i]);
+        if (visible && events[i].time >= entry->time && events[i].time <= until &&
+            oracle_holds(&question->steps[asked->attribution_step], &events[i]) &&
+            (!question->inside || question->to == ORACLE_NONE || events[i].time < question->to)) {
+            // In loose order what may not be an entry does not fill step 1 either.
+            if (asked->attribution_step == 0 && asked->has_entry &&
+                !oracle_holds(&asked->entry, &events[i])) {
+                continue;
+            }
+            cells[oracle_cell_of(asked, events[i].attributes)] = true;
+            any = true;
+        }
+    }
+    const int none[2] = {-1, -1};
+    cells[oracle_cell_of(asked, none)] |= !any;
+}
+
+static void count_unit(const struct oracle_asked *asked, struct oracle_event *events, int count,
+                       int begin, int end, int64_t as_of, struct oracle_expected *expected)
+{
+    struct oracle_attempt attempt;
+    bool cells[ORACLE_CELL_COUNT] = {false};
+    oracle_attempt(&asked->question, events, count, begin, end, as_of, &attempt);
+    if (attempt.level == 0) {
+        return;
+    }
+    if (asked->attribution == ORACLE_BY_EACH) {
+        int from = begin;
+        int to = end;
+        if (asked->question.session_window) {
+            from = attempt.events[0];
+            to = from;
+            for (int start = 0; start < count;) {
+                int next =
+                    oracle_session_end(events, count, start, asked->question.session_timeout);
+                if (start <= attempt.events[0] && attempt.events[0] < next) {
+                    from = start;
+                    to = next;
+                }
+                start = next;
+            }
+        }
+        cells_of_each(asked, events, from, to, &attempt, cells);
+    } else {
+        int values[2];
+        values_of(asked, events, count, &attempt, values);
+        cells[oracle_cell_of(asked, values)] = true;
+    }
+    bool other = false;
+    for (int i = 0; i < ORACLE_CELL_COUNT; i++) {
+        if (cells[i] && !expected->listing) {
+            count_cell(asked, events, &attempt, &expected->cells[i]);
+        }
+        other = other || (cells[i] && !expected->listed[i]);
+    }
+    if (!expected->listing) {
+        count_cell(asked, events, &attempt, &expected->total);
+    } else if (other) {
+        count_cell(asked, events, &attempt, &expected->other);
+    }
+}
+
+static void count_person(const struct oracle_asked *asked, struct oracle_event *events, int count,
+                         int64_t as_of, struct oracle_expected *expected)
+{
+    int known = 0;
+    while (known < count && events[known].time <= as_of) {
+        known++;
+    }
+    forbid_entries(asked, events, known);
+    for (int begin = 0; begin < known;) {
+        int end = asked->question.by_session
+                      ? oracle_session_end(events, known, begin, asked->question.session_timeout)
+                      : known;
+        count_unit(asked, events, known, begin, end, as_of, expected);
+        begin = end;
+    }
+}
+
+static int compare_users(const void *left, const void *right)
+{
+    return ((const struct oracle_event *)left)->user - ((const struct oracle_event *)right)->user;
+}
+
+void oracle_slices_count(const struct oracle_asked *asked, const struct oracle_event *all,
+                         int count, struct oracle_expected *expected)
+{
+    struct oracle_event *events = malloc(((size_t)count + 1) * sizeof(*events));
+    int64_t as_of = asked->as_of;
+    memcpy(events, all, (size_t)count * sizeof(*events));
+    for (int i = 0; asked->as_of == ORACLE_NONE && i < count; i++) {
+        as_of = events[i].time > as_of ? events[i].time : as_of;
+    }
+    qsort(events, (size_t)count, sizeof(*events), compare_users);
+    for (int begin = 0; begin < count;) {
+        int end = begin;
+        while (end < count && events[end].user == events[begin].user) {
+            end++;
+        }
+        int kept = oracle_sort(&events[begin], end - begin);
+        count_person(asked, &events[begin], kept, as_of, expected);
+        begin = end;
+    }
+    free(events);
+}
