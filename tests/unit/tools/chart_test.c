@@ -134,7 +134,7 @@ Test(chart, test_drawings_are_well_formed_whatever_they_show)
     }
     struct chart_series series = {.name = TEXT_LITERAL("<x>"), .points = points, .point_count = 7};
     struct text_buffer out = {0};
-    for (uint32_t shape = CHART_DOTS; shape <= CHART_DASHES; shape++) {
+    for (uint32_t shape = CHART_DOTS; shape <= CHART_BLOCK; shape++) {
         series.shape = (enum chart_shape)shape;
         struct chart_plot plot = {.title = TEXT_LITERAL("\"><"),
                                   .x = {.label = "<"},
@@ -176,7 +176,7 @@ Test(chart, test_series_are_drawn_where_the_scale_says)
     chart_scale_fit(&plot.x, 0, 10);
     chart_scale_fit(&plot.y, 0, 100);
     chart_plot_draw(&out, &plot);
-    cr_assert_not_null(strstr(out.bytes, "<polyline class=\"line t0\" points=\"84.0,308.0 "
+    cr_assert_not_null(strstr(out.bytes, "<polyline class=\"line t0\" points=\"84.0,268.0 "
                                          "700.0,26.0 \"/>"));
     text_buffer_deinit(&out);
 }

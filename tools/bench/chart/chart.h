@@ -51,6 +51,7 @@ enum chart_shape {
     CHART_LINE, ///< with a dot at each point
     CHART_THIN, ///< a line without dots
     CHART_DASHES,
+    CHART_BLOCK, ///< in legends: a part of a stack
 };
 /// `low < high` draws a band there.
 struct chart_point {

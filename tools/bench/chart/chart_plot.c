@@ -7,7 +7,7 @@
 #define PLOT_LEFT 84.0
 #define PLOT_RIGHT 700.0
 #define PLOT_BOTTOM_SPACE 48.0
-#define PLOT_HEIGHT 330.0
+#define PLOT_HEIGHT 290.0
 #define MARK_ROW_HEIGHT 14.0
 #define MARK_ROW_COUNT 4u
 #define DOT_RADIUS 4.0
@@ -222,19 +222,19 @@ static void draw_marks(const struct frame *frame)
     }
 }
 
-static bool has_upright_marks(const struct chart_plot *plot)
+/// How many rows the words of upright marks may need.
+static uint32_t mark_rows(const struct chart_plot *plot)
 {
+    uint32_t count = 0;
     for (uint32_t index = 0; index < plot->mark_count; index++) {
-        if (!plot->marks[index].level) {
-            return true;
-        }
+        count += !plot->marks[index].level;
     }
-    return false;
+    return count < MARK_ROW_COUNT ? count : MARK_ROW_COUNT;
 }
 
 void chart_plot_draw(struct text_buffer *out, const struct chart_plot *plot)
 {
-    double top = 26 + (has_upright_marks(plot) ? MARK_ROW_COUNT * MARK_ROW_HEIGHT : 0);
+    double top = 26 + mark_rows(plot) * MARK_ROW_HEIGHT;
     double height = PLOT_HEIGHT + top;
     struct frame frame = {
         .out = out, .plot = plot, .top = top, .bottom = height - PLOT_BOTTOM_SPACE};

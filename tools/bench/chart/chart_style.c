@@ -51,17 +51,17 @@ const char *chart_style(void)
            "border-radius:.15em;background:var(--tone)}\n"
            ".legend i.round{border-radius:50%}\n"
            ".legend i.stroke{height:.2em;vertical-align:.25em;width:1.3em}\n"
+           ".legend i.dashes{background:repeating-linear-gradient(90deg,var(--tone) 0 .35em,"
+           "transparent .35em .6em)}\n"
            ".legend i.crossed{background:none;font-style:normal;font-weight:700;"
            "color:var(--tone);line-height:.8em;height:auto}\n";
 }
 
 static void append_key(struct text_buffer *out, const struct chart_series *series)
 {
-    static const char *const kinds[] = {[CHART_DOTS] = "round",
-                                        [CHART_CROSSES] = "crossed",
-                                        [CHART_LINE] = "stroke",
-                                        [CHART_THIN] = "stroke",
-                                        [CHART_DASHES] = "stroke"};
+    static const char *const kinds[] = {
+        [CHART_DOTS] = "round",  [CHART_CROSSES] = "crossed",      [CHART_LINE] = "stroke",
+        [CHART_THIN] = "stroke", [CHART_DASHES] = "stroke dashes", [CHART_BLOCK] = "block"};
     text_buffer_printf(out, "<li><i class=\"%s t%u\">%s</i>", kinds[series->shape],
                        series->tone % CHART_TONE_COUNT,
                        series->shape == CHART_CROSSES ? "\u00d7" : "");

@@ -10,13 +10,15 @@ struct parts {
     uint32_t count;
 };
 
-/// The stages in their order; from the eighth on they are summed up.
+/// The stages in their order, without those of the load itself; from the eighth on they are summed
+/// up.
 static void take_parts(const json_t *stages, struct parts *parts)
 {
     for (uint32_t row = 0; row < page_rows(stages); row++) {
         const json_t *stage = json_array_get(stages, row);
         double value;
-        if (!page_number(stage, "cpu_ns_per_event", &value) || value < 0) {
+        if (!page_number(stage, "cpu_ns_per_event", &value) || value < 0 ||
+            json_is_false(page_at(stage, "system"))) {
             continue;
         }
         if (parts->count < PARTS_MAX) {
@@ -34,8 +36,7 @@ static void draw_stages(struct page *page)
     static const struct page_column columns[] = {
         {"stage", "stage", CHART_PLAIN},
         {"cpu_ns_per_event", "CPU per event", CHART_NANOSECONDS},
-        {"share", "share", CHART_PERCENT},
-        {"threads", "threads", CHART_PLAIN},
+        {"system", "part of the system", CHART_PLAIN},
     };
     const json_t *stages = page_at(page->root, "ingest_stages");
     struct parts parts = {0};
@@ -49,7 +50,7 @@ static void draw_stages(struct page *page)
     }
     for (uint32_t part = 0; part < parts.count; part++) {
         keys[part] =
-            (struct chart_series){.name = parts.names[part], .tone = part, .shape = CHART_THIN};
+            (struct chart_series){.name = parts.names[part], .tone = part, .shape = CHART_BLOCK};
     }
     struct chart_stack stack = {.title = TEXT_LITERAL("CPU per event by stage"),
                                 .unit = CHART_NANOSECONDS,
@@ -94,36 +95,65 @@ static void draw_bytes(struct page *page)
     page_table(page, "Table of columns", rows, columns, sizeof(columns) / sizeof(columns[0]));
 }
 
-static void draw_memory(struct page *page)
+/// [[at_us, bytes]...]
+static void draw_course(struct page *page, const json_t *rows)
 {
-    static const struct page_column columns[] = {
-        {"seconds", "seconds", CHART_PLAIN},         {"live_users", "live users", CHART_COUNT},
-        {"events", "events", CHART_COUNT},           {"bytes", "in use", CHART_BYTES},
-        {"resident_bytes", "resident", CHART_BYTES},
-    };
-    const json_t *rows = page_at(page->root, "memory.series");
-    struct chart_series series[2] = {
-        {.name = TEXT_LITERAL("in use"), .tone = 0, .shape = CHART_LINE},
-        {.name = TEXT_LITERAL("resident, as the system sees it"), .tone = 1, .shape = CHART_LINE}};
-    series[0].points = page_points(page, rows, "live_users", "bytes", &series[0].point_count);
-    series[1].points =
-        page_points(page, rows, "live_users", "resident_bytes", &series[1].point_count);
-    text_buffer_append_string(page->out, "<h3>Memory</h3>\n");
-    if (series[0].point_count + series[1].point_count == 0) {
-        page_absent(page, "The growth of memory");
+    struct chart_series series = {.name = TEXT_LITERAL("resident"), .shape = CHART_THIN};
+    uint32_t row_count = page_rows(rows);
+    struct chart_point *points =
+        arena_allocate_zeroed(&page->arena, row_count + 1, sizeof(*points));
+    double first_us = json_number_value(json_array_get(json_array_get(rows, 0), 0));
+    for (uint32_t row = 0; row < row_count; row++) {
+        const json_t *pair = json_array_get(rows, row);
+        points[row].x = (json_number_value(json_array_get(pair, 0)) - first_us) / 1e6;
+        points[row].y = json_number_value(json_array_get(pair, 1));
+    }
+    series.points = points;
+    series.point_count = row_count;
+    if (row_count < 2) {
         return;
     }
-    struct chart_plot plot = {.title = TEXT_LITERAL("Memory by live users"),
-                              .x = {.label = "live users", .unit = CHART_COUNT},
-                              .y = {.label = "memory", .unit = CHART_BYTES},
-                              .series = series,
-                              .series_count = 2};
+    struct chart_plot plot = {.title = TEXT_LITERAL("Memory over time"),
+                              .x = {.label = "seconds of the held load", .unit = CHART_PLAIN},
+                              .y = {.label = "resident memory", .unit = CHART_BYTES},
+                              .series = &series,
+                              .series_count = 1};
     page_fit(&plot);
     page_figure_open(page);
-    chart_legend_draw(page->out, series, 2);
     chart_plot_draw(page->out, &plot);
-    page_figure_close(page, "Memory as users come: its slope is what one more user costs.");
-    page_table(page, "Table of memory", rows, columns, sizeof(columns) / sizeof(columns[0]));
+    page_figure_close(page, "Resident memory while the load was held.");
+}
+
+static void draw_memory(struct page *page)
+{
+    static const struct {
+        const char *path;
+        struct text name;
+    } parts[] = {{"rings_bytes", {"rings", 5}},
+                 {"tails_bytes", {"events not yet on disk", 22}},
+                 {"chunks_bytes", {"events being written", 20}},
+                 {"live_bytes", {"live users", 10}}};
+    const json_t *memory = page_at(page->root, "memory");
+    struct chart_bar bars[5] = {0};
+    uint32_t count = 0;
+    text_buffer_append_string(page->out, "<h3>Memory</h3>\n");
+    for (size_t index = 0; index < sizeof(parts) / sizeof(parts[0]); index++) {
+        bars[count].label = parts[index].name;
+        count += page_number(memory, parts[index].path, &bars[count].value);
+    }
+    bars[count].label = TEXT_LITERAL("whole process, peak");
+    bars[count].tone = 6;
+    count += page_number(memory, "resident_peak_bytes", &bars[count].value);
+    if (count == 0) {
+        page_absent(page, "Memory");
+        return;
+    }
+    page_figure_open(page);
+    chart_bars_draw(page->out, TEXT_LITERAL("Memory by part"), CHART_BYTES, bars, count);
+    page_figure_close(page, "Memory by part while the load was held. The whole process holds the "
+                            "benchmark's own broker and generator too.");
+    draw_course(page, page_at(memory, "series"));
+    page_object(page, "Table of memory", memory);
 }
 
 void page_cost_draw(struct page *page)
@@ -132,5 +162,6 @@ void page_cost_draw(struct page *page)
     draw_stages(page);
     draw_memory(page);
     draw_bytes(page);
+    page_object(page, "Merging and the disk", page_at(page->root, "merge"));
     page_section_close(page);
 }

@@ -131,3 +131,44 @@ void page_table(struct page *page, const char *summary, const json_t *rows,
     }
     text_buffer_append_string(page->out, "</tbody></table></div></details>\n");
 }
+
+/// By the end of a key's name, as the document writes units.
+static enum chart_unit unit_of_key(const char *key)
+{
+    static const struct {
+        const char *end;
+        enum chart_unit unit;
+    } ends[] = {{"_bytes", CHART_BYTES},        {"bytes_merged", CHART_BYTES},
+                {"bytes_flushed", CHART_BYTES}, {"_us", CHART_MICROSECONDS},
+                {"_ns", CHART_NANOSECONDS},     {"_per_second", CHART_RATE},
+                {"seed", CHART_PLAIN}};
+    size_t size = strlen(key);
+    for (size_t index = 0; index < sizeof(ends) / sizeof(ends[0]); index++) {
+        size_t end_size = strlen(ends[index].end);
+        if (size >= end_size && strcmp(key + size - end_size, ends[index].end) == 0) {
+            return ends[index].unit;
+        }
+    }
+    return CHART_COUNT;
+}
+
+void page_object(struct page *page, const char *summary, const json_t *object)
+{
+    const char *key;
+    const json_t *value;
+    if (!json_is_object(object)) {
+        return;
+    }
+    text_buffer_printf(page->out, "<details><summary>%s</summary>\n<table><tbody>\n", summary);
+    json_object_foreach((json_t *)object, key, value)
+    {
+        if (!json_is_object(value) && !json_is_array(value)) {
+            text_buffer_append_string(page->out, "<tr><th scope=\"row\">");
+            chart_escape(page->out, text_from(key));
+            text_buffer_append_string(page->out, "</th>");
+            draw_cell(page, value, unit_of_key(key));
+            text_buffer_append_string(page->out, "</tr>\n");
+        }
+    }
+    text_buffer_append_string(page->out, "</tbody></table></details>\n");
+}

@@ -7,7 +7,6 @@
 struct line {
     const char *path;
     const char *name;
-    enum chart_shape shape;
 };
 
 static void draw_lines(struct page *page, const json_t *rows, const char *x_path,
@@ -21,7 +20,7 @@ static void draw_lines(struct page *page, const json_t *rows, const char *x_path
         one->points = page_points(page, rows, x_path, lines[index].path, &one->point_count);
         one->name = text_from(lines[index].name);
         one->tone = index;
-        one->shape = lines[index].shape;
+        one->shape = CHART_LINE;
         count += one->point_count > 0;
     }
     if (count == 0) {
@@ -38,55 +37,85 @@ static void draw_lines(struct page *page, const json_t *rows, const char *x_path
 
 static void draw_events(struct page *page, const json_t *rows)
 {
-    static const struct line seconds[] = {
-        {"ingest_seconds", "taking in", CHART_LINE},
-        {"query_seconds", "a question over all", CHART_LINE},
-    };
+    static const struct line seconds[] = {{"ingest_seconds", "taking all of them in"},
+                                          {"query_seconds", "a funnel over all of them"},
+                                          {"restart_seconds", "restart"}};
     static const struct line sizes[] = {
-        {"bytes", "on disk", CHART_LINE},
-        {"memory", "memory", CHART_LINE},
-    };
+        {"bytes", "on disk"}, {"memory", "memory"}, {"live_bytes", "state of live users"}};
     struct chart_plot plot = {
         .title = TEXT_LITERAL("Seconds by events"),
         .x = {.label = "events (logarithmic)", .unit = CHART_COUNT, .logarithmic = true},
         .y = {.label = "seconds (logarithmic)", .unit = CHART_PLAIN, .logarithmic = true}};
-    draw_lines(page, rows, "events", &plot, seconds, 2,
-               "Time by the number of events. A straight rise of one decade per decade is linear; "
-               "flatter is better.");
+    draw_lines(page, rows, "events", &plot, seconds, 3,
+               "Time by the number of events. A rise of one decade per decade is linear; flatter "
+               "is better.");
     plot = (struct chart_plot){
         .title = TEXT_LITERAL("Bytes by events"),
         .x = {.label = "events (logarithmic)", .unit = CHART_COUNT, .logarithmic = true},
         .y = {.label = "bytes (logarithmic)", .unit = CHART_BYTES, .logarithmic = true}};
-    draw_lines(page, rows, "events", &plot, sizes, 2, "Disk and memory by the number of events.");
+    draw_lines(page, rows, "events", &plot, sizes, 3, "Disk and memory by the number of events.");
+}
+
+/// A line through the first row's rate per thread.
+static struct chart_point *ideal_of(struct page *page, const struct chart_point *points,
+                                    uint32_t count)
+{
+    struct chart_point *ideal = arena_allocate_zeroed(&page->arena, count + 1, sizeof(*ideal));
+    for (uint32_t index = 0; index < count; index++) {
+        ideal[index].x = points[index].x;
+        ideal[index].y = points[0].x > 0 ? points[0].y * points[index].x / points[0].x : 0;
+    }
+    return ideal;
 }
 
 static void draw_cores(struct page *page, const json_t *rows)
 {
-    static const struct line lines[] = {
-        {"events_per_second", "taken in", CHART_LINE},
-        {"query_events_per_second", "read by a question", CHART_LINE},
-        {"linear", "if it grew with the cores", CHART_DASHES},
-    };
-    struct chart_plot plot = {.title = TEXT_LITERAL("Events per second by threads"),
-                              .x = {.label = "threads", .unit = CHART_PLAIN},
-                              .y = {.label = "events per second", .unit = CHART_RATE}};
-    draw_lines(page, rows, "threads", &plot, lines, 3, "Events per second by threads at work.");
+    struct chart_series series[2] = {
+        {.name = TEXT_LITERAL("taken in"), .shape = CHART_LINE},
+        {.name = TEXT_LITERAL("if it grew with the cores"), .tone = 6, .shape = CHART_DASHES}};
+    series[0].points =
+        page_points(page, rows, "threads", "events_per_second", &series[0].point_count);
+    series[1].point_count = series[0].point_count;
+    series[1].points = ideal_of(page, series[0].points, series[0].point_count);
+    if (series[0].point_count == 0) {
+        return;
+    }
+    struct chart_plot plot = {.title = TEXT_LITERAL("Events per second by cores"),
+                              .x = {.label = "cores", .unit = CHART_PLAIN},
+                              .y = {.label = "events per second", .unit = CHART_RATE},
+                              .series = series,
+                              .series_count = 2};
+    page_fit(&plot);
+    page_figure_open(page);
+    chart_legend_draw(page->out, series, 2);
+    chart_plot_draw(page->out, &plot);
+    page_figure_close(page, "Events per second as fast as they go, by cores. Where the load has no "
+                            "cores of its own, it takes some of the system's.");
 }
 
 void page_growth_draw(struct page *page)
 {
     static const struct page_column events[] = {
         {"events", "events", CHART_COUNT},
+        {"users", "users", CHART_COUNT},
         {"ingest_seconds", "taking in, s", CHART_PLAIN},
+        {"cpu_ns_per_event", "CPU an event", CHART_NANOSECONDS},
+        {"questions.funnel", "funnel, s", CHART_PLAIN},
         {"query_seconds", "question, s", CHART_PLAIN},
+        {"restart_seconds", "restart, s", CHART_PLAIN},
+        {"compact_seconds", "compaction, s", CHART_PLAIN},
         {"bytes", "on disk", CHART_BYTES},
+        {"bytes_flushed", "committed", CHART_BYTES},
+        {"bytes_merged", "merged", CHART_BYTES},
         {"memory", "memory", CHART_BYTES},
+        {"live_bytes", "live users", CHART_BYTES},
     };
     static const struct page_column cores[] = {
-        {"threads", "threads", CHART_PLAIN},
+        {"threads", "cores", CHART_PLAIN},
         {"events_per_second", "taken in", CHART_RATE},
-        {"query_events_per_second", "read by a question", CHART_RATE},
-        {"query_seconds", "question, s", CHART_PLAIN},
+        {"cpu_ns_per_event", "CPU an event", CHART_NANOSECONDS},
+        {"load_shares_cores", "the load shares them", CHART_PLAIN},
+        {"generator_limited", "generator was the limit", CHART_PLAIN},
     };
     const json_t *growth = page_at(page->root, "growth");
     const json_t *by_cores = page_at(page->root, "cores");

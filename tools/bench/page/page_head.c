@@ -2,6 +2,8 @@
 // What one reads first: the machine, and the figures that matter most.
 #include "tools/bench/page/page_private.h"
 
+#include <math.h>
+
 static void open_card(struct page *page, const char *name)
 {
     text_buffer_printf(page->out, "<dl class=\"card\"><dt>%s</dt><dd><div class=\"figure\">", name);
@@ -70,6 +72,39 @@ static void card_question(struct page *page)
     }
 }
 
+/// Of the largest store that was made.
+static void card_restart(struct page *page)
+{
+    const json_t *rows = page_at(page->root, "growth");
+    const json_t *largest = json_array_get(rows, page_rows(rows) - 1);
+    double seconds;
+    if (page_rows(rows) > 0 && page_number(largest, "restart_seconds", &seconds)) {
+        struct text_buffer beside = {0};
+        text_buffer_append_string(&beside, "after a kill, with ");
+        chart_words(&beside, CHART_COUNT, page_number_or(largest, "events", 0));
+        text_buffer_append_string(&beside, " events");
+        open_card(page, "Back within");
+        chart_words(page->out, CHART_MICROSECONDS, seconds * 1e6);
+        close_card(page, beside.bytes);
+        text_buffer_deinit(&beside);
+    }
+}
+
+/// The worst of the predictions that were checked.
+static void card_error(struct page *page)
+{
+    const json_t *rows = page_at(page->root, "model.held_out");
+    double worst = -1;
+    for (uint32_t row = 0; row < page_rows(rows); row++) {
+        worst = fmax(worst, fabs(page_number_or(json_array_get(rows, row), "error", 0)));
+    }
+    if (worst >= 0) {
+        open_card(page, "Predictions off by");
+        chart_words(page->out, CHART_PERCENT, worst * 100);
+        close_card(page, "at most, on loads the model had not seen");
+    }
+}
+
 /// "name, name: value" facts of the machine in one line.
 static void draw_machine_line(struct page *page)
 {
@@ -104,13 +139,15 @@ void page_head_draw(struct page *page)
     text_buffer_append_string(page->out, "<div class=\"cards\">\n");
     card(page, "Highest steady rate", CHART_RATE, "sustainable.events_per_second",
          "events taken in, lag not growing");
-    card(page, "Fresh within", CHART_MICROSECONDS, "sustainable.freshness.p99_us",
-         "99 % of events, at that rate");
+    card(page, "Fresh within", CHART_MICROSECONDS, "hold.freshness.p99_us",
+         "99 % of events, below that rate");
     card_question(page);
-    card_sum(page, "CPU per event", CHART_NANOSECONDS, "ingest_stages", "cpu_ns_per_event",
-             "all stages of taking in");
+    card(page, "CPU per event", CHART_NANOSECONDS, "hold.cpu_ns_per_event",
+         "all stages of taking in");
     card_sum(page, "On disk per event", CHART_BYTES, "bytes_per_event", "bytes", "all columns");
-    card(page, "Memory per live user", CHART_BYTES, "memory.per_live_user_bytes", "");
-    card(page, "Back after a restart", CHART_MICROSECONDS, "restart.us", "reading again");
+    card(page, "Memory per live user", CHART_BYTES, "memory.per_live_user_bytes",
+         "state of sessions and live funnels");
+    card_restart(page);
+    card_error(page);
     text_buffer_append_string(page->out, "</div>\n");
 }

@@ -47,6 +47,8 @@ struct page_column {
 /// A table behind a summary that opens it. Cells show three digits, their title the exact number.
 void page_table(struct page *page, const char *summary, const json_t *rows,
                 const struct page_column *columns, uint32_t column_count);
+/// The members of an object that are no objects or arrays, as a table of two columns.
+void page_object(struct page *page, const char *summary, const json_t *object);
 /// `count` numbers of the rows as points; rows that lack one are left out. Memory: page->arena.
 struct chart_point *page_points(struct page *page, const json_t *rows, const char *x_path,
                                 const char *y_path, uint32_t *count_out);
