@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/base/clock.h"
 #include "tools/bench/bench.h"
+#include "tools/corong/bench_words.h"
 #include "tools/corong/console.h"
 #include "tools/corong/guess.h"
 #include "tools/corong/settings.h"
@@ -9,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define RUN_FILE "corong-bench.json"
 #define JSON_FORM (JSON_INDENT(1) | JSON_REAL_PRECISION(12))
 #define DAYS_DEFAULT 400.0
 #define NUMBER_MOST 1e18
@@ -196,14 +196,16 @@ static enum corong_status keep(const struct options *options, const json_t *docu
                                struct corong_error *error)
 {
     bool given = options_given(options, OPTION_OUTPUT);
-    const char *path = given ? options->values[OPTION_OUTPUT].text.bytes : RUN_FILE;
+    const char *path = given ? options->values[OPTION_OUTPUT].text.bytes : BENCH_RUN_FILE;
     if (json_dump_file(document, path, JSON_FORM) != 0) {
         return error_set_errno(error, "cannot write the run to '%s'", path);
     }
+    const char *page;
+    TRY(bench_words_page(document, path, options->arena, &page, error));
     if (!options_given(options, OPTION_QUIET)) {
-        console_note("the run is kept in '%s'; next: corong bench plan%s%s --events-per-day 2e9 "
-                     "--users 40e6",
-                     path, given ? " --run " : "", given ? path : "");
+        console_note("the run is kept in '%s', with plots in '%s'; next: corong bench plan%s%s "
+                     "--events-per-day 2e9 --users 40e6",
+                     path, page, given ? " --run " : "", given ? path : "");
     }
     return CORONG_OK;
 }
@@ -235,7 +237,7 @@ static enum exit_code plan_by_run(const struct options *options, const struct be
     struct corong_error error = {0};
     json_error_t fault;
     bool given = options_given(options, OPTION_RUN);
-    const char *path = given ? options->values[OPTION_RUN].text.bytes : RUN_FILE;
+    const char *path = given ? options->values[OPTION_RUN].text.bytes : BENCH_RUN_FILE;
     if (plan->events_per_day <= 0) {
         console_complain("bench plan: --events-per-day and --users say what is to be planned; see "
                          "'corong help bench'");
@@ -266,12 +268,24 @@ enum exit_code cmd_bench(const struct options *options)
     if (gather_plan(options, &plan, &error) != CORONG_OK) {
         return console_fail(&error);
     }
+    bool takes_more =
+        text_equal(word, TEXT_LITERAL("compare")) || text_equal(word, TEXT_LITERAL("report"));
+    if (options->operand_count > 1 && !takes_more) {
+        console_complain("bench %s: unexpected word '%s'; see 'corong help bench'",
+                         options->operand_strings[0], options->operand_strings[1]);
+        return EXIT_MISUSED;
+    }
     if (text_equal(word, TEXT_LITERAL("run"))) {
         return run(options, &plan);
     }
     if (text_equal(word, TEXT_LITERAL("plan"))) {
         return plan_by_run(options, &plan);
     }
-    console_complain("bench: unknown word '%s'; it is run or plan", options->operand_strings[0]);
+    enum exit_code code;
+    if (bench_words_run(options, &plan, &code)) {
+        return code;
+    }
+    console_complain("bench: unknown word '%s'; it is run, plan, report, compare or rivals",
+                     options->operand_strings[0]);
     return EXIT_MISUSED;
 }

@@ -120,13 +120,32 @@ static const uint8_t PRODUCE_OPTIONS[] = {
     OPTION_FORMAT,      OPTION_QUIET,          OPTION_HELP,   OPTION_COUNT};
 static const uint8_t DEMO_OPTIONS[] = {OPTION_SECONDS, OPTION_RATE,  OPTION_STORE, OPTION_FORMAT,
                                        OPTION_COLOR,   OPTION_QUIET, OPTION_HELP,  OPTION_COUNT};
-static const uint8_t BENCH_OPTIONS[] = {
-    OPTION_SHAPE,           OPTION_SEED,           OPTION_THROUGH,    OPTION_BROKERS,
-    OPTION_KAFKA_TOPIC,     OPTION_KAFKA_PROPERTY, OPTION_PARTITIONS, OPTION_BUDGET,
-    OPTION_QUICK,           OPTION_QUESTIONS,      OPTION_SHARDS,     OPTION_MEMORY_LIMIT,
-    OPTION_COMMIT_INTERVAL, OPTION_OUTPUT,         OPTION_RUN,        OPTION_EVENTS_PER_DAY,
-    OPTION_USERS,           OPTION_USERS_PER_DAY,  OPTION_DAYS,       OPTION_PEAK,
-    OPTION_FORMAT,          OPTION_QUIET,          OPTION_HELP,       OPTION_COUNT};
+static const uint8_t BENCH_OPTIONS[] = {OPTION_SHAPE,
+                                        OPTION_SEED,
+                                        OPTION_THROUGH,
+                                        OPTION_BROKERS,
+                                        OPTION_KAFKA_TOPIC,
+                                        OPTION_KAFKA_PROPERTY,
+                                        OPTION_PARTITIONS,
+                                        OPTION_BUDGET,
+                                        OPTION_QUICK,
+                                        OPTION_QUESTIONS,
+                                        OPTION_SHARDS,
+                                        OPTION_MEMORY_LIMIT,
+                                        OPTION_COMMIT_INTERVAL,
+                                        OPTION_OUTPUT,
+                                        OPTION_RUN,
+                                        OPTION_EVENTS_PER_DAY,
+                                        OPTION_USERS,
+                                        OPTION_USERS_PER_DAY,
+                                        OPTION_DAYS,
+                                        OPTION_PEAK,
+                                        OPTION_EVENTS,
+                                        OPTION_RUNS,
+                                        OPTION_FORMAT,
+                                        OPTION_QUIET,
+                                        OPTION_HELP,
+                                        OPTION_COUNT};
 static const uint8_t SERVE_OPTIONS[] = {OPTION_STORE,
                                         OPTION_STORE_GROUP,
                                         OPTION_CONFIG,
@@ -264,7 +283,7 @@ const struct verb VERBS[] = {
      "  corong demo\n"
      "  corong demo --seconds 20 --rate 50000 --store demo.store\n",
      DEMO_OPTIONS, cmd_demo},
-    {"bench", "[run|plan]", 0, 1, false,
+    {"bench", "[run|plan|report|compare|rivals] [RUN...]", 0, 3, false,
      "what this machine sustains, and what a stated load would need",
      "run (the default) fills a temporary store with generated events: it raises the rate until\n"
      "the system falls behind, holds what it sustains, grows the store, kills and restarts it, "
@@ -276,10 +295,16 @@ const struct verb VERBS[] = {
      "plans too. A --shape is one of users=2e6, events=5e7, days=30 (their proportions count),\n"
      "session=6 (events in one), skew=0.6 (0 to 0.95), late=2%:600 (share, seconds), copies=1%,\n"
      "funnel=view,add_to_cart:10%,order:30%, attribute=country:30:user (or session, event),\n"
-     "line=305 (bytes), curve=daily|flat, unit=s|ms.\n",
+     "line=305 (bytes), curve=daily|flat, unit=s|ms.\n"
+     "report RUN draws a run as one HTML file (run does so itself). compare BEFORE AFTER tells\n"
+     "change from noise between two runs, or two folders of runs; exit status 1: something got\n"
+     "worse. rivals asks DuckDB and ClickHouse the same on the same data, checks that the answers\n"
+     "are equal and prints ratios; it says how to install them.\n",
      "  corong bench\n"
      "  corong bench plan --events-per-day 2e9 --users 40e6 --days 400\n"
-     "  corong bench --brokers localhost:9092 --kafka-topic bench\n",
+     "  corong bench --brokers localhost:9092 --kafka-topic bench\n"
+     "  corong bench compare before.json after.json\n"
+     "  corong bench rivals --quick --output rivals.json\n",
      BENCH_OPTIONS, cmd_bench},
     {"inspect", "[STORE]", 0, 1, true,
      "what a store holds: segments, sizes, encodings, sources, books", "",

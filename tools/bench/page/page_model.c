@@ -85,7 +85,8 @@ static void draw_projection(struct page *page)
     const json_t *need;
     text_buffer_append_string(page->out, "<h3>What the load asked for needs</h3>\n");
     if (!json_is_object(projection)) {
-        page_absent(page, "A projection ('corong bench --plan' asks for one)");
+        page_absent(page,
+                    "A projection ('corong bench report --events-per-day N --users N' makes one)");
         return;
     }
     page_object(page, "The load asked for", page_at(projection, "asked"));
@@ -95,6 +96,29 @@ static void draw_projection(struct page *page)
         draw_need(page, key, need);
     }
     text_buffer_append_string(page->out, "</div>\n");
+}
+
+/// Projections of usual loads, for those who have not said theirs.
+static void draw_examples(struct page *page)
+{
+    static const struct page_column columns[] = {
+        {"asked.events_per_day", "events a day", CHART_COUNT},
+        {"asked.users", "users", CHART_COUNT},
+        {"asked.days", "days kept", CHART_PLAIN},
+        {"needs.cores.value", "cores", CHART_PLAIN},
+        {"needs.cores.extrapolated", "extrapolated", CHART_PLAIN},
+        {"needs.memory_bytes.value", "memory", CHART_BYTES},
+        {"needs.memory_bytes.extrapolated", "extrapolated", CHART_PLAIN},
+        {"needs.disk_bytes.value", "disk", CHART_BYTES},
+        {"needs.disk_bytes.extrapolated", "extrapolated", CHART_PLAIN},
+        {"needs.partitions.value", "partitions", CHART_PLAIN},
+        {"needs.funnel_seconds.value", "funnel, s", CHART_PLAIN},
+    };
+    const json_t *rows = page_at(page->root, "examples");
+    if (page_rows(rows) > 0) {
+        page_table(page, "What usual loads need", rows, columns,
+                   sizeof(columns) / sizeof(columns[0]));
+    }
 }
 
 static const json_t *term_of(struct page *page, const char *name)
@@ -232,6 +256,7 @@ void page_model_draw(struct page *page)
 {
     page_section_open(page, "model", "Model and projection");
     draw_projection(page);
+    draw_examples(page);
     draw_curve(page);
     draw_held_out(page);
     draw_terms(page);

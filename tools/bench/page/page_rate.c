@@ -11,8 +11,8 @@ static enum step_kind kind_of(const json_t *step)
     if (json_is_true(page_at(step, "steady"))) {
         return STEP_STEADY;
     }
-    return text_equal(page_text(step, "verdict"), TEXT_LITERAL("unsteady")) ? STEP_UNSTEADY
-                                                                            : STEP_UNDECIDED;
+    return text_equal(page_text(step, "verdict"), TEXT_LITERAL("growing")) ? STEP_UNSTEADY
+                                                                           : STEP_UNDECIDED;
 }
 
 /// The points of the steps of one kind.
@@ -39,7 +39,7 @@ static void draw_steps(struct page *page, const json_t *steps, const char *y_pat
 {
     struct chart_series series[STEP_KIND_COUNT] = {
         {.name = TEXT_LITERAL("steady"), .tone = 2, .shape = CHART_DOTS},
-        {.name = TEXT_LITERAL("not steady"), .tone = 3, .shape = CHART_CROSSES},
+        {.name = TEXT_LITERAL("lag or freshness grows"), .tone = 3, .shape = CHART_CROSSES},
         {.name = TEXT_LITERAL("not decided"), .tone = 6, .shape = CHART_CROSSES}};
     uint32_t count = 0;
     for (uint32_t kind = 0; kind < STEP_KIND_COUNT; kind++) {
