@@ -41,6 +41,7 @@ def run_script(script, corong, folder):
     environment = {
         "PATH": f"{corong.parent}:{os.environ['PATH']}",
         "DATA": str(HERE / "data"),
+        "TOOLS": str(HERE.parent.parent / "tools" / "corong"),
         "HOME": folder,
         "LC_ALL": "C.UTF-8",
         "TERM": "dumb",

@@ -13,11 +13,8 @@ enum exit_code help_overview(FILE *stream)
     for (const struct verb *verb = VERBS; verb->name != NULL; verb++) {
         text_buffer_printf(&out, "  %-10s %s\n", verb->name, verb->summary);
     }
-    text_buffer_append_string(&out, "\nFirst steps:\n"
-                                    "  corong replay access.log.gz    # a log into ./corong.store\n"
-                                    "  corong stages                  # what is in it\n"
-                                    "  corong funnel --step visit --step order\n\n"
-                                    "'corong help VERB' explains one. Results go to standard "
+    text_buffer_append_string(&out, "\nFirst steps:\n" HELP_FIRST_STEPS
+                                    "\n'corong help VERB' explains one. Results go to standard "
                                     "output, all else to standard error.\n"
                                     "Exit status: 0 done, 1 failed, 2 misused.\n");
     return console_write(stream, &out);

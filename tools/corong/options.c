@@ -200,6 +200,7 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
     [OPTION_DAYS] = {"days", "N", OPTION_KIND_TEXT, 0, 0, NULL, "kept (default 400)"},
     [OPTION_PEAK] = {"peak", "N", OPTION_KIND_TEXT, 0, 0, NULL,
                      "the busiest hour over the average (default 3)"},
+    [OPTION_MAN] = {"man", NULL, OPTION_KIND_FLAG, 0, 0, NULL, "the same as a page for man(1)"},
     [OPTION_HELP] = {"help", NULL, OPTION_KIND_FLAG, 0, 0, NULL, "this text"},
 };
 

@@ -98,6 +98,7 @@ enum option_id {
     OPTION_USERS_PER_DAY,
     OPTION_DAYS,
     OPTION_PEAK,
+    OPTION_MAN,
     OPTION_HELP,
     OPTION_COUNT,
 };

@@ -169,6 +169,7 @@ static const uint8_t VERIFY_OPTIONS[] = {OPTION_STORE, OPTION_STORE_GROUP, OPTIO
                                          OPTION_HELP, OPTION_COUNT};
 static const uint8_t STORE_OPTIONS[] = {OPTION_STORE, OPTION_CONFIG, OPTION_HELP, OPTION_COUNT};
 static const uint8_t HELP_OPTIONS[] = {OPTION_HELP, OPTION_COUNT};
+static const uint8_t MAN_OPTIONS[] = {OPTION_MAN, OPTION_HELP, OPTION_COUNT};
 
 const struct verb VERBS[] = {
     {"init", "FILE", 1, 1, false, "propose a corong.yaml from a sample of a log",
@@ -316,8 +317,10 @@ const struct verb VERBS[] = {
      cmd_compact},
     {"version", "", 0, 0, false, "versions of corong and of its libraries", "",
      "  corong version\n", HELP_OPTIONS, cmd_version},
-    {"help", "[VERB]", 0, 1, false, "this list, or what a verb does", "", "  corong help funnel\n",
-     HELP_OPTIONS, cmd_help},
+    {"help", "[VERB]", 0, 1, false, "this list, or what a verb does", "",
+     "  corong help funnel\n"
+     "  corong help --man funnel > corong-funnel.1\n",
+     MAN_OPTIONS, cmd_help},
     {0},
 };
 
@@ -429,9 +432,13 @@ enum exit_code verbs_run(int argument_count, char **arguments)
 
 enum exit_code cmd_help(const struct options *options)
 {
+    bool man = options_given(options, OPTION_MAN);
     if (options->operand_count == 0) {
-        return help_overview(stdout);
+        return man ? help_man() : help_overview(stdout);
     }
     const struct verb *verb = verbs_find(options->operand_strings[0]);
-    return verb == NULL ? unknown_verb(options->operand_strings[0]) : help_verb(verb);
+    if (verb == NULL) {
+        return unknown_verb(options->operand_strings[0]);
+    }
+    return man ? help_man_verb(verb) : help_verb(verb);
 }
