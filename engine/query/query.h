@@ -26,6 +26,7 @@ struct query_limits {
     uint64_t memory_limit_bytes; ///< 0: 1 GiB
     int64_t deadline_us;         ///< monotonic clock; 0: none
     atomic_bool *cancelled;      ///< set by the caller to stop; may be NULL
+    uint64_t ranking_bytes; ///< not 0: slices are ranked in passes with tables of this size (tests)
 };
 
 /// Half-open range of entries (funnels), events (stages) or session starts (sessions).

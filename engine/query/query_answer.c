@@ -282,7 +282,7 @@ enum corong_status query_answer_pass(const struct query_answer *answer,
                                      struct corong_error *error)
 {
     struct answer_way way = {.answer = answer};
-    struct query_pass_options options = {.context = &way};
+    struct query_pass_options options = {.context = &way, .no_texts = answer->frugal};
     struct query_pass pass;
     *result_out = (struct query_funnel_result){0};
     TRY(query_pass_open(&pass, answer->snapshot, answer->query, &answer_calls, &options, error));

@@ -11,6 +11,7 @@ struct query_answer {
     const struct query_funnel *query;
     const struct query_listing *listing; ///< the slices that are counted; NULL: rank them
     struct query_listing *listing_out;   ///< what was ranked; NULL: not wanted
+    bool frugal;  ///< the listing was made in passes: dictionaries stay as stored
     bool overlap; ///< slices overlap, so that the total is counted apart; only with a listing
     const struct query_buckets *buckets; ///< of throughput; NULL: not wanted
     struct arena *arena;                 ///< where the result lives

@@ -6,6 +6,7 @@
 #include "engine/query/query_certainty.h"
 #include "engine/query/query_digest.h"
 #include "engine/query/query_funnel.h"
+#include "engine/query/query_ranking.h"
 #include "engine/query/query_survival.h"
 #include "storage/base/clock.h"
 
@@ -16,6 +17,7 @@ struct composition {
     struct arena *arena;
     struct query_listing listing;
     struct query_buckets buckets; ///< of throughput
+    bool frugal;                  ///< slices were ranked in passes
     int64_t start_us;
 };
 
@@ -71,36 +73,71 @@ static enum corong_status ask_range(const struct composition *composition,
         .snapshot = composition->snapshot,
         .query = &query,
         .listing = query.by_count > 0 ? &composition->listing : NULL,
+        .frugal = composition->frugal,
         .overlap = overlaps(&query),
         .arena = composition->arena,
     };
     return query_answer_pass(&answer, result_out, error);
 }
 
-/// The answer, and behind it what only listed slices can have: overlap and throughput.
+/// The answer where its slices are ranked on the way. `done_out` is false where that takes too much
+/// memory, or where more is asked than that pass can give.
+static enum corong_status ask_ranking(struct composition *composition, bool first_of_two,
+                                      struct query_funnel_result *result, bool *done_out,
+                                      struct corong_error *error)
+{
+    const struct query_funnel *query = composition->query;
+    bool sliced = query->by_count > 0;
+    struct query_answer answer = {
+        .snapshot = composition->snapshot,
+        .query = query,
+        .listing_out = &composition->listing,
+        .buckets = query->throughput != QUERY_BUCKET_NONE && !sliced ? &composition->buckets : NULL,
+        .arena = composition->arena,
+        .start_us = composition->start_us};
+    *done_out = false;
+    composition->frugal = sliced && query_ranking_needed(composition->snapshot, query);
+    if (!composition->frugal) {
+        struct corong_error inner;
+        enum corong_status status = query_answer_pass(&answer, result, &inner);
+        if (status == CORONG_OK) {
+            *done_out = !first_of_two;
+            return CORONG_OK;
+        }
+        if (!sliced || status != CORONG_NO_MEMORY) {
+            *error = inner;
+            return status;
+        }
+        composition->frugal = true;
+    }
+    return query_ranking_list(composition->snapshot, query, composition->arena,
+                              &composition->listing, error);
+}
+
+/// The answer itself; in a second pass what only listed slices can have: overlap, throughput, and
+/// whatever has to do with little memory.
 static enum corong_status ask_main(struct composition *composition,
                                    struct query_funnel_result *result, struct corong_error *error)
 {
     const struct query_funnel *query = composition->query;
     bool sliced = query->by_count > 0;
     bool throughput = query->throughput != QUERY_BUCKET_NONE;
+    bool done;
     if (throughput) {
         TRY(make_buckets(composition, query->throughput, false, &composition->buckets, error));
     }
-    struct query_answer answer = {.snapshot = composition->snapshot,
-                                  .query = query,
-                                  .listing_out = &composition->listing,
-                                  .buckets = throughput && !sliced ? &composition->buckets : NULL,
-                                  .arena = composition->arena,
-                                  .start_us = composition->start_us};
-    TRY(query_answer_pass(&answer, result, error));
-    if (!sliced || (!throughput && !overlaps(query))) {
+    TRY(ask_ranking(composition, sliced && (throughput || overlaps(query)), result, &done, error));
+    if (done) {
         return CORONG_OK;
     }
-    answer.listing = &composition->listing;
-    answer.listing_out = NULL;
-    answer.overlap = overlaps(query);
-    answer.buckets = throughput ? &composition->buckets : NULL;
+    const struct query_answer answer = {.snapshot = composition->snapshot,
+                                        .query = query,
+                                        .listing = &composition->listing,
+                                        .frugal = composition->frugal,
+                                        .overlap = overlaps(query),
+                                        .buckets = throughput ? &composition->buckets : NULL,
+                                        .arena = composition->arena,
+                                        .start_us = composition->start_us};
     return query_answer_pass(&answer, result, error);
 }
 

@@ -159,7 +159,11 @@ static struct text number_text(double number, struct arena *arena)
 struct text query_slices_text(const struct query_slices *slices, uint32_t value,
                               struct arena *arena)
 {
-    struct text key = slices->values.keys[value];
+    return query_slices_show(slices->values.keys[value], arena);
+}
+
+struct text query_slices_show(struct text key, struct arena *arena)
+{
     enum column_type type = (enum column_type)key.bytes[0];
     if (type == COLUMN_STRING) {
         return arena_copy_text(arena, (struct text){key.bytes + 1, key.size - 1});

@@ -48,6 +48,8 @@ uint64_t query_slices_bytes(const struct query_slices *slices);
 /// same, booleans as words. Missing stays missing. Memory: `arena`.
 struct text query_slices_text(const struct query_slices *slices, uint32_t value,
                               struct arena *arena);
+/// The same of a value's bytes: type byte, then the raw value.
+struct text query_slices_show(struct text value, struct arena *arena);
 /// Bytes that are equal for equal slices of any worker.
 void query_slices_key(const struct query_slices *slices, uint32_t slice, struct text_buffer *out);
 /// The texts of a slice, `count` of them. Memory: `arena`.

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DATA_SET_COUNT 40
+#define DATA_SET_COUNT 24
 #define QUESTIONS_PER_DATA_SET 12
 static uint64_t compared;
 
@@ -322,6 +322,24 @@ static void compare_trend(struct store_snapshot *snapshot, const struct query_fu
     }
 }
 
+// The same where values and slices come in many small passes.
+static void compare_passes(struct store_snapshot *snapshot, const struct query_funnel *asked,
+                           const struct query_funnel_result *whole, struct test_random *random,
+                           struct arena *arena)
+{
+    struct query_funnel query = *asked;
+    struct query_funnel_result result;
+    query.limits.ranking_bytes = 400 + test_random_below(random, 8000);
+    run(snapshot, &query, arena, &result);
+    expect(&query, result.slice_count, whole->slice_count, "slices in passes");
+    for (uint32_t i = 0; i < result.slice_count; i++) {
+        same_slice(&query, &result.slices[i], &whole->slices[i], "slice in passes");
+    }
+    same_slice(&query, &result.other, &whole->other, "other in passes");
+    expect(&query, strcmp(result.provenance.result_digest, whole->provenance.result_digest), 0,
+           "digest in passes");
+}
+
 static void ask(struct store_snapshot *snapshot, const struct model_data *data,
                 struct test_random *random)
 {
@@ -344,6 +362,9 @@ static void ask(struct store_snapshot *snapshot, const struct model_data *data,
         expect_sum(&query, &result);
     }
     expect(&query, result.overlap, asked.attribution == ORACLE_BY_EACH, "overlap");
+    if (test_random_below(random, 3) == 0) {
+        compare_passes(snapshot, &query, &result, random, &arena);
+    }
     if (test_random_below(random, 4) == 0) {
         compare_trend(snapshot, &query, random, &arena);
     }
