@@ -16,6 +16,7 @@
 #define MEMORY_DEFAULT (UINT64_C(1) << 30)
 #define PARTITIONS_DEFAULT 4u
 #define QUESTIONS_DEFAULT 1.0
+#define QUESTIONS_QUICK 10.0
 #define PROGRESS_INTERVAL_US (MICROSECONDS_PER_SECOND / 2)
 
 struct pump_stop run_stop;
@@ -85,15 +86,22 @@ struct subject_options run_subject_options(struct run *run, enum bench_through t
     };
 }
 
+static double questions_of(const struct bench_options *options)
+{
+    return options->questions_per_second >= 0 ? options->questions_per_second
+           : options->quick                   ? QUESTIONS_QUICK
+                                              : QUESTIONS_DEFAULT;
+}
+
 struct phase_options run_phase_options(struct run *run, double rate, const char *label)
 {
-    double questions = run->options->questions_per_second;
+    double questions = questions_of(run->options);
     return (struct phase_options){
         .subject = &run->subject,
         .threads = &run->threads,
         .lines = load_from_crowd(&run->crowd),
         .rate = rate,
-        .questions_per_second = questions < 0 ? QUESTIONS_DEFAULT : questions,
+        .questions_per_second = questions,
         .lag_tolerance = run->options->quick ? PHASE_LAG_TOLERANCE_QUICK : PHASE_LAG_TOLERANCE,
         .label = label,
         .progress = run_progress,
@@ -161,7 +169,6 @@ static json_t *parameters_json(struct run *run)
     static const char *const kinds[] = {"synthetic", "calibrated", "replayed"};
     static const char *const ways[] = {"mock", "files", "brokers"};
     struct subject_options subject = run_subject_options(run, run->options->through);
-    double questions = run->options->questions_per_second;
     json_t *shape =
         json_pack("{s:I,s:I,s:f,s:i,s:i,s:I}", "events", (json_int_t)run->shape.event_count,
                   "users", (json_int_t)run->shape.user_count, "days",
@@ -173,9 +180,9 @@ static json_t *parameters_json(struct run *run)
                      (json_int_t)run->shape.seed, "budget_seconds",
                      (double)run_share_us(run, 1) / 1e6, "quick", run->options->quick, "partitions",
                      (int)subject.partition_count, "shards", (int)run->shard_count,
-                     "questions_per_second", questions < 0 ? QUESTIONS_DEFAULT : questions,
-                     "commit_interval_us", (json_int_t)subject.commit_interval_us,
-                     "memory_limit_bytes", (json_int_t)subject.memory_limit_bytes, "shape", shape);
+                     "questions_per_second", questions_of(run->options), "commit_interval_us",
+                     (json_int_t)subject.commit_interval_us, "memory_limit_bytes",
+                     (json_int_t)subject.memory_limit_bytes, "shape", shape);
 }
 
 /// The parts that one service over one growing store goes through.

@@ -120,7 +120,11 @@ static const uint8_t PRODUCE_OPTIONS[] = {
     OPTION_FORMAT,      OPTION_QUIET,          OPTION_HELP,   OPTION_COUNT};
 static const uint8_t DEMO_OPTIONS[] = {OPTION_SECONDS, OPTION_RATE,  OPTION_STORE, OPTION_FORMAT,
                                        OPTION_COLOR,   OPTION_QUIET, OPTION_HELP,  OPTION_COUNT};
-static const uint8_t BENCH_OPTIONS[] = {OPTION_SHAPE,
+static const uint8_t BENCH_OPTIONS[] = {OPTION_LIKE,
+                                        OPTION_REPLAY,
+                                        OPTION_MAPPING,
+                                        OPTION_SPEED,
+                                        OPTION_SHAPE,
                                         OPTION_SEED,
                                         OPTION_THROUGH,
                                         OPTION_BROKERS,
@@ -142,6 +146,7 @@ static const uint8_t BENCH_OPTIONS[] = {OPTION_SHAPE,
                                         OPTION_PEAK,
                                         OPTION_EVENTS,
                                         OPTION_RUNS,
+                                        OPTION_CONFIG,
                                         OPTION_FORMAT,
                                         OPTION_QUIET,
                                         OPTION_HELP,
@@ -303,6 +308,8 @@ const struct verb VERBS[] = {
      "are equal and prints ratios; it says how to install them.\n",
      "  corong bench\n"
      "  corong bench plan --events-per-day 2e9 --users 40e6 --days 400\n"
+     "  corong bench --like shop.csv.zst --mapping shop.yaml --budget 10m\n"
+     "  corong bench --replay shop.jsonl --mapping generic --speed 10\n"
      "  corong bench --brokers localhost:9092 --kafka-topic bench\n"
      "  corong bench compare before.json after.json\n"
      "  corong bench rivals --quick --output rivals.json\n",

@@ -9,7 +9,6 @@
 #include "storage/base/memory.h"
 #include "tools/crowd/crowd_private.h"
 
-#define COPY_DELAY_MAX_US (60 * MICROSECONDS_PER_SECOND)
 #define PREFILL_DIVISOR 20u ///< one user in so many is there from the start
 #define RETURN_TRIES 8u
 #define SESSIONS_MAX 100000u ///< of one user
@@ -196,6 +195,7 @@ static void happen(struct crowd *crowd, struct crowd_event *event)
         .time_us = session.next_us / shape->time_unit_us * shape->time_unit_us,
         .user = session.user,
         .name = following(crowd, session.last, random_next(crowd)),
+        .number = session.number++,
         .session_seed = session.seed,
         .event_seed = random_next(crowd),
     };
@@ -246,8 +246,8 @@ bool crowd_next(struct crowd *crowd, struct crowd_event *event_out)
         happen(crowd, event_out);
         uint64_t random = random_next(crowd);
         if (crowd_falls(random, shape->copy_share)) {
-            delay(crowd, event_out,
-                  (int64_t)crowd_scale(random_next(crowd), (uint64_t)COPY_DELAY_MAX_US));
+            bool late = crowd_falls(random_next(crowd), shape->late_share);
+            delay(crowd, event_out, late ? crowd_spread_draw(&shape->late, random_next(crowd)) : 0);
         }
         if (!crowd_falls(crowd_mix(random), shape->late_share)) {
             return true;

@@ -49,6 +49,7 @@ struct crowd_attribute {
     char name[CROWD_WORD_SIZE];
     enum column_type type;
     enum crowd_level level;
+    uint64_t keep; ///< of CROWD_PER_EVENT: how often it is as in the event before, of CROWD_ONE
     uint64_t present[CROWD_NAME_COUNT_MAX]; ///< by event name, of CROWD_ONE
     struct crowd_bucket buckets[CROWD_BUCKET_COUNT_MAX];
     uint32_t bucket_count;       ///< strings
@@ -125,6 +126,7 @@ struct crowd_event {
     int64_t time_us;
     uint32_t user;
     uint32_t name;
+    uint32_t number; ///< in its session, from 0
     uint64_t session_seed;
     uint64_t event_seed;
 };

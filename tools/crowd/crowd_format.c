@@ -9,7 +9,13 @@
 
 #define AMOUNT_ONE 10000
 
-enum purpose { PURPOSE_USER = 1, PURPOSE_AMOUNT = 1000, PURPOSE_VALUE = 2000 };
+enum purpose {
+    PURPOSE_USER = 1,
+    PURPOSE_AMOUNT = 1000,
+    PURPOSE_VALUE = 2000,
+    PURPOSE_KEEP = 1 << 20,
+    PURPOSE_DRAW = 1 << 30
+};
 
 static char *put(char *at, const char *bytes, size_t size)
 {
@@ -124,13 +130,21 @@ static char *put_word(char *at, const char *prefix, size_t prefix_max, uint64_t 
                       size > prefix_size + digits ? size - (uint32_t)prefix_size : digits);
 }
 
+/// The random bits behind a value: those of its user, its session, or the last event of the session
+/// up to this one that did not keep the value of the one before.
 static uint64_t seed_of(const struct crowd *crowd, const struct crowd_event *event,
-                        enum crowd_level level)
+                        const struct crowd_attribute *attribute, uint32_t index)
 {
-    if (level == CROWD_PER_USER) {
+    if (attribute->level == CROWD_PER_USER) {
         return crowd_random_of(crowd->shape.seed << 32 ^ event->user, PURPOSE_USER);
     }
-    return level == CROWD_PER_SESSION ? event->session_seed : event->event_seed;
+    uint32_t number = attribute->level == CROWD_PER_SESSION ? 0 : event->number;
+    uint64_t seed = event->session_seed ^ (uint64_t)index << 32;
+    while (number > 0 &&
+           crowd_falls(crowd_random_of(seed, PURPOSE_KEEP + number), attribute->keep)) {
+        number--;
+    }
+    return crowd_random_of(seed, PURPOSE_DRAW + number);
 }
 
 static char *put_value(char *at, const struct crowd_attribute *attribute, uint64_t random)
@@ -160,7 +174,7 @@ static char *put_attributes(char *at, struct crowd *crowd, const struct crowd_ev
             continue;
         }
         uint64_t random =
-            crowd_random_of(seed_of(crowd, event, attribute->level), PURPOSE_VALUE + 2 * index + 1);
+            crowd_random_of(seed_of(crowd, event, attribute, index), PURPOSE_VALUE + 2 * index + 1);
         *at++ = ',';
         *at++ = '"';
         at = put_string(at, attribute->name);

@@ -17,6 +17,7 @@ struct crowd_session {
     uint64_t seed;
     uint32_t user;
     uint32_t last; ///< name; name_count before the first
+    uint32_t number;
     uint64_t left; ///< events still to come
 };
 

@@ -403,11 +403,20 @@ static const struct parameter {
     const char *name;
     enum corong_status (*set)(struct crowd_shape *shape, struct text value,
                               struct corong_error *error);
+    bool derives; ///< sessions per user follow from it, also where they were learned
 } parameters[] = {
-    {"users", set_users},     {"events", set_events}, {"days", set_days},
-    {"session", set_session}, {"skew", set_skew},     {"late", set_late},
-    {"copies", set_copies},   {"line", set_line},     {"attribute", set_attribute},
-    {"funnel", set_funnel},   {"curve", set_curve},   {"unit", set_unit},
+    {"users", set_users, true},
+    {"events", set_events, true},
+    {"days", set_days, false},
+    {"session", set_session, true},
+    {"skew", set_skew, true},
+    {"late", set_late, false},
+    {"copies", set_copies, false},
+    {"line", set_line, false},
+    {"attribute", set_attribute, false},
+    {"funnel", set_funnel, false},
+    {"curve", set_curve, false},
+    {"unit", set_unit, false},
 };
 #define PARAMETER_COUNT (sizeof(parameters) / sizeof(parameters[0]))
 
@@ -452,7 +461,9 @@ enum corong_status crowd_shape_set(struct crowd_shape *shape, struct text word,
         return CORONG_INVALID;
     }
     TRY_IN(parameter->set(shape, value, error), error, "shape parameter '%s'", parameter->name);
-    derive(shape);
+    if (parameter->derives) {
+        derive(shape);
+    }
     return CORONG_OK;
 }
 
