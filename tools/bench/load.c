@@ -92,7 +92,8 @@ static int64_t due_of(struct load *load, const struct subject_line *line, uint64
 {
     const struct load_options *options = &load->options;
     if (options->speed > 0) {
-        load->first_time_us = number == 0 ? line->time_us : load->first_time_us;
+        // A header has no time.
+        load->first_time_us = load->first_time_us == 0 ? line->time_us : load->first_time_us;
         int64_t passed_us = line->time_us - load->first_time_us;
         return passed_us <= 0 ? 0 : (int64_t)((double)passed_us / options->speed);
     }

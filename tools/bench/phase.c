@@ -131,12 +131,24 @@ static void *watch(void *argument)
     return NULL;
 }
 
+/// A store that has nothing has no attributes to be asked about either.
+static void wait_for_events(struct phase *phase)
+{
+    for (uint64_t visible = 0; visible == 0 && !flag(phase, &phase->ends_asking);) {
+        clock_sleep_us(LOOK_INTERVAL_US / 5);
+        pthread_mutex_lock(&phase->lock);
+        visible = phase->sight.visible;
+        pthread_mutex_unlock(&phase->lock);
+    }
+}
+
 /// Each question has a time at which it is meant; what it waits for those before it is its latency.
 static void *ask(void *argument)
 {
     struct phase *phase = argument;
     struct phase_result *result = phase->result;
     threads_name("bench-ask");
+    wait_for_events(phase);
     double interval_us = 1e6 / phase->options->questions_per_second;
     int64_t begun_us = clock_monotonic_us();
     for (uint64_t number = 0;; number++) {
