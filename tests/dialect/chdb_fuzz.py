@@ -88,9 +88,9 @@ class Users:
             sys.exit(f"corong-levels ended at {question}")
         return {int(user): answer for user, answer in json.loads(line).items()}
 
-    def query(self, figures):
+    def query(self, figures, where):
         """One row per user, as ClickHouse computes it."""
-        rows = self.session.query(f"SELECT u, {figures} FROM e GROUP BY u SETTINGS max_threads = 1",
+        rows = self.session.query(f"SELECT u, {figures} FROM e WHERE {where} GROUP BY u SETTINGS max_threads = 1",
                                   "JSONCompactEachRow")
         return {int(row[0]): row[1:] for row in map(json.loads, str(rows).splitlines())}
 
@@ -112,6 +112,22 @@ def random_steps(draw, count):
     return [draw.sample(NAMES, draw.choice((1, 1, 1, 2, 3))) for _ in range(count)]
 
 
+def random_sight(draw):
+    """What is seen of the events: for Corong as keys of the question, and as a WHERE of SQL."""
+    sight, where = {}, "1"
+    if draw.random() < 0.3:
+        sight["from_us"] = draw.randint(1, 10)
+        where += f" AND t >= {sight['from_us']}"
+    if draw.random() < 0.3:
+        sight["to_us"] = sight.get("from_us", 1) + draw.randint(0, 10)
+        where += f" AND t < {sight['to_us']}"
+    if draw.random() < 0.3:
+        name = draw.choice(NAMES)
+        sight["where"] = f"event != '{name}'"
+        where += f" AND n != '{name}'"
+    return sight, where
+
+
 def compare(users, what, question, found, expected):
     """Compares per user; prints the first difference whole and ends."""
     for user, value in expected.items():
@@ -128,17 +144,28 @@ def check_levels(users, draw):
         window = draw.choice((0, 1, 2, 4, 8, 30))
         parameters = "".join(f", '{mode}'" for mode in modes)
         level = f"windowFunnel({window}{parameters})(t, {conditions(steps)})"
-        expected = {user: row[0] for user, row in users.query(level).items()}
-        question = {"steps": steps, "window_us": window,
+        sight, where = random_sight(draw)
+        expected = {user: row[0] for user, row in users.query(level, where).items()}
+        question = {"steps": steps, "window_us": window, **sight,
                     "dialect": "clickhouse" + (":" + ",".join(modes) if modes else "")}
         compared += compare(users, "dialect", question, users.ask(question), expected)
-        if set(modes) <= {"strict_once", "strict_increase"} and "strict_once" in modes:
-            ties = "strict" if "strict_increase" in modes else "any"
-            ours = {"steps": steps, "window_us": window, "ties": ties}
-            compared += compare(users, "our own rule", ours, users.ask(ours, sequence=False), expected)
-            alias = {"steps": steps, "window_us": window, "dialect": "clickhouse_strict_once"}
-            if ties == "any":
-                compared += compare(users, "alias", alias, users.ask(alias, sequence=False), expected)
+        if modes == ("strict_once",):
+            alias = {**question, "dialect": "clickhouse_strict_once"}
+            compared += compare(users, "alias", alias, users.ask(alias, sequence=False), expected)
+    return compared
+
+
+def check_ours(users, draw, rounds):
+    """Our default rule is strict_once, and with `ties: strict` strict_increase as well."""
+    compared = 0
+    for number in range(rounds):
+        steps = random_steps(draw, draw.randint(2, 5))
+        window = draw.choice((0, 1, 2, 4, 8, 30))
+        more, ties = (", 'strict_increase'", "strict") if number % 2 else ("", "any")
+        rows = users.query(f"windowFunnel({window}, 'strict_once'{more})(t, {conditions(steps)})", "1")
+        ours = {"steps": steps, "window_us": window, "ties": ties}
+        compared += compare(users, "our own rule", ours, users.ask(ours, sequence=False),
+                            {user: row[0] for user, row in rows.items()})
     return compared
 
 
@@ -161,12 +188,11 @@ def check_patterns(users, draw, rounds):
         pattern = random_pattern(draw, len(steps))
         arguments = f"('{pattern}')(t, {conditions(steps)})"
         any_event = " OR ".join(conditions([step]) for step in steps)
-        rows = users.session.query(f"""SELECT u, sequenceMatch{arguments}, sequenceCount{arguments},
-            sequenceMatchEvents{arguments} FROM e WHERE {any_event} GROUP BY u SETTINGS max_threads = 1""",
-                                   "JSONCompactEachRow")
-        expected = {int(row[0]): [row[1], int(row[2]), [int(at) for at in row[3]]]
-                    for row in map(json.loads, str(rows).splitlines())}
-        question = {"steps": steps, "pattern": pattern, "unit_us": 1}
+        sight, where = random_sight(draw)
+        rows = users.query(f"sequenceMatch{arguments}, sequenceCount{arguments}, sequenceMatchEvents{arguments}",
+                           f"({any_event}) AND {where}")
+        expected = {user: [row[0], int(row[1]), [int(at) for at in row[2]]] for user, row in rows.items()}
+        question = {"steps": steps, "pattern": pattern, "unit_us": 1, **sight}
         compared += compare(users, "pattern", question, users.ask(question), expected)
     return compared
 
@@ -180,12 +206,13 @@ def main():
     draw = random.Random(given.seed)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="corong-chdb-"))
     chdb_session = chdb.session.Session(str(folder / "chdb"))
-    begun, levels, patterns = time.monotonic(), 0, 0
+    begun, levels, ours, patterns = time.monotonic(), 0, 0, 0
     batches = -(-given.users // BATCH)
     try:
         for number in range(batches):
             users = Users(folder, given.bin.resolve(), chdb_session, number, draw, ties=True)
             levels += check_levels(users, draw)
+            ours += check_ours(users, draw, 6)
             users.close()
         for number in range(batches, batches + max(1, batches // 4)):
             users = Users(folder, given.bin.resolve(), chdb_session, number, draw, ties=False)
@@ -196,7 +223,7 @@ def main():
         shutil.rmtree(folder)
     version = str(chdb.query("SELECT version()")).strip().strip('"')
     print(f"beside ClickHouse {version}: {batches * BATCH:,} random users, {levels:,} levels in "
-          f"{len(list(combinations()))} combinations of modes and by our own rules, {patterns:,} users' patterns, "
+          f"{len(list(combinations()))} combinations of modes, {ours:,} by our own rules, {patterns:,} users' patterns, "
           f"0 differences (seed {given.seed}, {time.monotonic() - begun:.0f} s)")
 
 

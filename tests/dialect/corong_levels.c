@@ -6,7 +6,8 @@
 //     -> {"USER": level, ...}, users of level 0 left out
 // {"steps": [["a"],["b"]], "pattern": "(?1).*(?2)", "unit_us": 1}
 //     -> {"USER": [matches, count, [time, ...]], ...}
-// A step lists event names. Fails where the product refuses.
+// A step lists event names. "from_us", "to_us" and "where" restrict what is seen. Fails where the
+// product refuses.
 #include "engine/dialect/dialect.h"
 #include "engine/query/query.h"
 
@@ -45,6 +46,15 @@ static void build_steps(const json_t *given, struct arena *arena, struct stage *
     }
 }
 
+// Half-open; what is not given is open.
+static struct query_range range_of(const json_t *given)
+{
+    const json_t *from = json_object_get(given, "from_us");
+    const json_t *to = json_object_get(given, "to_us");
+    return (struct query_range){json_is_integer(from) ? json_integer_value(from) : QUERY_TIME_NONE,
+                                json_is_integer(to) ? json_integer_value(to) : QUERY_TIME_NONE};
+}
+
 // Prints commas between users.
 static void print_user(bool *some, struct text id)
 {
@@ -66,7 +76,9 @@ static void answer_funnel(struct store_snapshot *store, const json_t *given, str
 {
     struct corong_error error;
     struct query_funnel query = {.funnel = {.name = TEXT_LITERAL("levels")},
-                                 .range = {QUERY_TIME_NONE, QUERY_TIME_NONE},
+                                 .range = range_of(given),
+                                 .where =
+                                     text_from(json_string_value(json_object_get(given, "where"))),
                                  .as_of_us = QUERY_TIME_NONE};
     struct funnel *funnel = &query.funnel;
     const char *dialect = json_string_value(json_object_get(given, "dialect"));
@@ -104,7 +116,8 @@ static void answer_pattern(struct store_snapshot *store, const json_t *given, st
     struct query_pattern query = {
         .pattern = text_from(json_string_value(json_object_get(given, "pattern"))),
         .unit_us = json_integer_value(json_object_get(given, "unit_us")),
-        .range = {QUERY_TIME_NONE, QUERY_TIME_NONE},
+        .range = range_of(given),
+        .where = text_from(json_string_value(json_object_get(given, "where"))),
         .as_of_us = QUERY_TIME_NONE};
     build_steps(json_object_get(given, "steps"), arena, &steps, &query.step_count);
     query.steps = steps;

@@ -1,9 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Corong beside ClickHouse itself: 100,000 random users per run. CORONG_TEST_SCALE multiplies it, SEED changes it.
+# Corong beside Doris' and StarRocks' sources, and beside ClickHouse itself: 100,000 random users per run.
+# CORONG_TEST_SCALE multiplies them, SEED changes them.
 set -eu
 bin=$1
 cd "$(dirname "$0")/../.."
+python3 tests/dialect/engines_fuzz.py "$bin" --users $((20000 * ${CORONG_TEST_SCALE:-1})) --seed "${SEED:-1}"
 # The wheels of other systems, in a virtual environment of their own inside the build folder, as bench/run has them.
 if ! build/rivals/bin/python -c 'import chdb' 2>/dev/null; then
     if ! python3 -m venv build/rivals || ! build/rivals/bin/pip install --quiet chdb duckdb; then
