@@ -12,6 +12,7 @@
 
 #define GROWTH_SHARE 0.12 ///< of the budget, for the largest size alone
 #define SIZE_LEAST 20000.0
+#define SIZE_LEAST_QUICK 5000.0
 #define SIZE_MOST 1e9
 #define QUESTION_TRIES 3u
 #define LARGEST_STEP 3.0 ///< the largest size is the one before it so many times
@@ -196,7 +197,8 @@ enum corong_status run_growth(struct run *run, struct corong_error *error)
     double rate = run->sustainable > 0 ? run->sustainable : run->ceiling / 10;
     double largest = rate * (double)run_share_us(run, GROWTH_SHARE) / 1e6;
     largest = largest > SIZE_MOST ? SIZE_MOST : largest;
-    largest = largest < SIZE_LEAST * 27 ? SIZE_LEAST * 27 : largest;
+    double least = 27 * (run->options->quick ? SIZE_LEAST_QUICK : SIZE_LEAST);
+    largest = largest < least || run->options->quick ? least : largest;
     for (uint32_t index = 0; index < RUN_SIZE_COUNT; index++) {
         double size = largest / pow(LARGEST_STEP, RUN_SIZE_COUNT - 1 - index);
         run->sizes[index] = (struct run_size){.events = rounded(size)};

@@ -242,14 +242,14 @@ static void count_values(struct profile_list *values, struct profile_list *count
     }
 }
 
-/// How far values stay the same beyond chance: 1 is always.
+/// How far values stay the same beyond chance: 1 is always. Negative: nobody knows.
 static double persistence(const struct profile_attribute *attribute, uint32_t where, double chance)
 {
     if (attribute->pairs[where] == 0) {
         return -1;
     }
     double same = (double)attribute->equal[where] / (double)attribute->pairs[where];
-    return chance >= 1 ? 1 : (same - chance) / (1 - chance);
+    return chance >= 1 ? 1 : same <= chance ? 0 : (same - chance) / (1 - chance);
 }
 
 static void judge_level(struct profile_attribute *attribute, const struct profile_list *counts,

@@ -202,7 +202,9 @@ static enum corong_status keep(const struct options *options, const json_t *docu
     }
     const char *page;
     TRY(bench_words_page(document, path, options->arena, &page, error));
-    if (!options_given(options, OPTION_QUIET)) {
+    if (!options_given(options, OPTION_QUIET) && json_object_get(document, "model") == NULL) {
+        console_note("the run is kept in '%s', with plots in '%s'", path, page);
+    } else if (!options_given(options, OPTION_QUIET)) {
         console_note("the run is kept in '%s', with plots in '%s'; next: corong bench plan%s%s "
                      "--events-per-day 2e9 --users 40e6",
                      path, page, given ? " --run " : "", given ? path : "");

@@ -95,7 +95,7 @@ void crowd_shape_standard(struct crowd_shape *shape);
 CORONG_MUST_CHECK enum corong_status crowd_shape_set(struct crowd_shape *shape, struct text word,
                                                      struct corong_error *error);
 const char *crowd_shape_help(void);
-/// So many events at the shape's density: users and time grow alike.
+/// So many events: users in proportion; more than the shape has take more time, fewer the same.
 void crowd_shape_resize(struct crowd_shape *shape, uint64_t event_count);
 /// The mapping that reads the lines, as YAML.
 void crowd_shape_mapping(const struct crowd_shape *shape, struct text_buffer *out);

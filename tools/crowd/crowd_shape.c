@@ -155,7 +155,7 @@ void crowd_shape_resize(struct crowd_shape *shape, uint64_t event_count)
     uint64_t users = (uint64_t)(shape->user_count * (unsigned __int128)event_count / was);
     shape->user_count = users == 0 ? 1 : users;
     int64_t span_us = (int64_t)((unsigned __int128)(uint64_t)shape->span_us * event_count / was);
-    shape->span_us = span_us == 0 ? 1 : span_us;
+    shape->span_us = span_us > shape->span_us ? span_us : shape->span_us;
     shape->event_count = event_count;
 }
 

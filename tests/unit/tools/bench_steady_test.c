@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/bench/fit.h"
+#include "tools/bench/histogram.h"
+#include "tools/bench/steady.h"
+#include "tools/crowd/crowd.h"
+
+#include <criterion/criterion.h>
+
+#include <math.h>
+
+#define TRIAL_COUNT 600u
+#define SAMPLE_COUNT 120u
+#define SECONDS_BETWEEN 0.1
+#define TOLERANCE 100.0 ///< per second
+
+/// A number from about -1 to 1, with a hump in the middle.
+static double noise(uint64_t *state)
+{
+    double sum = 0;
+    for (uint32_t draw = 0; draw < 3; draw++) {
+        *state += UINT64_C(0x9e3779b97f4a7c15);
+        sum += (double)(crowd_mix(*state) >> 11) / (double)(UINT64_C(1) << 53);
+    }
+    return (sum - 1.5) / 1.5;
+}
+
+struct rates {
+    double steady;
+    double growing;
+};
+
+/// How often each verdict is given on series of this slope: noise that remembers (`memory` of the
+/// last value), a sawtooth as of views and commits, and a warm-up that decays.
+static struct rates judge(double slope, double memory, double size, double warm_up)
+{
+    struct rates rates = {0};
+    uint64_t state = 42;
+    for (uint32_t trial = 0; trial < TRIAL_COUNT; trial++) {
+        double values[SAMPLE_COUNT];
+        double last = 0;
+        for (uint32_t index = 0; index < SAMPLE_COUNT; index++) {
+            last = memory * last + sqrt(1 - memory * memory) * noise(&state);
+            values[index] = 5000 + slope * SECONDS_BETWEEN * index + size * last +
+                            size * ((index + trial) % 5) / 5 + warm_up * exp(-(double)index / 6);
+        }
+        struct steady_result result;
+        steady_test(values, SAMPLE_COUNT, SECONDS_BETWEEN, TOLERANCE, &result);
+        rates.steady += result.verdict == STEADY_STEADY ? 1.0 / TRIAL_COUNT : 0;
+        rates.growing += result.verdict == STEADY_GROWING ? 1.0 / TRIAL_COUNT : 0;
+    }
+    return rates;
+}
+
+Test(bench_steady, what_does_not_grow_is_hardly_ever_said_to_grow)
+{
+    struct rates white = judge(0, 0, 500, 0);
+    cr_expect(white.growing < 0.01 && white.steady > 0.95, "%f %f", white.growing, white.steady);
+    struct rates bound = judge(0, 0.6, 500, 0);
+    cr_expect(bound.growing < 0.02 && bound.steady > 0.8, "%f %f", bound.growing, bound.steady);
+    struct rates falling = judge(-200, 0.3, 500, 0);
+    cr_expect(falling.growing < 0.01, "%f", falling.growing);
+}
+
+Test(bench_steady, what_grows_is_hardly_ever_said_to_be_steady)
+{
+    struct rates growing = judge(4 * TOLERANCE, 0.3, 500, 0);
+    cr_expect(growing.steady < 0.01 && growing.growing > 0.9, "%f %f", growing.steady,
+              growing.growing);
+    struct rates fast = judge(20 * TOLERANCE, 0.6, 500, 0);
+    cr_expect(fast.steady < 0.001 && fast.growing > 0.99, "%f %f", fast.steady, fast.growing);
+}
+
+Test(bench_steady, at_the_tolerance_itself_each_error_keeps_near_its_rate)
+{
+    struct rates white = judge(TOLERANCE, 0, 500, 0);
+    cr_expect(white.steady < 0.10 && white.growing < 0.10, "%f %f", white.steady, white.growing);
+}
+
+Test(bench_steady, a_warm_up_is_cut_off)
+{
+    struct rates rates = judge(0, 0.2, 300, 20000);
+    cr_expect(rates.growing < 0.02 && rates.steady > 0.8, "%f %f", rates.growing, rates.steady);
+    struct rates upward = judge(0, 0.2, 300, -20000); // it fills up, and then stays
+    cr_expect(upward.growing < 0.05, "%f", upward.growing);
+}
+
+Test(bench_steady, too_few_samples_say_nothing)
+{
+    double values[STEADY_SAMPLE_COUNT_MIN] = {0};
+    struct steady_result result;
+    steady_test(values, STEADY_SAMPLE_COUNT_MIN - 1, 1, 1, &result);
+    cr_expect_eq(result.verdict, STEADY_UNDECIDED);
+    steady_test(values, STEADY_SAMPLE_COUNT_MIN, 1, 1, &result);
+    cr_expect_eq(result.verdict, STEADY_STEADY, "all equal");
+    cr_expect_eq(result.slope, 0);
+}
+
+Test(bench_fit, known_coefficients_lie_in_their_bands)
+{
+    const double x[] = {1, 2, 3, 5, 8, 9};
+    uint64_t state = 7;
+    uint32_t slopes = 0;
+    uint32_t predictions = 0;
+    for (uint32_t trial = 0; trial < TRIAL_COUNT; trial++) {
+        double y[6];
+        for (uint32_t index = 0; index < 6; index++) {
+            y[index] = 4 + 2.5 * x[index] + noise(&state);
+        }
+        struct fit fit;
+        double value;
+        double low;
+        double high;
+        fit_points(x, y, 6, &fit);
+        slopes += fit.slope_low <= 2.5 && 2.5 <= fit.slope_high;
+        fit_predict(&fit, 27, &value, &low, &high);
+        double next = 4 + 2.5 * 27 + noise(&state);
+        predictions += low <= next && next <= high;
+    }
+    cr_expect(slopes > 0.86 * TRIAL_COUNT && slopes < 0.94 * TRIAL_COUNT, "%u", slopes);
+    cr_expect(predictions > 0.86 * TRIAL_COUNT && predictions < 0.94 * TRIAL_COUNT, "%u",
+              predictions);
+}
+
+Test(bench_fit, lines_without_noise_are_found_exactly)
+{
+    const double x[] = {100, 300, 900};
+    const double y[] = {207, 607, 1807};
+    struct fit fit;
+    double value;
+    double low;
+    double high;
+    fit_points(x, y, 3, &fit);
+    cr_expect_float_eq(fit.slope, 2, 1e-9);
+    cr_expect_float_eq(fit.intercept, 7, 1e-6);
+    fit_predict(&fit, 2700, &value, &low, &high);
+    cr_expect_float_eq(value, 5407, 1e-6);
+    cr_expect_float_eq(high - low, 0, 1e-3);
+    fit_ratio(x, x, 3, &fit);
+    cr_expect_float_eq(fit.slope, 1, 1e-12);
+    fit_points(x, y, 0, &fit);
+    cr_expect_eq(fit.count, 0);
+}
+
+Test(bench_histogram, percentiles_are_within_a_thirtysecond)
+{
+    struct histogram *histogram = &(struct histogram){0};
+    for (int64_t value = 1; value <= 100000; value++) {
+        histogram_add(histogram, value, 1);
+    }
+    const double shares[] = {0.01, 0.5, 0.9, 0.99, 0.999};
+    for (uint32_t index = 0; index < 5; index++) {
+        double exact = shares[index] * 100000;
+        double found = (double)histogram_percentile(histogram, shares[index]);
+        cr_expect(found >= exact && found <= exact * 33 / 32 + 1, "%f: %f", exact, found);
+    }
+    cr_expect_eq(histogram_percentile(histogram, 1), 100000);
+    histogram_add(histogram, INT64_MAX / 2, 1); // beyond the last edge: kept as the maximum
+    cr_expect_eq(histogram->max_us, INT64_MAX / 2);
+    cr_expect_eq(histogram_percentile(&(struct histogram){0}, 0.5), 0);
+}
