@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Messages per second of the JSON scanner alone and of the whole decoder, on one thread, over
-/// generated messages of about 300 bytes; or over the lines of a file: json_scan_bench [PRESET
-/// FILE]. `packed` is the decoder again with 100 lines in each message. The result hash changes
-/// where the decoded events do.
+/// generated messages of about 300 bytes; or over the lines of a file: json_scan_bench [ROUNDS |
+/// PRESET FILE]. `packed` is the decoder again with 100 lines in each message. The result hash
+/// changes where the decoded events do.
 #include "ingest/decode/decode.h"
 #include "ingest/decode/json_scan.h"
 #include "ingest/decode/mapping.h"
@@ -17,8 +17,10 @@
 #include <time.h>
 
 #define MESSAGE_COUNT 20000u
-#define ROUNDS 100u
+#define ROUNDS_DEFAULT 100u
 #define PACK_LINES 100u
+
+static uint32_t rounds = ROUNDS_DEFAULT;
 
 struct bench {
     struct text_buffer bytes;
@@ -106,7 +108,7 @@ static void run_scan(struct bench *bench, const struct mapping *mapping, const c
     json_capture_init(&capture, &mapping->plan);
     bench->hash = 0;
     double best = INFINITY;
-    for (uint32_t round = 0; round < ROUNDS; round++) {
+    for (uint32_t round = 0; round < rounds; round++) {
         double begin = processor_us();
         for (uint32_t index = 0; index < bench->message_count; index++) {
             bench->hash += kernel(&mapping->plan, bench->messages[index], &capture);
@@ -142,7 +144,7 @@ static void run_decode(struct bench *bench, const struct mapping *mapping,
     struct decoder *decoder = decoder_create(mapping, schema);
     bench->hash = 0;
     double best = INFINITY;
-    for (uint32_t round = 0; round < ROUNDS; round++) {
+    for (uint32_t round = 0; round < rounds; round++) {
         double begin = processor_us();
         decoder_begin_file(decoder);
         for (uint32_t index = 0; index < count; index++) {
@@ -154,7 +156,7 @@ static void run_decode(struct bench *bench, const struct mapping *mapping,
     }
     print_rate(name, bench, best);
     printf("events   %" PRIu64 " in %" PRIu32 " messages of %.0f bytes\n",
-           bench->event_count / ROUNDS, bench->message_count,
+           bench->event_count / rounds, bench->message_count,
            (double)bench->bytes.size / bench->message_count);
     decoder_destroy(decoder);
     memory_free(packs);
@@ -167,6 +169,7 @@ int main(int argument_count, char **arguments)
     struct schema schema;
     struct mapping *mapping = NULL;
     struct corong_error error = {0};
+    rounds = argument_count == 2 ? (uint32_t)strtoul(arguments[1], NULL, 10) : rounds;
     if (argument_count == 3) {
         ASSERT(file_read_whole(arguments[2], (size_t)1 << 30, &bench.bytes.bytes, &bench.bytes.size,
                                &error) == CORONG_OK);

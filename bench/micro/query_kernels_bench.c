@@ -1,21 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Millions of rows per second of the inner loops of a cold funnel question, scalar and AVX2:
+/// The inner loops of a cold funnel question per row, scalar and AVX2:
 /// byte codes with exceptions widened, times summed up per user, bitmaps of step rows, values
 /// spread over users' rows. query_kernels_bench [ROUNDS]. Both forms must show the same hash.
+#include "bench/micro/micro.h"
 #include "engine/query/query_bitmaps.h"
-#include "storage/base/clock.h"
 #include "storage/base/cpu.h"
 #include "storage/base/hash.h"
 #include "storage/base/memory.h"
 #include "storage/encoding/encoding_kernels.h"
 
-#include <inttypes.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #define ROW_COUNT 65536u
-#define ROUNDS_DEFAULT 200u
 
 struct bench {
     uint8_t *codes;
@@ -96,25 +92,29 @@ static void spread(struct bench *bench)
                           (uint8_t *)bench->values);
 }
 
-static void measure(struct bench *bench, const char *name, void (*kernel)(struct bench *),
-                    uint32_t rounds)
+struct call {
+    struct bench *bench;
+    void (*kernel)(struct bench *);
+};
+
+static uint64_t run(void *context)
 {
-    kernel(bench); // warm
-    int64_t start_us = clock_monotonic_us();
-    for (uint32_t round = 0; round < rounds; round++) {
-        kernel(bench);
-    }
-    int64_t took_us = clock_monotonic_us() - start_us + 1;
-    uint64_t hash = hash_bytes64(bench->values, ROW_COUNT * sizeof(uint32_t)) ^
-                    hash_bytes64(bench->bitmaps, 2 * (ROW_COUNT / 64 + 1) * sizeof(uint64_t));
-    printf("%-16s %8.0f M rows/s  hash %016" PRIx64 "\n", name,
-           (double)rounds * ROW_COUNT / (double)took_us, hash);
+    const struct call *call = context;
+    call->kernel(call->bench);
+    return 0;
+}
+
+static uint64_t hash(void *context)
+{
+    const struct bench *bench = ((const struct call *)context)->bench;
+    return hash_bytes64(bench->values, ROW_COUNT * sizeof(uint32_t)) ^
+           hash_bytes64(bench->bitmaps, 2 * (ROW_COUNT / 64 + 1) * sizeof(uint64_t));
 }
 
 int main(int argument_count, char **arguments)
 {
     struct bench bench = {0};
-    uint32_t rounds = argument_count > 1 ? (uint32_t)atoi(arguments[1]) : ROUNDS_DEFAULT;
+    struct micro micro = micro_begin(argument_count, arguments);
     generate(&bench);
     static const struct {
         const char *name;
@@ -130,8 +130,9 @@ int main(int argument_count, char **arguments)
         {"spread", spread, false},
     };
     for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++) {
+        struct call call = {&bench, kernels[i].kernel};
         if (!kernels[i].avx2 || cpu_has_avx2()) {
-            measure(&bench, kernels[i].name, kernels[i].kernel, rounds);
+            micro_run_hashed(&micro, kernels[i].name, ROW_COUNT, run, hash, &call);
         }
     }
     memory_free(bench.codes);

@@ -68,19 +68,12 @@ def corong_words(question):
 def corong_answer(question, result):
     """Reached counts by slice (or day), as the rivals' SQL gives them: rows without any entry are left out."""
     if question.daily:
-        rows = {bucket_day(bucket): [step["reached"] for step in bucket["steps"]] for bucket in buckets(result)}
+        rows = {bucket["begin"][:10]: [step["reached"] for step in bucket["total"]["steps"]]
+                for bucket in result["trend"]}
         return {key: counts for key, counts in rows.items() if counts[0] > 0}
     if not question.by:
         return {"": [step["reached"] for step in result["total"]["steps"]]}
     return {"|".join(row["values"]): [step["reached"] for step in row["steps"]] for row in result["slices"]}
-
-
-def buckets(result):
-    return result["trend"]["buckets"]
-
-
-def bucket_day(bucket):
-    return bucket["start"][:10]
 
 
 # --- ClickHouse ------------------------------------------------------------------------------------------------
