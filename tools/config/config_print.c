@@ -15,10 +15,29 @@ static bool plain_byte(char byte)
            byte == '-' || byte == '$';
 }
 
+/// What a YAML reader would fold or refuse although it is text: line breaks beyond ASCII (U+0085,
+/// U+2028, U+2029) and the other controls from U+0080 to U+009F. Returns the bytes taken.
+static size_t append_break(struct text_buffer *out, struct text rest)
+{
+    const unsigned char *bytes = (const unsigned char *)rest.bytes;
+    if (rest.size >= 2 && bytes[0] == 0xc2 && bytes[1] >= 0x80 && bytes[1] < 0xa0) {
+        text_buffer_printf(out, "\\x%02x", bytes[1]);
+        return 2;
+    }
+    if (rest.size >= 3 && bytes[0] == 0xe2 && bytes[1] == 0x80 &&
+        (bytes[2] == 0xa8 || bytes[2] == 0xa9)) {
+        text_buffer_append_string(out, bytes[2] == 0xa8 ? "\\L" : "\\P");
+        return 3;
+    }
+    return 0;
+}
+
 /// Plain where no YAML reader could take it for something else, else in double quotes.
 static void append_value(struct text_buffer *out, struct text text)
 {
-    bool plain = text.size > 0 && text.bytes[0] != '-' && !(text.bytes[0] == '.' && text.size == 1);
+    bool plain = text.size > 0 && text.bytes[0] != '-' &&
+                 !(text.bytes[0] == '.' && text.size == 1) &&
+                 !text_equal(text, TEXT_LITERAL("null"));
     for (size_t index = 0; index < text.size; index++) {
         plain = plain && plain_byte(text.bytes[index]);
     }
@@ -29,7 +48,10 @@ static void append_value(struct text_buffer *out, struct text text)
     text_buffer_append(out, "\"", 1);
     for (size_t index = 0; index < text.size; index++) {
         uint8_t byte = (uint8_t)text.bytes[index];
-        if (byte == '"' || byte == '\\') {
+        size_t size = append_break(out, (struct text){text.bytes + index, text.size - index});
+        if (size > 0) {
+            index += size - 1;
+        } else if (byte == '"' || byte == '\\') {
             text_buffer_printf(out, "\\%c", byte);
         } else if (byte < 0x20 || byte == 0x7f) {
             text_buffer_printf(out, "\\x%02x", byte);

@@ -19,12 +19,17 @@ struct query_key {
     const char *fallback;
 };
 static const struct query_key QUERY_KEYS[] = {
+    // clang-format off: a new flag is one new line
     {OPTION_FROM, NULL},        {OPTION_TO, NULL},           {OPTION_AS_OF, NULL},
     {OPTION_WHERE, NULL},       {OPTION_BY, NULL},           {OPTION_TOP, "20"},
     {OPTION_BUCKET, "1d"},      {OPTION_DIALECT, NULL},      {OPTION_SESSION_TIMEOUT, "30m"},
     {OPTION_WHERE_ENTRY, NULL}, {OPTION_WHERE_USER, NULL},   {OPTION_ATTRIBUTION, "entry"},
     {OPTION_TREND, "none"},     {OPTION_THROUGHPUT, "none"}, {OPTION_ZONE, "UTC"},
-    {OPTION_COMPARE, NULL},     {OPTION_SURVIVAL, "false"},
+    {OPTION_COMPARE, NULL},     {OPTION_SURVIVAL, "false"},  {OPTION_REACHED, NULL},
+    {OPTION_DROPPED, NULL},     {OPTION_OPEN, NULL},         {OPTION_LOST, NULL},
+    {OPTION_WON, NULL},         {OPTION_SLICE, NULL},        {OPTION_DAY, NULL},
+    {OPTION_GATHER, NULL},      {OPTION_ROWS, NULL},
+    // clang-format on
 };
 #define QUERY_KEY_COUNT (sizeof(QUERY_KEYS) / sizeof(QUERY_KEYS[0]))
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/corong/query_text.h"
 
-#include <stdio.h>
-
 #define ESCAPE_SIZE 6u ///< of \\uXXXX
 
 /// The number behind "\\u", or UINT32_MAX.
@@ -47,27 +45,43 @@ static bool is_json(struct text source)
     return at < source.size && source.bytes[at] == '{';
 }
 
+/// A line break or control beyond ASCII, which YAML would fold or refuse; else 0.
+static uint32_t break_at(struct text text, size_t at)
+{
+    const unsigned char *bytes = (const unsigned char *)text.bytes + at;
+    size_t left = text.size - at;
+    if (left >= 2 && bytes[0] == 0xc2 && bytes[1] >= 0x80 && bytes[1] < 0xa0) {
+        return bytes[1];
+    }
+    bool line =
+        left >= 3 && bytes[0] == 0xe2 && bytes[1] == 0x80 && (bytes[2] == 0xa8 || bytes[2] == 0xa9);
+    return line ? 0x2000u + (bytes[2] & 0x3fu) : 0;
+}
+
 struct text query_text_prepare(struct arena *arena, struct text source)
 {
-    char *copy = arena_allocate(arena, source.size + 1);
-    size_t size = 0;
+    struct text_buffer copy = {0};
     bool json = is_json(source);
     for (size_t at = 0; at < source.size; at++) {
         uint32_t character = json ? pair_at(source, at) : 0;
+        uint32_t line_break = json && character == 0 ? break_at(source, at) : 0;
         if (character != 0) {
-            // Ten bytes for twelve.
-            size += (size_t)snprintf(copy + size, 2 * ESCAPE_SIZE, "\\U%08x", character);
+            text_buffer_printf(&copy, "\\U%08x", character);
             at += 2 * ESCAPE_SIZE - 1;
-            continue;
-        }
-        copy[size++] = source.bytes[at];
-        // What follows a backslash is no start of an escape.
-        if (source.bytes[at] == '\\' && at + 1 < source.size) {
-            copy[size++] = source.bytes[++at];
+        } else if (line_break != 0) {
+            text_buffer_printf(&copy, "\\u%04x", line_break);
+            at += line_break < 0x800 ? 1 : 2;
+        } else {
+            // What follows a backslash is no start of an escape.
+            size_t size = json && source.bytes[at] == '\\' && at + 1 < source.size ? 2 : 1;
+            text_buffer_append(&copy, source.bytes + at, size);
+            at += size - 1;
         }
     }
-    copy[size] = '\0';
-    return (struct text){copy, size};
+    struct text prepared = arena_copy_text(
+        arena, copy.size == 0 ? TEXT_LITERAL("") : (struct text){copy.bytes, copy.size});
+    text_buffer_deinit(&copy);
+    return prepared;
 }
 
 static void append_string(struct text_buffer *out, struct text text)
@@ -75,8 +89,10 @@ static void append_string(struct text_buffer *out, struct text text)
     text_buffer_append(out, "\"", 1);
     for (size_t index = 0; index < text.size; index++) {
         unsigned char byte = (unsigned char)text.bytes[index];
-        if (byte < 0x20 || byte == 0x7f) {
-            text_buffer_printf(out, "\\u%04x", byte);
+        uint32_t character = break_at(text, index);
+        if (byte < 0x20 || byte == 0x7f || character != 0) {
+            text_buffer_printf(out, "\\u%04x", character != 0 ? character : byte);
+            index += character == 0 ? 0 : character < 0x800 ? 1 : 2;
             continue;
         }
         text_buffer_append_string(out, byte == '"' || byte == '\\' ? "\\" : "");

@@ -4,9 +4,9 @@
 
 #include "tools/config/config.h"
 
-/// JSON is YAML but for one thing: a character beyond U+FFFF may be written as two escapes. Such
-/// pairs become one escape of YAML; everything else stays. The copy is NUL-terminated. Memory:
-/// `arena`.
+/// JSON is YAML but for two things: a character beyond U+FFFF may be written as two escapes, and
+/// line breaks beyond ASCII may stand in strings. Such become escapes of YAML; everything else
+/// stays. The copy is NUL-terminated. Memory: `arena`.
 struct text query_text_prepare(struct arena *arena, struct text source);
 /// A place and all below it as JSON: plain words that are numbers or truth values as such, every
 /// other scalar as a string.
