@@ -202,13 +202,14 @@ static void explain_window(struct explanation *explanation)
 static void explain_order(struct explanation *explanation)
 {
     static const char *const SENTENCES[] = {
-        "the steps are filled in this order; anything may lie between them, and one event fills at "
-        "most one step",
-        "the steps follow each other with no other event between the first and the last matched "
-        "one; "
-        "such an event ends the attempt, and a later one may still do better",
-        "the steps may be filled in any order by different events; step k of the answer means at "
-        "least k of them",
+        ("the steps are filled in this order; anything may lie between them, and one event fills "
+         "at "
+         "most one step"),
+        ("the steps follow each other with no other event between the first and the last matched "
+         "one; "
+         "such an event ends the attempt, and a later one may still do better"),
+        ("the steps may be filled in any order by different events; step k of the answer means at "
+         "least k of them"),
     };
     enum funnel_order order = explanation->query->funnel.order;
     say(explanation, "order", words_order(order), order == FUNNEL_ORDER_LOOSE, "%s",
@@ -240,13 +241,15 @@ static void explain_unit(struct explanation *explanation)
 static void explain_attempts(struct explanation *explanation)
 {
     static const char *const SENTENCES[] = {
-        "every event of step 1 may open an attempt; the level is the most steps that any choice of "
-        "events covers, and the reported attempt is the one that reaches it earliest, of those the "
-        "one that starts latest, so that its times are the shortest",
+        ("every event of step 1 may open an attempt; the level is the most steps that any choice "
+         "of "
+         "events covers, and the reported attempt is the one that reaches it earliest, of those "
+         "the "
+         "one that starts latest, so that its times are the shortest"),
         "only the first event of step 1 in the range opens an attempt",
         "only the last event of step 1 in the range opens an attempt",
-        "a %s may be counted several times: a won attempt spends its events, and the next one "
-        "starts after it",
+        ("a %s may be counted several times: a won attempt spends its events, and the next one "
+         "starts after it"),
     };
     enum funnel_attempts attempts = explanation->query->funnel.attempts;
     if (attempts == FUNNEL_ATTEMPTS_ALL) {
