@@ -55,7 +55,9 @@ static void card_question(struct page *page)
     double most = -1;
     for (uint32_t row = 0; row < page_rows(rows); row++) {
         double p99;
-        if (page_number(json_array_get(rows, row), "p99_us", &p99) && p99 > most) {
+        const json_t *query = json_array_get(rows, row);
+        if (page_number_or(query, "count", 0) > 0 && page_number(query, "p99_us", &p99) &&
+            p99 > most) {
             most = p99;
             slowest = json_array_get(rows, row);
         }
