@@ -2,6 +2,7 @@
 #include "engine/query/query_answer.h"
 
 #include "engine/query/query_digest.h"
+#include "engine/query/query_narrow.h"
 #include "engine/query/query_outcome.h"
 #include "engine/query/query_pass.h"
 #include "storage/base/memory.h"
@@ -49,6 +50,7 @@ static void state_init(struct query_pass *pass, void *state)
     worker->way = pass->context;
     query_slices_init(&worker->part.slices, &pass->plan, pass->asked.columns, query->by_count);
     query_tally_init(&worker->part.tally, &pass->plan, query->funnel.step_count);
+    worker->part.tally.lean = worker->way->answer->lean;
     query_attribution_init(&worker->rule, query, pass->asked.columns);
     worker->throughput =
         memory_allocate_zeroed(throughput_size(worker->way->answer) + 1, sizeof(uint64_t));
@@ -165,7 +167,7 @@ static enum corong_status report(void *context, struct query_units *units,
     for (uint32_t i = 0; i < count; i++) {
         TRY(add_attempt(worker, units, attempt, slices[i], i == 0, error));
     }
-    if (answer->overlap) {
+    if (answer->overlap || answer->lean) {
         TRY(add_attempt(worker, units, attempt, answer->listing->count + 1, false, error));
     }
     if (answer->buckets != NULL) {
@@ -234,7 +236,7 @@ static enum corong_status fill_result(struct query_pass *pass, const struct quer
                                     .part_count = pass->worker_count,
                                     .arena = answer->arena,
                                     .listing = answer->listing,
-                                    .overlap = answer->overlap,
+                                    .overlap = answer->overlap || answer->lean,
                                     .listing_out = answer->listing_out};
     TRY(query_outcome_fill(&outcome, result_out, error));
     result_out->overlap = answer->overlap;
@@ -288,5 +290,5 @@ enum corong_status query_answer_pass(const struct query_answer *answer,
     TRY(query_pass_open(&pass, answer->snapshot, answer->query, &answer_calls, &options, error));
     enum corong_status status = run_pass(&pass, &way, result_out, error);
     query_pass_close(&pass);
-    return status;
+    return status == CORONG_OK && answer->lean ? query_narrow(answer, result_out, error) : status;
 }

@@ -12,6 +12,7 @@ struct query_answer {
     const struct query_listing *listing; ///< the slices that are counted; NULL: rank them
     struct query_listing *listing_out;   ///< what was ranked; NULL: not wanted
     bool frugal;  ///< the listing was made in passes: dictionaries stay as stored
+    bool lean;    ///< durations are not kept; needs a listing, the total is counted apart
     bool overlap; ///< slices overlap, so that the total is counted apart; only with a listing
     const struct query_buckets *buckets; ///< of throughput; NULL: not wanted
     struct arena *arena;                 ///< where the result lives

@@ -61,6 +61,25 @@ static enum corong_status make_buckets(const struct composition *composition,
                               composition->arena, error);
 }
 
+/// A pass over listed slices; without keeping durations where they take too much memory.
+static enum corong_status ask_listed(const struct query_answer *asked,
+                                     struct query_funnel_result *result_out,
+                                     struct corong_error *error)
+{
+    struct query_answer answer = *asked;
+    struct corong_error inner = {0};
+    answer.lean = answer.lean || answer.query->limits.ranking_bytes != 0;
+    enum corong_status status = query_answer_pass(&answer, result_out, &inner);
+    if (status == CORONG_NO_MEMORY && !answer.lean && answer.listing != NULL) {
+        answer.lean = true;
+        return query_answer_pass(&answer, result_out, error);
+    }
+    if (status != CORONG_OK && error != NULL) {
+        *error = inner;
+    }
+    return status;
+}
+
 /// One pass about a range, over the listed slices where there are some.
 static enum corong_status ask_range(const struct composition *composition,
                                     const struct query_range *range,
@@ -72,12 +91,12 @@ static enum corong_status ask_range(const struct composition *composition,
     const struct query_answer answer = {
         .snapshot = composition->snapshot,
         .query = &query,
-        .listing = query.by_count > 0 ? &composition->listing : NULL,
+        .listing = query.by_count > 0 || composition->frugal ? &composition->listing : NULL,
         .frugal = composition->frugal,
         .overlap = overlaps(&query),
         .arena = composition->arena,
     };
-    return query_answer_pass(&answer, result_out, error);
+    return ask_listed(&answer, result_out, error);
 }
 
 /// The answer where its slices are ranked on the way. `done_out` is false where that takes too much
@@ -104,14 +123,18 @@ static enum corong_status ask_ranking(struct composition *composition, bool firs
             *done_out = !first_of_two;
             return CORONG_OK;
         }
-        if (!sliced || status != CORONG_NO_MEMORY) {
-            *error = inner;
+        if (status != CORONG_NO_MEMORY) {
+            if (error != NULL) {
+                *error = inner;
+            }
             return status;
         }
         composition->frugal = true;
     }
-    return query_ranking_list(composition->snapshot, query, composition->arena,
-                              &composition->listing, error);
+    // Without attributes the listing is empty and all is one other.
+    return !sliced ? CORONG_OK
+                   : query_ranking_list(composition->snapshot, query, composition->arena,
+                                        &composition->listing, error);
 }
 
 /// The answer itself; in a second pass what only listed slices can have: overlap, throughput, and
@@ -138,7 +161,7 @@ static enum corong_status ask_main(struct composition *composition,
                                         .buckets = throughput ? &composition->buckets : NULL,
                                         .arena = composition->arena,
                                         .start_us = composition->start_us};
-    return query_answer_pass(&answer, result, error);
+    return ask_listed(&answer, result, error);
 }
 
 static enum corong_status ask_comparison(const struct composition *composition,

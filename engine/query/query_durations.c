@@ -10,7 +10,7 @@
 #define SMALL_COUNT 64
 #define SORTED_COUNT_MAX 512u ///< so few are sorted
 #define NONE UINT32_MAX
-#define RANK_COUNT (2u * QUERY_PERCENTILE_COUNT)
+#define RANK_COUNT QUERY_DURATION_RANK_COUNT
 
 static const uint32_t percentile_of[QUERY_PERCENTILE_COUNT] = {10, 50, 90, 95, 99};
 
@@ -175,17 +175,41 @@ static void select_ranks(int64_t *values, size_t count, const size_t *ranks, siz
 }
 
 /// Ranks p * (n - 1) / 100 in integers, so that the same values give the same bits everywhere.
+static uint32_t hundredths_of(uint64_t count, uint32_t percentile, uint64_t *rank_out)
+{
+    unsigned __int128 exact = (unsigned __int128)percentile_of[percentile] * (count - 1);
+    *rank_out = (uint64_t)(exact / 100);
+    return (uint32_t)(exact % 100);
+}
+
+void query_durations_ranks(uint64_t count, size_t *ranks_out)
+{
+    for (uint32_t i = 0; i < QUERY_PERCENTILE_COUNT; i++) {
+        uint64_t rank;
+        uint32_t hundredths = hundredths_of(count, i, &rank);
+        ranks_out[2 * i] = (size_t)rank;
+        ranks_out[2 * i + 1] = (size_t)rank + (hundredths != 0);
+    }
+}
+
+void query_durations_interpolate(uint64_t count, const int64_t *found, double *percentiles_out)
+{
+    for (uint32_t i = 0; i < QUERY_PERCENTILE_COUNT; i++) {
+        uint64_t rank;
+        uint32_t hundredths = hundredths_of(count, i, &rank);
+        __int128 below = found[2 * i];
+        __int128 above = found[2 * i + 1];
+        percentiles_out[i] = hundredths == 0
+                                 ? (double)found[2 * i]
+                                 : (double)(below * 100 + (above - below) * hundredths) / 100.0;
+    }
+}
+
 static void fill_percentiles(int64_t *values, size_t count, double *percentiles_out)
 {
     size_t ranks[RANK_COUNT];
-    uint32_t hundredths[QUERY_PERCENTILE_COUNT];
     int64_t found[RANK_COUNT];
-    for (size_t i = 0; i < QUERY_PERCENTILE_COUNT; i++) {
-        unsigned __int128 exact = (unsigned __int128)percentile_of[i] * (count - 1);
-        hundredths[i] = (uint32_t)(exact % 100);
-        ranks[2 * i] = (size_t)(exact / 100);
-        ranks[2 * i + 1] = ranks[2 * i] + (hundredths[i] != 0);
-    }
+    query_durations_ranks(count, ranks);
     // Ranks of neighbouring percentiles of few values may cross by one.
     bool ascending = true;
     for (size_t i = 1; i < RANK_COUNT; i++) {
@@ -198,13 +222,7 @@ static void fill_percentiles(int64_t *values, size_t count, double *percentiles_
             select_ranks(values, count, &ranks[i], 1, &found[i]);
         }
     }
-    for (size_t i = 0; i < QUERY_PERCENTILE_COUNT; i++) {
-        __int128 below = found[2 * i];
-        __int128 above = found[2 * i + 1];
-        percentiles_out[i] = hundredths[i] == 0
-                                 ? (double)found[2 * i]
-                                 : (double)(below * 100 + (above - below) * hundredths[i]) / 100.0;
-    }
+    query_durations_interpolate(count, found, percentiles_out);
 }
 
 void query_durations_of(int64_t *values, size_t count, struct query_durations *durations_out)

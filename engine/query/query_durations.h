@@ -10,3 +10,10 @@
 
 /// The distribution of `count` values; reorders them. No value gives all zeros.
 void query_durations_of(int64_t *values, size_t count, struct query_durations *durations_out);
+
+/// Two neighbouring ranks for each percentile, in order of the percentiles.
+#define QUERY_DURATION_RANK_COUNT (2u * QUERY_PERCENTILE_COUNT)
+/// The ranks of the percentiles among `count` values (at least 1).
+void query_durations_ranks(uint64_t count, size_t *ranks_out);
+/// The percentiles from the values at these ranks.
+void query_durations_interpolate(uint64_t count, const int64_t *found, double *percentiles_out);

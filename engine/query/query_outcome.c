@@ -230,6 +230,44 @@ static enum corong_status add_durations(struct query_outcome *outcome, struct qu
     return CORONG_OK;
 }
 
+static void add_extent(struct query_durations *durations, __int128 *sum,
+                       const struct query_extent *extent)
+{
+    if (extent->count == 0) {
+        return;
+    }
+    bool first = durations->count == 0;
+    durations->min_us =
+        first || extent->min_us < durations->min_us ? extent->min_us : durations->min_us;
+    durations->max_us =
+        first || extent->max_us > durations->max_us ? extent->max_us : durations->max_us;
+    durations->count += extent->count;
+    *sum += extent->sum;
+    durations->mean_us = (double)*sum / (double)durations->count;
+}
+
+/// What is known of durations that were not kept; percentiles come in passes of their own.
+static void add_extents(struct query_outcome *outcome, struct query_slice **outputs,
+                        struct query_slice *total)
+{
+    uint32_t steps = outcome->query->funnel.step_count;
+    for (uint32_t o = 0; o <= outcome->output_count; o++) {
+        struct query_slice *slice = o == outcome->output_count ? total : outputs[o];
+        for (uint32_t k = 1; k < steps; k++) {
+            __int128 sums[2] = {0, 0};
+            for (uint32_t p = 0; p < outcome->part_count; p++) {
+                const struct query_tally *tally = &outcome->parts[p]->tally;
+                if (o < tally->slice_count) {
+                    const struct query_extent *extents =
+                        &tally->extents[2 * ((size_t)o * steps + k)];
+                    add_extent(&slice->steps[k].from_entry, &sums[0], &extents[0]);
+                    add_extent(&slice->steps[k].from_previous, &sums[1], &extents[1]);
+                }
+            }
+        }
+    }
+}
+
 /// Days on which some step was matched.
 static void add_days(struct query_outcome *outcome, struct query_funnel_result *result)
 {
@@ -272,7 +310,12 @@ enum corong_status query_outcome_fill(struct query_outcome *outcome,
     }
     outputs[result_out->slice_count] = &result_out->other;
     add_levels(outcome, outputs, &result_out->total);
-    enum corong_status status = add_durations(outcome, outputs, &result_out->total, error);
+    enum corong_status status = CORONG_OK;
+    if (outcome->parts[0]->tally.lean) {
+        add_extents(outcome, outputs, &result_out->total);
+    } else {
+        status = add_durations(outcome, outputs, &result_out->total, error);
+    }
     if (status == CORONG_OK) {
         status = query_outcome_money(outcome, outputs, &result_out->total, error);
     }

@@ -30,6 +30,7 @@ void query_tally_deinit(struct query_tally *tally)
         memory_free(tally->samples[k].from_previous_us);
     }
     memory_free(tally->cells);
+    memory_free(tally->extents);
     memory_free(tally->money);
     memory_free(tally->days);
     query_table_deinit(&tally->money_keys);
@@ -43,6 +44,12 @@ static void reserve_slice(struct query_tally *tally, uint32_t slice)
         size_t count = (size_t)capacity * tally->step_count;
         tally->cells = memory_resize_array(tally->cells, count, sizeof(*tally->cells));
         memset(tally->cells + old_count, 0, (count - old_count) * sizeof(*tally->cells));
+        if (tally->lean) {
+            tally->extents =
+                memory_resize_array(tally->extents, 2 * count, sizeof(*tally->extents));
+            memset(tally->extents + 2 * old_count, 0,
+                   2 * (count - old_count) * sizeof(*tally->extents));
+        }
         tally->slice_capacity = capacity;
     }
     tally->slice_count = slice >= tally->slice_count ? slice + 1 : tally->slice_count;
@@ -76,11 +83,32 @@ static void add_sample(struct query_tally *tally, uint32_t slice, uint32_t step,
     samples->count++;
 }
 
+static void add_extent(struct query_extent *extent, int64_t value)
+{
+    extent->min_us = extent->count == 0 || value < extent->min_us ? value : extent->min_us;
+    extent->max_us = extent->count == 0 || value > extent->max_us ? value : extent->max_us;
+    extent->sum += value;
+    extent->count++;
+}
+
 static void add_day(struct query_tally *tally, uint32_t step, int64_t time_us)
 {
     int64_t day = day_of(time_us) - tally->first_day;
     DCHECK(day >= 0 && day < tally->day_count);
     tally->days[(size_t)day * tally->step_count + step]++;
+}
+
+static void add_durations(struct query_tally *tally, uint32_t slice, uint32_t step,
+                          int64_t from_entry_us, int64_t from_previous_us)
+{
+    if (tally->lean) {
+        struct query_extent *extents =
+            &tally->extents[2 * ((size_t)slice * tally->step_count + step)];
+        add_extent(&extents[0], from_entry_us);
+        add_extent(&extents[1], from_previous_us);
+    } else {
+        add_sample(tally, slice, step, from_entry_us, from_previous_us);
+    }
 }
 
 void query_tally_attempt(struct query_tally *tally, uint32_t slice,
@@ -102,7 +130,7 @@ void query_tally_attempt(struct query_tally *tally, uint32_t slice,
             add_day(tally, k, time_us);
         }
         if (k + 1 > attempt->entered) {
-            add_sample(tally, slice, k, time_us - attempt->entry_us, time_us - previous_us);
+            add_durations(tally, slice, k, time_us - attempt->entry_us, time_us - previous_us);
         }
         previous_us = time_us;
     }
@@ -127,6 +155,9 @@ uint64_t query_tally_bytes(const struct query_tally *tally)
 {
     uint64_t bytes =
         (uint64_t)tally->slice_capacity * tally->step_count * sizeof(struct query_cell) +
+        (tally->lean
+             ? 2 * (uint64_t)tally->slice_capacity * tally->step_count * sizeof(struct query_extent)
+             : 0) +
         (uint64_t)tally->day_count * tally->step_count * sizeof(uint64_t) +
         query_table_bytes(&tally->money_keys) +
         (uint64_t)tally->money_capacity * sizeof(*tally->money);

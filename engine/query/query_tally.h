@@ -37,11 +37,21 @@ struct query_cell {
     uint64_t won;     ///< at the last step only
 };
 
+/// What is kept of durations whose values are not: of one slice, step and kind.
+struct query_extent {
+    __int128 sum;
+    uint64_t count;
+    int64_t min_us;
+    int64_t max_us;
+};
+
 struct query_tally {
     uint32_t step_count;
     uint32_t slice_count;
     uint32_t slice_capacity;
-    struct query_cell *cells;                            ///< by slice and step
+    struct query_cell *cells;     ///< by slice and step
+    bool lean;                    ///< durations are not kept, only their extents
+    struct query_extent *extents; ///< lean: by slice, step and kind (from entry, from previous)
     struct query_samples samples[FUNNEL_STEP_COUNT_MAX]; ///< from step 2 on
     struct query_table money_keys;
     struct query_money_sum *money;
