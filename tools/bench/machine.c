@@ -3,6 +3,7 @@
 #include "storage/base/clock.h"
 #include "tools/bench/run.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
@@ -44,6 +45,7 @@ static enum corong_status probe_file(int descriptor, struct histogram *small,
         bool is_small = index < PROBE_SYNC_COUNT;
         size_t size = is_small ? PROBE_SMALL : PROBE_BYTES;
         int64_t begun_us = clock_monotonic_us();
+        errno = ENOSPC; // what a write that came out short means
         if (write(descriptor, bytes, size) != (ssize_t)size || fdatasync(descriptor) != 0) {
             return error_set_errno(error, "cannot write to the temporary folder");
         }

@@ -3,6 +3,7 @@
 // each, which they have not seen.
 #include "tools/bench/fit.h"
 #include "tools/bench/run.h"
+#include "tools/bench/steady.h"
 
 #include <math.h>
 
@@ -54,8 +55,6 @@ static double compact_ns_of(const struct run_size *size)
     return size->compact_seconds * 1e9;
 }
 
-enum fit_kind { FIT_LINE, FIT_RATIO };
-
 /// What is fitted over the sizes. `slope_term` NULL: only for the check.
 static const struct size_term {
     const char *slope_term;
@@ -64,25 +63,21 @@ static const struct size_term {
     const char *intercept_unit;
     size_figure *x;
     size_figure *y;
-    enum fit_kind kind;
     const char *check; ///< NULL: the sum of others is checked
     const char *check_unit;
 } size_terms[] = {
-    {"bytes_per_event", "bytes", NULL, NULL, events_of, event_bytes_of, FIT_RATIO, NULL, NULL},
-    {"bytes_per_user_and_period", "bytes", NULL, NULL, users_of, user_bytes_of, FIT_RATIO, NULL,
-     NULL},
-    {NULL, NULL, NULL, NULL, events_of, bytes_of, FIT_RATIO, "bytes on disk", "bytes"},
-    {"live_bytes_per_user", "bytes", NULL, NULL, users_of, live_bytes_of, FIT_RATIO,
-     "bytes of live users", "bytes"},
-    {NULL, NULL, "memory_base_bytes", "bytes", live_bytes_of, memory_of, FIT_LINE,
-     "resident memory", "bytes"},
-    {"funnel_ns_per_event", "ns", "funnel_start_ns", "ns", events_of, funnel_ns_of, FIT_LINE,
+    {"bytes_per_event", "bytes", NULL, NULL, events_of, event_bytes_of, NULL, NULL},
+    {"bytes_per_user_and_period", "bytes", NULL, NULL, users_of, user_bytes_of, NULL, NULL},
+    {NULL, NULL, NULL, NULL, events_of, bytes_of, "bytes on disk", "bytes"},
+    {"live_bytes_per_user", "bytes", NULL, NULL, users_of, live_bytes_of, "bytes of live users",
+     "bytes"},
+    {"funnel_ns_per_event", "ns", "funnel_start_ns", "ns", events_of, funnel_ns_of,
      "a funnel over everything", "ns"},
-    {"restart_ns_per_event", "ns", "restart_start_ns", "ns", events_of, restart_ns_of, FIT_LINE,
+    {"restart_ns_per_event", "ns", "restart_start_ns", "ns", events_of, restart_ns_of,
      "restart until the first answer", "ns"},
-    {"backfill_cpu_ns_per_event", "ns", NULL, NULL, events_of, ingest_ns_of, FIT_RATIO,
+    {"backfill_cpu_ns_per_event", "ns", NULL, NULL, events_of, ingest_ns_of,
      "processor time to take everything in", "ns"},
-    {"compact_ns_per_event", "ns", NULL, NULL, events_of, compact_ns_of, FIT_RATIO, NULL, NULL},
+    {"compact_ns_per_event", "ns", NULL, NULL, events_of, compact_ns_of, NULL, NULL},
 };
 
 static void add_term(json_t *terms, const char *name, const char *unit, double value, double low,
@@ -117,7 +112,7 @@ static void fit_size(const struct run *run, const struct size_term *term, json_t
         x[index] = x[index] > 0 ? x[index] : 1;
     }
     struct fit fit;
-    (term->kind == FIT_LINE ? fit_points : fit_ratio)(x, y, seen, &fit);
+    fit_cost(x, y, seen, &fit);
     if (term->slope_term != NULL) {
         add_term(terms, term->slope_term, term->slope_unit, fit.slope, fit.slope_low,
                  fit.slope_high, "sizes");
@@ -148,13 +143,37 @@ static void fit_loads(const struct run *run, json_t *terms, json_t *checks)
     }
     struct fit fit;
     double predicted[3];
-    fit_points(x, y, seen, &fit);
+    fit_cost(x, y, seen, &fit);
     add_term(terms, "cpu_ns_per_event", "ns", fit.slope * 1e9, fit.slope_low * 1e9,
              fit.slope_high * 1e9, "loads");
     add_term(terms, "idle_cores", "cores", fit.intercept, fit.intercept_low, fit.intercept_high,
              "loads");
     fit_predict(&fit, x[seen], &predicted[0], &predicted[1], &predicted[2]);
     add_check(checks, "cores", "cores", x[seen], predicted, y[seen]);
+}
+
+/// What is resident beside live users: rings, tails, libraries, and the load itself. About the same
+/// at every size, so its mean and the band of a further one.
+static void fit_memory(const struct run *run, json_t *terms, json_t *checks)
+{
+    uint32_t seen = run->size_count - 1;
+    double mean = 0;
+    double squares = 0;
+    for (uint32_t index = 0; index < seen; index++) {
+        const struct run_size *size = &run->sizes[index];
+        mean += (memory_of(size) - live_bytes_of(size)) / seen;
+    }
+    for (uint32_t index = 0; index < seen; index++) {
+        const struct run_size *size = &run->sizes[index];
+        double away = memory_of(size) - live_bytes_of(size) - mean;
+        squares += away * away;
+    }
+    const struct run_size *last = &run->sizes[seen];
+    double reach = steady_student(seen - 1) * sqrt(squares / (seen - 1) * (1 + 1.0 / seen));
+    double predicted[3] = {live_bytes_of(last) + mean, live_bytes_of(last) + mean - reach,
+                           live_bytes_of(last) + mean + reach};
+    add_term(terms, "memory_base_bytes", "bytes", mean, mean - reach, mean + reach, "sizes");
+    add_check(checks, "resident memory", "bytes", (double)last->events, predicted, memory_of(last));
 }
 
 static double stage_of(const json_t *document, const char *stage)
@@ -198,6 +217,7 @@ void run_model(struct run *run)
     for (size_t index = 0; index < sizeof(size_terms) / sizeof(size_terms[0]); index++) {
         fit_size(run, &size_terms[index], terms, checks);
     }
+    fit_memory(run, terms, checks);
     fit_merges(run, terms);
     double pump_ns = stage_of(run->document, "poll+decode+route");
     add_term(terms, "reader_ns_per_event", "ns", pump_ns, pump_ns, pump_ns, "hold");

@@ -257,6 +257,7 @@ static enum corong_status tick(struct phase *phase, struct corong_error *error)
     result->resident_peak_bytes =
         resident > result->resident_peak_bytes ? resident : result->resident_peak_bytes;
     TRY(service_tick(subject->service, error));
+    TRY(subject_check_disk(subject, error));
     pthread_mutex_lock(&phase->lock);
     struct corong_error failure = phase->error;
     pthread_mutex_unlock(&phase->lock);

@@ -103,6 +103,11 @@ static void keep_load(struct run *run, const struct phase_result *result)
     }
 }
 
+static int64_t at_least_a_step(int64_t length_us)
+{
+    return length_us < STEP_LEAST_US ? STEP_LEAST_US : length_us;
+}
+
 /// One rate, tried.
 static enum corong_status try_rate(struct run *run, double rate, json_t *steps,
                                    struct phase_result *result, struct corong_error *error)
@@ -110,8 +115,7 @@ static enum corong_status try_rate(struct run *run, double rate, json_t *steps,
     char label[64];
     snprintf(label, sizeof(label), "trying %.0f events/s", rate);
     struct phase_options options = run_phase_options(run, rate, label);
-    options.least_us = run_share_us(run, STEP_SHARE);
-    options.least_us = options.least_us < STEP_LEAST_US ? STEP_LEAST_US : options.least_us;
+    options.least_us = at_least_a_step(run_share_us(run, STEP_SHARE));
     options.most_us = 3 * options.least_us;
     enum corong_status status = phase_run(&options, result, error);
     if (status == CORONG_OK) {
@@ -264,7 +268,7 @@ enum corong_status run_hold(struct run *run, struct corong_error *error)
     }
     struct phase_result *result = &(struct phase_result){0};
     struct phase_options options = run_phase_options(run, rate, "holding");
-    options.least_us = run_share_us(run, HOLD_SHARE);
+    options.least_us = at_least_a_step(run_share_us(run, HOLD_SHARE));
     enum corong_status status = phase_run(&options, result, error);
     if (status == CORONG_OK) {
         json_t *hold = phase_json(result, true);
@@ -298,7 +302,7 @@ enum corong_status run_held_out_load(struct run *run, struct corong_error *error
         struct phase_result result;
         struct phase_options options =
             run_phase_options(run, run->sustainable * shares[index], "for the model");
-        options.least_us = run_share_us(run, MODEL_SHARE);
+        options.least_us = at_least_a_step(run_share_us(run, MODEL_SHARE));
         options.questions_per_second = 0;
         enum corong_status status = phase_run(&options, &result, error);
         if (status == CORONG_OK) {

@@ -403,6 +403,20 @@ static void read_view(struct subject *subject, const struct engine_view *view,
     }
 }
 
+enum corong_status subject_check_disk(struct subject *subject, struct corong_error *error)
+{
+    struct engine *engine = service_hold(subject->service);
+    bool full = engine != NULL && engine_waits_for_disk(engine);
+    if (engine != NULL) {
+        service_release(subject->service);
+    }
+    return full ? error_set(error, CORONG_IO,
+                            "no space left on the disk of '%s'; TMPDIR names another folder, "
+                            "--budget a shorter run",
+                            subject->options.parent)
+                : CORONG_OK;
+}
+
 bool subject_look(struct subject *subject, struct subject_sight *sight_out,
                   struct corong_error *error)
 {

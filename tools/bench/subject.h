@@ -104,6 +104,9 @@ struct subject_sight {
 /// Takes a view. False: the service is exchanging its engine, or failed (`error`).
 bool subject_look(struct subject *subject, struct subject_sight *sight_out,
                   struct corong_error *error);
+/// The service waits for room on the disk, which a benchmark does not.
+CORONG_MUST_CHECK enum corong_status subject_check_disk(struct subject *subject,
+                                                        struct corong_error *error);
 /// Messages read so far. Any thread.
 uint64_t subject_read_count(struct subject *subject);
 

@@ -135,8 +135,12 @@ Test(bench_fit, lines_without_noise_are_found_exactly)
     fit_predict(&fit, 2700, &value, &low, &high);
     cr_expect_float_eq(value, 5407, 1e-6);
     cr_expect_float_eq(high - low, 0, 1e-3);
-    fit_ratio(x, x, 3, &fit);
-    cr_expect_float_eq(fit.slope, 1, 1e-12);
+    const double below[] = {80, 290, 895}; // the intercept would be negative
+    fit_cost(x, below, 3, &fit);
+    cr_expect_eq(fit.intercept, 0);
+    cr_expect_float_eq(fit.slope, 0.988, 0.01);
+    fit_cost(x, y, 3, &fit);
+    cr_expect_float_eq(fit.intercept, 7, 1e-6);
     fit_points(x, y, 0, &fit);
     cr_expect_eq(fit.count, 0);
 }

@@ -1,0 +1,244 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Small benchmarks of every kind, so that none rots: the document has every part, its figures agree with
+each other, what is temporary is gone afterwards, and what cannot work says why. No figure is judged.
+
+usage: tests/bench/run.py BIN_FOLDER [NAME...]
+"""
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+SAMPLE = ROOT.parent / "shared" / "data" / "rees46_2019-10-01_first_rows.csv.zst"
+SIGINT_SECONDS = 20
+PARTS = ["machine", "parameters", "generator", "sustainable", "hold", "ingest_stages", "queries", "memory", "merge",
+         "loads", "growth", "bytes_per_event", "cores", "model", "examples", "seconds"]
+
+
+class Place:
+    """A folder to work in, and one for temporary stores, which must be empty in the end."""
+
+    def __init__(self, binaries, folder):
+        self.binaries = binaries
+        self.folder = pathlib.Path(folder)
+        self.temporary = self.folder / "tmp"
+        self.temporary.mkdir()
+
+    def start(self, *words):
+        environment = dict(os.environ, TMPDIR=str(self.temporary))
+        return subprocess.Popen([str(self.binaries / "corong"), "bench", *words], cwd=self.folder, env=environment,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def run(self, *words, exit_code=0):
+        child = self.start(*words)
+        out, errors = child.communicate(timeout=200)
+        require(child.returncode == exit_code,
+                f"bench {' '.join(words)}: exit {child.returncode}, not {exit_code}: {errors}")
+        return out, errors
+
+    def document(self, name="corong-bench.json"):
+        return json.loads((self.folder / name).read_text())
+
+
+def require(good, words):
+    if not good:
+        sys.exit(f"FAILED: {words}")
+
+
+def check_histogram(row, words):
+    require(sum(count for _, count in row["histogram"]) == row["count"], f"{words}: the histogram's sum")
+    order = [row[key] for key in ("p50_us", "p90_us", "p99_us", "p999_us", "max_us")]
+    require(order == sorted(order), f"{words}: percentiles {order}")
+
+
+def check_document(document):
+    for part in PARTS:
+        require(part in document, f"the document has no '{part}'")
+    require(document["sustainable"]["events_per_second"] > 0, "no rate was found that lasts")
+    steady = [step["asked"] for step in document["sustainable"]["steps"] if step["steady"]]
+    require(document["sustainable"]["events_per_second"] == max(steady), "the rate is not the highest steady one")
+    check_histogram(document["hold"]["freshness"], "freshness")
+    for row in document["queries"]:
+        check_histogram(row, row["name"])
+    sizes = [row["events"] for row in document["growth"]]
+    require(len(sizes) == 4 and sizes[3] >= 2.7 * sizes[2], f"sizes {sizes}")
+    per_event = sum(row["bytes"] for row in document["bytes_per_event"])
+    largest = document["growth"][-1]
+    require(abs(per_event / (largest["bytes"] / largest["events"]) - 1) < 0.02,
+            f"columns make {per_event} bytes an event, files {largest['bytes'] / largest['events']}")
+    checks = {row["what"] for row in document["model"]["held_out"]}
+    require({"cores", "bytes on disk", "resident memory"} <= checks, f"only these were checked: {checks}")
+    terms = {row["name"]: row for row in document["model"]["terms"]}
+    for row in terms.values():
+        require(row["low"] <= row["coefficient"] + 1e-9 and row["coefficient"] <= row["high"] + 1e-9, f"band of {row}")
+    require(terms["bytes_per_event"]["coefficient"] > 0.5, "bytes_per_event")
+    system = sum(row["cpu_ns_per_event"] for row in document["ingest_stages"] if row["system"])
+    require(system > 100, f"{system} ns an event")
+
+
+def a_run_has_every_part(place):
+    out, _ = place.run("--quick", "--questions", "20")
+    require("sustains" in out and "would need" in out, out)
+    document = place.document()
+    check_document(document)
+    require(document["parameters"]["through"] == "mock" and document["parameters"]["kind"] == "synthetic", "kind")
+    require(all(row["count"] > 0 for row in document["queries"]), "a question was never asked")
+    out, _ = place.run("plan", "--events-per-day", "2e9", "--users", "40e6", "--days", "400", "--format", "json")
+    projection = json.loads(out)["projection"]
+    needs = projection["needs"]
+    peak = projection["asked"]["peak_events_per_second"]
+    require(abs(peak - 2e9 / 86400 * 3) < 1, f"the peak: {peak}")
+    require(all(need["low"] <= need["value"] <= need["high"] for need in needs.values()), f"bands {needs}")
+    require(needs["disk_bytes"]["extrapolated"] and needs["disk_bytes"]["value"] > 1e12, "the disk")
+    out, _ = place.run("plan", "--events-per-day", "2e9", "--users", "40e6")
+    require("(extrapolated)" in out and "cpu_ns_per_event" in out, out)
+
+
+def through_files_from_a_sample(place):
+    """Calibrated where there is a sample, else synthetic."""
+    if SAMPLE.exists():
+        place.run("--quick", "--through", "files", "--like", str(SAMPLE), "--mapping",
+                  str(ROOT / "tests" / "real" / "rees46.yaml"), "--output", "like.json", "--quiet")
+        document = place.document("like.json")
+        fit = {row["quantity"]: row for row in document["fit"]}
+        for quantity in ("users", "events per user", "events per session", "events that are view",
+                         "product: distinct values", "brand: as in the event before"):
+            require(abs(fit[quantity]["difference"]) < 0.1, f"{quantity}: {fit[quantity]}")
+        check_document(document)
+        return
+    require(os.environ.get("CI") != "true", f"{SAMPLE} is not there")
+    print("SKIP the sample: ../shared/data is not there")
+    place.run("--quick", "--through", "files", "--shape", "late=2%:600", "--shape", "copies=1%", "--quiet")
+    check_document(place.document())
+
+
+def a_recording_is_replayed(place):
+    log = place.folder / "shop.jsonl"
+    with open(log, "wb") as out:
+        subprocess.run([str(place.binaries / "clickgen"), "--events", "20000", "--users", "900", "--days", "1"],
+                       stdout=out, check=True)
+    place.run("--quick", "--replay", str(log), "--mapping", "generic")
+    document = place.document()
+    require(document["recording"]["messages"] == 20000 and document["hold"]["events"] == 20000, "events")
+    place.run("--quick", "--replay", str(log), "--speed", "86400")
+    hold = place.document()["hold"]
+    require(0.5 < hold["seconds"] < 20 and hold["events"] == 20000, f"a day a second: {hold['seconds']} s")
+
+
+def a_broker_by_address(place):
+    """librdkafka's broker in a process of its own, whose topic has events already: they are not ours."""
+    server = place.binaries / "kafka_store_test"
+    if not server.exists():
+        print("SKIP a broker by address: kafka_store_test is not built")
+        return
+    log = place.folder / "more.jsonl"
+    with open(log, "wb") as out:
+        subprocess.run([str(place.binaries / "clickgen"), "--events", "6000", "--users", "300", "--days", "1"],
+                       stdout=out, check=True)
+    with subprocess.Popen([str(server), "--serve", "bench", str(log)], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as broker:
+        address = broker.stdout.readline().decode().strip()
+        place.run("--quick", "--brokers", address, "--kafka-topic", "bench", "--kafka-property", "log_level=0",
+                  "--replay", str(log), "--mapping", "generic", "--speed", "43200")
+        broker.stdin.close()
+    document = place.document()
+    require(document["parameters"]["through"] == "brokers" and document["hold"]["events"] == 6000, "events")
+
+
+def what_cannot_work_says_why(place):
+    cases = [
+        (2, "--shape", "user=1", "did you mean 'users'"),
+        (2, "--budget", "1s", "budget"),
+        (2, "--speed", "10", "--speed is of --replay"),
+        (2, "--brokers", "localhost:1", "--kafka-topic go together"),
+        (2, "plan", "--events-per-day and --users say"),
+        (2, "plan", "--events-per-day", "lots", "--users", "1", "is no number"),
+        (1, "plan", "--run", "absent.json", "--events-per-day", "1", "--users", "1", "'corong bench' makes one"),
+        (1, "--quick", "--like", "absent.jsonl", "--mapping", "generic", "absent.jsonl"),
+    ]
+    unreachable = place.start("--quick", "--brokers", "127.0.0.1:1", "--kafka-topic", "x",
+                              "--kafka-property", "log_level=0")
+    for exit_code, *words, expected in cases:
+        _, errors = place.run(*words, exit_code=exit_code)
+        require(expected in errors, f"{words}: {errors}")
+    (place.folder / "empty.jsonl").write_text("\n\n")
+    _, errors = place.run("--quick", "--like", "empty.jsonl", "--mapping", "generic", exit_code=2)
+    require("nothing can be learned" in errors, errors)
+    _, errors = unreachable.communicate(timeout=60)
+    require(unreachable.returncode == 1 and "cannot ask any broker" in errors, errors)
+    require(not list(place.temporary.iterdir()), f"left behind: {list(place.temporary.iterdir())}")
+
+
+def an_interrupt_leaves_nothing_behind(place):
+    for pause in (0.5, 2):
+        child = place.start("--output", "never.json")
+        time.sleep(pause)
+        child.send_signal(signal.SIGINT)
+        _, errors = child.communicate(timeout=SIGINT_SECONDS)
+        require(child.returncode == 1 and "interrupted" in errors, f"exit {child.returncode}: {errors}")
+        require(not list(place.temporary.iterdir()), f"left behind: {list(place.temporary.iterdir())}")
+        require(not (place.folder / "never.json").exists(), "a document of an interrupted run")
+
+
+def fill(folder):
+    """Takes what is left, to the last byte."""
+    with open(folder / "ballast", "wb", buffering=0) as out, contextlib.suppress(OSError):
+        for size in (1 << 20, 1 << 12, 1):
+            with contextlib.suppress(OSError):
+                while out.write(bytes(size)) == size:
+                    pass
+
+
+def on_a_small_disk(place, size, fills):
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}m", "corong-test", str(place.temporary)],
+                          capture_output=True, check=False)
+    if done.returncode != 0:
+        print("SKIP a full disk: mounting is not allowed here")
+        return
+    try:
+        child = place.start("--quick")
+        while fills and child.poll() is None and not list(place.temporary.glob("corong-bench-*/seg")):
+            time.sleep(0.05)
+        if fills:
+            fill(place.temporary)
+        _, errors = child.communicate(timeout=120)
+        require(child.returncode == 1 and "space" in errors, f"exit {child.returncode}: {errors}")
+        left = [path.name for path in place.temporary.iterdir() if path.name != "ballast"]
+        require(not left, f"left behind: {left}")
+    finally:
+        subprocess.run(["umount", "-l", str(place.temporary)], check=True)
+
+
+def a_full_disk_ends_the_run(place):
+    on_a_small_disk(place, 3, False)  # before anything
+    on_a_small_disk(place, 64, True)  # in the middle
+
+
+TESTS = [a_run_has_every_part, through_files_from_a_sample, a_recording_is_replayed, a_broker_by_address,
+         what_cannot_work_says_why, an_interrupt_leaves_nothing_behind, a_full_disk_ends_the_run]
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    binaries = pathlib.Path(sys.argv[1]).resolve()
+    for test in TESTS:
+        if len(sys.argv) > 2 and test.__name__ not in sys.argv[2:]:
+            continue
+        begun = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="corong-bench-test-") as folder:
+            place = Place(binaries, folder)
+            test(place)
+            require(not list(place.temporary.iterdir()), f"left behind: {list(place.temporary.iterdir())}")
+        print(f"ok   {test.__name__} ({time.monotonic() - begun:.1f} s)", flush=True)
+
+
+if __name__ == "__main__":
+    main()
