@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /// GA4's funnel exploration, from its documentation: users, closed or open; no window over the
-/// whole, but a time within which a step follows the one before (`max_gap`, inclusive). All of them
-/// are options of ours.
+/// whole, so that of the funnel is taken away, but a time within which a step follows the one
+/// before (`max_gap`, inclusive). All of them are options of ours.
 #include "engine/dialect/dialect_spec.h"
 
 static const char *const GA4_MODES[] = {NULL};
 
 static enum corong_status set(struct funnel *funnel, struct corong_error *error)
 {
-    if (funnel->window_us != FUNNEL_WINDOW_NONE && funnel->window_us != FUNNEL_WINDOW_DEFAULT_US) {
-        return error_set(error, CORONG_INVALID,
-                         "dialect 'ga4' has no window over the whole funnel; say 'window: none' "
-                         "and give steps a 'max_gap'");
-    }
     struct funnel plain = dialect_plain(funnel);
     plain.order = funnel->order;
     plain.gaps = funnel->gaps;

@@ -44,6 +44,16 @@ uint32_t query_table_number(struct query_table *table, struct text key)
     return table->slots[slot] - 1;
 }
 
+bool query_table_find(const struct query_table *table, struct text key, uint32_t *number_out)
+{
+    if (table->count == 0) {
+        return false;
+    }
+    uint32_t found = table->slots[find_slot(table, key)];
+    *number_out = found - 1;
+    return found != 0;
+}
+
 uint64_t query_table_bytes(const struct query_table *table)
 {
     return table->arena.used_bytes + (uint64_t)table->capacity * sizeof(*table->keys) +

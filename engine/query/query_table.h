@@ -6,6 +6,7 @@
 #include "storage/base/arena.h"
 #include "storage/base/text.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /// Start from {0}.
@@ -20,6 +21,8 @@ struct query_table {
 
 /// The number of `key`; a new one is copied.
 uint32_t query_table_number(struct query_table *table, struct text key);
+/// True where `key` has a number already.
+bool query_table_find(const struct query_table *table, struct text key, uint32_t *number_out);
 /// Bytes held, for budgets.
 uint64_t query_table_bytes(const struct query_table *table);
 void query_table_deinit(struct query_table *table);

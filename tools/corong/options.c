@@ -106,6 +106,8 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
                       "--from and --to bound the entry (default), or all of an attempt"},
     [OPTION_DIALECT] = {"dialect", "NAME[:MODE,..]", OPTION_KIND_TEXT, 0, 0, NULL,
                         "count as another system does, such as clickhouse:strict_order"},
+    [OPTION_DIALECT_DIFF] = {"dialect-diff", "NAME[:MODE,..]", OPTION_KIND_TEXT, 0, 0, NULL,
+                             "list the users whom another system counts differently, and why"},
     [OPTION_REACHED] = {"reached", "STEP", OPTION_KIND_TEXT, 0, 0, NULL,
                         "those who reached a step: its number or name (default: the first)"},
     [OPTION_DROPPED] = {"dropped", "STEP", OPTION_KIND_TEXT, 0, 0, NULL,

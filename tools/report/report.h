@@ -6,6 +6,7 @@
 #pragma once
 
 #include "engine/query/people/people.h"
+#include "engine/query/peer/peer.h"
 #include "engine/query/query.h"
 #include "ingest/ingest.h"
 #include "storage/base/text.h"
@@ -43,6 +44,10 @@ struct report_pattern {
 };
 void report_pattern(const struct report_pattern *pattern, const struct report_style *style,
                     struct text_buffer *out);
+/// Whom a dialect counts differently; a table lists `rows` of them.
+void report_dialect_diff(const struct query_funnel *query, struct text dialect,
+                         const struct peer_diff_result *result, uint32_t rows,
+                         const struct report_style *style, struct text_buffer *out);
 /// Lists of people are written as they come: the caller takes the buffer away whenever it likes. A
 /// table is held until its end, for the widths of its columns.
 /// Rows of a table unless asked for more, and at most.

@@ -126,3 +126,38 @@ CORONG_MUST_CHECK enum corong_status peer_pinot_run(struct store_snapshot *snaps
                                                     struct arena *arena,
                                                     struct peer_pinot_result *result_out,
                                                     struct corong_error *error);
+
+/// A user whom a dialect and our rule count differently.
+struct peer_diff_user {
+    uint8_t user_namespace;
+    struct text user_id;
+    uint32_t level[2];          ///< ours, the dialect's
+    const int64_t *times_us[2]; ///< of the matched events, `level` entries
+    const char *why;            ///< static
+};
+
+struct peer_diff_reason {
+    const char *why;
+    uint64_t users;
+};
+
+#define PEER_DIFF_REASON_COUNT_MAX 16u
+
+struct peer_diff_result {
+    uint64_t users;                             ///< who have a level by either rule
+    uint64_t reached[2][FUNNEL_STEP_COUNT_MAX]; ///< by step: ours, the dialect's
+    struct peer_diff_user *list;                ///< in order of keys
+    uint64_t count;
+    uint64_t level_count; ///< of them, those with another level
+    struct peer_diff_reason reasons[PEER_DIFF_REASON_COUNT_MAX]; ///< most users first
+    uint32_t reason_count;
+    int64_t as_of_us;
+};
+
+/// Asks `ours` twice, once with the dialect words (dialect_parse()) applied to its funnel, and
+/// compares user by user. Why they differ is found by asking again with one rule of ours changed to
+/// the dialect's, and, where none of them explains it, from what is odd about the user's events.
+/// `ours` names no dialect; CORONG_UNSUPPORTED where a user is not one unit with one attempt.
+CORONG_MUST_CHECK enum corong_status
+peer_diff_run(struct store_snapshot *snapshot, const struct query_funnel *ours, struct text dialect,
+              struct arena *arena, struct peer_diff_result *result_out, struct corong_error *error);
