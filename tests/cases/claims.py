@@ -317,6 +317,24 @@ def every_example_of_other_systems_in_the_table():
         run_row(*row)
 
 
+def differences(text, dialect, *arguments):
+    """(user's level by our rule, by the dialect's, why) of those who differ."""
+    shop = Shop(events_of(text))
+    answer = shop.funnel("A B", *arguments, "--dialect-diff", dialect, window="10us")
+    shop.remove()
+    return [(user["level_ours"], user["level_theirs"], user["why"]) for user in answer["list"]]
+
+
+@claim
+def a_difference_to_a_dialect_is_told_by_the_rule_that_makes_it():
+    same(differences("A@0 A@8 B@12", "mixpanel"), [(2, 1, "entry rule: not every entry is tried")])
+    same(differences("A@0 A@8 B@12", "mixpanel:optimized"), [])
+    same(differences("A@0 B@10", "pinot"), [(2, 1, "window: its end is not part of it")])
+    same(differences("A@0 B@99", "ga4"), [(1, 2, "window: another length")])
+    same(differences("A@0 B@5", "posthog", "--to", time(3)), [(2, 1, "range: what happens after it does not count")])
+    same(differences("B@0 A@9", "posthog"), [(1, 2, "events within 50 ms are simultaneous")])
+
+
 def matching_users(pattern, steps, *arguments):
     shop = Shop(events_of("A@0 X@1000000 B@2000000", "ann") + events_of("A@0 B@3000000 A@4000000 B@5000000", "bob"))
     words = [word for step in steps.split() for word in ("--step", step)]
