@@ -6,6 +6,7 @@ rule beyond `ties: any`: ClickHouse sorts them by step, DuckDB's `range` peers a
 import dataclasses
 
 WEEK_S = 7 * 86400
+TOP = 1000  # slices listed; the others are summed up, here for the rivals
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +50,7 @@ QUESTIONS = (
 
 def corong_words(question):
     words = [word for step in question.steps for word in ("--step", step)]
-    words += ["--window", f"{question.window_s}s", "--top", "10000"]
+    words += ["--window", f"{question.window_s}s", "--top", str(TOP)]
     if question.by:
         words += ["--by", ",".join(question.by)]
     if question.where:
@@ -73,7 +74,10 @@ def corong_answer(question, result):
         return {key: counts for key, counts in rows.items() if counts[0] > 0}
     if not question.by:
         return {"": [step["reached"] for step in result["total"]["steps"]]}
-    return {"|".join(row["values"]): [step["reached"] for step in row["steps"]] for row in result["slices"]}
+    answer = {"|".join(row["values"]): [step["reached"] for step in row["steps"]] for row in result["slices"]}
+    if result.get("other"):
+        answer["(other)"] = [step["reached"] for step in result["other"]["steps"]]
+    return answer
 
 
 # --- ClickHouse ------------------------------------------------------------------------------------------------
@@ -227,4 +231,10 @@ def duckdb_windows(question):
 def rows_answer(question, rows):
     """What a rival's SQL gave, as corong_answer() writes it."""
     keys = len(question.by) + (1 if question.daily else 0)
-    return {"|".join(str(value) for value in row[:keys]): [int(count) for count in row[keys:]] for row in rows}
+    if question.by:
+        rows = sorted(rows, key=lambda row: (-int(row[keys]), row[:keys]))
+    listed = rows[:TOP] if question.by else rows
+    answer = {"|".join(str(value) for value in row[:keys]): [int(count) for count in row[keys:]] for row in listed}
+    if len(listed) < len(rows):
+        answer["(other)"] = [sum(int(row[keys + step]) for row in rows[TOP:]) for step in range(len(question.steps))]
+    return answer
