@@ -3,6 +3,7 @@
 #include "tools/clickgen/clickgen.h"
 
 #include "storage/base/clock.h"
+#include "tools/crowd/crowd.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -14,24 +15,35 @@
 
 static const char usage[] =
     "usage: clickgen [--events N] [--users N] [--days N] [--seed N] [--format json|csv|combined]\n"
-    "                [--milliseconds] [--event-ids] [--shuffle-keys]\n\n"
+    "                [--milliseconds] [--event-ids] [--shuffle-keys] [--shape NAME=VALUE]...\n\n"
     "Writes a generated shop's clickstream, in time order, to standard output. The same options "
     "give\n"
     "the same bytes. Defaults: 1000000 events, 40000 users, 30 days from 2026-01-01, seed 1, "
     "json.\n\n"
-    "example: clickgen --events 100000 --format csv > shop.csv\n";
+    "With --shape the events are those of 'corong bench', as JSON, in order of arrival; --events\n"
+    "and --seed hold there too. Shapes: see 'corong help bench'.\n\n"
+    "examples: clickgen --events 100000 --format csv > shop.csv\n"
+    "          clickgen --events 100000 --shape late=2%:600 --shape copies=1% > late.jsonl\n";
 
 struct arguments {
     struct clickgen_options options;
     enum click_format format;
+    struct crowd_shape shape;
+    bool shaped;
 };
 
 static const struct option long_options[] = {
-    {"events", required_argument, NULL, 'e'}, {"users", required_argument, NULL, 'u'},
-    {"days", required_argument, NULL, 'd'},   {"seed", required_argument, NULL, 's'},
-    {"format", required_argument, NULL, 'f'}, {"milliseconds", no_argument, NULL, 'm'},
-    {"event-ids", no_argument, NULL, 'i'},    {"shuffle-keys", no_argument, NULL, 'k'},
-    {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
+    {"events", required_argument, NULL, 'e'},
+    {"users", required_argument, NULL, 'u'},
+    {"days", required_argument, NULL, 'd'},
+    {"seed", required_argument, NULL, 's'},
+    {"format", required_argument, NULL, 'f'},
+    {"milliseconds", no_argument, NULL, 'm'},
+    {"event-ids", no_argument, NULL, 'i'},
+    {"shuffle-keys", no_argument, NULL, 'k'},
+    {"shape", required_argument, NULL, 'S'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
 };
 
 static bool parse_count(const char *word, uint64_t max, uint64_t *count_out)
@@ -53,6 +65,17 @@ static bool parse_format(const char *word, enum click_format *format_out)
     return false;
 }
 
+static bool parse_shape(const char *word, struct arguments *arguments)
+{
+    struct corong_error error;
+    arguments->shaped = true;
+    bool good = crowd_shape_set(&arguments->shape, text_from(word), &error) == CORONG_OK;
+    if (!good) {
+        fprintf(stderr, "clickgen: %s\n\n", error.message);
+    }
+    return good;
+}
+
 static bool parse_option(int option, struct arguments *arguments)
 {
     uint64_t count = 0;
@@ -67,6 +90,8 @@ static bool parse_option(int option, struct arguments *arguments)
         return arguments->options.milliseconds = true;
     case 'i':
         return arguments->options.event_ids = true;
+    case 'S':
+        return parse_shape(optarg, arguments);
     case 'k':
         return arguments->options.shuffle_keys = true;
     case 'u':
@@ -115,10 +140,33 @@ static int generate(const struct arguments *arguments)
     return fflush(stdout) == 0 ? status : EXIT_FAILURE;
 }
 
+/// The shape's own proportions, with what the other options say.
+static int generate_shaped(struct arguments *arguments)
+{
+    struct crowd_shape *shape = &arguments->shape;
+    shape->seed = arguments->options.seed;
+    crowd_shape_resize(shape, arguments->options.event_count);
+    struct crowd *crowd = crowd_create(shape);
+    struct text_buffer buffer = {0};
+    struct crowd_event event;
+    int status = EXIT_SUCCESS;
+    while (status == EXIT_SUCCESS && crowd_next(crowd, &event)) {
+        crowd_format(crowd, &event, &buffer);
+        if (buffer.size >= WRITE_SIZE) {
+            status = write_out(&buffer);
+        }
+    }
+    status = status == EXIT_SUCCESS ? write_out(&buffer) : status;
+    text_buffer_deinit(&buffer);
+    crowd_destroy(crowd);
+    return fflush(stdout) == 0 ? status : EXIT_FAILURE;
+}
+
 int main(int argument_count, char **argument_values)
 {
     struct arguments arguments = {.format = CLICK_FORMAT_JSON};
     clickgen_options_standard(&arguments.options);
+    crowd_shape_standard(&arguments.shape);
     arguments.options.event_count = 1000000;
     arguments.options.user_count = 40000;
     int option;
@@ -132,7 +180,7 @@ int main(int argument_count, char **argument_values)
             return EXIT_MISUSED;
         }
     }
-    int status = generate(&arguments);
+    int status = arguments.shaped ? generate_shaped(&arguments) : generate(&arguments);
     if (status != EXIT_SUCCESS) {
         perror("clickgen: cannot write to standard output");
     }
