@@ -174,29 +174,42 @@ static bool becomes_reported(const struct query_units *units, const struct query
     return units->rule.attempts == FUNNEL_ATTEMPTS_LAST || attempt->level > units->attempt.level;
 }
 
-/// Notes the events of one step that lie within the attempt's window, for slices of each value.
-static enum corong_status note_seen(struct query_units *units, const struct query_attempt *attempt,
-                                    struct corong_error *error)
+static enum corong_status note_place(struct query_units *units, uint64_t place,
+                                     struct corong_error *error)
+{
+    if (units->seen_count == units->seen_capacity) {
+        uint32_t capacity = units->seen_capacity == 0 ? 64 : units->seen_capacity * 2;
+        TRY(query_tasks_charge(units->tasks, (capacity - units->seen_capacity) * sizeof(uint64_t),
+                               "the values of one step", error));
+        units->seen = memory_resize_array(units->seen, capacity, sizeof(*units->seen));
+        units->seen_capacity = capacity;
+    }
+    units->seen[units->seen_count++] = place;
+    return CORONG_OK;
+}
+
+/// Notes the events of one step, for slices of each value: entries, or of a later step those within
+/// the window of an entry.
+static enum corong_status note_seen(struct query_units *units, struct corong_error *error)
 {
     const struct query_gather *gather = &units->gather;
-    int64_t from_us = attempt->matched_us[0];
-    int64_t to_us = query_time_add(from_us, units->rule.window_us);
+    bool entries = units->seen_step == 1;
+    bool any = false;
+    int64_t until_us = 0; // the window of the latest entry
+    uint32_t ahead = 0;
     units->seen_count = 0;
     for (uint32_t i = 0; i < gather->count; i++) {
         const struct match_event *event = &gather->events[i];
-        if ((event->steps & units->seen_step) == 0 || event->time_us < from_us ||
-            event->time_us > to_us) {
-            continue;
+        for (; ahead < gather->count && gather->events[ahead].time_us <= event->time_us; ahead++) {
+            if (gather->events[ahead].entry_allowed) {
+                any = true;
+                until_us = query_time_add(gather->events[ahead].time_us, units->rule.window_us);
+            }
         }
-        if (units->seen_count == units->seen_capacity) {
-            uint32_t capacity = units->seen_capacity == 0 ? 64 : units->seen_capacity * 2;
-            TRY(query_tasks_charge(units->tasks,
-                                   (capacity - units->seen_capacity) * sizeof(uint64_t),
-                                   "the values of one step", error));
-            units->seen = memory_resize_array(units->seen, capacity, sizeof(*units->seen));
-            units->seen_capacity = capacity;
+        bool seen = entries ? event->entry_allowed : any && event->time_us <= until_us;
+        if ((event->steps & units->seen_step) != 0 && seen) {
+            TRY(note_place(units, gather->places[i], error));
         }
-        units->seen[units->seen_count++] = gather->places[i];
     }
     return CORONG_OK;
 }
@@ -227,9 +240,8 @@ static enum corong_status match(struct query_units *units, bool last_session,
         attempt->places[k] = query_gather_place(gather, result->events[k]);
     }
     query_attempt_fill(attempt, result->level, units->rule.step_count);
-    return units->seen_step != 0 && becomes_reported(units, attempt)
-               ? note_seen(units, attempt, error)
-               : CORONG_OK;
+    return units->seen_step != 0 && becomes_reported(units, attempt) ? note_seen(units, error)
+                                                                     : CORONG_OK;
 }
 
 /// A session of a user who is the unit. Sessions come in order of time, so the first of the best

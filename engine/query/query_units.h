@@ -65,7 +65,7 @@ struct query_units {
     uint64_t match_bytes; ///< booked for what the matcher allocates
     struct query_history history; ///< the person's values, where the question reads them
     uint32_t seen_step; ///< bit of the step whose events are noted for slices; 0: none are
-    uint64_t *seen;     ///< packed places of these events within the reported attempt's window
+    uint64_t *seen;     ///< packed places of these events, see note_seen()
     uint32_t seen_count;
     uint32_t seen_capacity;
     uint64_t users_read;

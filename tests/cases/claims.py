@@ -635,6 +635,116 @@ def a_slice_is_the_value_on_the_entry_event():
     same(found, {("DE", "x"): [1, 1]})
 
 
+def worked_slices():
+    """The rows of the table of slices: events, steps, what is asked, slices."""
+    lines = (HERE.parent.parent / "engine" / "SEMANTICS.md").read_text().splitlines()
+    start = lines.index("| Events of one person | Steps | Asked | Slices |") + 2
+    for line in lines[start:]:
+        if not line.startswith("|"):
+            return
+        yield [cell.strip() for cell in line.strip("|").split("|")]
+
+
+@claim
+def the_worked_slices_hold():
+    count = 0
+    for words, steps, asked, expected in worked_slices():
+        events = []
+        for word in words.split():
+            name, _, moment = word.partition("@")
+            name, _, value = name.partition(":")
+            events.append({"u": "ann", "t": BASE + int(moment), "n": name, **({"a": value} if value else {})})
+        events += [{"u": "zed", "t": BASE, "n": name} for name in "BX"]  # never an entry
+        flag, _, value = asked.partition(" ")
+        found = {row["values"][0] or "(none)": [step["reached"] for step in row["steps"]]
+                 for row in ask(events, steps, "--by", "a", *([f"--{flag}", value] if flag else []))["slices"]}
+        wanted = {name: list(map(int, counts)) for name, *counts in map(str.split, filter(None, expected.split(", ")))}
+        same(found, wanted, f"{words}, {steps}, {asked}:")
+        count += 1
+    same(count > 15, True, f"{count} rows")
+
+
+@claim
+def a_unit_of_several_values_is_in_other_once():
+    events = [{"u": "ann", "t": BASE + at, "n": "A", "a": value} for at, value in enumerate(["x", "y", "z"])]
+    answer = ask(events + [{"u": "bob", "t": BASE, "n": "A", "a": "x"}], "A", "--by", "a", "--top", "1",
+                 "--attribution", "each")
+    same(answer["question"]["overlap"], True)
+    same([row["values"] for row in answer["slices"]], [["x"]])
+    same((answer["slices"][0]["won"], answer["other"]["won"], answer["total"]["won"]), (2, 1, 2))
+    same(answer["other"]["slice_count"], 2)
+
+
+@claim
+def open_attempts_leave_the_estimate_at_their_age():
+    hours = {"ann": (0, 1), "bob": (-3, 0), "cem": (-1, None), "dee": (-4, None)}
+    events = []
+    for user, (entry, won) in hours.items():
+        events.append({"u": user, "t": BASE + 5 * HOUR + entry * HOUR, "n": "A"})
+        if won is not None:
+            events.append({"u": user, "t": BASE + 5 * HOUR + won * HOUR, "n": "B"})
+    # ann: won after 1 h; bob: after 3 h; cem and dee wait since 2 h and 5 h.
+    found = ask(events, "A B", "--survival", "--as-of", time(6 * HOUR), attempts="first")["survival"]
+    points = [(point["after_us"], point["at_risk"], point["estimate"]) for point in found["points"]]
+    same(points, [(HOUR, 4, 0.25), (3 * HOUR, 2, 0.625)])
+    same(found["ends"]["open"], 2)
+    same(found["plateau"], True)
+    found = ask(events, "A B", "--survival", "--as-of", time(5 * HOUR), attempts="first", window="none")["survival"]
+    same(found["plateau"], False, "without a window:")
+
+
+@claim
+def one_test_against_all_other_units():
+    events = []
+    for index in range(200):
+        value = "x" if index < 100 else "y"
+        events.append({"u": f"u{index}", "t": BASE, "n": "A", "a": value})
+        if index % 100 < (40 if value == "x" else 20):
+            events.append({"u": f"u{index}", "t": BASE + 1, "n": "B", "a": value})
+    events.append({"u": "late", "t": BASE + 30 * DAY, "n": "X"})
+    rows = ask(events, "A B", "--by", "a")["slices"]
+    same([round(row["p_value"], 5) for row in rows], [0.00203, 0.00203])
+    same([row["q_value"] for row in rows], [row["p_value"] for row in rows])
+
+
+@claim
+def mix_and_rate_sum_to_the_change():
+    events, number = [], 0
+    for start, crowd in ((0, {"DE": (10, 4), "FR": (10, 2)}), (DAY, {"DE": (4, 1), "FR": (16, 3)})):
+        for value, (entered, won) in crowd.items():
+            for index in range(entered):
+                number += 1
+                events.append({"u": f"u{number}", "t": BASE + start, "n": "A", "a": value})
+                if index < won:
+                    events.append({"u": f"u{number}", "t": BASE + start + 1, "n": "B", "a": value})
+    answer = ask(events, "A B", "--by", "a", "--from", time(DAY), "--compare", f"..{time(DAY)}", window="1h")
+    change = answer["comparison"]["total"]["change"]
+    same(round(change["mix"] + change["rate"], 12), round(4 / 20 - 6 / 20, 12))
+    same(round(change["mix"], 12), round(-0.3 * (0.325 - 0.25) + 0.3 * (0.19375 - 0.25), 12))
+
+
+@claim
+def where_user_reads_attributes_only():
+    shop = Shop(events_of("A@0"))
+    same("a person has attributes only" in shop.refused("A", "--where-user", "event = 'A'"), True)
+    same("did you mean" in shop.call("funnel", "--step", "A", "--where-entry", "aa = 'x'").stderr, True)
+    shop.remove()
+
+
+@claim
+def each_and_all_attempts_exclude_each_other():
+    shop = Shop(events_of("A@0"))
+    refused = shop.call("funnel", "--step", "A", "--by", "a", "--attribution", "each", "--attempts", "all")
+    same(refused.returncode, 2, refused.stderr)
+    refused = shop.call("funnel", "--step", "A", "--by", "a", "--attribution", "step:2").stderr
+    same("is no step" in refused, True, refused)
+    refused = shop.call("funnel", "--step", "A", "--compare", "yesterday").stderr
+    same("FROM..TO" in refused, True, refused)
+    refused = shop.call("funnel", "--step", "A", "--trend", "day", "--zone", "Europe/Berln").stderr
+    same("Berln" in refused, True, refused)
+    shop.remove()
+
+
 @claim
 def eight_slice_attributes_are_answered_and_nine_refused():
     shop = Shop(events_of("A@0"))

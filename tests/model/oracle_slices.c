@@ -95,25 +95,38 @@ static void values_of(const struct oracle_asked *asked, const struct oracle_even
     }
 }
 
-// Every cell that an event of the step has between the entry and the window's end, in the unit.
+// Every cell that an entry of the unit has, or an event of a later step within an entry's window.
+static bool visible(const struct oracle_question *question, const struct oracle_event *event)
+{
+    return !question->has_where || oracle_holds(&question->where, event);
+}
+
+static bool may_enter(const struct oracle_question *question, const struct oracle_event *event)
+{
+    return visible(question, event) && oracle_holds(&question->steps[0], event) &&
+           !event->no_entry && (question->from == ORACLE_NONE || event->time >= question->from) &&
+           (question->to == ORACLE_NONE || event->time < question->to);
+}
+
 static void cells_of_each(const struct oracle_asked *asked, const struct oracle_event *events,
-                          int begin, int end, const struct oracle_attempt *attempt, bool *cells)
+                          int begin, int end, bool *cells)
 {
     const struct oracle_question *question = &asked->question;
-    const struct oracle_event *entry = &events[attempt->events[0]];
-    int64_t until =
-        question->window == ORACLE_NONE ? INT64_MAX : later_of(entry->time, question->window);
     bool any = false;
     for (int i = begin; i < end; i++) {
-        bool visible = !question->has_where || oracle_holds(&question->where, &events[i]);
-        if (visible && events[i].time >= entry->time && events[i].time <= until &&
-            oracle_holds(&question->steps[asked->attribution_step], &events[i]) &&
-            (!question->inside || question->to == ORACLE_NONE || events[i].time < question->to)) {
-            // In loose order what may not be an entry does not fill step 1 either.
-            if (asked->attribution_step == 0 && asked->has_entry &&
-                !oracle_holds(&asked->entry, &events[i])) {
-                continue;
-            }
+        if (!visible(question, &events[i]) ||
+            !oracle_holds(&question->steps[asked->attribution_step], &events[i])) {
+            continue;
+        }
+        bool seen = asked->attribution_step == 0 && may_enter(question, &events[i]);
+        for (int e = begin; e < end && asked->attribution_step > 0; e++) {
+            int64_t until = question->window == ORACLE_NONE
+                                ? INT64_MAX
+                                : later_of(events[e].time, question->window);
+            seen = seen || (may_enter(question, &events[e]) && events[e].time <= events[i].time &&
+                            events[i].time <= until);
+        }
+        if (seen) {
             cells[oracle_cell_of(asked, events[i].attributes)] = true;
             any = true;
         }
@@ -147,7 +160,7 @@ static void count_unit(const struct oracle_asked *asked, struct oracle_event *ev
                 start = next;
             }
         }
-        cells_of_each(asked, events, from, to, &attempt, cells);
+        cells_of_each(asked, events, from, to, cells);
     } else {
         int values[2];
         values_of(asked, events, count, &attempt, values);
