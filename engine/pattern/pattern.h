@@ -72,7 +72,7 @@ struct pattern_scratch {
 void pattern_scratch_deinit(struct pattern_scratch *scratch);
 
 /// What one unit's events say. Both fail (CORONG_UNSUPPORTED) where the search takes more than
-/// PATTERN_STEP_COUNT_MAX steps, as ClickHouse does; without times pattern_match() never does.
+/// PATTERN_STEP_COUNT_MAX steps, as ClickHouse does; pattern_match() without times never does.
 CORONG_MUST_CHECK enum corong_status pattern_match(const struct pattern *pattern,
                                                    struct pattern_scratch *scratch,
                                                    const struct pattern_event *events,

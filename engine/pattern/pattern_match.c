@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// The search of AggregateFunctionSequenceMatch.h. Without times a set of states goes along the
 /// events; with times, and to count, the pattern is tried with backtracking, star after star. A
-/// time stands for events too: (?t>=N) skips events until enough time went by.
+/// time stands for events too: (?t>=N) skips events until enough time went by. Unlike there, a star
+/// is not tried again where it has failed, so that patterns without times cost events × parts.
 #include "engine/pattern/pattern.h"
 
 #include "storage/base/memory.h"
@@ -20,6 +21,11 @@ struct pattern_walk {
     uint32_t matched_count;
     uint32_t *longest; ///< NULL: nobody asks
     uint32_t longest_count;
+    bool resumed; ///< the present star takes one event more
+    /// By star: nothing matches from it at this event or a later one. What follows a star depends
+    /// on where it ends only, so no star needs to be tried twice at one event.
+    uint32_t barren[PATTERN_ACTION_COUNT_MAX + 1];
+    uint32_t ends[PATTERN_ACTION_COUNT_MAX + 1]; ///< by star: how far the present try has to go
 };
 
 void pattern_scratch_deinit(struct pattern_scratch *scratch)
@@ -62,7 +68,8 @@ static bool go_back(struct pattern_walk *walk)
         walk->event = to.event + 1;
         walk->base = to.base;
         walk->matched_count = to.matched_count;
-        if (walk->event != walk->event_count) {
+        walk->resumed = walk->pattern->actions[to.action].kind == PATTERN_STAR;
+        if (walk->event < (walk->resumed ? walk->ends[to.action] : walk->event_count)) {
             return true;
         }
     }
@@ -94,6 +101,22 @@ static void pass(struct pattern_walk *walk)
     walk->action++;
 }
 
+/// Comes to a star; false where nothing is left to try.
+static bool enter_star(struct pattern_walk *walk)
+{
+    uint32_t star = walk->action;
+    if (!walk->resumed && walk->event >= walk->barren[star]) {
+        return go_back(walk);
+    }
+    if (!walk->resumed) {
+        walk->ends[star] = walk->barren[star];
+        walk->barren[star] = walk->event;
+    }
+    walk->resumed = false;
+    pass(walk);
+    return true;
+}
+
 static void consume(struct pattern_walk *walk)
 {
     walk->base = walk->event;
@@ -119,8 +142,7 @@ static bool advance(struct pattern_walk *walk)
         consume(walk);
         return true;
     case PATTERN_STAR:
-        pass(walk);
-        return true;
+        return enter_star(walk);
     case PATTERN_TIME_AT_MOST:
     case PATTERN_TIME_LESS:
         if (time_holds(walk, action)) {
@@ -157,6 +179,10 @@ static enum corong_status search(struct pattern_walk *walk, bool *found_out,
     walk->base = begin;
     walk->matched_count = 0;
     walk->scratch->mark_count = 0;
+    walk->resumed = false;
+    for (uint32_t i = 0; i < pattern->action_count; i++) {
+        walk->barren[i] = walk->event_count;
+    }
     while (walk->action < pattern->action_count && walk->event < walk->event_count) {
         if (!advance(walk)) {
             break;

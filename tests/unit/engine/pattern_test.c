@@ -109,24 +109,49 @@ Test(pattern, test_the_longest_chain_is_kept_even_if_it_does_not_match)
     pattern_scratch_deinit(&scratch);
 }
 
-Test(pattern, test_a_search_without_end_is_given_up)
+enum { LONG_COUNT = 3000 };
+static struct pattern_event long_events[LONG_COUNT];
+
+// A 2 and then 1s only.
+static void write_long_events(void)
 {
-    enum { COUNT = 3000 };
+    for (uint32_t i = 0; i < LONG_COUNT; i++) {
+        long_events[i] = (struct pattern_event){i * INT64_C(1000000), i == 0 ? 2 : 1};
+    }
+}
+
+Test(pattern, test_a_star_is_not_tried_twice_at_one_event)
+{
     struct pattern pattern;
     struct corong_error error;
     struct pattern_scratch scratch = {0};
-    static struct pattern_event events[COUNT];
+    uint64_t count = 1;
+    bool found = true;
+    write_long_events();
+    cr_assert(parses("(?1).*(?1).*(?1).*(?2)", &pattern, &error));
+    cr_assert_eq(pattern_match(&pattern, &scratch, long_events, LONG_COUNT, &found, &error),
+                 CORONG_OK);
+    cr_assert_not(found);
+    cr_assert_eq(pattern_count(&pattern, &scratch, long_events, LONG_COUNT, &count, &error),
+                 CORONG_OK);
+    cr_assert_eq(count, 0);
+    pattern_scratch_deinit(&scratch);
+}
+
+Test(pattern, test_a_search_without_end_is_given_up)
+{
+    struct pattern pattern;
+    struct corong_error error;
+    struct pattern_scratch scratch = {0};
     uint64_t count;
     bool found;
-    for (uint32_t i = 0; i < COUNT; i++) {
-        events[i] = (struct pattern_event){i * INT64_C(1000000), i == 0 ? 2 : 1};
-    }
-    cr_assert(parses("(?1).*(?1).*(?2)", &pattern, &error));
-    cr_assert_eq(pattern_match(&pattern, &scratch, events, COUNT, &found, &error), CORONG_OK);
-    cr_assert_not(found, "states go along the events, however many there are");
-    cr_assert_eq(pattern_count(&pattern, &scratch, events, COUNT, &count, &error),
+    write_long_events();
+    cr_assert(parses("(?1)(?t<=1h)(?1)(?t<=1h)(?2)", &pattern, &error));
+    cr_assert_eq(pattern_match(&pattern, &scratch, long_events, LONG_COUNT, &found, &error),
                  CORONG_UNSUPPORTED);
     cr_assert(strstr(error.message, "3000 events") != NULL, "%s", error.message);
+    cr_assert_eq(pattern_count(&pattern, &scratch, long_events, LONG_COUNT, &count, &error),
+                 CORONG_UNSUPPORTED);
     cr_assert_leq(scratch.mark_capacity * sizeof(struct pattern_mark), PATTERN_SCRATCH_BYTES_MAX);
     pattern_scratch_deinit(&scratch);
 }
