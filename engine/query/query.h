@@ -75,6 +75,8 @@ struct query_funnel {
     bool survival;                ///< also the conversion by time since the entry
     bool compared;                ///< also asked for the range `compare`, and the change split
     struct query_range compare;
+    const struct stage *customer; ///< who has done it before the entry is returning, for
+                                  ///< `$customer`; NULL: not asked for
 };
 
 CORONG_MUST_CHECK enum corong_status query_funnel_run(struct store_snapshot *snapshot,

@@ -77,10 +77,27 @@ static enum corong_status at_entry(struct query_units *units, const struct query
     return CORONG_OK;
 }
 
+/// Puts the computed values among the stored ones and hands them on.
+static enum corong_status give(const struct query_attribution_rule *rule, struct query_units *units,
+                               const struct query_attempt *attempt, struct query_raw *values,
+                               query_attribution_function *take, void *context,
+                               struct corong_error *error)
+{
+    for (uint32_t i = 0; i < rule->column_count; i++) {
+        if (rule->columns[i] == QUERY_CUSTOMER_COLUMN(units->plan->schema)) {
+            values[i].present = true;
+            TRY(query_customer_at(&units->customer, units->cursor.key, attempt->entry_us,
+                                  &values[i].bits, error));
+        }
+    }
+    return take(context, values, error);
+}
+
 /// The values of each event that was noted at the step; of none, all of them are missing.
 static enum corong_status each_event(const struct query_attribution_rule *rule,
-                                     struct query_units *units, query_attribution_function *take,
-                                     void *context, struct corong_error *error)
+                                     struct query_units *units, const struct query_attempt *attempt,
+                                     query_attribution_function *take, void *context,
+                                     struct corong_error *error)
 {
     struct query_raw values[QUERY_SLICE_ATTRIBUTE_COUNT_MAX] = {{0}};
     bool full;
@@ -88,9 +105,10 @@ static enum corong_status each_event(const struct query_attribution_rule *rule,
         struct query_place place = query_gather_unpack(units->seen[i]);
         memset(values, 0, sizeof(values));
         TRY(fill_missing(rule, units, place, values, &full, error));
-        TRY(take(context, values, error));
+        TRY(give(rule, units, attempt, values, take, context, error));
     }
-    return units->seen_count > 0 ? CORONG_OK : take(context, values, error);
+    return units->seen_count > 0 ? CORONG_OK
+                                 : give(rule, units, attempt, values, take, context, error);
 }
 
 enum corong_status query_attribution_visit(const struct query_attribution_rule *rule,
@@ -114,7 +132,7 @@ enum corong_status query_attribution_visit(const struct query_attribution_rule *
         }
         break;
     case QUERY_ATTRIBUTION_EACH:
-        return each_event(rule, units, take, context, error);
+        return each_event(rule, units, attempt, take, context, error);
     case QUERY_ATTRIBUTION_USER:
         TRY(at_entry(units, attempt, rule->column_count, values, error));
         break;
@@ -122,5 +140,5 @@ enum corong_status query_attribution_visit(const struct query_attribution_rule *
         TRY(fill_missing(rule, units, query_attempt_entry(attempt), values, &full, error));
         break;
     }
-    return take(context, values, error);
+    return give(rule, units, attempt, values, take, context, error);
 }

@@ -126,6 +126,27 @@ static uint32_t not_hidden(const struct funnel *funnel)
                       (UINT64_C(1) << funnel->step_count));
 }
 
+/// The column of a slice attribute; computed ones begin with '$'.
+static enum corong_status slice_column(const struct query_funnel *query,
+                                       const struct schema *schema, struct text name,
+                                       uint32_t *column_out, struct corong_error *error)
+{
+    if (name.size == 0 || name.bytes[0] != '$' || schema_find(schema, name) >= 0) {
+        return query_plan_attribute(schema, name, column_out, error);
+    }
+    if (!text_equal(name, QUERY_CUSTOMER_NAME)) {
+        return error_set(error, CORONG_INVALID,
+                         "unknown attribute '%.*s'; the computed one is '$customer'",
+                         (int)name.size, name.bytes);
+    }
+    if (query->customer == NULL) {
+        return error_set(error, CORONG_INVALID,
+                         "'$customer' needs the stage that makes a customer");
+    }
+    *column_out = QUERY_CUSTOMER_COLUMN(schema);
+    return CORONG_OK;
+}
+
 enum corong_status query_funnel_ask(struct store_snapshot *snapshot,
                                     const struct query_funnel *query,
                                     struct query_funnel_asked *asked, struct query_ask *ask_out,
@@ -133,8 +154,10 @@ enum corong_status query_funnel_ask(struct store_snapshot *snapshot,
 {
     TRY(check_query(query, error));
     const struct schema *schema = store_snapshot_schema(snapshot);
+    bool customer = false;
     for (uint32_t i = 0; i < query->by_count; i++) {
-        TRY_IN(query_plan_attribute(schema, query->by[i], &asked->columns[i], error), error, "by");
+        TRY_IN(slice_column(query, schema, query->by[i], &asked->columns[i], error), error, "by");
+        customer = customer || asked->columns[i] == QUERY_CUSTOMER_COLUMN(schema);
     }
     *ask_out = (struct query_ask){
         .steps = stages_of(query, asked->stages),
@@ -154,8 +177,18 @@ enum corong_status query_funnel_ask(struct store_snapshot *snapshot,
         .money = has_money(snapshot),
         .columns = asked->columns,
         .column_count = query->by_count,
+        .customer = customer ? query->customer : NULL,
     };
     return CORONG_OK;
+}
+
+static void describe_customer(const struct stage *stage, struct text_buffer *out)
+{
+    query_digest_text(out, "customer", stage->name);
+    for (uint32_t i = 0; i < stage->event_count; i++) {
+        query_digest_text(out, "event", stage->events[i]);
+    }
+    query_digest_source(out, "where", stage->where);
 }
 
 /// What is said only where it is asked for.
@@ -185,6 +218,11 @@ static void describe_more(const struct query_funnel *query, struct text_buffer *
     }
     if (query->survival) {
         query_digest_text(out, "survival", TEXT_LITERAL(""));
+    }
+    for (uint32_t i = 0; i < query->by_count && query->customer != NULL; i++) {
+        if (text_equal(query->by[i], QUERY_CUSTOMER_NAME)) {
+            describe_customer(query->customer, out);
+        }
     }
 }
 

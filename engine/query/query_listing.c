@@ -127,7 +127,7 @@ static enum corong_status bind_column(struct query_listing_map *map, uint32_t wh
     struct query_listed_column *column = &map->columns[which];
     uint32_t schema_column = map->schema_columns[which];
     collect_values(map, which);
-    if (map->plan->schema->columns[schema_column].type != COLUMN_STRING) {
+    if (query_plan_type(map->plan, schema_column) != COLUMN_STRING) {
         bind_bits(map, column);
         return CORONG_OK;
     }

@@ -314,6 +314,9 @@ static enum corong_status prepare_segment(struct query_plan *plan, struct query_
     select_groups(plan, segment);
     uint32_t looked_up = plan->ask.no_texts ? 0 : plan->ask.column_count;
     for (uint32_t i = 0; i < looked_up && segment->group_count > 0; i++) {
+        if (plan->ask.columns[i] == QUERY_CUSTOMER_COLUMN(plan->schema)) {
+            continue;
+        }
         TRY(book_dictionary(plan, segment, plan->ask.columns[i], error));
     }
     return CORONG_OK;
@@ -387,6 +390,28 @@ static enum corong_status plan_build(struct query_plan *plan, struct store_snaps
     return CORONG_OK;
 }
 
+/// The plan over the events that make customers: all of them, also before the range.
+static enum corong_status plan_customers(struct query_plan *plan, struct store_snapshot *snapshot,
+                                         struct corong_error *error)
+{
+    struct query_ask ask = {
+        .steps = plan->ask.customer,
+        .step_count = 1,
+        .rows = {INT64_MIN, INT64_MAX},
+        .as_of_us = plan->as_of_us,
+        .order = QUERY_ORDER_NONE,
+        .tasks = plan->ask.tasks,
+    };
+    struct query_plan *customers = memory_allocate(sizeof(*customers));
+    enum corong_status status = query_plan_init(customers, snapshot, &ask, 1, error);
+    if (status == CORONG_OK) {
+        plan->customers = customers;
+    } else {
+        memory_free(customers);
+    }
+    return status;
+}
+
 enum corong_status query_plan_init(struct query_plan *plan, struct store_snapshot *snapshot,
                                    const struct query_ask *ask, uint32_t thread_count,
                                    struct corong_error *error)
@@ -400,6 +425,9 @@ enum corong_status query_plan_init(struct query_plan *plan, struct store_snapsho
     };
     canonical_order_init(&plan->canonical, plan->schema);
     enum corong_status status = plan_build(plan, snapshot, thread_count, error);
+    if (status == CORONG_OK && ask->customer != NULL) {
+        status = plan_customers(plan, snapshot, error);
+    }
     if (status != CORONG_OK) {
         query_plan_deinit(plan);
     }
@@ -408,6 +436,10 @@ enum corong_status query_plan_init(struct query_plan *plan, struct store_snapsho
 
 void query_plan_deinit(struct query_plan *plan)
 {
+    if (plan->customers != NULL) {
+        query_plan_deinit(plan->customers);
+        memory_free(plan->customers);
+    }
     filter_destroy(plan->where);
     filter_destroy(plan->where_entry);
     filter_destroy(plan->where_user);

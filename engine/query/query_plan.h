@@ -32,13 +32,20 @@ struct query_ask {
     bool money;              ///< amount and currency are looked up
     const uint32_t *columns; ///< schema columns looked up on single rows
     uint32_t column_count;
-    bool no_texts;             ///< their dictionaries are not decoded
-    struct text where_entry;   ///< which events may be entries; may be missing
-    bool entry_hides;          ///< what may not be an entry does not fill step 1 either
-    struct text where_user;    ///< which entries count, by the person's values; may be missing
-    bool history;              ///< the person's values of `columns` are asked for
-    struct query_tasks *tasks; ///< where dictionaries are booked; NULL: nowhere
+    bool no_texts;                ///< their dictionaries are not decoded
+    struct text where_entry;      ///< which events may be entries; may be missing
+    bool entry_hides;             ///< what may not be an entry does not fill step 1 either
+    struct text where_user;       ///< which entries count, by the person's values; may be missing
+    bool history;                 ///< the person's values of `columns` are asked for
+    struct query_tasks *tasks;    ///< where dictionaries are booked; NULL: nowhere
+    const struct stage *customer; ///< what makes a customer, where `$customer` is asked for
 };
+
+/// The column number of `$customer`, behind those stored, and the type of its values: 0 is "new", 1
+/// "returning".
+#define QUERY_CUSTOMER_NAME TEXT_LITERAL("$customer")
+#define QUERY_CUSTOMER_COLUMN(schema) ((schema)->column_count)
+#define QUERY_CUSTOMER_TYPE ((enum column_type)5)
 
 /// One segment, prepared.
 struct query_segment {
@@ -83,7 +90,15 @@ struct query_plan {
     uint64_t rows_stored;
     uint64_t users_skipped; ///< users of groups that are not read
     uint64_t type_mismatches;
+    struct query_plan *customers; ///< over the events of ask.customer; NULL: not asked for
 };
+
+/// Type of a slice attribute, stored or computed.
+static inline enum column_type query_plan_type(const struct query_plan *plan, uint32_t column)
+{
+    return column == QUERY_CUSTOMER_COLUMN(plan->schema) ? QUERY_CUSTOMER_TYPE
+                                                         : plan->schema->columns[column].type;
+}
 
 /// On failure the plan is deinitialised already.
 CORONG_MUST_CHECK enum corong_status

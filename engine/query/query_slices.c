@@ -94,7 +94,7 @@ static enum corong_status value_number(struct query_slices *slices, uint32_t whi
     if (!value->present) {
         return CORONG_OK;
     }
-    enum column_type type = slices->plan->schema->columns[slices->columns[which]].type;
+    enum column_type type = query_plan_type(slices->plan, slices->columns[which]);
     if (type != COLUMN_STRING) {
         *number_out = number_of_integer(slices, type, value->bits);
         return CORONG_OK;
@@ -172,6 +172,9 @@ struct text query_slices_show(struct text key, struct arena *arena)
         return TEXT_MISSING;
     }
     int64_t integer = bytes_load_i64(key.bytes + 1);
+    if (type == QUERY_CUSTOMER_TYPE) {
+        return integer != 0 ? TEXT_LITERAL("returning") : TEXT_LITERAL("new");
+    }
     if (type == COLUMN_BOOLEAN) {
         return integer != 0 ? TEXT_LITERAL("true") : TEXT_LITERAL("false");
     }

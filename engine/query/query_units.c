@@ -32,6 +32,7 @@ void query_units_init(struct query_units *units, const struct query_plan *plan,
     units->fast = funnel_is_plain(funnel) && funnel->attempts != FUNNEL_ATTEMPTS_LAST &&
                   !units->dialect.matcher && plan->history_count == 0 && units->seen_step == 0;
     query_history_init(&units->history, plan, tasks);
+    query_customer_init(&units->customer, plan, tasks);
     units->per_session = funnel->unit == FUNNEL_UNIT_SESSION;
     units->in_sessions = units->per_session || funnel->window_session;
     units->rows_after = plan->time_max_us > plan->as_of_us;
@@ -55,6 +56,7 @@ void query_units_deinit(struct query_units *units)
     query_cursor_deinit(&units->cursor);
     query_gather_deinit(&units->gather);
     query_history_deinit(&units->history);
+    query_customer_deinit(&units->customer);
     memory_free(units->seen);
     text_buffer_deinit(&units->user_id);
 }

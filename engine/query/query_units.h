@@ -5,6 +5,7 @@
 
 #include "engine/dialect/dialect.h"
 #include "engine/query/query_cursor.h"
+#include "engine/query/query_customer.h"
 #include "engine/query/query_digest.h"
 #include "engine/query/query_gather.h"
 #include "engine/query/query_history.h"
@@ -63,7 +64,8 @@ struct query_units {
     uint32_t best_out;    ///< highest level, ignoring exclusions, of its sessions that are removed
     uint32_t best_in;     ///< and of the others
     uint64_t match_bytes; ///< booked for what the matcher allocates
-    struct query_history history; ///< the person's values, where the question reads them
+    struct query_customer customer; ///< where `$customer` is asked for
+    struct query_history history;   ///< the person's values, where the question reads them
     uint32_t seen_step; ///< bit of the step whose events are noted for slices; 0: none are
     uint64_t *seen;     ///< packed places of these events, see note_seen()
     uint32_t seen_count;

@@ -44,7 +44,7 @@ query_funnel_users(struct store_snapshot *snapshot, const struct query_funnel *q
     TRY(query_funnel_ask(snapshot, query, &asked, &ask, error));
     ask.ids = true;
     ask.money = false;
-    ask.column_count = 0;
+    ask.column_count = ask.history ? ask.column_count : 0;
     struct query_limits limits = query->limits;
     limits.thread_count = 1;
     struct query_tasks *tasks = query_tasks_create(&limits);

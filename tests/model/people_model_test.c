@@ -23,8 +23,34 @@ static uint64_t cells_compared;
 static uint64_t rows_compared;
 static uint64_t traces_compared;
 static uint64_t ages_compared;
+static uint64_t customers_compared;
+
+// Who makes a customer, and all events: what `$customer` must be follows from them.
+static int customer_name;
+static struct text customer_event;
+static struct stage customer_stage = {
+    .name = {"customer", 8}, .events = &customer_event, .event_count = 1};
+static const struct model_data *customer_data;
+
+// A returning customer has an event of the name at an earlier time than the entry.
+static void check_customer(const struct people_unit *unit, struct text value)
+{
+    char number[16] = "";
+    bool returning = false;
+    memcpy(number, unit->user_id.bytes + 1, unit->user_id.size - 1);
+    for (int i = 0; i < customer_data->count; i++) {
+        const struct oracle_event *event = &customer_data->events[i];
+        returning = returning || (event->user == atoi(number) && event->name == customer_name &&
+                                  event->time < unit->entry_us);
+    }
+    if (!text_equal(value, returning ? TEXT_LITERAL("returning") : TEXT_LITERAL("new"))) {
+        test_fail(test_random_seed(), "u%s is called '%.*s'", number, (int)value.size, value.bytes);
+    }
+    customers_compared++;
+}
 
 struct list {
+    const struct query_funnel *funnel;
     struct people_users_result result;
     uint64_t rows;
     struct people_unit last;
@@ -78,6 +104,10 @@ static enum corong_status take_unit(void *context, const struct people_unit *uni
         add_hash(list, unit->gathered[0].values[i].bytes, unit->gathered[0].values[i].size);
     }
     rows_compared++;
+    uint32_t last = list->funnel->by_count - 1;
+    if (text_equal(list->funnel->by[last], TEXT_LITERAL("$customer"))) {
+        check_customer(unit, unit->values[last]);
+    }
     return CORONG_OK;
 }
 
@@ -86,7 +116,7 @@ static void ask_list(struct store_snapshot *snapshot, const struct people_users 
 {
     struct corong_error error;
     struct people_users_visitor visitor = {list, begin_list, take_unit};
-    *list = (struct list){0};
+    *list = (struct list){.funnel = query->funnel};
     if (people_users_run(snapshot, query, &visitor, &error) != CORONG_OK) {
         test_fail(test_random_seed(), "users failed: %s", error.message);
     }
@@ -284,6 +314,12 @@ static void vary(struct query_funnel *funnel, struct test_random *random)
     if (test_random_below(random, 4) == 0) {
         funnel->by[funnel->by_count++] = TEXT_LITERAL("price");
     }
+    if (test_random_below(random, 3) == 0) {
+        funnel->by[funnel->by_count++] = TEXT_LITERAL("$customer");
+        customer_name = (int)test_random_below(random, 4);
+        customer_event = model_name(customer_name);
+        funnel->customer = &customer_stage;
+    }
     if (test_random_below(random, 4) == 0) {
         funnel->where_entry = TEXT_LITERAL("price >= 3");
     }
@@ -470,6 +506,7 @@ int main(void)
     struct test_random random = test_random_start(seed);
     struct model_data *data = memory_allocate_zeroed(1, sizeof(*data));
     uint64_t set_count = test_scaled(DATA_SET_COUNT);
+    customer_data = data;
     for (uint64_t set = 0; set < set_count; set++) {
         struct model_store_options options = {
             .shard_count = 1 + test_random_below(&random, 8),
@@ -494,7 +531,9 @@ int main(void)
     }
     memory_free(data);
     printf("people model: %" PRIu64 " data sets, %" PRIu64 " cells, %" PRIu64 " rows, %" PRIu64
-           " traces, %" PRIu64 " counts of ages, 0 differences, seed %" PRIu64 "\n",
-           set_count, cells_compared, rows_compared, traces_compared, ages_compared, seed);
+           " traces, %" PRIu64 " counts of ages, %" PRIu64
+           " customers, 0 differences, seed %" PRIu64 "\n",
+           set_count, cells_compared, rows_compared, traces_compared, ages_compared,
+           customers_compared, seed);
     return 0;
 }

@@ -92,6 +92,8 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
                      "whose clocks --trend and --throughput go by, such as Europe/Berlin (UTC)"},
     [OPTION_COMPARE] = {"compare", "FROM..TO", OPTION_KIND_TEXT, 0, 0, NULL,
                         "the same question about another range, and what changed"},
+    [OPTION_CUSTOMER] = {"customer", "STEP", OPTION_KIND_TEXT, 0, 0, NULL,
+                         "for --by '$customer': returning is who did it before (default order)"},
     [OPTION_SURVIVAL] = {"survival", NULL, OPTION_KIND_FLAG, 0, 0, NULL,
                          "also the share won by time since the entry (Kaplan-Meier)"},
     [OPTION_WINDOW] = {"window", "TIME", OPTION_KIND_TEXT, 0, 0, NULL,

@@ -270,6 +270,29 @@ static enum corong_status take_more(struct funnel_question *run)
     return CORONG_OK;
 }
 
+/// The stage that makes a customer, where `$customer` is one of the attributes.
+static enum corong_status take_customer(struct funnel_question *run)
+{
+    struct query_funnel *query = &run->query;
+    bool asked = false;
+    for (uint32_t index = 0; index < query->by_count; index++) {
+        asked = asked || text_equal(query->by[index], TEXT_LITERAL("$customer"));
+    }
+    if (!asked) {
+        return CORONG_OK;
+    }
+    bool given = options_given(run->options, OPTION_CUSTOMER);
+    struct stage *stage = arena_allocate_zeroed(run->options->arena, 1, sizeof(*stage));
+    TRY_IN(config_step(run->config, run->options->arena,
+                       given ? run->options->values[OPTION_CUSTOMER].text : TEXT_LITERAL("order"),
+                       stage, run->error),
+           run->error, "--customer");
+    query->customer = stage;
+    return run->names == NULL
+               ? CORONG_OK
+               : question_check_stage(run->config, stage, run->names, run->name_count, run->error);
+}
+
 static enum corong_status take_question(struct funnel_question *run)
 {
     struct query_funnel *query = &run->query;
@@ -283,6 +306,7 @@ static enum corong_status take_question(struct funnel_question *run)
     query->limits = question_limits(run->options, run->config);
     TRY(question_by(run->options, query->by, QUERY_SLICE_ATTRIBUTE_COUNT_MAX, &query->by_count,
                     run->error));
+    TRY(take_customer(run));
     TRY(take_more(run));
     return check_stages(run);
 }

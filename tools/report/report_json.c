@@ -137,6 +137,9 @@ static void write_funnel_question(struct json_writer *writer, const struct query
         json_writer_text(writer, "where_user", query->where_user);
     }
     write_texts(writer, "by", query->by, query->by_count);
+    if (query->customer != NULL) {
+        json_writer_text(writer, "customer", query->customer->name);
+    }
     if (query->by_count > 0) {
         write_attribution(writer, query);
     }

@@ -27,6 +27,9 @@ static struct text integer_text(enum column_type type, int64_t integer, struct a
     if (type == COLUMN_NUMBER) {
         return number_text(integer, arena);
     }
+    if (type == QUERY_CUSTOMER_TYPE) {
+        return integer != 0 ? TEXT_LITERAL("returning") : TEXT_LITERAL("new");
+    }
     if (type == COLUMN_BOOLEAN) {
         return integer != 0 ? TEXT_LITERAL("true") : TEXT_LITERAL("false");
     }
@@ -43,7 +46,7 @@ enum corong_status people_value_text(const struct query_raw *value, const struct
     if (!value->present) {
         return CORONG_OK;
     }
-    enum column_type type = plan->schema->columns[column].type;
+    enum column_type type = query_plan_type(plan, column);
     if (type != COLUMN_STRING) {
         *text_out = integer_text(type, value->bits, arena);
         return CORONG_OK;
