@@ -16,6 +16,8 @@ corong funnel --query question.yaml --top 1 --window 7d --print-query | diff que
 echo "other verbs:"
 corong stages --print-query --bucket 1h
 corong sessions --print-query --by device --format json
+corong stages visit "order where revenue > 0" --print-query --format json | tee stages.json
+corong stages --query stages.json --format csv | cut -d, -f1 | sort -u
 echo '{"bucket": "1h", "top": 3}' | corong stages --query - 2>&1; echo "exit $?"
 echo "errors:"
 try() { printf "$1" | corong funnel --query - 2>&1; echo "exit $?"; }

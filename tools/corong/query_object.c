@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define COMMENT_COLUMN 22
+#define WORD_COUNT_MAX 1024u
 
 /// A flag that says what is asked and is therefore a key too; others say how it is answered or
 /// shown. Its value where nobody gives one, as text; NULL: none.
@@ -34,6 +35,8 @@ static const struct query_key QUERY_KEYS[] = {
 };
 #define QUERY_KEY_COUNT (sizeof(QUERY_KEYS) / sizeof(QUERY_KEYS[0]))
 
+#define KEY_WORDS OPTION_COUNT ///< in place of an option: the words behind the verb
+
 static bool is_allowed(const uint8_t *allowed, enum option_id id)
 {
     while (*allowed != OPTION_COUNT && *allowed != id) {
@@ -52,6 +55,12 @@ static const char *key_name(struct arena *arena, enum option_id id)
     return name;
 }
 
+/// The verb whose words, stages and events, are part of what it asks.
+static bool has_words(const uint8_t *allowed)
+{
+    return allowed == verbs_find("stages")->options;
+}
+
 /// The keys of one verb's documents, NULL-terminated; entry i of `ids` belongs to entry i.
 struct key_list {
     const char *names[QUERY_KEY_COUNT + 2];
@@ -68,9 +77,10 @@ static void list_keys(struct arena *arena, const uint8_t *allowed, struct key_li
             list->names[count++] = key_name(arena, QUERY_KEYS[index].id);
         }
     }
-    if (is_allowed(allowed, OPTION_STEP)) {
-        list->ids[count] = OPTION_STEP;
-        list->names[count] = "funnel";
+    bool words = has_words(allowed);
+    if (words || is_allowed(allowed, OPTION_STEP)) {
+        list->ids[count] = words ? KEY_WORDS : OPTION_STEP;
+        list->names[count] = words ? "stages" : "funnel";
     }
 }
 
@@ -143,6 +153,24 @@ static enum corong_status read_key(struct options *options, enum option_id id,
     return CORONG_OK;
 }
 
+/// Words of the command line come before those of the document.
+static enum corong_status read_words(struct options *options, const struct yaml_place *place)
+{
+    struct text *texts;
+    uint32_t count;
+    TRY(yaml_walk_texts(place, options->arena, WORD_COUNT_MAX, &texts, &count));
+    if (options->operand_count == 0) {
+        options->operands = texts;
+        options->operand_count = count;
+        options->operand_strings =
+            arena_allocate_zeroed(options->arena, count + 1, sizeof(options->operand_strings[0]));
+        for (uint32_t index = 0; index < count; index++) {
+            options->operand_strings[index] = texts[index].bytes;
+        }
+    }
+    return CORONG_OK;
+}
+
 static enum corong_status read_keys(struct options *options, const uint8_t *allowed)
 {
     struct query_object *object = options->query;
@@ -158,8 +186,10 @@ static enum corong_status read_keys(struct options *options, const uint8_t *allo
         if (place.node == NULL) {
             continue;
         }
-        if (list.ids[index] != OPTION_STEP) {
+        if (list.ids[index] < OPTION_COUNT && list.ids[index] != OPTION_STEP) {
             TRY(read_key(options, list.ids[index], &place));
+        } else if (list.ids[index] == KEY_WORDS && !is_null(&place)) {
+            TRY(read_words(options, &place));
         } else if (!is_null(&place)) {
             object->funnel = place;
         }
@@ -276,6 +306,19 @@ static void write_key(const struct options *options, const struct query_key *key
                        "", spec->sentence);
 }
 
+static void write_words(const struct options *options, struct text_buffer *out)
+{
+    text_buffer_append_string(out, options->operand_count == 0
+                                       ? "# stages:             # all events, "
+                                         "by name\n"
+                                       : "stages: ");
+    for (uint32_t index = 0; index < options->operand_count; index++) {
+        text_buffer_append_string(out, index == 0 ? "[" : ", ");
+        config_print_value(options->operands[index], out);
+    }
+    text_buffer_append_string(out, options->operand_count == 0 ? "" : "]\n");
+}
+
 void query_object_write(const struct options *options, const struct config *config,
                         const struct funnel *funnel, struct text_buffer *out)
 {
@@ -285,6 +328,9 @@ void query_object_write(const struct options *options, const struct config *conf
     }
     struct text_buffer timeout = {0};
     duration_format(config->session_timeout_us, &timeout);
+    if (has_words(options->allowed)) {
+        write_words(options, out);
+    }
     for (size_t index = 0; index < QUERY_KEY_COUNT; index++) {
         const struct query_key *key = &QUERY_KEYS[index];
         bool session = key->id == OPTION_SESSION_TIMEOUT;

@@ -7,6 +7,7 @@
 #include "tools/init/init_check.h"
 #include "tools/init/init_funnel.h"
 #include "tools/init/init_roles.h"
+#include "tools/init/init_show.h"
 #include "tools/report/report.h"
 
 #include <ctype.h>
@@ -139,7 +140,7 @@ static void append_seen(struct proposal *proposal, const struct init_path *path,
     for (uint32_t index = 0; index < INIT_EXAMPLE_COUNT && path->examples[index].bytes != NULL;
          index++) {
         text_buffer_append_string(out, index == 0 ? ", such as '" : ", '");
-        report_text(out, path->examples[index]);
+        init_show(out, path->examples[index]);
         text_buffer_append_string(out, "'");
     }
     text_buffer_printf(out, "%s%s\n", extra[0] == '\0' ? "" : "; ", extra);
@@ -339,7 +340,7 @@ static enum corong_status write_mapping(struct proposal *proposal)
     append_revenue(proposal);
     if (proposal->roles.session != NULL) {
         text_buffer_append_string(proposal->out, "  # sessions are not read from '");
-        report_text(proposal->out, proposal->roles.session->path);
+        init_show(proposal->out, proposal->roles.session->path);
         text_buffer_append_string(proposal->out,
                                   "': they end after 30 minutes of silence (session_timeout)\n");
     }
@@ -351,12 +352,12 @@ static void write_head(struct proposal *proposal, const struct init_tally *tally
 {
     struct text_buffer *out = proposal->out;
     text_buffer_append_string(out, "# Proposed by 'corong init ");
-    report_text(out, text_from(proposal->path));
+    init_show(out, text_from(proposal->path));
     text_buffer_printf(
         out, "'. Its first %" PRIu64 " messages gave %" PRIu64 " events;\n# rejected: %" PRIu64,
         tally->outcome.messages, tally->outcome.events, tally->outcome.rejected);
     text_buffer_append_string(out, tally->outcome.rejected == 0 ? "" : ", the first for ");
-    report_text(out, text_from(tally->outcome.reason));
+    init_show(out, text_from(tally->outcome.reason));
     text_buffer_printf(out,
                        ".\n# %" PRIu64 " events have a known user, %" PRIu64 " an id, %" PRIu64
                        " an amount.\n# Their times run from ",
@@ -366,7 +367,7 @@ static void write_head(struct proposal *proposal, const struct init_tally *tally
     report_time(out, tally->last_us);
     text_buffer_append_string(
         out, ".\n# Read it, change it, save it as corong.yaml, then: corong replay ");
-    report_text(out, text_from(proposal->path));
+    init_show(out, text_from(proposal->path));
     text_buffer_append_string(out, "\n");
 }
 

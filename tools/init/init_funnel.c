@@ -2,7 +2,7 @@
 #include "tools/init/init_funnel.h"
 
 #include "tools/config/config.h"
-#include "tools/report/report.h"
+#include "tools/init/init_show.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -99,7 +99,7 @@ static void list_names(const struct init_tally *tally, struct text_buffer *out)
     text_buffer_append_string(out, "# Names of events in the sample:");
     for (uint32_t index = 0; index < tally->name_count && index < NAME_SHOWN_COUNT; index++) {
         text_buffer_append_string(out, index == 0 ? " " : ", ");
-        report_text(out, tally->names[index].name);
+        init_show(out, tally->names[index].name);
         text_buffer_printf(out, " %" PRIu64, tally->names[index].count);
     }
     text_buffer_append_string(out, tally->name_count > NAME_SHOWN_COUNT ? ", ...\n" : "\n");

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #define DEPTH_MAX 6u
-#define EXAMPLE_SIZE_MAX 40u
+#define EXAMPLE_SIZE_MAX 64u ///< kept; fewer are shown
 #define NUMBER_SIZE_MAX 24u
 
 static enum init_time time_of_number(double value)
