@@ -47,6 +47,11 @@ class Corong:
         """Cold: whole processes. Warm: the same question again and again in one process."""
         words = [self.program, "funnel", "--store", self.work / "events.store", *questions.corong_words(question),
                  "--threads", "2", "--timing", "--format", "json"]
+        query = questions.corong_query(question)
+        if query:
+            document = self.work / f"{question.name}.json"
+            document.write_text(json.dumps(query))
+            words += ["--query", document]
         samples, cost = [], {}
         for run in range(runs + 1):
             _, cost = process.measured(words)

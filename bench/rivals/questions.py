@@ -42,13 +42,27 @@ QUESTIONS = (
              ("click", "add_to_cart", "checkout")),
     Question("slices", "3 slices", SHOP, by=("country", "device", "campaign"), first=True),
     Question("regex", "regex where on a page", SHOP, where="^/shop/page/0[0-4].*[1357]$"),
-    Question("any", "any order", SHOP, any_order=True, needs="--order any"),
-    Question("hold", "hold constant", ("view", "click", "add_to_cart"), hold="product", needs="--unit product"),
-    Question("trend", "trend by day", SHOP, daily=True, needs="--trend day"),
+    Question("any", "any order", SHOP, any_order=True, needs="order: any"),
+    Question("hold", "hold constant", ("view", "click", "add_to_cart"), hold="product", needs="unit: [product]"),
+    Question("trend", "trend by day", SHOP, daily=True),
 )
 
 
+def corong_query(question):
+    """The document of `corong funnel --query` for what has no flag; None where flags are enough."""
+    if not question.hold and not question.any_order:
+        return None
+    funnel = {"steps": [{"event": step} for step in question.steps], "window": f"{question.window_s}s"}
+    if question.hold:
+        funnel["unit"] = [question.hold]
+    if question.any_order:
+        funnel["order"] = "any"
+    return {"funnel": funnel}
+
+
 def corong_words(question):
+    if corong_query(question):
+        return []
     words = [word for step in question.steps for word in ("--step", step)]
     words += ["--window", f"{question.window_s}s", "--top", str(TOP)]
     if question.by:
@@ -57,10 +71,6 @@ def corong_words(question):
         words += ["--where", f"page =~ '{question.where}'"]
     if question.first:
         words += ["--attempts", "first"]
-    if question.hold:
-        words += ["--unit", question.hold]
-    if question.any_order:
-        words += ["--order", "any"]
     if question.daily:
         words += ["--trend", "day"]
     return words
