@@ -108,11 +108,68 @@ static void decode_unrolled(struct decoder *decoder, struct text text,
     }
 }
 
+/// Whether the mapping says that a message may be a list by itself: then a list may also be written
+/// over many lines, an element on each.
+static bool takes_lists(const struct decoder *decoder)
+{
+    const struct json_plan *plan = &decoder->mapping->plan;
+    for (uint32_t index = 0; index < plan->unroll_count; index++) {
+        if (plan->nodes[0].field == plan->unroll_fields[index]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_one_of(char byte, const char *bytes)
+{
+    return byte != '\0' && strchr(bytes, byte) != NULL;
+}
+
+/// The element on a line of a list: "[{...}," is "{...}". Empty where there is none, as on "]".
+static struct text element_of_line(struct text line)
+{
+    while (line.size > 0 && is_one_of(line.bytes[0], " \t\r[,")) {
+        line.bytes++;
+        line.size--;
+    }
+    while (line.size > 0 && is_one_of(line.bytes[line.size - 1], " \t\r],")) {
+        line.size--;
+    }
+    return line;
+}
+
+/// A text that is no document: perhaps a line of a list. REJECT_NONE and an empty `text` where it
+/// holds no element.
+static enum reject_reason scan_line_of_list(struct decoder *decoder, enum reject_reason reason,
+                                            struct text *text)
+{
+    struct text line = element_of_line(*text);
+    bool object = line.size > 1 && line.bytes[0] == '{' && line.bytes[line.size - 1] == '}';
+    if (line.size == text->size || (line.size > 0 && !object)) {
+        return reason;
+    }
+    if (line.size > 0 &&
+        json_scan(&decoder->mapping->plan, line, &decoder->capture) != REJECT_NONE) {
+        // What is told of the fault is told of the line as it stands.
+        return json_scan(&decoder->mapping->plan, *text, &decoder->capture);
+    }
+    *text = line;
+    return REJECT_NONE;
+}
+
 void decode_json(struct decoder *decoder, struct text text, const struct decode_sink *sink,
                  struct decode_outcome *outcome)
 {
     const struct mapping *mapping = decoder->mapping;
     enum reject_reason reason = json_scan(&mapping->plan, text, &decoder->capture);
+    if (reason != REJECT_NONE && mapping->unroll_optional && takes_lists(decoder)) {
+        reason = scan_line_of_list(decoder, reason, &text);
+        outcome->blank = text.size == 0;
+    }
+    if (outcome->blank) {
+        return;
+    }
     if (reason != REJECT_NONE) {
         reject_scan(decoder, reason, text, outcome);
         return;

@@ -22,6 +22,10 @@ printf '1.2.3.4 - - [02/Jan/2026:03:04:05 +0000] "GET /a HTTP/1.1" 200 5 "-" "cu
 corong init access.log 2>/dev/null | grep -A2 mapping
 printf '{"shop":"s","hits":[{"uid":"a","ts":1767312000,"action":"view"},{"uid":"b","ts":1767312001,"action":"buy"}]}\n' > hits.json
 corong init hits.json 2>/dev/null | grep -vE "^#"
+printf '[\n {"uid":"a","ts":1767312000,"action":"view"},\n {"uid":"b","ts":1767312001,"action":"buy"}\n]\n' > lines.json
+corong init lines.json 2>&1 | grep -E "read|unroll|user"
+printf '[\n{"event":"A","properties":{"time":1767312000,"distinct_id":"u"}},\n{"event":"B","properties":{"time":1767312001,"distinct_id":"u"}}]\n' > mixpanel.json
+corong init mixpanel.json 2>&1 | grep -E "read|preset"
 echo "what cannot be told:"
 try() { corong init "$1" 2>&1; echo "exit $?"; }
 printf '{"a":1,"b":"x"}\n' > none.json; try none.json

@@ -89,7 +89,7 @@ static bool takes_lists(const char *preset)
 static const char *guess_json(struct text line, const char **because_out)
 {
     json_error_t fault;
-    json_t *object = json_loadb(line.bytes, line.size, 0, &fault);
+    json_t *object = json_loadb(line.bytes, line.size, JSON_DISABLE_EOF_CHECK, &fault);
     const char *preset = NULL;
     *because_out = object == NULL ? "its first line is not one JSON object"
                                   : "its first line has no keys that are known";

@@ -77,6 +77,16 @@ static const char *format_of(struct text line)
                                                 : NULL;
 }
 
+/// "[", or "[{...},": a list over many lines.
+static bool begins_list(struct text line)
+{
+    size_t at = 0;
+    while (at < line.size && isspace((unsigned char)line.bytes[at])) {
+        at++;
+    }
+    return at < line.size && line.bytes[at] == '[';
+}
+
 static bool add_json(struct proposal *proposal)
 {
     struct text rest = proposal->sample;
@@ -89,6 +99,9 @@ static bool add_json(struct proposal *proposal)
     for (uint32_t count = 0; count < INIT_LINE_COUNT_MAX && init_check_line(&rest, &line);
          count++) {
         any |= init_paths_add(proposal->paths, line);
+    }
+    if (begins_list(first_line(proposal->sample)) && proposal->paths->unroll.bytes == NULL) {
+        proposal->paths->unroll = TEXT_LITERAL("[]");
     }
     return any;
 }
@@ -323,7 +336,8 @@ static enum corong_status write_mapping(struct proposal *proposal)
     text_buffer_printf(proposal->out, "mapping:\n  format: %s\n", proposal->format);
     struct text unroll = proposal->paths->unroll;
     if (unroll.bytes != NULL) {
-        bool always = proposal->paths->lists == proposal->paths->looked;
+        bool always =
+            proposal->paths->lists > 0 && proposal->paths->lists == proposal->paths->looked;
         text_buffer_append_string(proposal->out, "  # a list that holds the events\n  unroll: ");
         text_buffer_append_string(proposal->out, always ? "" : "{ path: ");
         config_print_value(unroll, proposal->out);

@@ -122,6 +122,32 @@ Test(decode_lookup, test_a_message_is_a_batch_or_stands_for_its_one_element)
     decode_harness_close(&harness);
 }
 
+Test(decode_lookup, test_a_list_may_lie_over_many_lines)
+{
+    decode_harness_open(&harness, "unroll: { path: '[]', optional: true }\nuser: '[].u'\n"
+                                  "time: '[].t'\nname: '[].n'\n");
+    expect("[", "");
+    cr_expect(harness.outcome.blank);
+    expect("  {\"u\":\"ann\",\"t\":1,\"n\":\"e\"},\r", "known ann e 1000000\n");
+    expect("[{\"u\":\"bob\",\"t\":2,\"n\":\"f\"} ,", "known bob f 2000000\n");
+    expect(",{\"u\":\"bob\",\"t\":3,\"n\":\"f\"}]", "known bob f 3000000\n");
+    expect("]", "");
+    cr_expect(harness.outcome.blank);
+    expect("{\"u\":\"ann\",\"t\":1,\"n\":\"e\"}}", "");
+    cr_expect_eq(harness.outcome.reason, REJECT_NOT_JSON);
+    expect("{\"u\":\"ann\",\"t\":1,\"n\":},", "");
+    cr_expect_eq(harness.outcome.reason, REJECT_NOT_JSON);
+    cr_expect_str_eq(harness.outcome.detail, "byte 21: '},'", "%s", harness.outcome.detail);
+    expect("5,", "");
+    cr_expect_eq(harness.outcome.reason, REJECT_NOT_JSON);
+    decode_harness_close(&harness);
+    // Only where the mapping says that lists are read.
+    decode_harness_open(&harness, CORE);
+    expect("{\"u\":\"ann\",\"t\":1,\"n\":\"e\"},", "");
+    cr_expect_eq(harness.outcome.reason, REJECT_NOT_JSON);
+    decode_harness_close(&harness);
+}
+
 Test(decode_lookup, test_a_list_that_must_be_there_refuses_other_messages)
 {
     decode_harness_open(&harness, "unroll: [a, b]\nuser: 'a[].u'\ntime: 'b[].t'\nname: '[].n'\n");
