@@ -45,6 +45,12 @@ mutants=(
     'doris_dedup_not_seen|engine/dialect/doris.c|s/next_row(rows, earlier, after + 1) < before/next_row(rows, earlier, after + 1) < before - 1/|dialect_test'
     'pattern_time_exclusive|engine/pattern/pattern_match.c|s/return elapsed_us <= action->time_us/return elapsed_us < action->time_us/|pattern_test'
     'kafka_claim_not_taken_over|ingest/kafka/kafka_watch.c|s/        kafka_offsets_move(partition, &item->claimed);//|kafka_handover_test'
+    'posthog_window_exclusive|engine/dialect/posthog_steps.c|s/chain->start_us <= walk->rule->window_us/chain->start_us < walk->rule->window_us/|posthog_steps_test'
+    'posthog_taint_forgotten|engine/dialect/posthog_steps.c|s/    walk->chains\[before\].excluded = true;//|posthog_steps_test'
+    'posthog_event_used_twice|engine/dialect/posthog_unordered.c|s/            return k;/            (void)k;/|posthog_unordered_test'
+    'posthog_trend_keeps_tainted|engine/dialect/posthog_trend.c|s/interval->taint != TAINT_PARTIAL;/true;/|posthog_trend_test'
+    'pinot_window_inclusive|engine/dialect/pinot.c|s/start_us < rule->window_us/start_us <= rule->window_us/|pinot_test'
+    'pinot_last_window_again|engine/dialect/pinot.c|s/while (window.end < window.count \&\& pinot_window_fill/while (pinot_window_fill/|pinot_test'
 )
 
 prepare() {

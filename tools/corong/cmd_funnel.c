@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/corong/console.h"
+#include "tools/corong/dialect_answer.h"
 #include "tools/corong/query_object.h"
 #include "tools/corong/question.h"
 #include "tools/corong/question_funnel.h"
@@ -19,26 +20,6 @@ static struct cache *make_cache(const struct options *options, struct store_snap
     return cache;
 }
 
-#define DIFF_ROWS_DEFAULT 20
-
-/// --dialect-diff: whom the other system counts differently.
-static enum exit_code ask_difference(const struct options *options,
-                                     const struct query_funnel *query,
-                                     struct store_snapshot *snapshot)
-{
-    struct corong_error error = {0};
-    struct peer_diff_result result;
-    struct text dialect = options->values[OPTION_DIALECT_DIFF].text;
-    if (peer_diff_run(snapshot, query, dialect, options->arena, &result, &error) != CORONG_OK) {
-        return console_fail(&error);
-    }
-    struct text_buffer out = {0};
-    struct report_style style = console_style(options, stdout);
-    uint32_t rows = (uint32_t)options_number(options, OPTION_TOP, DIFF_ROWS_DEFAULT);
-    report_dialect_diff(query, dialect, &result, rows, &style, &out);
-    return console_write(stdout, &out);
-}
-
 static enum exit_code ask(const struct options *options, const struct config *config,
                           struct store_snapshot *snapshot)
 {
@@ -52,7 +33,10 @@ static enum exit_code ask(const struct options *options, const struct config *co
         return query_object_print(options, config, &query.funnel);
     }
     if (options_given(options, OPTION_DIALECT_DIFF)) {
-        return ask_difference(options, &query, snapshot);
+        return dialect_difference(options, &query, snapshot);
+    }
+    if (options_given(options, OPTION_DIALECT_ANSWER)) {
+        return dialect_answer(options, &query, snapshot);
     }
     struct cache *cache = make_cache(options, snapshot, &query);
     enum corong_status status = query_funnel_run(snapshot, &query, options->arena, &result, &error);

@@ -5,6 +5,7 @@
 #include "storage/base/clock.h"
 #include "storage/base/invariant.h"
 #include "tools/config/config.h"
+#include "tools/corong/dialect_answer.h"
 #include "tools/corong/instant.h"
 
 #include <getopt.h>
@@ -110,6 +111,9 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
                         "count as another system does, such as clickhouse:strict_order"},
     [OPTION_DIALECT_DIFF] = {"dialect-diff", "NAME[:MODE,..]", OPTION_KIND_TEXT, 0, 0, NULL,
                              "list the users whom another system counts differently, and why"},
+    [OPTION_DIALECT_ANSWER] = {"dialect-answer", "WORD", OPTION_KIND_WORD, 0, 0, DIALECT_ANSWERS,
+                               "what only PostHog (breakdown, trends, time_to_convert, "
+                               "correlation) or Pinot (runs) answers"},
     [OPTION_REACHED] = {"reached", "STEP", OPTION_KIND_TEXT, 0, 0, NULL,
                         "those who reached a step: its number or name (default: the first)"},
     [OPTION_DROPPED] = {"dropped", "STEP", OPTION_KIND_TEXT, 0, 0, NULL,

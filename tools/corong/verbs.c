@@ -30,19 +30,26 @@ static const uint8_t REPLAY_OPTIONS[] = {OPTION_STORE,
                                          OPTION_HELP,
                                          OPTION_COUNT};
 static const uint8_t FUNNEL_OPTIONS[] = {
-    OPTION_STEP,         OPTION_STORE,      OPTION_STORE_GROUP,
-    OPTION_CONFIG,       OPTION_FROM,       OPTION_TO,
-    OPTION_BY,           OPTION_TOP,        OPTION_WHERE,
-    OPTION_WHERE_ENTRY,  OPTION_WHERE_USER, OPTION_ATTRIBUTION,
-    OPTION_TREND,        OPTION_THROUGHPUT, OPTION_ZONE,
-    OPTION_COMPARE,      OPTION_SURVIVAL,   OPTION_CUSTOMER,
-    OPTION_WINDOW,       OPTION_UNIT,       OPTION_TIES,
-    OPTION_ATTEMPTS,     OPTION_RANGE,      OPTION_DIALECT,
-    OPTION_DIALECT_DIFF, OPTION_AS_OF,      OPTION_SESSION_TIMEOUT,
-    OPTION_FORMAT,       OPTION_THREADS,    OPTION_MEMORY_LIMIT,
-    OPTION_TIMING,       OPTION_REPEAT,     OPTION_DURABLE,
-    OPTION_COLOR,        OPTION_QUERY,      OPTION_PRINT_QUERY,
-    OPTION_PRINT_CONFIG, OPTION_HELP,       OPTION_COUNT,
+    OPTION_STEP,         OPTION_STORE,
+    OPTION_STORE_GROUP,  OPTION_CONFIG,
+    OPTION_FROM,         OPTION_TO,
+    OPTION_BY,           OPTION_TOP,
+    OPTION_WHERE,        OPTION_WHERE_ENTRY,
+    OPTION_WHERE_USER,   OPTION_ATTRIBUTION,
+    OPTION_TREND,        OPTION_THROUGHPUT,
+    OPTION_ZONE,         OPTION_COMPARE,
+    OPTION_SURVIVAL,     OPTION_CUSTOMER,
+    OPTION_WINDOW,       OPTION_UNIT,
+    OPTION_TIES,         OPTION_ATTEMPTS,
+    OPTION_RANGE,        OPTION_DIALECT,
+    OPTION_DIALECT_DIFF, OPTION_DIALECT_ANSWER,
+    OPTION_AS_OF,        OPTION_SESSION_TIMEOUT,
+    OPTION_FORMAT,       OPTION_THREADS,
+    OPTION_MEMORY_LIMIT, OPTION_TIMING,
+    OPTION_REPEAT,       OPTION_DURABLE,
+    OPTION_COLOR,        OPTION_QUERY,
+    OPTION_PRINT_QUERY,  OPTION_PRINT_CONFIG,
+    OPTION_HELP,         OPTION_COUNT,
 };
 static const uint8_t USERS_OPTIONS[] = {OPTION_CUSTOMER,
                                         OPTION_REACHED,
@@ -225,6 +232,7 @@ const struct verb VERBS[] = {
      "  corong funnel checkout --by country --from 2026-01-01\n"
      "  corong funnel --step visit --step click --step order --window 1d\n"
      "  corong funnel checkout --dialect-diff posthog\n"
+     "  corong funnel checkout --dialect posthog --dialect-answer time_to_convert\n"
      "  corong funnel --step \"sale: where page like '/sale/%'\" --step \"order where revenue > "
      "0\"\n",
      FUNNEL_OPTIONS, cmd_funnel},

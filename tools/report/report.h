@@ -48,6 +48,12 @@ void report_pattern(const struct report_pattern *pattern, const struct report_st
 void report_dialect_diff(const struct query_funnel *query, struct text dialect,
                          const struct peer_diff_result *result, uint32_t rows,
                          const struct report_style *style, struct text_buffer *out);
+/// What PostHog or Pinot answers by its own rules.
+void report_peer_posthog(const struct peer_posthog *question,
+                         const struct peer_posthog_result *result, const struct report_style *style,
+                         struct text_buffer *out);
+void report_peer_pinot(const struct peer_pinot *question, const struct peer_pinot_result *result,
+                       const struct report_style *style, struct text_buffer *out);
 /// Lists of people are written as they come: the caller takes the buffer away whenever it likes. A
 /// table is held until its end, for the widths of its columns.
 /// Rows of a table unless asked for more, and at most.
