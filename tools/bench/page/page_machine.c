@@ -59,6 +59,10 @@ void page_machine_draw(struct page *page)
     say_generator(page);
     draw_fit(page);
     page_object(page, "Machine", page_at(page->root, "machine"));
+    page_object(page, "Disk: 4 KiB written and synced",
+                page_at(page->root, "machine.disk.sync_4kib"));
+    page_object(page, "Disk: 1 MiB written and synced",
+                page_at(page->root, "machine.disk.sync_1mib"));
     page_object(page, "Parameters", page_at(page->root, "parameters"));
     page_object(page, "Shape of the load", page_at(page->root, "parameters.shape"));
     page_object(page, "Generator", page_at(page->root, "generator"));
