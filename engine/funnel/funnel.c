@@ -12,6 +12,10 @@ static const char *const FUNNEL_ORDER_NAMES[] = {"loose", "strict", "any", NULL}
 static const char *const FUNNEL_UNIT_NAMES[] = {"user", "session", "attributes", NULL};
 static const char *const FUNNEL_ATTEMPTS_NAMES[] = {"best", "first", "last", "all", NULL};
 static const char *const FUNNEL_TIES_NAMES[] = {"any", "strict", NULL};
+static const char *const FUNNEL_SCOPE_NAMES[] = {"all", "funnel", NULL};
+static const char *const FUNNEL_REPEAT_NAMES[] = {"break", "allow", NULL};
+
+#define FUNNEL_TOLERANCE_MAX_US (INT64_C(24) * 3600 * 1000000)
 
 #define FUNNEL_SHOWN(text) (int)((text).size < 64 ? (text).size : 64), (text).bytes
 
@@ -20,10 +24,9 @@ static struct text funnel_shown_name(const struct funnel *funnel)
     return funnel->name.bytes == NULL ? TEXT_LITERAL("(unnamed)") : funnel->name;
 }
 
-/// One choice out of `names`; those from `unsupported_from` on are for a later version.
+/// One choice out of `names`.
 static enum corong_status funnel_check_choice(const char *what, uint32_t value,
-                                              const char *const *names, uint32_t unsupported_from,
-                                              struct corong_error *error)
+                                              const char *const *names, struct corong_error *error)
 {
     uint32_t count = 0;
     while (names[count] != NULL) {
@@ -31,11 +34,6 @@ static enum corong_status funnel_check_choice(const char *what, uint32_t value,
     }
     if (value >= count) {
         return error_set(error, CORONG_INVALID, "%s has no value number %u", what, value);
-    }
-    if (value >= unsupported_from) {
-        return error_set(error, CORONG_UNSUPPORTED,
-                         "%s: %s is not answered by this version (use %s)", what, names[value],
-                         names[0]);
     }
     return CORONG_OK;
 }
@@ -140,10 +138,9 @@ enum corong_status funnel_check_exclusion(const struct funnel *funnel,
 static enum corong_status funnel_check_exclusions(const struct funnel *funnel,
                                                   struct corong_error *error)
 {
-    if (funnel->exclusion_count > FUNNEL_STEP_COUNT_MAX - funnel->step_count) {
-        return error_set(error, CORONG_UNSUPPORTED,
-                         "%u steps and %u exclusions (together at most %u)", funnel->step_count,
-                         funnel->exclusion_count, FUNNEL_STEP_COUNT_MAX);
+    if (funnel->exclusion_count > FUNNEL_EXCLUSION_COUNT_MAX) {
+        return error_set(error, CORONG_INVALID, "%u exclusions (at most %u)",
+                         funnel->exclusion_count, FUNNEL_EXCLUSION_COUNT_MAX);
     }
     for (uint32_t i = 0; i < funnel->exclusion_count; i++) {
         TRY_IN(funnel_check_exclusion(funnel, &funnel->exclusions[i], error), error, "exclusion %u",
@@ -152,19 +149,121 @@ static enum corong_status funnel_check_exclusions(const struct funnel *funnel,
     return CORONG_OK;
 }
 
+static enum corong_status funnel_check_optional(const struct funnel *funnel,
+                                                struct corong_error *error)
+{
+    uint32_t ends = 1 | UINT32_C(1) << (funnel->step_count - 1);
+    if ((funnel->optional & ends) != 0) {
+        return error_set(error, CORONG_INVALID,
+                         "the first and the last step cannot be optional: without them nothing "
+                         "begins or is won");
+    }
+    if (funnel->step_count < FUNNEL_STEP_COUNT_MAX && funnel->optional >> funnel->step_count != 0) {
+        return error_set(error, CORONG_INVALID, "a step that does not exist is optional");
+    }
+    return CORONG_OK;
+}
+
+/// Options that say what lies between steps have no meaning where steps have no order.
+static enum corong_status funnel_check_any(const struct funnel *funnel, struct corong_error *error)
+{
+    if (funnel->order != FUNNEL_ORDER_ANY) {
+        return funnel->anchor_first == 0 && funnel->anchor_last == 0
+                   ? CORONG_OK
+                   : error_set(error, CORONG_INVALID,
+                               "an anchor needs 'order: any' (other orders have a first and a last "
+                               "step already)");
+    }
+    const char *other =
+        funnel->optional != 0  ? "optional steps (row k already means k of the steps)"
+        : funnel->gaps != NULL ? "max_gap and min_gap (no step comes before another)"
+        : funnel->entry_open   ? "'entry: open' (any step is an entry already)"
+                               : NULL;
+    for (uint32_t i = 0; i < funnel->exclusion_count; i++) {
+        const struct funnel_exclusion *exclusion = &funnel->exclusions[i];
+        if (exclusion->after != 1 || exclusion->before != funnel->step_count) {
+            other = "an exclusion between two steps (leave 'after' and 'before' out: the whole "
+                    "attempt)";
+        }
+    }
+    if (other != NULL) {
+        return error_set(error, CORONG_INVALID, "'order: any' does not go with %s", other);
+    }
+    if (funnel->anchor_first > funnel->step_count || funnel->anchor_last > funnel->step_count) {
+        return error_set(error, CORONG_INVALID, "an anchor is none of the %u steps",
+                         funnel->step_count);
+    }
+    return funnel->anchor_first == 0 || funnel->anchor_first != funnel->anchor_last
+               ? CORONG_OK
+               : error_set(error, CORONG_INVALID, "step %u cannot be both anchors",
+                           funnel->anchor_first);
+}
+
+static enum corong_status funnel_check_strict(const struct funnel *funnel,
+                                              struct corong_error *error)
+{
+    if (funnel->order != FUNNEL_ORDER_STRICT) {
+        return funnel->scope == FUNNEL_SCOPE_ALL && funnel->repeat == FUNNEL_REPEAT_BREAK
+                   ? CORONG_OK
+                   : error_set(error, CORONG_INVALID,
+                               "'scope' and 'repeat' say what 'order: strict' forbids between "
+                               "steps; the order is %s",
+                               FUNNEL_ORDER_NAMES[funnel->order]);
+    }
+    return !funnel->entry_open
+               ? CORONG_OK
+               : error_set(error, CORONG_INVALID, "'order: strict' does not go with 'entry: open'");
+}
+
+static enum corong_status funnel_check_ties(const struct funnel *funnel, struct corong_error *error)
+{
+    if (funnel->tie_tolerance_us < 0 || funnel->tie_tolerance_us > FUNNEL_TOLERANCE_MAX_US) {
+        return error_set(error, CORONG_INVALID, "tie_tolerance is not within 0 and 24h");
+    }
+    if (funnel->tie_tolerance_us > 0 && funnel->ties == FUNNEL_TIES_STRICT) {
+        return error_set(error, CORONG_INVALID,
+                         "'tie_tolerance' does not go with 'ties: strict': it makes events "
+                         "simultaneous that the other then keeps apart");
+    }
+    return CORONG_OK;
+}
+
+static enum corong_status funnel_check_unit(const struct funnel *funnel, struct corong_error *error)
+{
+    bool attributes = funnel->unit == FUNNEL_UNIT_ATTRIBUTES;
+    if (attributes && funnel->unit_attribute_count == 0) {
+        return error_set(error, CORONG_INVALID, "the unit lists no attribute");
+    }
+    if (funnel->unit_attribute_count > FUNNEL_UNIT_ATTRIBUTE_COUNT_MAX) {
+        return error_set(error, CORONG_INVALID, "the unit lists %u attributes (at most %u)",
+                         funnel->unit_attribute_count, FUNNEL_UNIT_ATTRIBUTE_COUNT_MAX);
+    }
+    return CORONG_OK;
+}
+
+static enum corong_status funnel_check_choices(const struct funnel *funnel,
+                                               struct corong_error *error)
+{
+    TRY(funnel_check_choice("order", funnel->order, FUNNEL_ORDER_NAMES, error));
+    TRY(funnel_check_choice("unit", funnel->unit, FUNNEL_UNIT_NAMES, error));
+    TRY(funnel_check_choice("attempts", funnel->attempts, FUNNEL_ATTEMPTS_NAMES, error));
+    TRY(funnel_check_choice("scope", funnel->scope, FUNNEL_SCOPE_NAMES, error));
+    TRY(funnel_check_choice("repeat", funnel->repeat, FUNNEL_REPEAT_NAMES, error));
+    return funnel_check_choice("ties", funnel->ties, FUNNEL_TIES_NAMES, error);
+}
+
 static enum corong_status funnel_check_all(const struct funnel *funnel, struct corong_error *error)
 {
     TRY(funnel_check_steps(funnel, error));
     TRY(funnel_check_window(funnel, error));
     TRY(funnel_check_gaps(funnel, error));
     TRY(funnel_check_exclusions(funnel, error));
-    TRY(funnel_check_choice("order", funnel->order, FUNNEL_ORDER_NAMES, FUNNEL_ORDER_STRICT,
-                            error));
-    TRY(funnel_check_choice("unit", funnel->unit, FUNNEL_UNIT_NAMES, FUNNEL_UNIT_ATTRIBUTES,
-                            error));
-    TRY(funnel_check_choice("attempts", funnel->attempts, FUNNEL_ATTEMPTS_NAMES,
-                            FUNNEL_ATTEMPTS_ALL, error));
-    return funnel_check_choice("ties", funnel->ties, FUNNEL_TIES_NAMES, UINT32_MAX, error);
+    TRY(funnel_check_choices(funnel, error));
+    TRY(funnel_check_optional(funnel, error));
+    TRY(funnel_check_any(funnel, error));
+    TRY(funnel_check_strict(funnel, error));
+    TRY(funnel_check_ties(funnel, error));
+    return funnel_check_unit(funnel, error);
 }
 
 enum corong_status funnel_check(const struct funnel *funnel, struct corong_error *error)
@@ -238,7 +337,32 @@ static void funnel_describe_stage(const struct stage *stage, struct text_buffer 
 
 bool funnel_is_plain(const struct funnel *funnel)
 {
-    return funnel->gaps == NULL && funnel->exclusion_count == 0;
+    struct match_rule rule;
+    match_rule_from(&rule, funnel);
+    return match_rule_is_plain(&rule);
+}
+
+void match_rule_from(struct match_rule *rule, const struct funnel *funnel)
+{
+    *rule = (struct match_rule){
+        .step_count = funnel->step_count,
+        .window_us = funnel->window_us,
+        .ties = funnel->ties,
+        .attempts = funnel->attempts,
+        .gaps = funnel->gaps,
+        .exclusions = funnel->exclusions,
+        .exclusion_count = funnel->exclusion_count,
+        .as_of_us = INT64_MAX,
+        .until_us = INT64_MAX,
+        .order = funnel->order,
+        .scope = funnel->scope,
+        .repeat = funnel->repeat,
+        .optional = funnel->optional,
+        .entry_open = funnel->entry_open,
+        .anchor_first = funnel->anchor_first,
+        .anchor_last = funnel->anchor_last,
+        .tie_tolerance_us = funnel->tie_tolerance_us,
+    };
 }
 
 const char *funnel_live_obstacle(const struct funnel *funnel)
@@ -251,6 +375,9 @@ const char *funnel_live_obstacle(const struct funnel *funnel)
            : !one_start                        ? "its attempts"
            : funnel->gaps != NULL              ? "its gaps"
            : funnel->exclusion_count > 0       ? "its exclusions"
+           : funnel->optional != 0             ? "its optional steps"
+           : funnel->entry_open                ? "its open entry"
+           : funnel->tie_tolerance_us > 0      ? "its tie tolerance"
            : funnel->range_inside              ? "its range"
            : funnel->dialect != 0              ? "its dialect"
                                                : NULL;
@@ -280,6 +407,29 @@ static void funnel_describe_exclusions(const struct funnel *funnel, struct text_
     text_buffer_append_string(out, funnel->exclusion_count > 0 ? "]" : "");
 }
 
+/// What is said only where it is not the default, so that older definitions keep their line.
+static void funnel_describe_rules(const struct funnel *funnel, struct text_buffer *out)
+{
+    text_buffer_append_string(out, funnel->entry_open ? " entry=open" : "");
+    text_buffer_append_string(out, funnel->scope == FUNNEL_SCOPE_FUNNEL ? " scope=funnel" : "");
+    text_buffer_append_string(out, funnel->repeat == FUNNEL_REPEAT_ALLOW ? " repeat=allow" : "");
+    if (funnel->anchor_first != 0) {
+        text_buffer_printf(out, " anchor_first=%u", funnel->anchor_first);
+    }
+    if (funnel->anchor_last != 0) {
+        text_buffer_printf(out, " anchor_last=%u", funnel->anchor_last);
+    }
+    if (funnel->tie_tolerance_us > 0) {
+        text_buffer_append_string(out, " tie_tolerance=");
+        duration_format(funnel->tie_tolerance_us, out);
+    }
+    for (uint32_t i = 0; i < funnel->unit_attribute_count; i++) {
+        text_buffer_append_string(out, i == 0 ? " per=[" : ",");
+        funnel_append_quoted(out, funnel->unit_attributes[i]);
+    }
+    text_buffer_append_string(out, funnel->unit_attribute_count > 0 ? "]" : "");
+}
+
 void funnel_describe(const struct funnel *funnel, struct text_buffer *out)
 {
     text_buffer_append_string(out, "funnel ");
@@ -288,6 +438,7 @@ void funnel_describe(const struct funnel *funnel, struct text_buffer *out)
     for (uint32_t step = 0; step < funnel->step_count; step++) {
         text_buffer_append_string(out, step > 0 ? "," : "");
         funnel_describe_stage(&funnel->steps[step], out);
+        text_buffer_append_string(out, (funnel->optional >> step & 1) != 0 ? " optional" : "");
         if (funnel->gaps != NULL) {
             funnel_describe_gap(&funnel->gaps[step], out);
         }
@@ -301,6 +452,7 @@ void funnel_describe(const struct funnel *funnel, struct text_buffer *out)
                        FUNNEL_ORDER_NAMES[funnel->order], FUNNEL_UNIT_NAMES[funnel->unit],
                        FUNNEL_ATTEMPTS_NAMES[funnel->attempts], FUNNEL_TIES_NAMES[funnel->ties]);
     text_buffer_append_string(out, funnel->range_inside ? " range=inside" : "");
+    funnel_describe_rules(funnel, out);
     funnel_describe_exclusions(funnel, out);
     if (funnel->dialect != 0) {
         text_buffer_printf(out, " dialect=%u modes=%u", funnel->dialect, funnel->dialect_modes);

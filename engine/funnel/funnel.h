@@ -14,6 +14,8 @@
 #include <stdint.h>
 
 #define FUNNEL_STEP_COUNT_MAX 32u
+#define FUNNEL_EXCLUSION_COUNT_MAX 16u
+#define FUNNEL_UNIT_ATTRIBUTE_COUNT_MAX 8u
 #define STAGE_EVENT_COUNT_MAX 256u
 #define FUNNEL_WINDOW_NONE INT64_MAX
 #define FUNNEL_WINDOW_DEFAULT_US (INT64_C(7) * 24 * 3600 * 1000000)
@@ -39,6 +41,15 @@ enum funnel_attempts {
     FUNNEL_ATTEMPTS_ALL
 };
 enum funnel_ties { FUNNEL_TIES_ANY = 0, FUNNEL_TIES_STRICT };
+/// What may not lie between the matched events of `order: strict`.
+enum funnel_scope {
+    FUNNEL_SCOPE_ALL = 0, ///< any stored event of the unit
+    FUNNEL_SCOPE_FUNNEL,  ///< an event that matches some step
+};
+enum funnel_repeat {
+    FUNNEL_REPEAT_BREAK = 0,
+    FUNNEL_REPEAT_ALLOW, ///< a repeat of the step just matched is tolerated
+};
 
 /// Elapsed time since the step before, both ends included.
 struct funnel_gap {
@@ -69,10 +80,19 @@ struct funnel {
     bool range_inside;       ///< everything lies in the range, not only the entry
     struct funnel_gap *gaps; ///< by step, the first one's is unused; NULL: no step has one
     struct funnel_exclusion *exclusions;
-    uint32_t exclusion_count; ///< with the steps at most FUNNEL_STEP_COUNT_MAX
-    struct text live_slice;   ///< attribute whose entry value slices the live view; may be missing
-    uint32_t dialect;         ///< enum dialect_name (engine/dialect/dialect.h); 0: our own rules
-    uint32_t dialect_modes;   ///< its modes, as bits
+    uint32_t exclusion_count;  ///< at most FUNNEL_EXCLUSION_COUNT_MAX
+    struct text live_slice;    ///< attribute whose entry value slices the live view; may be missing
+    uint32_t optional;         ///< bit k: step k + 1 may be skipped; never the first or the last
+    bool entry_open;           ///< an attempt may begin at any step
+    enum funnel_scope scope;   ///< of order strict
+    enum funnel_repeat repeat; ///< of order strict
+    uint32_t anchor_first;     ///< order any: the step that must be the earliest; 0: none
+    uint32_t anchor_last;      ///< order any: the step that fills only after all others; 0: none
+    int64_t tie_tolerance_us;  ///< events so close to a block's first are simultaneous
+    struct text *unit_attributes;  ///< FUNNEL_UNIT_ATTRIBUTES: the unit is (user, their values)
+    uint32_t unit_attribute_count; ///< at most FUNNEL_UNIT_ATTRIBUTE_COUNT_MAX
+    uint32_t dialect;       ///< enum dialect_name (engine/dialect/dialect.h); 0: our own rules
+    uint32_t dialect_modes; ///< its modes, as bits
 };
 
 /// All stages and funnels of a configuration.
@@ -89,8 +109,7 @@ const struct funnel *definitions_funnel(const struct definitions *definitions, s
 struct text definitions_nearest_stage(const struct definitions *definitions, struct text name);
 struct text definitions_nearest_funnel(const struct definitions *definitions, struct text name);
 
-/// Refuses what SEMANTICS 3 and 4 call illegal or impossible, and (CORONG_UNSUPPORTED) what this
-/// version does not answer yet: order strict/any, unit attributes, attempts all.
+/// Refuses, in words, what SEMANTICS 3 and 4 call illegal or impossible.
 CORONG_MUST_CHECK enum corong_status funnel_check(const struct funnel *funnel,
                                                   struct corong_error *error);
 /// The parts of funnel_check() that concern one step's gap (`step` from 0) or one exclusion.
@@ -101,7 +120,8 @@ funnel_check_exclusion(const struct funnel *funnel, const struct funnel_exclusio
                        struct corong_error *error);
 /// Gaps of `step_count` steps, none of which has one.
 struct funnel_gap *funnel_gaps_none(struct arena *arena, uint32_t step_count);
-/// True where the rule of the common shape is enough: no gap, no exclusion.
+/// True where the rule of the common shape is enough: loose order, one attempt per unit, nothing
+/// else asked for.
 bool funnel_is_plain(const struct funnel *funnel);
 /// NULL where the live view can follow the funnel; else what it cannot follow, in words. Such a
 /// funnel is answered by asking only.
@@ -117,48 +137,85 @@ CORONG_MUST_CHECK enum corong_status duration_parse(struct text text, int64_t *d
 /// The shortest exact form: "7d", "1h30m", "250ms".
 void duration_format(int64_t duration_us, struct text_buffer *out);
 
-/// One event as the matcher sees it: bit k of `steps` says that it may fill step k + 1, and bit
-/// step_count + i that exclusion i has it. Only events with steps != 0 are given, in canonical
-/// order.
+/// One event as the matcher sees it: bit k of `steps` says that it may fill step k + 1, bit i of
+/// `hits` that exclusion i has it. Events are given in canonical order; those that have neither
+/// matter under `order: strict, scope: all` only.
 struct match_event {
     int64_t time_us;
     uint32_t steps;
     bool entry_allowed; ///< false: may not be an entry (outside the range, or where_entry fails)
     bool ordered; ///< strictly after the event before although their times are equal: a larger
                   ///< sequence number. Such events are not simultaneous, for either `ties`.
+    uint16_t hits;
 };
 
+/// The part of a definition that matching needs, and the instants that bound it. All fields that
+/// struct funnel has too mean the same.
 struct match_rule {
     uint32_t step_count;
     int64_t window_us;
     enum funnel_ties ties;
     enum funnel_attempts attempts;
-    const struct funnel_gap *gaps; ///< as in struct funnel
+    const struct funnel_gap *gaps;
     const struct funnel_exclusion *exclusions;
     uint32_t exclusion_count;
     int64_t as_of_us; ///< T: no event is later
     int64_t until_us; ///< whatever could still be must lie before this; INT64_MAX: no end
+    enum funnel_order order;
+    enum funnel_scope scope;
+    enum funnel_repeat repeat;
+    uint32_t optional;
+    bool entry_open;
+    uint32_t anchor_first;
+    uint32_t anchor_last;
+    int64_t tie_tolerance_us;
 };
 
+/// A reported attempt. Steps are bits and indices from 0, levels count from 1. With `order: any`
+/// all that is said by step is said by rank: the k-th step that was filled.
 struct match_result {
-    uint32_t level;      ///< 0: no entry
-    bool open;           ///< may still be won (SEMANTICS 5); only where the rule is not plain
+    uint32_t level;      ///< furthest step made (any: how many); 0: no entry
+    uint32_t entered;    ///< first step made, from 1: 1 unless the entry is open
+    uint32_t ended;      ///< furthest required step made, from 1
+    uint32_t made;       ///< steps made, as bits
+    bool won;            ///< the last step is made (any: all)
+    bool open;           ///< not won, and may still be (SEMANTICS 5); not where the rule is plain
     bool out;            ///< every assignment of best_level is hit by an exclusion that removes
     uint32_t best_level; ///< ignoring exclusions; only where one of them removes
-    uint32_t events[FUNNEL_STEP_COUNT_MAX]; ///< index of the matched event per step, level entries
+    uint32_t score;      ///< a higher one is the better attempt of one person's sessions
+    uint32_t events[FUNNEL_STEP_COUNT_MAX];  ///< index of the matched event per step made
+    int64_t times_us[FUNNEL_STEP_COUNT_MAX]; ///< its time: with a tie tolerance its block's first
+    uint8_t steps[FUNNEL_STEP_COUNT_MAX];    ///< any: the step that has the rank
 };
+
+/// The rule of a funnel; `as_of_us` and `until_us` are the ends of time.
+void match_rule_from(struct match_rule *rule, const struct funnel *funnel);
 
 /// The reported attempt of one unit (SEMANTICS 4.4): highest level; reached at the earliest
 /// instant; latest entry; earliest feasible event of each later step; canonical order. Exact also
-/// where simultaneous events match several steps. O(events × steps) time without ties; a rule that
-/// is not plain takes O(events × steps²) and memory of funnel_match_bytes().
+/// where simultaneous events match several steps. Not for `attempts: all`. O(events × steps) time
+/// without ties for a plain rule; for others O(events × steps²) or so, order any O(events × events
+/// in a window), and memory of funnel_match_bytes().
 void funnel_match(const struct match_rule *rule, const struct match_event *events,
                   uint32_t event_count, struct match_result *result_out);
 
+/// Takes an attempt of funnel_match_all(); a failure ends the scan.
+typedef enum corong_status match_report_function(void *context, const struct match_result *attempt,
+                                                 struct corong_error *error);
+/// All attempts of one unit (SEMANTICS 4.4, `attempts: all`), in order of their entries. `out` and
+/// `best_level` are the same in each of them.
+CORONG_MUST_CHECK enum corong_status funnel_match_all(const struct match_rule *rule,
+                                                      const struct match_event *events,
+                                                      uint32_t event_count,
+                                                      match_report_function *report, void *context,
+                                                      struct corong_error *error);
+
 /// True where funnel_match() needs no memory of its own and leaves `open` to the caller.
 bool match_rule_is_plain(const struct match_rule *rule);
-/// What funnel_match() allocates at most for so many events; it is freed before it returns.
+/// What matching so many events allocates at most; it is freed before the call returns.
 uint64_t funnel_match_bytes(const struct match_rule *rule, uint32_t event_count);
+/// Steps whose events may be entries, as bits.
+uint32_t match_rule_entry_steps(const struct match_rule *rule);
 
 /// The same attempt without its events. Times are 0 where level is 0.
 struct match_summary {

@@ -172,11 +172,6 @@ static void match_choose(const struct match_scope *scope, uint32_t index, uint32
     }
 }
 
-bool match_rule_is_plain(const struct match_rule *rule)
-{
-    return rule->gaps == NULL && rule->exclusion_count == 0;
-}
-
 void funnel_match_level(const struct match_rule *rule, const struct match_event *events,
                         uint32_t event_count, struct match_summary *summary_out)
 {
@@ -202,5 +197,14 @@ void funnel_match(const struct match_rule *rule, const struct match_event *event
     result_out->out = false;
     result_out->best_level = 0;
     result_out->level = walk.level;
+    result_out->entered = 1;
+    result_out->ended = walk.level;
+    result_out->score = walk.level;
+    result_out->won = walk.level == rule->step_count;
+    result_out->made = walk.level == 0 ? 0 : UINT32_MAX >> (FUNNEL_STEP_COUNT_MAX - walk.level);
     match_choose(&scope, (uint32_t)walk.entry.index, walk.level, result_out->events);
+    for (uint32_t step = 0; step < walk.level; step++) {
+        result_out->times_us[step] = events[result_out->events[step]].time_us;
+        result_out->steps[step] = (uint8_t)step;
+    }
 }

@@ -27,7 +27,6 @@ void match_scope_init(struct match_scope *scope, const struct match_rule *rule,
 {
     ASSERT(rule->step_count >= 1 && rule->step_count <= FUNNEL_STEP_COUNT_MAX);
     ASSERT(rule->window_us >= 0);
-    ASSERT(rule->attempts != FUNNEL_ATTEMPTS_ALL);
     *scope = (struct match_scope){
         .events = events,
         .event_count = event_count,
@@ -35,10 +34,11 @@ void match_scope_init(struct match_scope *scope, const struct match_rule *rule,
         .step_mask = UINT32_MAX >> (FUNNEL_STEP_COUNT_MAX - rule->step_count),
         .window_us = rule->window_us < MATCH_WINDOW_MAX ? rule->window_us : MATCH_WINDOW_MAX,
         .ties_any = rule->ties == FUNNEL_TIES_ANY,
+        .entry_bit = 1,
         .entry_first = 0,
         .entry_count = UINT32_MAX,
     };
-    if (rule->attempts != FUNNEL_ATTEMPTS_BEST) {
+    if (rule->attempts == FUNNEL_ATTEMPTS_FIRST || rule->attempts == FUNNEL_ATTEMPTS_LAST) {
         match_restrict_entries(scope, rule->attempts);
     }
 }
@@ -74,7 +74,7 @@ static void match_block_take(struct match_block *block, uint32_t step, uint32_t 
 
 /// Kuhn's augmenting path: gives `step` an event, moving others where needed; changes nothing where
 /// it fails. Steps in `visited` keep theirs. Depth is at most the number of steps.
-static bool match_block_assign(struct match_block *block, uint32_t step, uint32_t *visited)
+bool match_block_assign(struct match_block *block, uint32_t step, uint32_t *visited)
 {
     *visited |= UINT32_C(1) << step;
     for (uint32_t at = 0; at < block->candidate_counts[step]; at++) {
@@ -116,12 +116,11 @@ uint32_t match_block_slide(struct match_block *block, uint32_t level, uint32_t r
     return match_block_extend(block, right > level ? right : level, limit);
 }
 
-/// Makes the matching of steps [level, right) the canonically smallest: each step in turn takes its
-/// first candidate that leaves the later steps a matching; earlier steps keep theirs.
-static void match_block_settle(struct match_block *block, uint32_t level, uint32_t right)
+void match_block_settle(struct match_block *block, uint32_t steps)
 {
     uint32_t settled = 0;
-    for (uint32_t step = level; step < right; step++) {
+    for (; steps != 0; steps &= steps - 1) {
+        uint32_t step = (uint32_t)__builtin_ctz(steps);
         settled |= UINT32_C(1) << step;
         uint32_t old = block->chosen[step];
         for (uint32_t at = 0; block->candidates[step][at] != old; at++) {
@@ -150,7 +149,8 @@ uint32_t match_choose_many(const struct match_scope *scope, uint32_t first, uint
     uint32_t wanted = (UINT32_MAX >> (FUNNEL_STEP_COUNT_MAX - right)) & (UINT32_MAX << level);
     match_block_init(&block, scope, first, end, wanted);
     right = match_block_extend(&block, level, right);
-    match_block_settle(&block, level, right);
+    uint32_t filled = right == 0 ? 0 : UINT32_MAX >> (FUNNEL_STEP_COUNT_MAX - right);
+    match_block_settle(&block, level < right ? filled & UINT32_MAX << level : 0);
     for (uint32_t step = level; step < right; step++) {
         chosen[step] = block.node_events[block.chosen[step]];
     }

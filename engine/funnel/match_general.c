@@ -1,224 +1,191 @@
 // SPDX-License-Identifier: Apache-2.0
+/// The general path: one attempt of a unit, or all of them.
 #include "engine/funnel/match_general.h"
 
 #include "storage/base/invariant.h"
-#include "storage/base/memory.h"
 
 #include <string.h>
 
-static void take_gaps(struct general *general)
+/// What the orders have each for themselves.
+struct general_order {
+    void (*best)(struct general *, uint32_t, uint32_t, uint32_t, uint32_t, struct match_result *);
+    void (*win)(struct general *, uint32_t, struct match_result *, uint32_t *, uint32_t *);
+    bool (*may_win)(struct general *, uint32_t, uint32_t, uint32_t, uint32_t);
+    uint32_t (*life)(struct general *, uint32_t, uint32_t);
+    void (*out)(struct general *, uint32_t, uint32_t, struct match_result *);
+};
+
+static const struct general_order STEP_ORDER = {general_best, general_win, general_may_win,
+                                                general_life, general_out};
+static const struct general_order ANY_ORDER = {any_best, any_win, any_may_win, any_life, any_out};
+
+static const struct general_order *order_of(const struct match_rule *rule)
 {
-    const struct match_rule *rule = general->rule;
-    for (uint32_t level = 1; rule->gaps != NULL && level < rule->step_count; level++) {
-        const struct funnel_gap *gap = &rule->gaps[level];
-        general->min_us[level] = gap->min_us < MATCH_WINDOW_MAX ? gap->min_us : MATCH_WINDOW_MAX;
-        general->max_us[level] = gap->max_us;
-        bool gapped = gap->min_us > 0 || gap->max_us != FUNNEL_WINDOW_NONE;
-        general->gapped |= (uint32_t)gapped << level;
-        general->steep |= (uint32_t)(gap->min_us > 0) << level;
-    }
+    return rule->order == FUNNEL_ORDER_ANY ? &ANY_ORDER : &STEP_ORDER;
 }
 
-static struct general_block block_at(const struct general *general, uint32_t first)
+static bool removes(const struct match_rule *rule)
 {
-    const struct match_scope *scope = &general->scope;
-    uint32_t step_count = scope->step_count;
-    struct general_block block = {.time_us = scope->events[first].time_us, .first = first};
-    block.end = match_block_end(scope, first);
-    for (uint32_t index = first; index < block.end; index++) {
-        uint32_t steps = match_steps(scope, index);
-        block.steps |= steps;
-        block.several |= (steps & (steps - 1)) != 0;
-        if (step_count < FUNNEL_STEP_COUNT_MAX) {
-            block.hits |= scope->events[index].steps >> step_count;
-        }
-    }
-    return block;
-}
-
-static void cut_blocks(struct general *general)
-{
-    uint32_t count = general->scope.event_count;
-    general->blocks = memory_resize_array(NULL, (size_t)count + 1, sizeof(*general->blocks));
-    for (uint32_t index = 0; index < count;) {
-        struct general_block block = block_at(general, index);
-        index = block.end;
-        if ((block.steps | block.hits) != 0) {
-            general->blocks[general->block_count++] = block;
-        }
-    }
-}
-
-static void general_init(struct general *general, const struct match_rule *rule,
-                         const struct match_event *events, uint32_t event_count)
-{
-    *general = (struct general){.rule = rule};
-    for (uint32_t level = 0; level < FUNNEL_STEP_COUNT_MAX; level++) {
-        general->max_us[level] = INT64_MAX;
-    }
-    match_scope_init(&general->scope, rule, events, event_count);
-    take_gaps(general);
-    cut_blocks(general);
-    size_t count = (size_t)general->block_count + 1;
-    for (uint32_t levels = general->gapped; levels != 0; levels &= levels - 1) {
-        uint32_t level = (uint32_t)__builtin_ctz(levels);
-        general->starts[level] = memory_resize_array(NULL, count, sizeof(uint32_t));
-        general->queues[level] = memory_resize_array(NULL, count, sizeof(uint32_t));
-    }
-    general->used = memory_resize_array(NULL, count, sizeof(uint32_t));
-    general->continued = memory_resize_array(NULL, count, sizeof(uint32_t));
-}
-
-static void general_deinit(struct general *general)
-{
-    memory_free(general->blocks);
-    memory_free(general->used);
-    memory_free(general->continued);
-    for (uint32_t level = 0; level < FUNNEL_STEP_COUNT_MAX; level++) {
-        memory_free(general->starts[level]);
-        memory_free(general->queues[level]);
-    }
-}
-
-uint64_t funnel_match_bytes(const struct match_rule *rule, uint32_t event_count)
-{
-    if (match_rule_is_plain(rule)) {
-        return 0;
-    }
-    uint64_t block = sizeof(struct general_block) + 2 * sizeof(uint32_t);
-    uint64_t levels = rule->gaps == NULL ? 0 : rule->step_count;
-    return ((uint64_t)event_count + 1) * (block + levels * 2 * sizeof(uint32_t));
-}
-
-static void reach_several(const struct general *general, const struct general_block *block,
-                          struct general_moves *moves)
-{
-    struct match_block matching;
-    uint32_t right = 0;
-    match_block_init(&matching, &general->scope, block->first, block->end, block->steps);
-    for (uint32_t level = 0; level < general->scope.step_count; level++) {
-        right = match_block_slide(&matching, level, right, general->scope.step_count);
-        moves->reach[level] = (uint8_t)(right > level ? right : level);
-    }
-}
-
-/// How far an attempt at each level gets in a block, exclusions aside.
-static void reach_in(const struct general *general, const struct general_block *block,
-                     struct general_moves *moves)
-{
-    bool one = !general->scope.ties_any || block->end - block->first == 1;
-    if (!one && block->several) {
-        reach_several(general, block, moves);
-    }
-    for (uint32_t level = general->scope.step_count; level-- > 0;) {
-        if (one || !block->several) {
-            bool fills = (block->steps >> level & 1) != 0;
-            bool on = fills && !one && level + 1 < general->scope.step_count;
-            moves->reach[level] = (uint8_t)(on ? moves->reach[level + 1] : level + fills);
-        }
-    }
-    // A step with a least gap is not filled in the block of the step before it. Taken last, so
-    // that no level builds on a reach cut short for another.
-    for (uint32_t level = 0; level < general->scope.step_count; level++) {
-        uint64_t steep = (uint64_t)general->steep >> (level + 1) << (level + 1);
-        if (steep != 0 && (uint32_t)__builtin_ctzll(steep) < moves->reach[level]) {
-            moves->reach[level] = (uint8_t)__builtin_ctzll(steep);
-        }
-    }
-}
-
-void general_moves_at(const struct general *general, uint32_t index, uint32_t active,
-                      struct general_moves *moves_out)
-{
-    const struct general_block *block = &general->blocks[index];
-    reach_in(general, block, moves_out);
-    for (uint32_t level = 0; level < general->scope.step_count; level++) {
-        moves_out->low[level] = (uint8_t)(level + 1);
-    }
-    for (uint32_t hits = block->hits & active; hits != 0; hits &= hits - 1) {
-        const struct funnel_exclusion *exclusion = &general->rule->exclusions[__builtin_ctz(hits)];
-        for (uint32_t level = exclusion->after; level < exclusion->before; level++) {
-            if (moves_out->low[level] < exclusion->before) {
-                moves_out->low[level] = (uint8_t)exclusion->before;
-            }
-        }
-    }
-}
-
-/// The exclusions whose later step is one of 1..level.
-static uint32_t exclusions_within(const struct match_rule *rule, uint32_t level, bool remove_only)
-{
-    uint32_t within = 0;
+    bool removes = false;
     for (uint32_t i = 0; i < rule->exclusion_count; i++) {
-        const struct funnel_exclusion *exclusion = &rule->exclusions[i];
-        within |= (uint32_t)(exclusion->before <= level && (exclusion->remove || !remove_only))
-                  << i;
+        removes = removes || rule->exclusions[i].remove;
     }
-    return within;
+    return removes;
 }
 
-/// Finds out whether every assignment of the best level is hit by an exclusion that removes.
-static void find_out(struct general *general, struct match_result *result)
+/// Events as they were given.
+static void return_origins(const struct general *general, struct match_result *result)
 {
-    result->out = false;
-    result->best_level = 0;
-    if (exclusions_within(general->rule, general->scope.step_count, true) == 0) {
-        return;
+    for (uint32_t made = result->made; made != 0; made &= made - 1) {
+        uint32_t step = (uint32_t)__builtin_ctz(made);
+        result->events[step] = general_origin(general, result->events[step]);
     }
-    struct general_search best = {.cap = general->scope.step_count};
-    general_find(general, &best);
-    struct general_search kept = {.cap = best.level};
-    kept.active = exclusions_within(general->rule, best.level, true);
-    result->best_level = best.level;
-    if (best.level > 0 && kept.active != 0) {
-        general_find(general, &kept);
-        result->out = kept.level < best.level;
-    }
-}
-
-/// The largest `before` of the active exclusions: levels from it on are judged by all of them.
-static uint32_t highest_before(const struct match_rule *rule, uint32_t active)
-{
-    uint32_t highest = 0;
-    for (; active != 0; active &= active - 1) {
-        uint32_t before = rule->exclusions[__builtin_ctz(active)].before;
-        highest = before > highest ? before : highest;
-    }
-    return highest;
-}
-
-/// An exclusion counts for assignments that reach its later step, so levels are looked for from the
-/// top: those of each range in which the same exclusions count in turn.
-static void find_best(struct general *general, struct general_search *found)
-{
-    uint32_t cap = general->scope.step_count;
-    bool open = false;
-    for (bool first = true;; first = false) {
-        *found = (struct general_search){.cap = cap, .judge = first};
-        found->active = exclusions_within(general->rule, cap, false);
-        general_find(general, found);
-        open = first ? found->open : open;
-        uint32_t least = highest_before(general->rule, found->active);
-        if (found->level >= least) {
-            break;
-        }
-        cap = least - 1;
-    }
-    found->open = open && found->level > 0;
 }
 
 void match_general(const struct match_rule *rule, const struct match_event *events,
-                   uint32_t event_count, struct match_result *result_out)
+                   uint32_t event_count, struct match_result *result)
 {
     struct general general;
-    struct general_search found;
+    const struct general_order *order = order_of(rule);
+    ASSERT(rule->attempts != FUNNEL_ATTEMPTS_ALL);
+    *result = (struct match_result){0};
     general_init(&general, rule, events, event_count);
-    find_out(&general, result_out);
-    find_best(&general, &found);
-    result_out->level = found.level;
-    result_out->open = found.open;
-    if (found.level > 0) {
-        general_choose(&general, &found, result_out->events);
+    uint32_t first = 0;
+    uint32_t last = 0;
+    if (general_entries(&general, 0, general.block_count, &first, &last)) {
+        last = rule->attempts == FUNNEL_ATTEMPTS_FIRST ? first : last;
+        first = rule->attempts == FUNNEL_ATTEMPTS_LAST ? last : first;
+        if (removes(rule)) {
+            order->out(&general, first, last, result);
+        }
+        order->best(&general, 0, general.block_count, first, last, result);
+        result->open =
+            !result->won && result->level > 0 &&
+            general.blocks[last].time_us + general.scope.window_us + rule->tie_tolerance_us >=
+                rule->as_of_us &&
+            order->may_win(&general, 0, first, last, result->score);
+        return_origins(&general, result);
     }
     general_deinit(&general);
+}
+
+/// ---- attempts: all
+
+struct scan {
+    struct general general;
+    const struct general_order *order;
+    match_report_function *report;
+    void *context;
+    struct match_result held; ///< the last attempt so far, reported when it is known to be that
+    bool holds;
+};
+
+static enum corong_status release(struct scan *scan, bool open, struct corong_error *error)
+{
+    if (!scan->holds) {
+        return CORONG_OK;
+    }
+    scan->holds = false;
+    scan->held.open = open;
+    return scan->report(scan->context, &scan->held, error);
+}
+
+/// Takes the events of an attempt that lie in a block out of it.
+static void spend(struct scan *scan, const struct match_result *attempt, uint32_t block)
+{
+    uint32_t events[FUNNEL_STEP_COUNT_MAX];
+    uint32_t count = 0;
+    const struct general_block *spent = &scan->general.blocks[block];
+    for (uint32_t made = attempt->made; made != 0; made &= made - 1) {
+        uint32_t event = attempt->events[__builtin_ctz(made)];
+        if (event < spent->first || event >= spent->end) {
+            continue;
+        }
+        uint32_t at = count++;
+        for (; at > 0 && events[at - 1] > event; at--) {
+            events[at] = events[at - 1];
+        }
+        events[at] = event;
+    }
+    general_spend(&scan->general, block, events, count);
+}
+
+/// Entries in blocks [from, end) form attempts greedily. Each lasts until it cannot be won any
+/// more; one that is alive after block `end` - 1 is absorbed where `absorbed` says that a win
+/// begins there, and the win's own events are not its.
+static enum corong_status chain(struct scan *scan, uint32_t from, uint32_t end, bool absorbed,
+                                struct corong_error *error)
+{
+    struct general *general = &scan->general;
+    uint32_t first;
+    uint32_t last;
+    while (general_entries(general, from, end, &first, &last)) {
+        uint32_t life = scan->order->life(general, first, end);
+        if (absorbed && (first + 1 == end || life >= end)) {
+            return CORONG_OK;
+        }
+        uint32_t known = life >= end ? end : life + 1;
+        known = absorbed && known == end ? end - 1 : known;
+        TRY(release(scan, false, error));
+        struct match_result *attempt = &scan->held;
+        scan->order->best(general, first, known, first, first, attempt);
+        ASSERT(attempt->level > 0);
+        scan->holds = true;
+        struct match_result own = *attempt;
+        return_origins(general, attempt); // before the block's events move up
+        if (life < known) {
+            spend(scan, &own, life);
+        }
+        from = life;
+        if (life >= end) {
+            return CORONG_OK;
+        }
+    }
+    return CORONG_OK;
+}
+
+static enum corong_status scan_unit(struct scan *scan, struct corong_error *error)
+{
+    struct general *general = &scan->general;
+    struct match_result win = scan->held;
+    uint32_t from = 0;
+    for (;;) {
+        uint32_t entry = 0;
+        uint32_t end = 0;
+        scan->order->win(general, from, &win, &entry, &end);
+        if (win.level == 0) {
+            break;
+        }
+        TRY(chain(scan, from, entry + 1, true, error));
+        TRY(release(scan, false, error));
+        struct match_result given = win;
+        return_origins(general, &given);
+        TRY(scan->report(scan->context, &given, error));
+        spend(scan, &win, end);
+        from = end;
+    }
+    uint32_t first;
+    uint32_t last;
+    bool open = general_entries(general, from, general->block_count, &first, &last) &&
+                scan->order->may_win(general, from, first, last, 0);
+    TRY(chain(scan, from, general->block_count, false, error));
+    return release(scan, open, error);
+}
+
+enum corong_status funnel_match_all(const struct match_rule *rule, const struct match_event *events,
+                                    uint32_t event_count, match_report_function *report,
+                                    void *context, struct corong_error *error)
+{
+    struct scan scan = {.order = order_of(rule), .report = report, .context = context};
+    ASSERT(rule->attempts == FUNNEL_ATTEMPTS_ALL);
+    general_init(&scan.general, rule, events, event_count);
+    uint32_t first;
+    uint32_t last;
+    bool any = general_entries(&scan.general, 0, scan.general.block_count, &first, &last);
+    if (any && removes(rule)) {
+        scan.order->out(&scan.general, first, last, &scan.held);
+    }
+    enum corong_status status = any ? scan_unit(&scan, error) : CORONG_OK;
+    general_deinit(&scan.general);
+    return status;
 }

@@ -19,6 +19,7 @@ struct match_scope {
     uint32_t step_mask;
     int64_t window_us;
     bool ties_any;
+    uint32_t entry_bit;   ///< the step that only entries fill
     uint32_t entry_first; ///< attempts first and last allow the entries of one block only
     uint32_t entry_count;
 };
@@ -36,13 +37,13 @@ struct match_block {
     uint8_t node_steps[MATCH_NODE_COUNT_MAX]; ///< step that uses the node, or MATCH_NO_STEP
 };
 
-/// The steps that an event may fill. Only the edge to step 1 depends on entry_allowed: an event
-/// outside the range may still complete an attempt.
+/// The steps that an event may fill. Only the edge to the entry's step depends on entry_allowed: an
+/// event outside the range may still complete an attempt.
 static inline uint32_t match_steps(const struct match_scope *scope, uint32_t index)
 {
     const struct match_event *event = &scope->events[index];
     bool entry = event->entry_allowed && index - scope->entry_first < scope->entry_count;
-    uint32_t barred = entry ? 0 : 1;
+    uint32_t barred = entry ? 0 : scope->entry_bit;
     return event->steps & scope->step_mask & ~barred;
 }
 
@@ -76,6 +77,13 @@ uint32_t match_block_slide(struct match_block *block, uint32_t level, uint32_t r
 /// steps as it allows, at most `limit`, the canonically smallest ones. Returns the new level.
 uint32_t match_choose_many(const struct match_scope *scope, uint32_t first, uint32_t end,
                            uint32_t level, uint32_t limit, uint32_t *chosen);
+
+/// Of the steps in `order`, gives `step` an event; those in `visited` keep theirs. False, and
+/// nothing changed, where it cannot have one.
+bool match_block_assign(struct match_block *block, uint32_t step, uint32_t *visited);
+/// Makes the matching of the steps in `steps` the canonically smallest: each in turn takes its
+/// first candidate that leaves the later ones a matching.
+void match_block_settle(struct match_block *block, uint32_t steps);
 
 /// funnel_match() of a rule that is not plain.
 void match_general(const struct match_rule *rule, const struct match_event *events,

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Goal: funnel_match() reports exactly the attempt that SEMANTICS 4 describes.
-// Method: compare with the enumerating oracle, first on every history of up to five events over a
-// small alphabet of (time, step set) for several rules, then on half a million random histories
-// with ties, repeats, events of several steps, windows, restricted entries, gaps, exclusions and
-// ends of the range. Rules that are not plain are compared in whether the unit may still be won,
-// too; plain ones are asked of both matchers.
+// Goal: funnel_match() and funnel_match_all() report exactly the attempts that SEMANTICS 4 and 5
+// describe, for every legal combination of options.
+// Method: compare with the enumerating oracle on random short histories with many ties. Options are
+// factors with a few values each: for every pair of values of two factors that is legal, histories
+// are asked with these two and the others at random; then combinations at random. Illegal
+// combinations must be refused by funnel_check(). Rules that are plain are asked of both matchers.
+// --verbose prints the comparisons of each pair of values.
 #include "engine/funnel/funnel.h"
 #include "tests/model/oracle.h"
 #include "tests/support/test_random.h"
@@ -12,11 +13,62 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RANDOM_HISTORY_COUNT 500000
-#define HISTORY_EVENT_MAX 9
-#define STEP_SET_EVENT_COUNT 32 // oracle event "names" here are the step sets themselves
+#define HISTORIES_PER_PAIR 30
+#define RANDOM_COUNT 20000
+#define HISTORY_EVENT_MAX 7
+#define STEP_MAX 4
+#define EXCLUSION_MAX 2
+#define NAME_COUNT 64 // the oracle's event names are sets of steps and exclusions
+
+enum factor {
+    ORDER,
+    TIES,
+    ATTEMPTS,
+    WINDOW,
+    GAPS,
+    EXCLUDE,
+    OPTIONAL,
+    ENTRY,
+    SCOPE,
+    REPEAT,
+    ANCHOR,
+    UNTIL,
+    BARRED,
+    SEQUENCE,
+    FACTOR_COUNT
+};
+#define VALUE_MAX 4
+
+static const char *const VALUES[FACTOR_COUNT][VALUE_MAX + 1] = {
+    [ORDER] = {"order loose", "order strict", "order any", NULL},
+    [TIES] = {"ties any", "ties strict", "tie_tolerance", NULL},
+    [ATTEMPTS] = {"attempts best", "attempts first", "attempts last", "attempts all", NULL},
+    [WINDOW] = {"window none", "window", "window 0", NULL},
+    [GAPS] = {"no gap", "max_gap", "min_gap", "both gaps", NULL},
+    [EXCLUDE] = {"no exclude", "exclude end", "exclude remove", "exclude both", NULL},
+    [OPTIONAL] = {"required", "optional", NULL},
+    [ENTRY] = {"entry closed", "entry open", NULL},
+    [SCOPE] = {"scope all", "scope funnel", NULL},
+    [REPEAT] = {"repeat break", "repeat allow", NULL},
+    [ANCHOR] = {"no anchor", "anchor first", "anchor last", "both anchors", NULL},
+    [UNTIL] = {"range entry", "range inside", NULL},
+    [BARRED] = {"all entries", "some entries", NULL},
+    [SEQUENCE] = {"no sequence", "sequence", NULL},
+};
 
 static uint64_t comparisons;
+static uint64_t pair_counts[FACTOR_COUNT][VALUE_MAX][FACTOR_COUNT][VALUE_MAX];
+
+static int value_count(int factor)
+{
+    int count = 0;
+    while (VALUES[factor][count] != NULL) {
+        count++;
+    }
+    return count;
+}
+
+// ---- one case
 
 struct history {
     struct match_event match[HISTORY_EVENT_MAX];
@@ -24,47 +76,183 @@ struct history {
     int count;
 };
 
-// `ordered`: the event has a larger sequence number than the one before.
-static void history_add(struct history *history, int64_t time, uint32_t steps, bool entry_allowed,
-                        bool ordered)
+struct model {
+    int values[FACTOR_COUNT];
+    struct match_rule rule;
+    struct funnel_gap gaps[STEP_MAX];
+    struct funnel_exclusion exclusions[EXCLUSION_MAX];
+    struct stage stages[STEP_MAX];
+    struct funnel funnel;
+    struct oracle_question question;
+    struct history history;
+};
+
+// SEMANTICS 4, last words; options of one order mean nothing in another.
+static bool is_legal(const int *values)
+{
+    bool any = values[ORDER] == 2;
+    bool strict = values[ORDER] == 1;
+    return !(any && (values[OPTIONAL] || values[GAPS] || values[ENTRY])) &&
+           !(strict && values[ENTRY]) && (any || !values[ANCHOR]) &&
+           (strict || (!values[SCOPE] && !values[REPEAT]));
+}
+
+static void random_steps(struct test_random *random, struct model *model)
+{
+    struct match_rule *rule = &model->rule;
+    const int *values = model->values;
+    bool needs_two = values[GAPS] || values[EXCLUDE] || values[ANCHOR];
+    uint32_t least = values[OPTIONAL] ? 3 : needs_two ? 2 : 1;
+    rule->step_count = least + test_random_below(random, STEP_MAX - least + 1);
+    for (uint32_t step = 1; values[OPTIONAL] && step + 1 < rule->step_count; step++) {
+        rule->optional |= test_random_below(random, 3) ? UINT32_C(1) << step : 0;
+    }
+    if (values[OPTIONAL] && rule->optional == 0) {
+        rule->optional = 2;
+    }
+    uint32_t first = 1 + test_random_below(random, rule->step_count);
+    rule->anchor_first = values[ANCHOR] & 1 ? first : 0;
+    uint32_t others = 1 + test_random_below(random, rule->step_count - (values[ANCHOR] == 3));
+    rule->anchor_last = values[ANCHOR] & 2 ? others + (values[ANCHOR] == 3 && others >= first) : 0;
+}
+
+static void random_gaps(struct test_random *random, struct model *model)
+{
+    struct match_rule *rule = &model->rule;
+    for (uint32_t step = 0; step < STEP_MAX; step++) {
+        bool has = step > 0 && test_random_below(random, 3) > 0;
+        int64_t least = has && model->values[GAPS] & 2 ? test_random_below(random, 4) : 0;
+        bool most = has && model->values[GAPS] & 1;
+        model->gaps[step] = (struct funnel_gap){least, most ? least + test_random_below(random, 5)
+                                                            : FUNNEL_WINDOW_NONE};
+    }
+    rule->gaps = model->values[GAPS] ? model->gaps : NULL;
+}
+
+static void random_exclusions(struct test_random *random, struct model *model)
+{
+    struct match_rule *rule = &model->rule;
+    int kind = model->values[EXCLUDE];
+    rule->exclusions = model->exclusions;
+    rule->exclusion_count = kind == 0 ? 0 : kind == 3 ? 2 : 1 + test_random_below(random, 2);
+    for (uint32_t index = 0; index < rule->exclusion_count; index++) {
+        struct funnel_exclusion *exclusion = &model->exclusions[index];
+        exclusion->after = 1;
+        exclusion->before = rule->step_count;
+        if (rule->order != FUNNEL_ORDER_ANY) {
+            exclusion->after = 1 + test_random_below(random, rule->step_count - 1);
+            exclusion->before = exclusion->after + 1 +
+                                test_random_below(random, rule->step_count - exclusion->after);
+        }
+        exclusion->remove = kind == 3 ? index == 1 : kind == 2;
+        exclusion->stage = (struct stage){.name = TEXT_LITERAL("excluded")};
+    }
+}
+
+static void random_rule(struct test_random *random, struct model *model)
+{
+    const int *values = model->values;
+    struct match_rule *rule = &model->rule;
+    *rule = (struct match_rule){
+        .order = (enum funnel_order)values[ORDER],
+        .ties = values[TIES] == 1 ? FUNNEL_TIES_STRICT : FUNNEL_TIES_ANY,
+        .tie_tolerance_us = values[TIES] == 2 ? 1 + test_random_below(random, 4) : 0,
+        .attempts = (enum funnel_attempts)values[ATTEMPTS],
+        .window_us = values[WINDOW] == 0   ? FUNNEL_WINDOW_NONE
+                     : values[WINDOW] == 1 ? 1 + test_random_below(random, 12)
+                                           : 0,
+        .entry_open = values[ENTRY],
+        .scope = (enum funnel_scope)values[SCOPE],
+        .repeat = (enum funnel_repeat)values[REPEAT],
+        .until_us = values[UNTIL] ? 1 + test_random_below(random, 20) : INT64_MAX,
+    };
+    random_steps(random, model);
+    random_gaps(random, model);
+    random_exclusions(random, model);
+}
+
+static void add_event(struct history *history, const struct match_rule *rule, int64_t time,
+                      uint32_t bits, bool entry_allowed, bool ordered)
 {
     int index = history->count++;
     int64_t sequence = index == 0 ? 0 : history->oracle[index - 1].sequence;
-    history->match[index] = (struct match_event){time, steps, entry_allowed, ordered && index > 0};
-    history->oracle[index] = (struct oracle_event){
-        .time = time,
-        .sequence = sequence + ordered,
-        .name = (int)steps,
-        .attributes = {-1, -1},
-        .price = ORACLE_NONE,
-        .amount = ORACLE_NONE,
-        .id = index,
-    };
+    uint32_t mask = (1u << rule->step_count) - 1;
+    history->match[index] = (struct match_event){.time_us = time,
+                                                 .steps = bits & mask,
+                                                 .entry_allowed = entry_allowed,
+                                                 .ordered = ordered && index > 0,
+                                                 .hits = (uint16_t)(bits >> rule->step_count)};
+    history->oracle[index] = (struct oracle_event){.time = time,
+                                                   .sequence = sequence + ordered,
+                                                   .name = (int)bits,
+                                                   .attributes = {-1, -1},
+                                                   .price = ORACLE_NONE,
+                                                   .amount = ORACLE_NONE,
+                                                   .id = index,
+                                                   .no_entry = !entry_allowed};
+}
+
+static void random_history(struct test_random *random, struct model *model)
+{
+    struct match_rule *rule = &model->rule;
+    uint32_t bits = rule->step_count + rule->exclusion_count;
+    uint32_t gap = 1 + test_random_below(random, 4);
+    uint32_t several = test_random_below(random, 3);
+    uint32_t count = test_random_below(random, HISTORY_EVENT_MAX + 1);
+    bool any_all = rule->order == FUNNEL_ORDER_ANY && rule->step_count > 3;
+    count = any_all && count > 5 ? 5 : count;
+    int64_t time = 0;
+    model->history.count = 0;
+    for (uint32_t index = 0; index < count; index++) {
+        time += test_random_below(random, gap);
+        uint32_t set = 1u << test_random_below(random, bits);
+        set |= several == 0 ? test_random_below(random, 1u << bits) : 0;
+        set = rule->order == FUNNEL_ORDER_STRICT && test_random_below(random, 8) == 0 ? 0 : set;
+        bool ordered = model->values[SEQUENCE] && test_random_below(random, 2);
+        bool allowed = !model->values[BARRED] || test_random_below(random, 2);
+        if (time < rule->until_us) {
+            add_event(&model->history, rule, time, set, allowed, ordered);
+        }
+    }
+    int last = model->history.count - 1;
+    int64_t last_us = last < 0 ? 0 : model->history.match[last].time_us;
+    rule->as_of_us = last_us + test_random_below(random, 2) * test_random_below(random, 6);
 }
 
 static void condition_of_bit(struct oracle_condition *condition, int bit)
 {
     *condition = (struct oracle_condition){.price_min = ORACLE_NONE, .attribute_not = -1};
-    for (unsigned set = 0; set < STEP_SET_EVENT_COUNT; set++) {
-        condition->names |= (set >> bit & 1) << set;
+    for (unsigned set = 0; set < NAME_COUNT; set++) {
+        condition->names |= (uint64_t)(set >> bit & 1) << set;
     }
 }
 
-// Step k holds for the event whose name, read as a set of steps, has bit k.
-static void question_from_rule(const struct match_rule *rule, struct oracle_question *question)
+static void ask_oracle(struct model *model)
 {
-    memset(question, 0, sizeof(*question));
-    question->step_count = (int)rule->step_count;
-    question->window = rule->window_us == FUNNEL_WINDOW_NONE ? ORACLE_NONE : rule->window_us;
-    question->ties_strict = rule->ties == FUNNEL_TIES_STRICT;
-    question->first_attempt = rule->attempts == FUNNEL_ATTEMPTS_FIRST;
-    question->last_attempt = rule->attempts == FUNNEL_ATTEMPTS_LAST;
-    question->from = ORACLE_NONE;
-    question->inside = rule->until_us != INT64_MAX;
-    question->to = question->inside ? rule->until_us : ORACLE_NONE;
-    question->exclusion_count = (int)rule->exclusion_count;
+    const struct match_rule *rule = &model->rule;
+    struct oracle_question *question = &model->question;
+    *question = (struct oracle_question){
+        .step_count = (int)rule->step_count,
+        .window = rule->window_us == FUNNEL_WINDOW_NONE ? ORACLE_NONE : rule->window_us,
+        .ties_strict = rule->ties == FUNNEL_TIES_STRICT,
+        .first_attempt = rule->attempts == FUNNEL_ATTEMPTS_FIRST,
+        .last_attempt = rule->attempts == FUNNEL_ATTEMPTS_LAST,
+        .all_attempts = rule->attempts == FUNNEL_ATTEMPTS_ALL,
+        .inside = rule->until_us != INT64_MAX,
+        .order = (enum oracle_order)rule->order,
+        .scope_funnel = rule->scope == FUNNEL_SCOPE_FUNNEL,
+        .repeat_allow = rule->repeat == FUNNEL_REPEAT_ALLOW,
+        .entry_open = rule->entry_open,
+        .anchor_first = (int)rule->anchor_first,
+        .anchor_last = (int)rule->anchor_last,
+        .tolerance = rule->tie_tolerance_us,
+        .from = ORACLE_NONE,
+        .to = rule->until_us != INT64_MAX ? rule->until_us : ORACLE_NONE,
+        .exclusion_count = (int)rule->exclusion_count,
+    };
     for (int step = 0; step < question->step_count; step++) {
         condition_of_bit(&question->steps[step], step);
+        question->optional[step] = (rule->optional >> step & 1) != 0;
         if (rule->gaps != NULL) {
             question->min_gap[step] = rule->gaps[step].min_us;
             question->has_max_gap[step] = rule->gaps[step].max_us != FUNNEL_WINDOW_NONE;
@@ -80,228 +268,308 @@ static void question_from_rule(const struct match_rule *rule, struct oracle_ques
     }
 }
 
-static void print_history(const struct history *history, const struct match_rule *rule)
+// ---- comparing
+
+struct answers {
+    struct match_result list[ORACLE_EVENT_MAX];
+    int count;
+};
+
+static enum corong_status keep(void *context, const struct match_result *attempt,
+                               struct corong_error *error)
 {
-    fprintf(stderr, "steps %u, window %lld, ties %d, attempts %d:", rule->step_count,
-            (long long)rule->window_us, (int)rule->ties, (int)rule->attempts);
+    (void)error;
+    struct answers *answers = context;
+    answers->list[answers->count] = *attempt;
+    answers->count += !attempt->out;
+    return CORONG_OK;
+}
+
+static void ask_matcher(const struct match_rule *rule, const struct history *history,
+                        struct answers *answers)
+{
+    answers->count = 0;
+    if (rule->attempts == FUNNEL_ATTEMPTS_ALL) {
+        struct corong_error error;
+        enum corong_status status =
+            funnel_match_all(rule, history->match, (uint32_t)history->count, keep, answers, &error);
+        if (status != CORONG_OK) {
+            test_fail(test_random_seed(), "funnel_match_all failed");
+        }
+        return;
+    }
+    funnel_match(rule, history->match, (uint32_t)history->count, &answers->list[0]);
+    answers->count = answers->list[0].level > 0 && !answers->list[0].out;
+}
+
+static bool same_attempt(const struct match_rule *rule, const struct match_result *found,
+                         const struct oracle_attempt *expected)
+{
+    bool same = (int)found->level == expected->level && (int)found->entered == expected->entered &&
+                (int)found->ended == expected->ended && found->won == expected->won &&
+                (match_rule_is_plain(rule) || found->open == expected->open);
+    for (uint32_t step = 0; same && step < rule->step_count; step++) {
+        bool made = (found->made >> step & 1) != 0;
+        same = made == (expected->events[step] >= 0);
+        if (same && made) {
+            same = (int)found->events[step] == expected->events[step] &&
+                   found->times_us[step] == expected->times[step] &&
+                   found->steps[step] == expected->steps[step];
+        }
+    }
+    return same;
+}
+
+static void print_model(const struct model *model)
+{
+    const struct match_rule *rule = &model->rule;
+    for (int factor = 0; factor < FACTOR_COUNT; factor++) {
+        if (model->values[factor] != 0 || factor == ORDER) {
+            fprintf(stderr, "%s; ", VALUES[factor][model->values[factor]]);
+        }
+    }
+    fprintf(stderr, "%u steps, window %lld, tolerance %lld, optional %x, anchors %u %u",
+            rule->step_count, (long long)rule->window_us, (long long)rule->tie_tolerance_us,
+            rule->optional, rule->anchor_first, rule->anchor_last);
     for (uint32_t step = 1; rule->gaps != NULL && step < rule->step_count; step++) {
-        fprintf(stderr, " gap [%lld, %lld]", (long long)rule->gaps[step].min_us,
-                (long long)rule->gaps[step].max_us);
+        fprintf(stderr, ", gap [%lld, %lld]", (long long)rule->gaps[step].min_us,
+                rule->gaps[step].max_us == FUNNEL_WINDOW_NONE ? -1
+                                                              : (long long)rule->gaps[step].max_us);
     }
     for (uint32_t index = 0; index < rule->exclusion_count; index++) {
-        const struct funnel_exclusion *exclusion = &rule->exclusions[index];
-        fprintf(stderr, " exclude %u-%u%s", exclusion->after, exclusion->before,
-                exclusion->remove ? " remove" : "");
+        fprintf(stderr, ", exclude %u-%u%s", rule->exclusions[index].after,
+                rule->exclusions[index].before, rule->exclusions[index].remove ? " remove" : "");
     }
-    fprintf(stderr, " until %lld as of %lld:", (long long)rule->until_us,
+    fprintf(stderr, ", until %lld, as of %lld:",
+            rule->until_us == INT64_MAX ? -1 : (long long)rule->until_us,
             (long long)rule->as_of_us);
-    for (int index = 0; index < history->count; index++) {
-        fprintf(stderr, " %02x@%lld%s", history->match[index].steps,
-                (long long)history->match[index].time_us,
-                history->match[index].entry_allowed ? "" : "!");
+    for (int index = 0; index < model->history.count; index++) {
+        const struct match_event *event = &model->history.match[index];
+        fprintf(stderr, " %x/%x@%lld%s%s", event->steps, event->hits, (long long)event->time_us,
+                event->ordered ? "+" : "", event->entry_allowed ? "" : "!");
     }
     fputc('\n', stderr);
 }
 
-// The oracle restricts entries by time range only, so `from` stands for the entry_allowed bits.
-static void compare(const struct history *history, const struct match_rule *rule, int64_t from)
+static void print_answers(const struct model *model, const struct answers *found,
+                          const struct oracle_attempt *expected, int expected_count)
 {
-    struct oracle_question question;
-    question_from_rule(rule, &question);
-    question.from = from;
-    struct oracle_attempt expected;
-    oracle_attempt(&question, history->oracle, history->count, 0, history->count, rule->as_of_us,
-                   &expected);
-    struct match_result found;
-    funnel_match(rule, history->match, (uint32_t)history->count, &found);
-    found.level = found.out ? 0 : found.level;
-    found.open = found.open && !found.out;
-    bool same = (int)found.level == expected.level &&
-                (match_rule_is_plain(rule) || found.open == expected.open);
+    print_model(model);
+    for (int index = 0; index < found->count; index++) {
+        const struct match_result *attempt = &found->list[index];
+        fprintf(stderr, "  found %u..%u ended %u%s%s:", attempt->entered, attempt->level,
+                attempt->ended, attempt->won ? " won" : "", attempt->open ? " open" : "");
+        for (uint32_t step = 0; step < model->rule.step_count; step++) {
+            if ((attempt->made >> step & 1) != 0) {
+                fprintf(stderr, " %u:%u@%lld", attempt->steps[step] + 1, attempt->events[step],
+                        (long long)attempt->times_us[step]);
+            }
+        }
+        fputc('\n', stderr);
+    }
+    for (int index = 0; index < expected_count; index++) {
+        const struct oracle_attempt *attempt = &expected[index];
+        fprintf(stderr, "  expected %d..%d ended %d%s%s:", attempt->entered, attempt->level,
+                attempt->ended, attempt->won ? " won" : "", attempt->open ? " open" : "");
+        for (int step = 0; step < ORACLE_STEP_MAX; step++) {
+            if (attempt->events[step] >= 0) {
+                fprintf(stderr, " %d:%d@%lld", attempt->steps[step] + 1, attempt->events[step],
+                        (long long)attempt->times[step]);
+            }
+        }
+        fputc('\n', stderr);
+    }
+}
+
+static void compare(struct model *model, const struct oracle_attempt *expected, int count,
+                    const struct match_rule *rule)
+{
+    struct answers found;
+    ask_matcher(rule, &model->history, &found);
+    bool same = found.count == count;
+    for (int index = 0; same && index < count; index++) {
+        same = same_attempt(rule, &found.list[index], &expected[index]);
+    }
     comparisons++;
-    for (int step = 0; same && step < expected.level; step++) {
-        same = (int)found.events[step] == expected.events[step];
-    }
     if (!same) {
-        print_history(history, rule);
-        for (int step = 0; step < expected.level; step++) {
-            fprintf(stderr, " step %d: %u, expected %d;", step + 1, found.events[step],
-                    expected.events[step]);
+        print_answers(model, &found, expected, count);
+        test_fail(test_random_seed(), "the matcher differs from the oracle");
+    }
+}
+
+// SEMANTICS 4.4: as many wins as units that are won, or more. A plain rule is asked of the general
+// path, too.
+static void compare_more(struct model *model, const struct oracle_attempt *expected, int count)
+{
+    struct match_rule rule = model->rule;
+    struct funnel_gap none[STEP_MAX];
+    for (uint32_t step = 0; step < STEP_MAX; step++) {
+        none[step] = (struct funnel_gap){0, FUNNEL_WINDOW_NONE};
+    }
+    if (match_rule_is_plain(&rule)) {
+        rule.gaps = none;
+        compare(model, expected, count, &rule);
+    }
+    if (rule.attempts == FUNNEL_ATTEMPTS_BEST && count == 1 && expected[0].won) {
+        struct answers all;
+        rule.attempts = FUNNEL_ATTEMPTS_ALL;
+        ask_matcher(&rule, &model->history, &all);
+        bool won = false;
+        for (int index = 0; index < all.count; index++) {
+            won = won || all.list[index].won;
         }
-        test_fail(test_random_seed(), "level %u, expected %d; open %d, expected %d", found.level,
-                  expected.level, found.open, expected.open);
-    }
-}
-
-#define GAP_NONE                                                                                   \
-    {                                                                                              \
-        0, FUNNEL_WINDOW_NONE                                                                      \
-    }
-
-// The exclusion's bit is the one above the steps.
-static void compare_all_rules(const struct history *history)
-{
-    static const struct funnel_gap gaps[][3] = {
-        {GAP_NONE, GAP_NONE, GAP_NONE},
-        {GAP_NONE, {0, 0}, GAP_NONE},
-        {GAP_NONE, GAP_NONE, {0, 1}},
-        {GAP_NONE, {1, FUNNEL_WINDOW_NONE}, {0, 0}},
-    };
-    int64_t last_us = history->match[history->count - 1].time_us;
-    for (int variant = 0; variant < 90; variant++) {
-        int gap = variant / 18;
-        struct match_rule rule = {
-            .step_count = 3,
-            .window_us = variant % 3 == 0 ? FUNNEL_WINDOW_NONE : variant % 3,
-            .ties = variant / 3 % 2 == 0 ? FUNNEL_TIES_ANY : FUNNEL_TIES_STRICT,
-            .attempts = (enum funnel_attempts)(variant / 6 % 3),
-            .gaps = gap == 0 ? NULL : gaps[gap - 1],
-            .as_of_us = last_us + variant % 2,
-            .until_us = INT64_MAX,
-        };
-        compare(history, &rule, ORACLE_NONE);
-    }
-}
-
-// Two steps and an event that is excluded; a third step where the exclusion spans two.
-static void compare_exclusions(const struct history *history)
-{
-    static const struct funnel_gap late[2] = {GAP_NONE, {1, FUNNEL_WINDOW_NONE}};
-    int64_t last_us = history->match[history->count - 1].time_us;
-    for (int variant = 0; variant < 48; variant++) {
-        struct funnel_exclusion exclusion = {
-            .after = 1, .before = 2, .remove = variant / 12 % 2 != 0};
-        struct match_rule rule = {
-            .step_count = 2,
-            .window_us = variant % 2 == 0 ? FUNNEL_WINDOW_NONE : 1,
-            .ties = variant / 2 % 2 == 0 ? FUNNEL_TIES_ANY : FUNNEL_TIES_STRICT,
-            .attempts = (enum funnel_attempts)(variant / 4 % 3),
-            .gaps = variant / 24 == 0 ? NULL : late,
-            .exclusions = &exclusion,
-            .exclusion_count = 1,
-            .as_of_us = last_us,
-            .until_us = INT64_MAX,
-        };
-        compare(history, &rule, ORACLE_NONE);
-    }
-}
-
-// Every history of `count` events: each event has one of 7 step sets and comes 0 or 1 after the one
-// before.
-static uint64_t exhaust(int count)
-{
-    uint64_t total = 1;
-    for (int index = 0; index < count; index++) {
-        total *= 14;
-    }
-    for (uint64_t code = 0; code < total; code++) {
-        struct history history = {.count = 0};
-        uint64_t rest = code;
-        int64_t time = 0;
-        for (int index = 0; index < count; index++) {
-            time += (int64_t)(rest % 2);
-            history_add(&history, time, 1 + (uint32_t)(rest / 2 % 7), true, false);
-            rest /= 14;
-        }
-        compare_all_rules(&history);
-        compare_exclusions(&history);
-    }
-    return total;
-}
-
-static void random_gaps(struct test_random *random, uint32_t step_count, struct funnel_gap *gaps)
-{
-    for (uint32_t step = 0; step < step_count; step++) {
-        uint32_t least = test_random_below(random, 2) ? 0 : test_random_below(random, 4);
-        uint32_t width = test_random_below(random, 6);
-        gaps[step] =
-            (struct funnel_gap){least, width == 0 ? FUNNEL_WINDOW_NONE : least + width - 1};
-    }
-}
-
-static void random_exclusions(struct test_random *random, struct match_rule *rule,
-                              struct funnel_exclusion *exclusions)
-{
-    uint32_t count_max = 5 - rule->step_count < 2 ? 5 - rule->step_count : 2;
-    rule->exclusions = exclusions;
-    rule->exclusion_count = rule->step_count < 2
-                                ? 0
-                                : test_random_below(random, 2) * (1 + test_random_below(random, 2));
-    if (rule->exclusion_count > count_max) {
-        rule->exclusion_count = count_max;
-    }
-    for (uint32_t index = 0; index < rule->exclusion_count; index++) {
-        uint32_t after = 1 + test_random_below(random, rule->step_count - 1);
-        exclusions[index] = (struct funnel_exclusion){
-            .after = after,
-            .before = after + 1 + test_random_below(random, rule->step_count - after),
-            .remove = test_random_below(random, 3) == 0,
-        };
-    }
-}
-
-static void random_events(struct test_random *random, const struct match_rule *rule, int64_t from,
-                          struct history *history)
-{
-    uint32_t gap = 1 + test_random_below(random, 4);
-    uint32_t bits = rule->step_count + rule->exclusion_count;
-    bool several_steps = test_random_below(random, 2);
-    bool sequences = test_random_below(random, 4) == 0;
-    uint32_t count = test_random_below(random, HISTORY_EVENT_MAX + 1);
-    int64_t time = 0;
-    for (uint32_t index = 0; index < count; index++) {
-        time += test_random_below(random, gap);
-        uint32_t steps = 1u << test_random_below(random, bits);
-        if (several_steps) {
-            steps |= test_random_below(random, 1u << bits);
-        }
-        if (time < rule->until_us) {
-            history_add(history, time, steps, from == ORACLE_NONE || time >= from,
-                        sequences && test_random_below(random, 2));
+        if (!won) {
+            print_model(model);
+            test_fail(test_random_seed(), "won with 'best', and no win with 'all'");
         }
     }
 }
 
-static void random_history(struct test_random *random)
+static void check_legality(struct model *model, bool legal)
 {
-    struct funnel_gap gaps[5];
-    struct funnel_exclusion exclusions[2];
-    struct match_rule rule = {
-        .step_count = 1 + test_random_below(random, 5),
-        .window_us =
-            test_random_below(random, 4) == 0 ? FUNNEL_WINDOW_NONE : test_random_below(random, 12),
-        .ties = test_random_below(random, 2) ? FUNNEL_TIES_ANY : FUNNEL_TIES_STRICT,
-        .attempts = test_random_below(random, 2)
-                        ? FUNNEL_ATTEMPTS_BEST
-                        : (enum funnel_attempts)test_random_below(random, 3),
-        .until_us = test_random_below(random, 3) ? INT64_MAX : test_random_below(random, 20),
-    };
-    random_gaps(random, rule.step_count, gaps);
-    rule.gaps = test_random_below(random, 2) ? gaps : NULL;
-    random_exclusions(random, &rule, exclusions);
-    int64_t from = test_random_below(random, 3) ? ORACLE_NONE : test_random_below(random, 8);
-    struct history history = {.count = 0};
-    random_events(random, &rule, from, &history);
-    int64_t last_us = history.count == 0 ? 0 : history.match[history.count - 1].time_us;
-    rule.as_of_us = last_us + test_random_below(random, 2) * test_random_below(random, 6);
-    compare(&history, &rule, from);
+    const struct match_rule *rule = &model->rule;
+    for (uint32_t step = 0; step < STEP_MAX; step++) {
+        model->stages[step] = (struct stage){.name = TEXT_LITERAL("step")};
+    }
+    model->funnel = (struct funnel){.name = TEXT_LITERAL("model"),
+                                    .steps = model->stages,
+                                    .step_count = rule->step_count,
+                                    .window_us = rule->window_us,
+                                    .order = rule->order,
+                                    .attempts = rule->attempts,
+                                    .ties = rule->ties,
+                                    .gaps = model->values[GAPS] ? model->gaps : NULL,
+                                    .exclusions = model->exclusions,
+                                    .exclusion_count = rule->exclusion_count,
+                                    .optional = rule->optional,
+                                    .entry_open = rule->entry_open,
+                                    .scope = rule->scope,
+                                    .repeat = rule->repeat,
+                                    .anchor_first = rule->anchor_first,
+                                    .anchor_last = rule->anchor_last,
+                                    .tie_tolerance_us = rule->tie_tolerance_us};
+    struct corong_error error;
+    bool accepted = funnel_check(&model->funnel, &error) == CORONG_OK;
+    if (accepted != legal) {
+        print_model(model);
+        test_fail(test_random_seed(), "funnel_check %s it%s%s", accepted ? "accepts" : "refuses",
+                  accepted ? "" : ": ", accepted ? "" : error.message);
+    }
 }
 
-int main(void)
+static void count_pairs(const int *values)
 {
-    uint64_t exhausted = exhaust(1) + exhaust(2) + exhaust(3);
-#if !defined(CORONG_SANITIZED)
-    exhausted += exhaust(4);
-#endif
+    for (int left = 0; left < FACTOR_COUNT; left++) {
+        for (int right = left + 1; right < FACTOR_COUNT; right++) {
+            pair_counts[left][values[left]][right][values[right]]++;
+        }
+    }
+}
+
+// A random history under the options in `values`.
+static void run_model(struct test_random *random, const int *values)
+{
+    static struct model model;
+    static struct oracle_attempt expected[ORACLE_EVENT_MAX];
+    bool members[HISTORY_EVENT_MAX];
+    memcpy(model.values, values, sizeof(model.values));
+    random_rule(random, &model);
+    random_history(random, &model);
+    check_legality(&model, is_legal(values));
+    if (!is_legal(values)) {
+        return;
+    }
+    ask_oracle(&model);
+    memset(members, true, sizeof(members));
+    int count = oracle_attempts(&model.question, model.history.oracle, model.history.count, members,
+                                model.rule.as_of_us, expected);
+    compare(&model, expected, count, &model.rule);
+    compare_more(&model, expected, count);
+    count_pairs(values);
+}
+
+// ---- combinations
+
+static void random_values(struct test_random *random, int *values)
+{
+    for (int factor = 0; factor < FACTOR_COUNT; factor++) {
+        bool other = test_random_below(random, 2);
+        values[factor] = other ? (int)test_random_below(random, (uint32_t)value_count(factor)) : 0;
+    }
+}
+
+// Some legal combination with two values given; false where there is none.
+static bool complete_pair(struct test_random *random, int left, int left_value, int right,
+                          int right_value, int *values)
+{
+    for (int attempt = 0; attempt < 200; attempt++) {
+        random_values(random, values);
+        values[left] = left_value;
+        values[right] = right_value;
+        if (is_legal(values)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint64_t run_pairs(struct test_random *random, uint64_t per_pair, uint64_t *illegal)
+{
+    uint64_t pairs = 0;
+    for (int left = 0; left < FACTOR_COUNT; left++) {
+        for (int right = left + 1; right < FACTOR_COUNT; right++) {
+            for (int value = 0; value < value_count(left) * value_count(right); value++) {
+                int values[FACTOR_COUNT];
+                int left_value = value / value_count(right);
+                int right_value = value % value_count(right);
+                if (!complete_pair(random, left, left_value, right, right_value, values)) {
+                    run_model(random, values); // must be refused
+                    (*illegal)++;
+                    continue;
+                }
+                pairs++;
+                for (uint64_t run = 0; run < per_pair; run++) {
+                    complete_pair(random, left, left_value, right, right_value, values);
+                    run_model(random, values);
+                }
+            }
+        }
+    }
+    return pairs;
+}
+
+static void print_pairs(void)
+{
+    for (int left = 0; left < FACTOR_COUNT; left++) {
+        for (int right = left + 1; right < FACTOR_COUNT; right++) {
+            for (int value = 0; value < value_count(left) * value_count(right); value++) {
+                int left_value = value / value_count(right);
+                int right_value = value % value_count(right);
+                printf("%-16s %-16s %8llu\n", VALUES[left][left_value], VALUES[right][right_value],
+                       (unsigned long long)pair_counts[left][left_value][right][right_value]);
+            }
+        }
+    }
+}
+
+int main(int argument_count, char **arguments)
+{
     uint64_t seed = test_random_seed();
     struct test_random random = test_random_start(seed);
-    uint64_t count = test_scaled(RANDOM_HISTORY_COUNT);
+    uint64_t illegal = 0;
+    uint64_t pairs = run_pairs(&random, test_scaled(HISTORIES_PER_PAIR), &illegal);
+    uint64_t count = test_scaled(RANDOM_COUNT);
     for (uint64_t index = 0; index < count; index++) {
-        random_history(&random);
+        int values[FACTOR_COUNT];
+        random_values(&random, values);
+        run_model(&random, values);
     }
-    printf("match: %llu histories exhausted under 138 rules, %llu random ones, %llu comparisons, 0 "
-           "differences, seed %llu\n",
-           (unsigned long long)exhausted, (unsigned long long)count,
-           (unsigned long long)comparisons, (unsigned long long)seed);
+    if (argument_count > 1 && strcmp(arguments[1], "--verbose") == 0) {
+        print_pairs();
+    }
+    printf("match: %llu pairs of options and %llu combinations at random, %llu comparisons, 0 "
+           "differences; %llu illegal pairs refused, seed %llu\n",
+           (unsigned long long)pairs, (unsigned long long)count, (unsigned long long)comparisons,
+           (unsigned long long)illegal, (unsigned long long)seed);
     return 0;
 }
