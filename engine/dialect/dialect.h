@@ -72,6 +72,3 @@ uint64_t dialect_match_bytes(const struct funnel *funnel, uint32_t event_count);
 const char *dialect_name(enum dialect_name dialect);
 const char *dialect_mode(enum dialect_name dialect, uint32_t mode);
 const char *dialect_summary(enum dialect_name dialect);
-/// What the system does, and what a mode changes, as half a sentence; NULL where nobody wrote it.
-const char *dialect_rule(enum dialect_name dialect);
-const char *dialect_mode_rule(enum dialect_name dialect, uint32_t mode);

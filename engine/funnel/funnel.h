@@ -169,6 +169,7 @@ struct match_rule {
     uint32_t anchor_first;
     uint32_t anchor_last;
     int64_t tie_tolerance_us;
+    uint32_t score_floor; ///< what is not better than this score is not `open`
 };
 
 /// A reported attempt. Steps are bits and indices from 0, levels count from 1. With `order: any`

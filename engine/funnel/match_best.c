@@ -152,8 +152,8 @@ void general_best(struct general *general, uint32_t from, uint32_t end, uint32_t
         restrict_entries(&search, entry_first, entry_last);
         find_best(general, &search, &found);
         uint32_t score = score_of(general, step, found.step);
-        bool later = found.entry > best.entry ||
-                     (found.entry == best.entry && found.end < best.end);
+        bool later =
+            found.entry > best.entry || (found.entry == best.entry && found.end < best.end);
         if (score > result->score || (score == result->score && score > 0 && later)) {
             result->score = score;
             best_search = search;

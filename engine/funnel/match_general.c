@@ -42,6 +42,12 @@ static void return_origins(const struct general *general, struct match_result *r
     }
 }
 
+/// What a win must be better than.
+static uint32_t floor_of(const struct match_rule *rule, const struct match_result *result)
+{
+    return result->score > rule->score_floor ? result->score : rule->score_floor;
+}
+
 void match_general(const struct match_rule *rule, const struct match_event *events,
                    uint32_t event_count, struct match_result *result)
 {
@@ -63,7 +69,7 @@ void match_general(const struct match_rule *rule, const struct match_event *even
             !result->won && result->level > 0 &&
             general.blocks[last].time_us + general.scope.window_us + rule->tie_tolerance_us >=
                 rule->as_of_us &&
-            order->may_win(&general, 0, first, last, result->score);
+            order->may_win(&general, 0, first, last, floor_of(rule, result));
         return_origins(&general, result);
     }
     general_deinit(&general);

@@ -154,7 +154,8 @@ CORONG_MUST_CHECK enum corong_status query_sessions_run(struct store_snapshot *s
                                                         struct corong_error *error);
 
 /// Users' levels, for tests, `corong-cases` and lists: calls `visit` for each user with level > 0.
-/// Serialised; `matched_us` has `level` entries.
+/// Serialised; `matched_us` has `level` entries, QUERY_TIME_NONE where a step was skipped. With
+/// `attempts: all` each attempt is visited.
 CORONG_MUST_CHECK enum corong_status
 query_funnel_users(struct store_snapshot *snapshot, const struct query_funnel *query,
                    void (*visit)(void *context, uint8_t user_namespace, struct text user_id,

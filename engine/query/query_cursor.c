@@ -139,7 +139,7 @@ static inline void add_part(struct query_cursor *cursor, uint32_t index)
 {
     const struct query_source *source = &cursor->sources[index];
     cursor->parts[cursor->part_count++] = index;
-    cursor->possible |= query_source_continues(source) ? UINT32_MAX : query_source_possible(source);
+    cursor->possible |= query_source_continues(source) ? UINT64_MAX : query_source_possible(source);
 }
 
 /// Finds the least key and all sources that stand at it, by their high halves. False: none.

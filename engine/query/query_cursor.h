@@ -21,7 +21,7 @@ struct query_cursor {
     uint32_t *parts; ///< sources that stand at the present user
     uint32_t part_count;
     struct hash128 key;          ///< of the present user
-    uint32_t possible;           ///< steps that name masks do not rule out
+    uint64_t possible;           ///< steps that name masks do not rule out
     struct query_source **heads; ///< merging: sources that still have rows of the user
     uint32_t head_count;
     union canonical_value *values; ///< scratch of the tie rule

@@ -38,6 +38,7 @@ void query_digest_provenance(const struct query_plan *plan, struct store_snapsho
         .store_sequence = store_snapshot_sequence(snapshot),
         .as_of_us = plan->as_of_us,
         .after_as_of = work->after_as_of,
+        .events_outside = work->events_outside,
         .rows_stored = plan->rows_stored,
         .events_read = work->events_read,
         .events_matched = work->events_matched,
@@ -63,6 +64,9 @@ void query_digest_seal(struct query_provenance *provenance, struct text definiti
     text_buffer_append_sized(&all, definition);
     text_buffer_append_i64(&all, provenance->as_of_us);
     text_buffer_append_u64(&all, provenance->after_as_of);
+    if (provenance->events_outside > 0) {
+        text_buffer_append_u64(&all, provenance->events_outside);
+    }
     text_buffer_append_sized(&all, result);
     hex128(hash_bytes128(definition.bytes, definition.size), provenance->definition_hash);
     hex128(hash_bytes128(all.bytes, all.size), provenance->result_digest);

@@ -12,6 +12,7 @@
 /// Work done, summed over workers.
 struct query_work {
     uint64_t after_as_of;
+    uint64_t events_outside;
     uint64_t events_read;
     uint64_t events_matched;
     uint64_t users_read;

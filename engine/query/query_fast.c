@@ -221,7 +221,8 @@ static inline bool walk(struct fast_user *user, const struct window *window, uin
         } else {
             starts[0] = before != 0 ? entry_at(window, highest_bit(before)) : user->last;
         }
-        advance(user, query_source_steps(source, row), query_source_time(source, row), starts);
+        advance(user, (uint32_t)query_source_steps(source, row), query_source_time(source, row),
+                starts);
     }
     return true;
 }

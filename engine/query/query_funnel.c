@@ -79,6 +79,9 @@ static struct query_range rows_of(const struct query_funnel *query)
         int64_t oldest_us = query_time_add(query->range.from_us, -QUERY_HISTORY_US);
         rows.from_us = oldest_us < rows.from_us ? oldest_us : rows.from_us;
     }
+    if (query->funnel.tie_tolerance_us > 0) {
+        rows.from_us = QUERY_TIME_NONE; // where blocks are cut depends on all events before
+    }
     return rows;
 }
 
@@ -120,10 +123,20 @@ static const struct stage *stages_of(const struct query_funnel *query, struct st
 }
 
 /// Which of them `where` hides no event from: the exclusions.
-static uint32_t not_hidden(const struct funnel *funnel)
+static uint64_t not_hidden(const struct funnel *funnel)
 {
-    return (uint32_t)((UINT64_C(1) << dialect_seen_step(funnel)) -
-                      (UINT64_C(1) << funnel->step_count));
+    return (UINT64_C(1) << dialect_seen_step(funnel)) - (UINT64_C(1) << funnel->step_count);
+}
+
+/// Strict order sees what lies between, whether it matches something or not.
+static bool sees_all(const struct funnel *funnel)
+{
+    return funnel->order == FUNNEL_ORDER_STRICT && funnel->scope == FUNNEL_SCOPE_ALL;
+}
+
+static uint32_t unit_attribute_count(const struct funnel *funnel)
+{
+    return funnel->unit == FUNNEL_UNIT_ATTRIBUTES ? funnel->unit_attribute_count : 0;
 }
 
 /// The column of a slice attribute; computed ones begin with '$'.
@@ -159,6 +172,11 @@ enum corong_status query_funnel_ask(struct store_snapshot *snapshot,
         TRY_IN(slice_column(query, schema, query->by[i], &asked->columns[i], error), error, "by");
         customer = customer || asked->columns[i] == QUERY_CUSTOMER_COLUMN(schema);
     }
+    for (uint32_t i = 0; i < unit_attribute_count(&query->funnel); i++) {
+        TRY_IN(query_plan_attribute(schema, query->funnel.unit_attributes[i],
+                                    &asked->unit_columns[i], error),
+               error, "unit");
+    }
     *ask_out = (struct query_ask){
         .steps = stages_of(query, asked->stages),
         .step_count = dialect_seen_step(&query->funnel) +
@@ -167,17 +185,21 @@ enum corong_status query_funnel_ask(struct store_snapshot *snapshot,
         .not_hidden = not_hidden(&query->funnel),
         .rows = rows_of(query),
         .as_of_us = query->as_of_us,
-        .order = reads_history(query) ? QUERY_ORDER_ALL : QUERY_ORDER_STEPS,
+        .order =
+            reads_history(query) || sees_all(&query->funnel) ? QUERY_ORDER_ALL : QUERY_ORDER_STEPS,
         .every_row = query->funnel.unit == FUNNEL_UNIT_SESSION || query->funnel.window_session ||
-                     reads_history(query),
+                     reads_history(query) || sees_all(&query->funnel),
         .where_entry = query->where_entry,
-        .entry_hides = query->funnel.order == FUNNEL_ORDER_LOOSE,
+        .entry_hides =
+            query->funnel.order == FUNNEL_ORDER_LOOSE && query->funnel.tie_tolerance_us == 0,
         .where_user = query->where_user,
         .history = query->attribution == QUERY_ATTRIBUTION_USER,
         .money = has_money(snapshot),
         .columns = asked->columns,
         .column_count = query->by_count,
         .customer = customer ? query->customer : NULL,
+        .unit_columns = asked->unit_columns,
+        .unit_column_count = unit_attribute_count(&query->funnel),
     };
     return CORONG_OK;
 }

@@ -8,7 +8,8 @@
 /// What an ask of a funnel points to.
 struct query_funnel_asked {
     uint32_t columns[QUERY_SLICE_ATTRIBUTE_COUNT_MAX];
-    struct stage stages[FUNNEL_STEP_COUNT_MAX]; ///< steps and exclusions, where there are both
+    uint32_t unit_columns[FUNNEL_UNIT_ATTRIBUTE_COUNT_MAX];
+    struct stage stages[QUERY_STAGE_BIT_COUNT_MAX]; ///< steps and exclusions, where there are both
 };
 
 /// Checks a question and says what to ask of the plan. `asked` must live as long as `ask_out`.

@@ -22,6 +22,7 @@ void query_gather_reset(struct query_gather *gather)
     gather->count = 0;
     gather->kept_count = 0;
     gather->has_entry = false;
+    gather->in_block = false;
 }
 
 static enum corong_status grow(struct query_gather *gather, struct corong_error *error)
@@ -83,31 +84,80 @@ static void keep(struct query_gather *gather, int64_t time_us, bool entry)
     }
 }
 
-enum corong_status query_gather_add(struct query_gather *gather, const struct query_source *source,
-                                    uint32_t row, uint32_t steps, struct corong_error *error)
+struct query_gathered query_gather_row(const struct query_source *source, uint32_t row,
+                                       uint64_t stages)
 {
-    int64_t time_us = query_source_time(source, row);
-    bool entry = (steps & 1) != 0 && time_us >= gather->entries.from_us &&
-                 time_us < gather->entries.to_us &&
-                 (source->allowed == NULL || source->allowed[row] != 0);
-    if (gather->keep_all &&
-        (time_us < gather->entries.from_us || time_us >= gather->entries.to_us)) {
-        return CORONG_OK;
+    return (struct query_gathered){
+        .time_us = query_source_time(source, row),
+        .sequence = source->sequences == NULL ? 0 : source->sequences[row],
+        .stages = stages,
+        .place = pack(source, row),
+        .allowed = source->allowed == NULL || source->allowed[row] != 0,
+    };
+}
+
+/// The time that an event counts as: with a tolerance that of its block's first one. Blocks are cut
+/// greedily over events that match a step; the others join.
+static int64_t counted_time(struct query_gather *gather, int64_t time_us, bool has_step)
+{
+    if (gather->tolerance_us == 0) {
+        return time_us;
     }
-    forget_waiting(gather, time_us);
+    if (gather->in_block && time_us - gather->block_us <= gather->tolerance_us) {
+        return gather->block_us;
+    }
+    if (has_step) {
+        gather->block_us = time_us;
+        gather->in_block = true;
+    }
+    return time_us;
+}
+
+static bool in_range(const struct query_gather *gather, int64_t time_us)
+{
+    return time_us >= gather->entries.from_us && time_us < gather->entries.to_us;
+}
+
+/// What strict order sees between steps needs to be there once per instant.
+static bool is_repeated(const struct query_gather *gather, const struct match_event *event)
+{
+    if (gather->count == 0 || event->ordered) {
+        return false;
+    }
+    const struct match_event *last = &gather->events[gather->count - 1];
+    return last->time_us == event->time_us &&
+           (event->steps | event->hits | last->steps | last->hits) == 0;
+}
+
+enum corong_status query_gather_add(struct query_gather *gather, const struct query_gathered *row,
+                                    struct corong_error *error)
+{
+    uint32_t mask = UINT32_MAX >> (FUNNEL_STEP_COUNT_MAX - gather->step_count);
+    struct match_event event = {.steps = (uint32_t)row->stages & mask,
+                                .hits = (uint16_t)(row->stages >> gather->step_count)};
+    if (gather->keep_all) { // a dialect's own bits
+        event.steps = (uint32_t)row->stages;
+        event.hits = 0;
+        if (!in_range(gather, row->time_us)) {
+            return CORONG_OK;
+        }
+    }
+    event.entry_allowed =
+        (event.steps & gather->entry_steps) != 0 && in_range(gather, row->time_us) && row->allowed;
+    event.time_us = counted_time(gather, row->time_us, event.steps != 0);
+    forget_waiting(gather, event.time_us);
     if (gather->count == gather->capacity) {
         TRY(grow(gather, error));
     }
-    int64_t sequence = source->sequences == NULL ? 0 : source->sequences[row];
-    bool same_time = gather->count > 0 && gather->events[gather->count - 1].time_us == time_us;
-    gather->events[gather->count] = (struct match_event){
-        .time_us = time_us,
-        .steps = steps,
-        .entry_allowed = entry,
-        .ordered = same_time && sequence != gather->last_sequence && !gather->time_only,
-    };
-    gather->last_sequence = sequence;
-    gather->places[gather->count++] = pack(source, row);
-    keep(gather, time_us, entry);
+    bool same_time =
+        gather->count > 0 && gather->events[gather->count - 1].time_us == event.time_us;
+    event.ordered = same_time && row->sequence != gather->last_sequence && !gather->time_only;
+    gather->last_sequence = row->sequence;
+    if (is_repeated(gather, &event)) {
+        return CORONG_OK;
+    }
+    gather->events[gather->count] = event;
+    gather->places[gather->count++] = row->place;
+    keep(gather, event.time_us, event.entry_allowed);
     return CORONG_OK;
 }

@@ -25,6 +25,11 @@ struct query_gather {
     int64_t first_entry_us;
     int64_t last_entry_us;
     int64_t last_sequence; ///< of the last event kept
+    uint32_t step_count;   ///< bits below are steps, those above exclusions
+    uint32_t entry_steps;  ///< steps whose events may be entries
+    int64_t tolerance_us;  ///< events so close to the first of a block count as at its time
+    int64_t block_us;      ///< of the present block,
+    bool in_block;         ///< if there is one
     bool keep_all;         ///< a dialect's matcher sees every event of the range
     bool time_only;        ///< a larger sequence number does not make an event later
 };
@@ -32,10 +37,22 @@ struct query_gather {
 void query_gather_deinit(struct query_gather *gather);
 /// Forgets the events.
 void query_gather_reset(struct query_gather *gather);
-/// Adds a row of the loaded group that may fill `steps`. Rows come in canonical order.
+
+/// A row as it is gathered.
+struct query_gathered {
+    int64_t time_us;
+    int64_t sequence;
+    uint64_t stages; ///< steps and exclusions, as bits
+    uint64_t place;  ///< packed
+    bool allowed;    ///< may be an entry, if its step and the range say so, too
+};
+
+/// A row of the loaded group that has these steps and exclusions.
+struct query_gathered query_gather_row(const struct query_source *source, uint32_t row,
+                                       uint64_t stages);
+/// Adds a row. Rows come in canonical order.
 CORONG_MUST_CHECK enum corong_status query_gather_add(struct query_gather *gather,
-                                                      const struct query_source *source,
-                                                      uint32_t row, uint32_t steps,
+                                                      const struct query_gathered *row,
                                                       struct corong_error *error);
 struct query_place query_gather_place(const struct query_gather *gather, uint32_t event);
 /// The same of a packed place.

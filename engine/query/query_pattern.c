@@ -55,7 +55,7 @@ static enum corong_status add_rows(void *context, struct query_source *source, u
     const struct query_plan *plan = &worker->run->plan;
     for (uint32_t row = begin; row < end; row++) {
         int64_t time_us = query_source_time(source, row);
-        uint32_t conditions = query_source_steps(source, row);
+        uint32_t conditions = (uint32_t)query_source_steps(source, row);
         if (time_us > plan->as_of_us) {
             worker->after_as_of++;
         } else if (conditions != 0 && time_us >= plan->ask.rows.from_us &&

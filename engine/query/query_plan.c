@@ -157,7 +157,7 @@ static enum corong_status prepare_filters(struct query_plan *plan, struct query_
 
 static void add_name(struct query_segment *segment, uint32_t code, uint32_t step)
 {
-    segment->steps_of_name[code] |= UINT32_C(1) << step;
+    segment->steps_of_name[code] |= UINT64_C(1) << step;
     segment->name_bits[step] |= UINT64_C(1) << segment_reader_name_bit(segment->reader, code);
 }
 
@@ -165,7 +165,7 @@ static void add_name(struct query_segment *segment, uint32_t code, uint32_t step
 static void prepare_names(struct query_plan *plan, struct query_segment *segment)
 {
     segment->steps_of_name =
-        arena_allocate_zeroed(&plan->arena, (size_t)segment->names->count + 1, sizeof(uint32_t));
+        arena_allocate_zeroed(&plan->arena, (size_t)segment->names->count + 1, sizeof(uint64_t));
     for (uint32_t k = 0; k < plan->ask.step_count; k++) {
         const struct stage *step = &plan->ask.steps[k];
         for (uint32_t i = 0; i < step->event_count; i++) {
@@ -193,6 +193,11 @@ static void select_columns(struct query_plan *plan, struct query_segment *segmen
             segment_select_packed(&segment->look, plan->ask.columns[i]);
         }
     }
+    for (uint32_t i = 0; i < plan->ask.unit_column_count; i++) {
+        if (plan->ask.unit_columns[i] < segment->schema->column_count) {
+            segment_select_packed(&segment->look, plan->ask.unit_columns[i]);
+        }
+    }
     for (uint32_t i = 0; i < plan->history_count; i++) {
         if (plan->history_columns[i] < segment->schema->column_count) {
             segment_select_packed(&segment->scan, plan->history_columns[i]);
@@ -210,7 +215,7 @@ static void select_columns(struct query_plan *plan, struct query_segment *segmen
 /// Without a name that can fill a step a segment says nothing, unless its copies displace others.
 static bool names_matter(const struct query_plan *plan, const struct query_segment *segment)
 {
-    uint32_t steps = 0;
+    uint64_t steps = 0;
     for (uint32_t code = 0; code < segment->names->count; code++) {
         steps |= segment->steps_of_name[code];
     }
@@ -319,6 +324,9 @@ static enum corong_status prepare_segment(struct query_plan *plan, struct query_
         }
         TRY(book_dictionary(plan, segment, plan->ask.columns[i], error));
     }
+    for (uint32_t i = 0; i < plan->ask.unit_column_count && segment->group_count > 0; i++) {
+        TRY(book_dictionary(plan, segment, plan->ask.unit_columns[i], error));
+    }
     return CORONG_OK;
 }
 
@@ -416,7 +424,7 @@ enum corong_status query_plan_init(struct query_plan *plan, struct store_snapsho
                                    const struct query_ask *ask, uint32_t thread_count,
                                    struct corong_error *error)
 {
-    ASSERT(ask->step_count <= FUNNEL_STEP_COUNT_MAX && thread_count > 0);
+    ASSERT(ask->step_count <= QUERY_STAGE_BIT_COUNT_MAX && thread_count > 0);
     *plan = (struct query_plan){
         .ask = *ask,
         .schema = store_snapshot_schema(snapshot),
@@ -443,7 +451,7 @@ void query_plan_deinit(struct query_plan *plan)
     filter_destroy(plan->where);
     filter_destroy(plan->where_entry);
     filter_destroy(plan->where_user);
-    for (uint32_t k = 0; k < FUNNEL_STEP_COUNT_MAX; k++) {
+    for (uint32_t k = 0; k < QUERY_STAGE_BIT_COUNT_MAX; k++) {
         filter_destroy(plan->step_where[k]);
     }
     arena_deinit(&plan->arena);

@@ -10,6 +10,9 @@
 #include "engine/query/query_tasks.h"
 #include "storage/column/canonical_row.h"
 
+/// Steps and exclusions of a funnel, and what a dialect wants to see besides.
+#define QUERY_STAGE_BIT_COUNT_MAX (FUNNEL_STEP_COUNT_MAX + FUNNEL_EXCLUSION_COUNT_MAX + 1)
+
 /// Which order of simultaneous rows of different segments the question can see.
 enum query_row_order {
     QUERY_ORDER_NONE = 0, ///< none: only counts
@@ -20,9 +23,9 @@ enum query_row_order {
 /// What a kind of question asks of the plan. Borrowed.
 struct query_ask {
     const struct stage *steps;
-    uint32_t step_count; ///< at most FUNNEL_STEP_COUNT_MAX; 0: no row has a step
+    uint32_t step_count; ///< at most QUERY_STAGE_BIT_COUNT_MAX; 0: no row has a step
     struct text where;
-    uint32_t not_hidden;     ///< steps, as bits, that `where` hides no event from
+    uint64_t not_hidden;     ///< steps, as bits, that `where` hides no event from
     struct query_range rows; ///< rows outside (both ends included) cannot matter
     int64_t as_of_us;        ///< asked, or QUERY_TIME_NONE
     enum query_row_order order;
@@ -32,6 +35,8 @@ struct query_ask {
     bool money;              ///< amount and currency are looked up
     const uint32_t *columns; ///< schema columns looked up on single rows
     uint32_t column_count;
+    const uint32_t *unit_columns; ///< of the attributes that units are made of
+    uint32_t unit_column_count;
     bool no_texts;                ///< their dictionaries are not decoded
     struct text where_entry;      ///< which events may be entries; may be missing
     bool entry_hides;             ///< what may not be an entry does not fill step 1 either
@@ -52,10 +57,10 @@ struct query_segment {
     struct segment_reader *reader;
     const struct schema *schema; ///< its own: a prefix of the plan's
     const struct dictionary *names;
-    uint32_t *steps_of_name;                   ///< candidate steps by name code
-    uint64_t name_bits[FUNNEL_STEP_COUNT_MAX]; ///< of user_name_masks, by step
-    struct filter_segment *where;              ///< NULL: none
-    struct filter_segment *step_where[FUNNEL_STEP_COUNT_MAX];
+    uint64_t *steps_of_name;                       ///< candidate steps by name code
+    uint64_t name_bits[QUERY_STAGE_BIT_COUNT_MAX]; ///< of user_name_masks, by step
+    struct filter_segment *where;                  ///< NULL: none
+    struct filter_segment *step_where[QUERY_STAGE_BIT_COUNT_MAX];
     struct segment_selection scan; ///< columns that every group read needs
     struct segment_selection look; ///< columns looked up on single rows
     uint32_t *groups;              ///< indices of the groups to read, ascending
@@ -71,7 +76,7 @@ struct query_plan {
     const struct schema *schema;
     struct canonical_order canonical;
     struct filter *where;
-    struct filter *step_where[FUNNEL_STEP_COUNT_MAX];
+    struct filter *step_where[QUERY_STAGE_BIT_COUNT_MAX];
     struct filter *where_entry;
     struct filter *where_user;
     uint32_t *history_columns; ///< of which the person's values are followed: slices first

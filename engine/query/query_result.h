@@ -141,6 +141,7 @@ struct query_provenance {
     uint64_t store_sequence;
     int64_t as_of_us;
     uint64_t after_as_of;       ///< events later than as_of, not part of the answer
+    uint64_t events_outside;    ///< events of steps that lack a value of the unit's attributes
     uint64_t rows_stored;       ///< seen: committed ones and those of chunks
     uint64_t rows_committed;    ///< of these, durable
     int64_t visible_through_us; ///< how far the data reaches (its own as-of); QUERY_TIME_NONE: none

@@ -59,7 +59,7 @@ static void reserve_rows(struct query_source *source, uint32_t row_count)
     source->later = memory_resize_array(source->later, words, sizeof(uint64_t));
     source->matches = memory_resize_array(source->matches, row_count, 1);
     if (source->plan->filtered) {
-        source->steps = memory_resize_array(source->steps, row_count, sizeof(uint32_t));
+        source->steps = memory_resize_array(source->steps, row_count, sizeof(uint64_t));
     }
     if (source->plan->where_entry != NULL) {
         source->allowed = memory_resize_array(source->allowed, row_count, 1);
@@ -68,7 +68,7 @@ static void reserve_rows(struct query_source *source, uint32_t row_count)
 
 /// Lets a filter clear `bits` in the steps of rows that have some of them.
 static void apply_filter(struct query_source *source, const struct filter_segment *filter,
-                         uint32_t bits)
+                         uint64_t bits)
 {
     uint32_t count = source->rows.row_count;
     uint32_t candidates = 0;
@@ -82,7 +82,7 @@ static void apply_filter(struct query_source *source, const struct filter_segmen
     arena_reset(&source->filter_scratch);
     filter_evaluate(filter, source->columns, count, &source->filter_scratch, source->matches);
     for (uint32_t i = 0; i < count; i++) {
-        source->steps[i] &= source->matches[i] ? UINT32_MAX : ~bits;
+        source->steps[i] &= source->matches[i] ? UINT64_MAX : ~bits;
     }
 }
 
@@ -97,7 +97,7 @@ static void fill_steps(struct query_source *source)
     }
     for (uint32_t k = 0; k < source->plan->ask.step_count; k++) {
         if (segment->step_where[k] != NULL) {
-            apply_filter(source, segment->step_where[k], UINT32_C(1) << k);
+            apply_filter(source, segment->step_where[k], UINT64_C(1) << k);
         }
     }
 }
@@ -113,11 +113,11 @@ static void fill_allowed(struct query_source *source)
     filter_evaluate(source->segment->where_entry, source->columns, count, &source->filter_scratch,
                     source->allowed);
     for (uint32_t i = 0; i < count && source->plan->ask.entry_hides; i++) {
-        source->steps[i] &= source->allowed[i] ? UINT32_MAX : ~UINT32_C(1);
+        source->steps[i] &= source->allowed[i] ? UINT64_MAX : ~UINT64_C(1);
     }
 }
 
-static inline uint8_t kind_of(uint32_t steps)
+static inline uint8_t kind_of(uint64_t steps)
 {
     return (uint8_t)((steps & 1) * QUERY_KIND_ENTRY | (steps > 1) * QUERY_KIND_LATER);
 }
@@ -367,13 +367,13 @@ enum corong_status query_source_skip(struct query_source *source, struct corong_
     return CORONG_OK;
 }
 
-uint32_t query_source_possible(const struct query_source *source)
+uint64_t query_source_possible(const struct query_source *source)
 {
     uint64_t mask = source->rows.user_name_masks[source->user];
     const uint64_t *bits = source->segment->name_bits;
-    uint32_t possible = 0;
+    uint64_t possible = 0;
     for (uint32_t k = 0; k < source->plan->ask.step_count; k++) {
-        possible |= (uint32_t)((mask & bits[k]) != 0) << k;
+        possible |= (uint64_t)((mask & bits[k]) != 0) << k;
     }
     return possible;
 }

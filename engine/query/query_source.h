@@ -46,7 +46,7 @@ struct query_source {
     const struct column_packed *names; ///< NULL where rows.columns has them
     const int64_t *sequences;          ///< NULL where they never differ
     struct column_values *columns;     ///< of the plan's schema, for filters
-    uint32_t *steps;                   ///< by row; filled only where filters exist
+    uint64_t *steps;                   ///< by row; filled only where filters exist
     uint64_t *entries;                 ///< bitmap: rows that may fill step 1
     uint64_t *later;                   ///< bitmap: rows that may fill a later step
     uint8_t *matches;                  ///< scratch of filters and of the bitmaps
@@ -86,7 +86,7 @@ CORONG_MUST_CHECK enum corong_status query_source_skip(struct query_source *sour
 /// True where the present user's rows go on in the next group.
 bool query_source_continues(const struct query_source *source);
 /// Steps that the present user's rows in this group can fill at most, by name masks.
-uint32_t query_source_possible(const struct query_source *source);
+uint64_t query_source_possible(const struct query_source *source);
 /// The looked-up columns of a group, by its position. Valid until the next but one call.
 CORONG_MUST_CHECK enum corong_status query_source_look(struct query_source *source, uint32_t group,
                                                        const struct row_group **rows_out,
@@ -112,7 +112,7 @@ static inline uint32_t query_source_name(const struct query_source *source, uint
 }
 
 /// Steps that a row of the loaded group may fill.
-static inline uint32_t query_source_steps(const struct query_source *source, uint32_t row)
+static inline uint64_t query_source_steps(const struct query_source *source, uint32_t row)
 {
     return source->plan->filtered ? source->steps[row]
                                   : source->segment->steps_of_name[query_source_name(source, row)];

@@ -131,7 +131,7 @@ static enum corong_status add_rows(void *context, struct query_source *source, u
             worker->after_as_of++;
             continue;
         }
-        uint32_t steps = query_source_steps(source, row);
+        uint64_t steps = query_source_steps(source, row);
         if (steps == 0 || time_us < plan->ask.rows.from_us || time_us > plan->ask.rows.to_us) {
             continue;
         }
@@ -141,7 +141,7 @@ static enum corong_status add_rows(void *context, struct query_source *source, u
             continue;
         }
         for (; steps != 0; steps &= steps - 1) {
-            TRY(add_row(worker, (uint32_t)__builtin_ctz(steps), time_us, error));
+            TRY(add_row(worker, (uint32_t)__builtin_ctzll(steps), time_us, error));
         }
     }
     return CORONG_OK;

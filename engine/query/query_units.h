@@ -9,6 +9,7 @@
 #include "engine/query/query_digest.h"
 #include "engine/query/query_gather.h"
 #include "engine/query/query_history.h"
+#include "engine/query/query_hold.h"
 #include "engine/query/query_session_rule.h"
 
 /// A reported attempt of a unit: of its steps, or with `order: any` of its ranks, rank k being the
@@ -60,10 +61,19 @@ struct query_units {
     struct query_session_rule session;
     struct text_buffer user_id; ///< of the present user, where the plan asks for ids
     uint8_t user_namespace;
-    struct query_attempt attempt; ///< best session of the user, where sessions are not units
-    uint32_t best_out;    ///< highest level, ignoring exclusions, of its sessions that are removed
-    uint32_t best_in;     ///< and of the others
-    uint64_t match_bytes; ///< booked for what the matcher allocates
+    bool every_event;       ///< strict order sees events that match nothing, too
+    uint32_t entry_steps;   ///< steps whose events may be entries, as bits
+    int64_t session_end_us; ///< where the session of what is gathered ends at the latest
+    struct query_hold hold; ///< where attributes make the units
+    uint32_t session_number;
+    struct query_attempt attempt; ///< best session of the unit, where sessions are not units
+    uint32_t score;               ///< of `attempt`
+    uint32_t best_out; ///< highest level, ignoring exclusions, of its sessions that are removed
+    uint32_t best_in;  ///< and of the others
+    struct query_attempt *waiting; ///< attempts of a unit that may turn out to be removed
+    uint32_t waiting_count;
+    uint32_t waiting_capacity;
+    uint64_t match_bytes;           ///< booked for what the matcher allocates
     struct query_customer customer; ///< where `$customer` is asked for
     struct query_history history;   ///< the person's values, where the question reads them
     uint32_t seen_step; ///< bit of the step whose events are noted for slices; 0: none are
@@ -98,5 +108,16 @@ CORONG_MUST_CHECK enum corong_status query_units_sequence(struct query_units *un
 bool query_units_may_convert(const struct query_units *units, int64_t entry_us);
 /// Completes an attempt whose `matched_us` and `places` of steps 1..level are filled.
 void query_attempt_fill(struct query_attempt *attempt, uint32_t level, uint32_t step_count);
+/// ---- pieces (query_piece.c): a unit, or one session of it where it has several
+/// Before the first piece of a unit.
+void query_piece_start(struct query_units *units);
+/// Matches what was gathered, which is a whole piece; `last` says that no further session of the
+/// person follows. Attempts of a unit of one piece are reported.
+CORONG_MUST_CHECK enum corong_status query_piece_match(struct query_units *units, bool last,
+                                                       struct corong_error *error);
+/// After the last piece: reports what is left to report.
+CORONG_MUST_CHECK enum corong_status query_piece_finish(struct query_units *units,
+                                                        struct corong_error *error);
+
 /// Adds what the worker did.
 void query_units_add_work(const struct query_units *units, struct query_work *work);

@@ -18,8 +18,12 @@ static enum corong_status report(void *context, struct query_units *units,
     struct users_run *run = context;
     struct text id = {units->user_id.bytes == NULL ? "" : units->user_id.bytes,
                       units->user_id.size};
-    run->visit(run->context, units->user_namespace, id, attempt->level, attempt->matched_us,
-               attempt->open);
+    int64_t matched_us[FUNNEL_STEP_COUNT_MAX];
+    for (uint32_t k = 0; k < attempt->level; k++) {
+        bool made = (attempt->made >> k & 1) != 0;
+        matched_us[k] = made ? attempt->matched_us[k] : QUERY_TIME_NONE;
+    }
+    run->visit(run->context, units->user_namespace, id, attempt->level, matched_us, attempt->open);
     return CORONG_OK;
 }
 

@@ -14,6 +14,8 @@
 uint64_t model_question_histories;
 uint64_t model_question_comparisons;
 
+#define DAY_US (24 * 3600 * INT64_C(1000000))
+
 static int optional_value(struct test_random *random)
 {
     return test_random_below(random, 5) == 0 ? -1 : (int)test_random_below(random, 3);
@@ -66,7 +68,8 @@ static void random_condition(struct test_random *random, struct oracle_condition
 static void random_gaps_and_exclusions(const struct model_data *data, struct test_random *random,
                                        struct oracle_question *question)
 {
-    bool gaps = test_random_below(random, 3) == 0;
+    bool any = question->order == ORACLE_ANY;
+    bool gaps = !any && test_random_below(random, 3) == 0;
     uint32_t span = (uint32_t)data->span / 2 + 1;
     for (int step = 1; gaps && step < question->step_count; step++) {
         bool least = test_random_below(random, 4) == 0;
@@ -85,6 +88,45 @@ static void random_gaps_and_exclusions(const struct model_data *data, struct tes
             exclusion->after + 1 +
             (int)test_random_below(random, (uint32_t)(question->step_count - exclusion->after));
         exclusion->remove = test_random_below(random, 3) == 0;
+        if (any) {
+            exclusion->after = 1;
+            exclusion->before = question->step_count;
+        }
+    }
+}
+
+// Options of one order mean nothing in another; what does not go together is left out.
+static void random_options(const struct model_data *data, struct test_random *random,
+                           struct oracle_question *question)
+{
+    int steps = question->step_count;
+    question->order =
+        (enum oracle_order)(test_random_below(random, 2) * test_random_below(random, 3));
+    bool any = question->order == ORACLE_ANY;
+    bool strict = question->order == ORACLE_STRICT;
+    question->scope_funnel = strict && test_random_below(random, 2);
+    question->repeat_allow = strict && test_random_below(random, 2);
+    question->entry_open = !any && !strict && test_random_below(random, 4) == 0;
+    for (int step = 1; !any && step + 1 < steps && test_random_below(random, 2); step++) {
+        question->optional[step] = test_random_below(random, 2);
+    }
+    if (any && steps > 1) {
+        question->anchor_first =
+            test_random_below(random, 3) ? 0 : 1 + (int)test_random_below(random, (uint32_t)steps);
+        question->anchor_last =
+            test_random_below(random, 3) ? 0 : 1 + (int)test_random_below(random, (uint32_t)steps);
+        question->anchor_last =
+            question->anchor_last == question->anchor_first ? 0 : question->anchor_last;
+    }
+    if (!question->ties_strict && test_random_below(random, 4) == 0) {
+        question->tolerance =
+            1 + test_random_below(random, 4) * (data->unit_us < DAY_US / 4 ? data->unit_us : 0);
+    }
+    bool one = question->first_attempt || question->last_attempt;
+    question->all_attempts = !one && test_random_below(random, 3) == 0;
+    if (!question->by_session && test_random_below(random, 4) == 0) {
+        question->hold[0] = test_random_below(random, 2);
+        question->hold[1] = test_random_below(random, 2);
     }
 }
 
@@ -119,6 +161,7 @@ static void random_question(const struct model_data *data, struct test_random *r
         int64_t begin = question->from == ORACLE_NONE ? MODEL_BASE_US : question->from;
         question->to = begin + (1 + test_random_below(random, span)) * data->unit_us;
     }
+    random_options(data, random, question);
     random_gaps_and_exclusions(data, random, question);
     question->has_where = test_random_below(random, 4) == 0;
     if (question->has_where) {
@@ -187,6 +230,24 @@ static void query_steps_from(const struct oracle_question *question, struct aren
     }
 }
 
+static void query_unit_from(const struct oracle_question *question, struct arena *arena,
+                            struct query_funnel *query)
+{
+    struct funnel *funnel = &query->funnel;
+    for (int step = 0; step < question->step_count; step++) {
+        funnel->optional |= (uint32_t)question->optional[step] << step;
+    }
+    funnel->unit_attributes =
+        arena_allocate_zeroed(arena, ORACLE_ATTRIBUTE_COUNT, sizeof(struct text));
+    for (int index = 0; index < ORACLE_ATTRIBUTE_COUNT; index++) {
+        if (question->hold[index]) {
+            funnel->unit = FUNNEL_UNIT_ATTRIBUTES;
+            funnel->unit_attributes[funnel->unit_attribute_count++] =
+                index == 0 ? TEXT_LITERAL("a0") : TEXT_LITERAL("a1");
+        }
+    }
+}
+
 static void query_from(const struct oracle_question *question, struct arena *arena,
                        struct query_funnel *query)
 {
@@ -197,8 +258,16 @@ static void query_from(const struct oracle_question *question, struct arena *are
                 .window_us =
                     question->window == ORACLE_NONE ? FUNNEL_WINDOW_NONE : question->window,
                 .unit = question->by_session ? FUNNEL_UNIT_SESSION : FUNNEL_UNIT_USER,
+                .order = (enum funnel_order)question->order,
+                .scope = question->scope_funnel ? FUNNEL_SCOPE_FUNNEL : FUNNEL_SCOPE_ALL,
+                .repeat = question->repeat_allow ? FUNNEL_REPEAT_ALLOW : FUNNEL_REPEAT_BREAK,
+                .entry_open = question->entry_open,
+                .anchor_first = (uint32_t)question->anchor_first,
+                .anchor_last = (uint32_t)question->anchor_last,
+                .tie_tolerance_us = question->tolerance,
                 .attempts = question->first_attempt  ? FUNNEL_ATTEMPTS_FIRST
                             : question->last_attempt ? FUNNEL_ATTEMPTS_LAST
+                            : question->all_attempts ? FUNNEL_ATTEMPTS_ALL
                                                      : FUNNEL_ATTEMPTS_BEST,
                 .range_inside = question->inside,
                 .window_session = question->session_window,
@@ -214,6 +283,7 @@ static void query_from(const struct oracle_question *question, struct arena *are
         .limits = {.thread_count = 2},
     };
     query_steps_from(question, arena, query);
+    query_unit_from(question, arena, query);
 }
 
 static const struct oracle_question *asked;
@@ -221,7 +291,8 @@ static int64_t asked_unit_us;
 
 static void print_condition(const struct oracle_condition *condition)
 {
-    fprintf(stderr, " [names %02x, price >= %lld, a0 not %d]", condition->names,
+    fprintf(stderr, " [names %02llx, price >= %lld, a0 not %d]",
+            (unsigned long long)condition->names,
             condition->price_min == ORACLE_NONE ? -1 : (long long)condition->price_min,
             condition->attribute_not);
 }
@@ -243,6 +314,14 @@ static void print_asked(void)
     fprintf(stderr, "%s%s", asked->last_attempt ? " last attempt" : "",
             asked->inside ? " inside" : "");
     fputs(asked->session_window ? " window session" : "", stderr);
+    fprintf(stderr, " order %d%s%s%s%s anchors %d %d tolerance %lld hold %d %d optional",
+            (int)asked->order, asked->all_attempts ? " all attempts" : "",
+            asked->entry_open ? " open entry" : "", asked->scope_funnel ? " scope funnel" : "",
+            asked->repeat_allow ? " repeat allow" : "", asked->anchor_first, asked->anchor_last,
+            (long long)asked->tolerance, asked->hold[0], asked->hold[1]);
+    for (int step = 0; step < asked->step_count; step++) {
+        fprintf(stderr, " %d", asked->optional[step]);
+    }
     for (int step = 1; step < asked->step_count; step++) {
         fprintf(stderr, " gap %lld to %lld", (long long)asked->min_gap[step],
                 asked->has_max_gap[step] ? (long long)asked->max_gap[step] : -1);

@@ -28,7 +28,7 @@ double oracle_percentile(const int64_t *sorted, int count, double share)
 }
 
 static void count_step(struct oracle_counts *counts, const struct oracle_event *events,
-                       const struct oracle_attempt *attempt, int step)
+                       const struct oracle_attempt *attempt, int step, int before)
 {
     const struct oracle_event *event = &events[attempt->events[step]];
     counts->reached[step]++;
@@ -36,58 +36,118 @@ static void count_step(struct oracle_counts *counts, const struct oracle_event *
         counts->orders[step]++;
         counts->revenue[step] += event->amount;
     }
-    if (step > 0) {
+    if (before >= 0) {
         int index = counts->duration_count[step]++;
-        counts->from_previous[step][index] = event->time - events[attempt->events[step - 1]].time;
-        counts->from_entry[step][index] = event->time - events[attempt->events[0]].time;
+        counts->from_previous[step][index] = attempt->times[step] - attempt->times[before];
+        counts->from_entry[step][index] =
+            attempt->times[step] - attempt->times[attempt->entered - 1];
     }
 }
 
-static void count_attempt(struct oracle_counts *counts, const struct oracle_question *question,
-                          const struct oracle_event *events, const struct oracle_attempt *attempt)
+static void count_attempt(struct oracle_counts *counts, const struct oracle_event *events,
+                          const struct oracle_attempt *attempt)
 {
+    int before = -1;
     for (int step = 0; step < attempt->level; step++) {
-        count_step(counts, events, attempt, step);
+        if (attempt->events[step] >= 0) {
+            count_step(counts, events, attempt, step, before);
+            before = step;
+        }
     }
-    if (attempt->level == question->step_count) {
+    if (attempt->won) {
         counts->won++;
     } else if (attempt->open) {
-        counts->open[attempt->level - 1]++;
+        counts->open[attempt->ended - 1]++;
     } else {
-        counts->lost[attempt->level - 1]++;
+        counts->lost[attempt->ended - 1]++;
     }
 }
 
 static void count_unit(const struct oracle_question *question, const struct oracle_event *events,
-                       int count, int begin, int end, struct oracle_answer *answer)
+                       int count, const bool *members, struct oracle_answer *answer)
 {
-    struct oracle_attempt attempt;
-    oracle_attempt(question, events, count, begin, end, answer->as_of, &attempt);
-    if (attempt.level == 0) {
-        return;
+    struct oracle_attempt attempts[ORACLE_EVENT_MAX];
+    int attempt_count = oracle_attempts(question, events, count, members, answer->as_of, attempts);
+    for (int index = 0; index < attempt_count; index++) {
+        const struct oracle_attempt *attempt = &attempts[index];
+        int *level = &answer->levels[events[0].user];
+        *level = attempt->level > *level ? attempt->level : *level;
+        int value = events[attempt->events[attempt->entered - 1]].attributes[0];
+        count_attempt(&answer->total, events, attempt);
+        count_attempt(&answer->slices[value < 0 ? ORACLE_VALUE_COUNT : value], events, attempt);
     }
-    int *level = &answer->levels[events[begin].user];
-    *level = attempt.level > *level ? attempt.level : *level;
-    int value = events[attempt.events[0]].attributes[0];
-    count_attempt(&answer->total, question, events, &attempt);
-    count_attempt(&answer->slices[value < 0 ? ORACLE_VALUE_COUNT : value], question, events,
-                  &attempt);
+}
+
+static bool holds_constant(const struct oracle_question *question)
+{
+    bool holds = false;
+    for (int index = 0; index < ORACLE_ATTRIBUTE_COUNT; index++) {
+        holds = holds || question->hold[index];
+    }
+    return holds;
+}
+
+static bool same_unit(const struct oracle_question *question, const struct oracle_event *left,
+                      const struct oracle_event *right)
+{
+    bool same = true;
+    for (int index = 0; index < ORACLE_ATTRIBUTE_COUNT; index++) {
+        same =
+            same && (!question->hold[index] || left->attributes[index] == right->attributes[index]);
+    }
+    return same;
+}
+
+static bool lacks_value(const struct oracle_question *question, const struct oracle_event *event)
+{
+    bool lacks = false;
+    for (int index = 0; index < ORACLE_ATTRIBUTE_COUNT; index++) {
+        lacks = lacks || (question->hold[index] && event->attributes[index] == -1);
+    }
+    return lacks;
+}
+
+// One unit per tuple of values that some event has.
+static void count_held(const struct oracle_question *question, const struct oracle_event *events,
+                       int count, struct oracle_answer *answer)
+{
+    bool members[ORACLE_EVENT_MAX];
+    for (int first = 0; first < count; first++) {
+        bool known = lacks_value(question, &events[first]);
+        for (int index = 0; index < first; index++) {
+            known = known || same_unit(question, &events[index], &events[first]);
+        }
+        for (int index = 0; index < count; index++) {
+            members[index] = same_unit(question, &events[index], &events[first]);
+        }
+        if (!known) {
+            count_unit(question, events, count, members, answer);
+        }
+    }
 }
 
 static void count_person(const struct oracle_question *question, struct oracle_event *events,
                          int count, struct oracle_answer *answer)
 {
+    bool members[ORACLE_EVENT_MAX];
     count = oracle_sort(events, count);
     int known = 0;
     while (known < count && events[known].time <= answer->as_of) {
         known++;
     }
     answer->after_as_of += (uint64_t)(count - known);
+    if (holds_constant(question)) {
+        count_held(question, events, known, answer);
+        return;
+    }
     for (int begin = 0; begin < known;) {
         int end = question->by_session
                       ? oracle_session_end(events, known, begin, question->session_timeout)
                       : known;
-        count_unit(question, events, known, begin, end, answer);
+        for (int index = 0; index < known; index++) {
+            members[index] = index >= begin && index < end;
+        }
+        count_unit(question, events, known, members, answer);
         begin = end;
     }
 }

@@ -1,442 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // Matching by the words of SEMANTICS 4 and 5: every assignment of events to steps is built and
 // judged; whether something may still be won is found by adding further events to it.
-#include "tests/model/oracle.h"
+#include "tests/model/oracle_unit.h"
 
 #include <string.h>
-
-#define VIRTUAL (-2)           // a further event
-#define FAR (INT64_C(1) << 40) // ranks of instants after all stored ones
-
-// What fills a step. Ranks order instants: those of stored events are even, between them lie odd
-// ones, in which any number of further events may follow each other.
-struct place {
-    int event; // index, -1: nothing, VIRTUAL
-    int64_t time;
-    int64_t rank;
-};
-
-struct oracle_unit {
-    const struct oracle_question *question;
-    const struct oracle_event *events;
-    int count;
-    int step_count;
-    int64_t as_of;
-    int64_t times[ORACLE_EVENT_MAX]; // with a tolerance those of the blocks
-    int64_t ranks[ORACLE_EVENT_MAX];
-    int sessions[ORACLE_EVENT_MAX];
-    bool matches[ORACLE_EVENT_MAX][ORACLE_STEP_MAX]; // the event may fill the step
-    bool member[ORACLE_EVENT_MAX];
-    bool in_scope[ORACLE_EVENT_MAX];
-    bool excluded[ORACLE_EVENT_MAX][ORACLE_EXCLUSION_MAX];
-    bool may_enter[ORACLE_EVENT_MAX];
-    bool used[ORACLE_EVENT_MAX]; // spent by earlier attempts
-    int64_t entry_from;          // ranks of entries that are looked at
-    int64_t entry_to;
-    int64_t until; // events of higher rank do not exist
-
-    // The search under way.
-    bool with_virtual;
-    bool after_only; // further events come strictly after `until`
-    int64_t now;     // and not before this time
-    int score_above; // further events must get further than this
-    bool win_first;  // whole assignments only, the earliest end first
-    bool ignore_exclusions;
-    bool removing_only;
-    struct place placed[ORACLE_STEP_MAX];
-    struct place best[ORACLE_STEP_MAX];
-    bool found;
-};
-
-// ---- what an assignment is like
-
-static bool made(const struct place *place)
-{
-    return place->event != -1;
-}
-
-static int first_made(const struct oracle_unit *unit, const struct place *placed)
-{
-    int step = 0;
-    while (step < unit->step_count && !made(&placed[step])) {
-        step++;
-    }
-    return step;
-}
-
-static int last_made(const struct oracle_unit *unit, const struct place *placed)
-{
-    int step = unit->step_count - 1;
-    while (step >= 0 && !made(&placed[step])) {
-        step--;
-    }
-    return step;
-}
-
-static int made_count(const struct oracle_unit *unit, const struct place *placed)
-{
-    int count = 0;
-    for (int step = 0; step < unit->step_count; step++) {
-        count += made(&placed[step]);
-    }
-    return count;
-}
-
-// The furthest required step made; the entry counts as one.
-static int ended(const struct oracle_unit *unit, const struct place *placed)
-{
-    int first = first_made(unit, placed);
-    int step = last_made(unit, placed);
-    while (step > first && (!made(&placed[step]) || unit->question->optional[step])) {
-        step--;
-    }
-    return step;
-}
-
-// Steps of an assignment in the order of their instants. With order any the entry is the first of
-// those of the earliest instant that may be one, and the last anchor stands last.
-static int ordered_steps(const struct oracle_unit *unit, const struct place *placed, int *steps)
-{
-    const struct oracle_question *question = unit->question;
-    int count = 0;
-    for (int step = 0; step < unit->step_count; step++) {
-        if (!made(&placed[step])) {
-            continue;
-        }
-        int at = count++;
-        for (; at > 0 && question->order == ORACLE_ANY &&
-               (placed[steps[at - 1]].rank > placed[step].rank ||
-                (placed[steps[at - 1]].rank == placed[step].rank &&
-                 placed[steps[at - 1]].event > placed[step].event));
-             at--) {
-            steps[at] = steps[at - 1];
-        }
-        steps[at] = step;
-    }
-    if (question->order != ORACLE_ANY || count == 0) {
-        return count;
-    }
-    int64_t earliest = placed[steps[0]].rank;
-    int entry = -1;
-    for (int at = 0; at < count && entry < 0; at++) {
-        const struct place *place = &placed[steps[at]];
-        bool anchored =
-            (question->anchor_first == 0 || steps[at] == question->anchor_first - 1) &&
-            (unit->step_count == 1 || steps[at] != question->anchor_last - 1);
-        if (place->rank == earliest && place->event >= 0 && anchored &&
-            unit->may_enter[place->event]) {
-            entry = at;
-        }
-    }
-    for (; entry > 0; entry--) {
-        int step = steps[entry];
-        steps[entry] = steps[entry - 1];
-        steps[entry - 1] = step;
-    }
-    for (int at = 0; at + 1 < count; at++) {
-        if (question->anchor_last > 0 && steps[at] == question->anchor_last - 1) {
-            int step = steps[at];
-            steps[at] = steps[at + 1];
-            steps[at + 1] = step;
-        }
-    }
-    return count;
-}
-
-// ---- is it allowed?
-
-static bool gap_fits(const struct oracle_question *question, int step, int64_t gap)
-{
-    return gap >= question->min_gap[step] &&
-           (!question->has_max_gap[step] || gap <= question->max_gap[step]);
-}
-
-// Whether the session that the unit stands in may still take an event at `time`.
-static bool session_may_go_on(const struct oracle_unit *unit, int session, int64_t time)
-{
-    int last = -1;
-    for (int index = 0; index < unit->count; index++) {
-        last = unit->events[index].time <= unit->now ? index : last;
-    }
-    int64_t timeout = unit->question->session_timeout;
-    int64_t last_time = unit->events[last].time;
-    int64_t run = unit->events[oracle_run_start(unit->events, last, timeout)].time;
-    return unit->sessions[last] == session && unit->now - last_time <= timeout &&
-           !oracle_midnight_splits(run, last_time, time);
-}
-
-static bool place_fits(const struct oracle_unit *unit, const struct place *entry,
-                       const struct place *place)
-{
-    const struct oracle_question *question = unit->question;
-    int64_t own = place->event >= 0         ? unit->events[place->event].time
-                  : place->time > unit->now ? place->time
-                                            : unit->now;
-    if (question->inside && question->to != ORACLE_NONE && own >= question->to) {
-        return false;
-    }
-    if (question->window != ORACLE_NONE && place->time - entry->time > question->window) {
-        return false;
-    }
-    if (!question->session_window && !question->by_session) {
-        return true;
-    }
-    int session = unit->sessions[entry->event];
-    return place->event >= 0 ? unit->sessions[place->event] == session
-                             : session_may_go_on(unit, session, own);
-}
-
-// Whether the later of two steps may come right after the earlier one.
-static bool follows(const struct oracle_unit *unit, const struct place *before,
-                    const struct place *place)
-{
-    bool strict = unit->question->ties_strict;
-    bool both_free = before->event == VIRTUAL && place->event == VIRTUAL && place->rank % 2 != 0;
-    return place->rank > before->rank || (place->rank == before->rank && (!strict || both_free));
-}
-
-// An event that no step has, in scope, lies between matched ones whatever the order of its block.
-static bool violates(const struct oracle_unit *unit, const struct place *placed, const int *steps,
-                     int count, int index)
-{
-    int64_t rank = unit->ranks[index];
-    if (rank <= placed[steps[0]].rank || rank >= placed[steps[count - 1]].rank) {
-        return false;
-    }
-    for (int at = 0; at + 1 < count && unit->question->repeat_allow; at++) {
-        if (unit->matches[index][steps[at]] && placed[steps[at]].rank <= rank &&
-            rank <= placed[steps[at + 1]].rank) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool is_placed(const struct oracle_unit *unit, const struct place *placed, int index)
-{
-    for (int step = 0; step < unit->step_count; step++) {
-        if (placed[step].event == index) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// SEMANTICS 4.9: strictly after the one and strictly before the other; the next matched neighbour
-// where the named one is skipped.
-static bool is_hit(const struct oracle_unit *unit, const struct place *placed, int number)
-{
-    const struct oracle_exclusion *exclusion = &unit->question->exclusions[number];
-    int steps[ORACLE_STEP_MAX];
-    int count = ordered_steps(unit, placed, steps);
-    int after = -1;
-    int before = -1;
-    for (int at = 0; at < count; at++) {
-        int named = unit->question->order == ORACLE_ANY ? at : steps[at];
-        after = named <= exclusion->after - 1 ? steps[at] : after;
-        before = before < 0 && named >= exclusion->before - 1 ? steps[at] : before;
-    }
-    for (int index = 0; after >= 0 && before >= 0 && index < unit->count; index++) {
-        if (unit->member[index] && unit->excluded[index][number] &&
-            unit->ranks[index] <= unit->until && unit->ranks[index] > placed[after].rank &&
-            unit->ranks[index] < placed[before].rank) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool any_order_fits(const struct oracle_unit *unit, const struct place *placed)
-{
-    const struct oracle_question *question = unit->question;
-    int steps[ORACLE_STEP_MAX];
-    int count = ordered_steps(unit, placed, steps);
-    const struct place *entry = &placed[steps[0]];
-    bool enters = entry->event >= 0 && unit->may_enter[entry->event] &&
-                  (question->anchor_first == 0 || steps[0] == question->anchor_first - 1);
-    for (int at = 0; at < count && enters; at++) {
-        enters = place_fits(unit, entry, &placed[steps[at]]) &&
-                 placed[steps[at]].rank >= entry->rank &&
-                 (at == 0 || follows(unit, &placed[steps[at - 1]], &placed[steps[at]]));
-    }
-    bool anchored =
-        question->anchor_last > 0 && made(&placed[question->anchor_last - 1]);
-    return enters && (!anchored || count == unit->step_count);
-}
-
-static bool in_order_fits(const struct oracle_unit *unit, const struct place *placed)
-{
-    const struct oracle_question *question = unit->question;
-    int steps[ORACLE_STEP_MAX];
-    int count = ordered_steps(unit, placed, steps);
-    const struct place *entry = &placed[steps[0]];
-    if (entry->event < 0 || !unit->may_enter[entry->event]) {
-        return false;
-    }
-    for (int at = 0; at < count; at++) {
-        const struct place *place = &placed[steps[at]];
-        if (!place_fits(unit, entry, place) ||
-            (at > 0 &&
-             (!follows(unit, &placed[steps[at - 1]], place) ||
-              !gap_fits(question, steps[at], place->time - placed[steps[at - 1]].time)))) {
-            return false;
-        }
-    }
-    for (int index = 0; question->order == ORACLE_STRICT && index < unit->count; index++) {
-        if (unit->in_scope[index] && unit->ranks[index] <= unit->until && !unit->used[index] &&
-            !is_placed(unit, placed, index) && violates(unit, placed, steps, count, index)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool is_allowed(const struct oracle_unit *unit)
-{
-    const struct place *placed = unit->placed;
-    int first = first_made(unit, placed);
-    if (first == unit->step_count || placed[first].event < 0) {
-        if (unit->question->order != ORACLE_ANY || first == unit->step_count) {
-            return false;
-        }
-    }
-    if (unit->question->order == ORACLE_ANY ? !any_order_fits(unit, placed)
-                                            : !in_order_fits(unit, placed)) {
-        return false;
-    }
-    int steps[ORACLE_STEP_MAX];
-    ordered_steps(unit, placed, steps);
-    int64_t entry = placed[steps[0]].rank;
-    if (entry < unit->entry_from || entry > unit->entry_to) {
-        return false;
-    }
-    for (int number = 0; number < unit->question->exclusion_count && !unit->ignore_exclusions;
-         number++) {
-        if ((unit->question->exclusions[number].remove || !unit->removing_only) &&
-            is_hit(unit, placed, number)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool is_whole(const struct oracle_unit *unit, const struct place *placed)
-{
-    return unit->question->order == ORACLE_ANY ? made_count(unit, placed) == unit->step_count
-                                               : made(&placed[unit->step_count - 1]);
-}
-
-// ---- which one is reported?
-
-// How far it gets: what is compared first.
-static int score(const struct oracle_unit *unit, const struct place *placed)
-{
-    if (unit->question->order == ORACLE_ANY) {
-        return made_count(unit, placed);
-    }
-    int furthest = ended(unit, placed) + 1;
-    int covered = 0;
-    for (int step = 0; step < furthest; step++) {
-        covered += made(&placed[step]) && !unit->question->optional[step];
-    }
-    return unit->question->entry_open ? covered * 100 + furthest : furthest;
-}
-
-static int order_of(int64_t left, int64_t right)
-{
-    return left < right ? -1 : left > right;
-}
-
-static int compare_ranks(const struct oracle_unit *unit, const struct place *left,
-                         const struct place *right)
-{
-    int order = 0;
-    int left_steps[ORACLE_STEP_MAX];
-    int right_steps[ORACLE_STEP_MAX];
-    int count = ordered_steps(unit, left, left_steps);
-    ordered_steps(unit, right, right_steps);
-    for (int at = 0; at < count && order == 0; at++) {
-        order = order_of(left[left_steps[at]].rank, right[right_steps[at]].rank);
-    }
-    for (int at = 0; at < count && order == 0; at++) {
-        order = order_of(left[left_steps[at]].event, right[right_steps[at]].event);
-    }
-    for (int at = 0; at < count && order == 0; at++) {
-        order = order_of(left_steps[at], right_steps[at]);
-    }
-    return order;
-}
-
-// Earliest later steps: the required ones first, then optional ones, taken rather than not; then
-// canonical order.
-static int compare_steps(const struct oracle_unit *unit, const struct place *left,
-                         const struct place *right)
-{
-    int order = order_of(first_made(unit, left), first_made(unit, right));
-    for (int optional = 0; optional < 2; optional++) {
-        for (int step = 0; step < unit->step_count && order == 0; step++) {
-            if (unit->question->optional[step] != (optional == 1) ||
-                (!made(&left[step]) && !made(&right[step]))) {
-                continue;
-            }
-            order = order_of(made(&right[step]), made(&left[step]));
-            order = order != 0 ? order : order_of(left[step].rank, right[step].rank);
-        }
-    }
-    for (int step = 0; step < unit->step_count && order == 0; step++) {
-        order = order_of(left[step].event, right[step].event);
-    }
-    return order;
-}
-
-static int64_t end_rank(const struct oracle_unit *unit, const struct place *placed)
-{
-    int steps[ORACLE_STEP_MAX];
-    int count = ordered_steps(unit, placed, steps);
-    return unit->question->order == ORACLE_ANY ? placed[steps[count - 1]].rank
-                                               : placed[ended(unit, placed)].rank;
-}
-
-static int64_t entry_rank(const struct oracle_unit *unit, const struct place *placed)
-{
-    int steps[ORACLE_STEP_MAX];
-    ordered_steps(unit, placed, steps);
-    return placed[steps[0]].rank;
-}
-
-static bool is_better(const struct oracle_unit *unit, const struct place *left,
-                      const struct place *right)
-{
-    int by_score = order_of(score(unit, right), score(unit, left));
-    int by_end = order_of(end_rank(unit, left), end_rank(unit, right));
-    int by_entry = order_of(entry_rank(unit, right), entry_rank(unit, left));
-    int order = unit->win_first ? by_end : 0;
-    order = order != 0 ? order : by_score;
-    if (unit->question->entry_open) { // most covered, then furthest, then the latest start
-        order = order != 0 ? order : by_entry;
-        order = order != 0 ? order : by_end;
-    } else {
-        order = order != 0 ? order : by_end;
-        order = order != 0 ? order : by_entry;
-    }
-    if (order == 0) {
-        order = unit->question->order == ORACLE_ANY ? compare_ranks(unit, left, right)
-                                                    : compare_steps(unit, left, right);
-    }
-    return order < 0;
-}
 
 // ---- all assignments
 
 static void judge(struct oracle_unit *unit)
 {
-    if ((unit->win_first || unit->with_virtual) && !is_whole(unit, unit->placed)) {
+    if ((unit->win_first || unit->with_virtual) && !oracle_is_whole(unit, unit->placed)) {
         return;
     }
-    if (unit->with_virtual && score(unit, unit->placed) <= unit->score_above) {
+    if (unit->with_virtual && oracle_score(unit, unit->placed) <= unit->score_above) {
         return;
     }
-    if (is_allowed(unit) && (!unit->found || is_better(unit, unit->placed, unit->best))) {
+    if (oracle_is_allowed(unit) &&
+        (!unit->found || oracle_is_better(unit, unit->placed, unit->best))) {
         memcpy(unit->best, unit->placed, sizeof(unit->best));
         unit->found = true;
     }
@@ -444,22 +24,22 @@ static void judge(struct oracle_unit *unit)
 
 static void enumerate(struct oracle_unit *unit, int step);
 
-static void go_on_with(struct oracle_unit *unit, int step, struct place place)
+static void go_on_with(struct oracle_unit *unit, int step, struct oracle_place place)
 {
     unit->placed[step] = place;
     enumerate(unit, step + 1);
-    unit->placed[step] = (struct place){-1, 0, 0};
+    unit->placed[step] = (struct oracle_place){-1, 0, 0};
 }
 
 // Cheap signs that no assignment with this place is allowed.
 static bool is_hopeless(const struct oracle_unit *unit, int step, int index)
 {
     if (unit->question->order == ORACLE_ANY) {
-        return is_placed(unit, unit->placed, index);
+        return oracle_is_placed(unit, unit->placed, index);
     }
-    int last = last_made(unit, unit->placed);
+    int last = oracle_last_made(unit, unit->placed);
     (void)step;
-    return last >= 0 ? is_placed(unit, unit->placed, index) ||
+    return last >= 0 ? oracle_is_placed(unit, unit->placed, index) ||
                            unit->ranks[index] < unit->placed[last].rank
                      : !unit->may_enter[index] || unit->ranks[index] < unit->entry_from ||
                            unit->ranks[index] > unit->entry_to;
@@ -469,7 +49,7 @@ static bool is_hopeless(const struct oracle_unit *unit, int step, int index)
 // a gap asks for.
 static void add_virtual(struct oracle_unit *unit, int step)
 {
-    int before = unit->question->order == ORACLE_ANY ? -1 : last_made(unit, unit->placed);
+    int before = unit->question->order == ORACLE_ANY ? -1 : oracle_last_made(unit, unit->placed);
     int64_t least =
         before < 0 ? INT64_MIN : unit->placed[before].time + unit->question->min_gap[step];
     int64_t last_block = INT64_MIN / 4;
@@ -488,10 +68,10 @@ static void add_virtual(struct oracle_unit *unit, int step)
     int64_t tolerance = unit->question->tolerance;
     bool joins = tolerance > 0 && unit->now - last_block <= tolerance;
     int64_t time = joins ? last_block : unit->now;
-    if (before >= 0 && unit->placed[before].time > time &&
-        least == unit->placed[before].time) {
+    if (before >= 0 && unit->placed[before].time > time && least == unit->placed[before].time) {
         go_on_with(unit, step,
-                   (struct place){VIRTUAL, unit->placed[before].time, unit->placed[before].rank});
+                   (struct oracle_place){ORACLE_VIRTUAL, unit->placed[before].time,
+                                         unit->placed[before].rank});
         return;
     }
     if (least > time) {
@@ -502,19 +82,22 @@ static void add_virtual(struct oracle_unit *unit, int step)
         if (tolerance > 0 && time < previous + tolerance + 1) {
             time = previous + tolerance + 1;
         }
-        go_on_with(unit, step, (struct place){VIRTUAL, time, FAR + (time - unit->now) * 2 + 1});
+        go_on_with(
+            unit, step,
+            (struct oracle_place){ORACLE_VIRTUAL, time, ORACLE_FAR + (time - unit->now) * 2 + 1});
         return;
     }
     if (unit->after_only) {
-        go_on_with(unit, step, (struct place){VIRTUAL, time, unit->until + 1});
+        go_on_with(unit, step, (struct oracle_place){ORACLE_VIRTUAL, time, unit->until + 1});
         return;
     }
-    go_on_with(unit, step, (struct place){VIRTUAL, time, last_rank + 1});
+    go_on_with(unit, step, (struct oracle_place){ORACLE_VIRTUAL, time, last_rank + 1});
     for (int index = 0; index < unit->count; index++) {
         if (unit->member[index] && unit->times[index] >= time &&
             (index == 0 || unit->ranks[index - 1] != unit->ranks[index])) {
-            go_on_with(unit, step, (struct place){VIRTUAL, time, unit->ranks[index]});
-            go_on_with(unit, step, (struct place){VIRTUAL, time, unit->ranks[index] - 1});
+            go_on_with(unit, step, (struct oracle_place){ORACLE_VIRTUAL, time, unit->ranks[index]});
+            go_on_with(unit, step,
+                       (struct oracle_place){ORACLE_VIRTUAL, time, unit->ranks[index] - 1});
         }
     }
 }
@@ -529,11 +112,12 @@ static void enumerate(struct oracle_unit *unit, int step)
         judge(unit);
         return;
     }
-    int first = first_made(unit, unit->placed);
+    int first = oracle_first_made(unit, unit->placed);
     for (int index = 0; index < unit->count; index++) {
         if (unit->matches[index][step] && !unit->used[index] && unit->ranks[index] <= unit->until &&
             !is_hopeless(unit, step, index)) {
-            go_on_with(unit, step, (struct place){index, unit->times[index], unit->ranks[index]});
+            go_on_with(unit, step,
+                       (struct oracle_place){index, unit->times[index], unit->ranks[index]});
         }
     }
     if (unit->with_virtual && (first < step || question->order == ORACLE_ANY)) {
@@ -550,7 +134,7 @@ static void enumerate(struct oracle_unit *unit, int step)
 static bool search(struct oracle_unit *unit)
 {
     for (int step = 0; step < ORACLE_STEP_MAX; step++) {
-        unit->placed[step] = (struct place){-1, 0, 0};
+        unit->placed[step] = (struct oracle_place){-1, 0, 0};
     }
     unit->found = false;
     enumerate(unit, 0);
@@ -571,9 +155,9 @@ static bool may_be_won(struct oracle_unit *unit, int64_t now, bool after_only)
 
 static void report(const struct oracle_unit *unit, bool open, struct oracle_attempt *attempt)
 {
-    const struct place *placed = unit->best;
+    const struct oracle_place *placed = unit->best;
     int steps[ORACLE_STEP_MAX];
-    int count = ordered_steps(unit, placed, steps);
+    int count = oracle_ordered_steps(unit, placed, steps);
     bool any = unit->question->order == ORACLE_ANY;
     memset(attempt, 0, sizeof(*attempt));
     for (int step = 0; step < ORACLE_STEP_MAX; step++) {
@@ -585,10 +169,10 @@ static void report(const struct oracle_unit *unit, bool open, struct oracle_atte
         attempt->times[row] = placed[steps[at]].time;
         attempt->steps[row] = steps[at];
     }
-    attempt->level = any ? count : last_made(unit, placed) + 1;
-    attempt->entered = any ? 1 : first_made(unit, placed) + 1;
-    attempt->ended = any ? count : ended(unit, placed) + 1;
-    attempt->won = is_whole(unit, placed);
+    attempt->level = any ? count : oracle_last_made(unit, placed) + 1;
+    attempt->entered = any ? 1 : oracle_first_made(unit, placed) + 1;
+    attempt->ended = any ? count : oracle_ended(unit, placed) + 1;
+    attempt->won = oracle_is_whole(unit, placed);
     attempt->open = open && !attempt->won;
 }
 
@@ -599,7 +183,8 @@ static bool is_out(struct oracle_unit *unit)
     struct oracle_unit kept = *unit;
     free.ignore_exclusions = true;
     kept.removing_only = true;
-    return search(&free) && (!search(&kept) || score(&kept, kept.best) < score(&free, free.best));
+    return search(&free) &&
+           (!search(&kept) || oracle_score(&kept, kept.best) < oracle_score(&free, free.best));
 }
 
 static int one_attempt(struct oracle_unit *unit, struct oracle_attempt *attempt_out)
@@ -618,13 +203,13 @@ static int one_attempt(struct oracle_unit *unit, struct oracle_attempt *attempt_
     }
     // With an open entry only what covers more than the reported attempt would be reported instead.
     struct oracle_unit further = *unit;
-    further.score_above = score(unit, unit->best);
+    further.score_above = oracle_score(unit, unit->best);
     report(unit, may_be_won(&further, unit->as_of, false), attempt_out);
     return 1;
 }
 
-// The rank of the first instant at which attempts that enter at `entry` cannot be won any more; FAR
-// where they are alive after the instant `last`.
+// The rank of the first instant at which attempts that enter at `entry` cannot be won any more;
+// ORACLE_FAR where they are alive after the instant `last`.
 static int64_t life_end(const struct oracle_unit *unit, int64_t entry, int64_t last)
 {
     for (int index = 0; index < unit->count; index++) {
@@ -647,13 +232,13 @@ static int64_t life_end(const struct oracle_unit *unit, int64_t entry, int64_t l
             return unit->ranks[index];
         }
     }
-    return FAR;
+    return ORACLE_FAR;
 }
 
-static void spend(struct oracle_unit *unit, const struct place *placed, int64_t rank)
+static void spend(struct oracle_unit *unit, const struct oracle_place *placed, int64_t rank)
 {
     for (int index = 0; index < unit->count; index++) {
-        if (unit->ranks[index] < rank || is_placed(unit, placed, index)) {
+        if (unit->ranks[index] < rank || oracle_is_placed(unit, placed, index)) {
             unit->used[index] = true;
         }
     }
@@ -668,18 +253,18 @@ static int64_t first_entry(const struct oracle_unit *unit)
             return unit->ranks[index];
         }
     }
-    return FAR;
+    return ORACLE_FAR;
 }
 
-// Attempts before the win's entry (FAR: there is no win), greedily from the earliest.
+// Attempts before the win's entry (ORACLE_FAR: there is no win), greedily from the earliest.
 static int chain(const struct oracle_unit *unit, int64_t win_entry, struct oracle_attempt *out)
 {
     struct oracle_unit copy = *unit;
     int count = 0;
-    for (int64_t entry = first_entry(&copy); entry < win_entry && entry != FAR;
+    for (int64_t entry = first_entry(&copy); entry < win_entry && entry != ORACLE_FAR;
          entry = first_entry(&copy)) {
         int64_t end = life_end(&copy, entry, win_entry);
-        if (end == FAR && win_entry != FAR) {
+        if (end == ORACLE_FAR && win_entry != ORACLE_FAR) {
             return count; // absorbed
         }
         copy.entry_from = entry;
@@ -688,8 +273,8 @@ static int chain(const struct oracle_unit *unit, int64_t win_entry, struct oracl
         search(&copy);
         report(&copy, false, &out[count++]);
         copy.until = unit->until;
-        copy.entry_to = FAR;
-        if (end == FAR) {
+        copy.entry_to = ORACLE_FAR;
+        if (end == ORACLE_FAR) {
             return count;
         }
         spend(&copy, copy.best, end);
@@ -709,12 +294,12 @@ static int all_attempts(struct oracle_unit *unit, struct oracle_attempt *out)
         if (!search(&win)) {
             break;
         }
-        count += chain(unit, entry_rank(&win, win.best), &out[count]);
+        count += chain(unit, oracle_entry_rank(&win, win.best), &out[count]);
         report(&win, false, &out[count++]);
-        spend(unit, win.best, end_rank(&win, win.best));
+        spend(unit, win.best, oracle_end_rank(&win, win.best));
     }
     bool open = may_be_won(unit, unit->as_of, false);
-    int more = chain(unit, FAR, &out[count]);
+    int more = chain(unit, ORACLE_FAR, &out[count]);
     if (more > 0) {
         out[count + more - 1].open = open && !out[count + more - 1].won;
     }
@@ -727,6 +312,7 @@ static void cut_blocks(struct oracle_unit *unit)
 {
     bool block = false;
     int64_t first = 0;
+    int session = 0; // where attempts stay in sessions, blocks do, too
     for (int index = 0; index < unit->count; index++) {
         const struct oracle_event *event = &unit->events[index];
         bool step = false;
@@ -734,6 +320,9 @@ static void cut_blocks(struct oracle_unit *unit)
             step = step || unit->matches[index][number];
         }
         unit->times[index] = event->time;
+        bool stays = unit->question->session_window || unit->question->by_session;
+        block = block && (!stays || unit->sessions[index] == session);
+        session = unit->sessions[index];
         if (unit->question->tolerance > 0 && unit->member[index]) {
             if (block && event->time - first <= unit->question->tolerance) {
                 unit->times[index] = first;
@@ -811,15 +400,15 @@ int oracle_attempts(const struct oracle_question *question, const struct oracle_
                                .step_count = question->step_count,
                                .as_of = as_of,
                                .entry_from = 0,
-                               .entry_to = FAR,
-                               .until = FAR};
+                               .entry_to = ORACLE_FAR,
+                               .until = ORACLE_FAR};
     memcpy(unit.member, members, (size_t)count * sizeof(*members));
     for (int index = 0; index < count; index++) {
         look_at_event(&unit, index);
     }
+    number_sessions(&unit);
     cut_blocks(&unit);
     rank_instants(&unit);
-    number_sessions(&unit);
     return question->all_attempts ? all_attempts(&unit, attempts_out)
                                   : one_attempt(&unit, attempts_out);
 }

@@ -232,8 +232,8 @@ static void note_known(struct known *known, uint32_t level, const int64_t *match
     known->levels += level;
     known->open += open;
     for (uint32_t k = 0; k < level; k++) {
-        known->times += matched_us[k];
-        known->matched++;
+        known->times += matched_us[k] == QUERY_TIME_NONE ? 0 : matched_us[k];
+        known->matched += matched_us[k] != QUERY_TIME_NONE;
     }
 }
 
@@ -262,7 +262,11 @@ static enum corong_status begin_trace(void *context, const struct people_trace_r
     traced->result = *result;
     for (uint32_t i = 0; i < result->attempt_count; i++) {
         const struct people_unit *unit = &result->attempts[i].unit;
-        note_known(&traced->sums, unit->level, unit->matched_us, unit->open);
+        int64_t matched_us[FUNNEL_STEP_COUNT_MAX];
+        for (uint32_t k = 0; k < unit->level; k++) {
+            matched_us[k] = unit->made >> k & 1 ? unit->matched_us[k] : QUERY_TIME_NONE;
+        }
+        note_known(&traced->sums, unit->level, matched_us, unit->open);
     }
     return CORONG_OK;
 }
@@ -302,7 +306,8 @@ static void compare_trace(struct store_snapshot *snapshot, const struct query_fu
     }
     bool same = known.attempts == traced.sums.attempts && known.levels == traced.sums.levels &&
                 known.times == traced.sums.times && known.open == traced.sums.open &&
-                known.matched == traced.told.matched && known.times == traced.told.times &&
+                known.matched == traced.told.matched &&
+                (funnel->funnel.tie_tolerance_us > 0 || known.times == traced.told.times) &&
                 known.attempts == traced.told.attempts &&
                 traced.events == traced.result.event_count;
     traces_compared++;

@@ -10,12 +10,11 @@ struct later_key {
     const char *accepted;
 };
 
-static const struct later_key FUNNEL_LATER[] = {
-    {"entry", "closed"},      {"where", NULL},     {"where_entry", NULL}, {"where_user", NULL},
-    {"scope", "all"},         {"repeat", "break"}, {"anchor", NULL},      {"tie_tolerance", "0"},
-    {"attribution", "entry"}, {NULL, NULL},
-};
-static const struct later_key STEP_LATER[] = {{"optional", "false"}, {NULL, NULL}};
+static const struct later_key FUNNEL_LATER[] = {{"where", NULL},
+                                                {"where_entry", NULL},
+                                                {"where_user", NULL},
+                                                {"attribution", "entry"},
+                                                {NULL, NULL}};
 
 static enum corong_status refuse_later(const struct yaml_place *place, struct arena *arena,
                                        const struct later_key *keys)
@@ -126,18 +125,50 @@ static enum corong_status load_gap(struct arena *arena, const struct yaml_place 
                                 inner.message);
 }
 
+static enum corong_status load_word(const struct yaml_place *place, struct arena *arena,
+                                    const char *key, const char *const *words, uint32_t *index_out)
+{
+    struct yaml_place value = yaml_walk_key(place, arena, key);
+    return value.node == NULL ? CORONG_OK : yaml_walk_word(&value, words, index_out);
+}
+
+/// Whether step `index` may be skipped, and whether it is an anchor.
+static enum corong_status load_place(struct arena *arena, const struct yaml_place *place,
+                                     struct funnel *funnel, uint32_t index)
+{
+    static const char *const BOOLEANS[] = {"false", "true", NULL};
+    static const char *const ANCHORS[] = {"none", "first", "last", NULL};
+    uint32_t optional = 0;
+    uint32_t anchor = 0;
+    TRY(load_word(place, arena, "optional", BOOLEANS, &optional));
+    TRY(load_word(place, arena, "anchor", ANCHORS, &anchor));
+    funnel->optional |= optional << index;
+    if (anchor == 0) {
+        return CORONG_OK;
+    }
+    uint32_t *anchored = anchor == 1 ? &funnel->anchor_first : &funnel->anchor_last;
+    if (*anchored != 0) {
+        struct yaml_place value = yaml_walk_key(place, arena, "anchor");
+        return yaml_walk_fail(&value, CORONG_INVALID, "step %u is the %s anchor already", *anchored,
+                              ANCHORS[anchor]);
+    }
+    *anchored = index + 1;
+    return CORONG_OK;
+}
+
 static enum corong_status load_step(const struct config *config, struct arena *arena,
                                     const struct yaml_place *place, struct funnel *funnel,
                                     uint32_t index)
 {
-    static const char *const KEYS[] = {"stage",   "event",   "where", "name",     "optional",
-                                       "max_gap", "min_gap", "group", "priority", NULL};
+    static const char *const KEYS[] = {"stage",    "event",    "where",   "name",
+                                       "optional", "anchor",   "max_gap", "min_gap",
+                                       "group",    "priority", NULL};
     if (!yaml_walk_is_mapping(place)) {
         return find_stage(config, place, &funnel->steps[index]);
     }
     TRY(yaml_walk_check_keys(place, KEYS));
-    TRY(refuse_later(place, arena, STEP_LATER));
     TRY(load_stage(config, arena, place, &funnel->steps[index]));
+    TRY(load_place(arena, place, funnel, index));
     return load_gap(arena, place, funnel, index);
 }
 
@@ -176,41 +207,78 @@ static enum corong_status load_window(const struct yaml_place *place, struct fun
                : yaml_walk_fail(place, CORONG_INVALID, "%s", inner.message);
 }
 
-static enum corong_status load_word(const struct yaml_place *place, struct arena *arena,
-                                    const char *key, const char *const *words, uint32_t *index_out)
+/// `unit: [attribute, ...]`.
+static enum corong_status load_unit(struct arena *arena, const struct yaml_place *place,
+                                    struct funnel *funnel)
 {
-    struct yaml_place value = yaml_walk_key(place, arena, key);
-    return value.node == NULL ? CORONG_OK : yaml_walk_word(&value, words, index_out);
+    static const char *const UNITS[] = {"user", "session", NULL};
+    uint32_t unit = 0;
+    if (!yaml_walk_is_sequence(place)) {
+        TRY(place->node == NULL ? CORONG_OK : yaml_walk_word(place, UNITS, &unit));
+        funnel->unit = (enum funnel_unit)unit;
+        return CORONG_OK;
+    }
+    funnel->unit = FUNNEL_UNIT_ATTRIBUTES;
+    return yaml_walk_texts(place, arena, FUNNEL_UNIT_ATTRIBUTE_COUNT_MAX, &funnel->unit_attributes,
+                           &funnel->unit_attribute_count);
+}
+
+/// What only some orders know.
+static enum corong_status load_order(struct arena *arena, const struct yaml_place *place,
+                                     struct funnel *funnel)
+{
+    static const char *const ORDERS[] = {"loose", "strict", "any", NULL};
+    static const char *const ENTRIES[] = {"closed", "open", NULL};
+    static const char *const SCOPES[] = {"all", "funnel", NULL};
+    static const char *const REPEATS[] = {"break", "allow", NULL};
+    uint32_t order = 0;
+    uint32_t entry = 0;
+    uint32_t scope = 0;
+    uint32_t repeat = 0;
+    TRY(load_word(place, arena, "order", ORDERS, &order));
+    TRY(load_word(place, arena, "entry", ENTRIES, &entry));
+    TRY(load_word(place, arena, "scope", SCOPES, &scope));
+    TRY(load_word(place, arena, "repeat", REPEATS, &repeat));
+    funnel->order = (enum funnel_order)order;
+    funnel->entry_open = entry == 1;
+    funnel->scope = (enum funnel_scope)scope;
+    funnel->repeat = (enum funnel_repeat)repeat;
+    return CORONG_OK;
+}
+
+static enum corong_status load_tolerance(struct arena *arena, const struct yaml_place *place,
+                                         struct funnel *funnel)
+{
+    struct yaml_place value = yaml_walk_key(place, arena, "tie_tolerance");
+    struct text text;
+    if (value.node == NULL) {
+        return CORONG_OK;
+    }
+    TRY(yaml_walk_text(&value, &text));
+    return text_equal(text, TEXT_LITERAL("0"))
+               ? CORONG_OK
+               : yaml_walk_duration(&value, &funnel->tie_tolerance_us);
 }
 
 static enum corong_status load_rules(struct arena *arena, const struct yaml_place *place,
                                      struct funnel *funnel)
 {
-    static const char *const ORDERS[] = {"loose", "strict", "any", NULL};
-    static const char *const UNITS[] = {"user", "session", NULL};
     static const char *const ATTEMPTS[] = {"best", "first", "last", "all", NULL};
     static const char *const TIES[] = {"any", "strict", NULL};
     static const char *const RANGES[] = {"entry", "inside", NULL};
-    uint32_t order = 0;
-    uint32_t unit = 0;
     uint32_t attempts = 0;
     uint32_t ties = 0;
     uint32_t range = 0;
     struct yaml_place window = yaml_walk_key(place, arena, "window");
-    struct yaml_place unit_place = yaml_walk_key(place, arena, "unit");
+    struct yaml_place unit = yaml_walk_key(place, arena, "unit");
     TRY(load_window(&window, funnel));
-    TRY(load_word(place, arena, "order", ORDERS, &order));
+    TRY(load_unit(arena, &unit, funnel));
+    TRY(load_order(arena, place, funnel));
+    TRY(load_tolerance(arena, place, funnel));
     TRY(load_word(place, arena, "attempts", ATTEMPTS, &attempts));
     TRY(load_word(place, arena, "ties", TIES, &ties));
     TRY(load_word(place, arena, "range", RANGES, &range));
     funnel->range_inside = range == 1;
-    if (yaml_walk_is_sequence(&unit_place)) {
-        unit = FUNNEL_UNIT_ATTRIBUTES;
-    } else {
-        TRY(load_word(place, arena, "unit", UNITS, &unit));
-    }
-    funnel->order = (enum funnel_order)order;
-    funnel->unit = (enum funnel_unit)unit;
     funnel->attempts = (enum funnel_attempts)attempts;
     funnel->ties = (enum funnel_ties)ties;
     return CORONG_OK;
@@ -353,9 +421,9 @@ static enum corong_status load_funnel(const struct config *config, struct arena 
                                       const struct yaml_place *place, struct funnel *funnel)
 {
     static const char *const KEYS[] = {
-        "steps",   "window", "order",         "unit",        "attempts",    "entry", "ties",
-        "exclude", "live",   "where",         "where_entry", "where_user",  "range", "scope",
-        "repeat",  "anchor", "tie_tolerance", "dialect",     "attribution", "name",  NULL};
+        "steps",   "window",        "order",   "unit",        "attempts",   "entry", "ties",
+        "exclude", "live",          "where",   "where_entry", "where_user", "range", "scope",
+        "repeat",  "tie_tolerance", "dialect", "attribution", "name",       NULL};
     struct corong_error inner;
     funnel->window_us = FUNNEL_WINDOW_DEFAULT_US;
     TRY(yaml_walk_check_keys(place, KEYS));

@@ -207,6 +207,10 @@ static void print_step(struct text_buffer *out, const struct funnel *funnel, uin
         append_gap(out, "min_gap", funnel->gaps[step].min_us, 0);
         append_gap(out, "max_gap", funnel->gaps[step].max_us, FUNNEL_WINDOW_NONE);
     }
+    text_buffer_append_string(out, (funnel->optional >> step & 1) != 0 ? ", optional: true" : "");
+    text_buffer_append_string(out, funnel->anchor_first == step + 1  ? ", anchor: first"
+                                   : funnel->anchor_last == step + 1 ? ", anchor: last"
+                                                                     : "");
     text_buffer_append_string(out, " }\n");
 }
 
@@ -221,6 +225,21 @@ static void print_exclusions(struct text_buffer *out, const struct funnel *funne
     }
 }
 
+/// Rules that few funnels have, where they have them.
+static void print_rare_rules(const struct funnel *funnel, struct text_buffer *out)
+{
+    text_buffer_append_string(out, funnel->entry_open ? "    entry: open\n" : "");
+    text_buffer_append_string(out,
+                              funnel->scope == FUNNEL_SCOPE_FUNNEL ? "    scope: funnel\n" : "");
+    text_buffer_append_string(out,
+                              funnel->repeat == FUNNEL_REPEAT_ALLOW ? "    repeat: allow\n" : "");
+    if (funnel->tie_tolerance_us > 0) {
+        text_buffer_append_string(out, "    tie_tolerance: ");
+        duration_format(funnel->tie_tolerance_us, out);
+        text_buffer_append_string(out, "\n");
+    }
+}
+
 static void print_rules(const struct funnel *funnel, struct text_buffer *out)
 {
     text_buffer_append_string(out, "    steps:\n");
@@ -229,9 +248,15 @@ static void print_rules(const struct funnel *funnel, struct text_buffer *out)
     }
     text_buffer_append_string(out, "    window: ");
     words_window(funnel, out);
-    text_buffer_printf(out, "\n    order: %s\n    unit: %s\n    attempts: %s\n    ties: %s\n",
-                       words_order(funnel->order), words_unit(funnel->unit),
-                       words_attempts(funnel->attempts), words_ties(funnel->ties));
+    text_buffer_printf(out, "\n    order: %s\n    unit: ", words_order(funnel->order));
+    if (funnel->unit == FUNNEL_UNIT_ATTRIBUTES) {
+        append_texts(out, funnel->unit_attributes, funnel->unit_attribute_count);
+    } else {
+        text_buffer_append_string(out, words_unit(funnel->unit));
+    }
+    text_buffer_printf(out, "\n    attempts: %s\n    ties: %s\n", words_attempts(funnel->attempts),
+                       words_ties(funnel->ties));
+    print_rare_rules(funnel, out);
     text_buffer_printf(out, "    range: %s\n", words_range(funnel->range_inside));
     if (funnel->dialect != DIALECT_NONE) {
         text_buffer_append_string(out, "    dialect: ");

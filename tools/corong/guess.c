@@ -5,11 +5,9 @@
 #include "tools/corong/first_file.h"
 
 #include <jansson.h>
-#include <stdio.h>
 
 #define KEY_ALTERNATIVE_COUNT 8
 #define KEY_GROUP_COUNT 4
-#define KEY_SIZE_MAX 32
 #define SNOWPLOW_COLUMN_COUNT 131u
 
 /// A shape: of each group, one key must be there.
@@ -28,25 +26,17 @@ static const struct shape SHAPES[] = {
       {"messageId", "originalTimestamp", "receivedAt", "sentAt"},
       {"type", "event"}}},
     {"posthog", "a PostHog batch", {{"batch"}, {"api_key", "historical_migration"}}},
-    {"mixpanel",
-     "event, and properties with time and distinct_id",
-     {{"event"},
-      {"properties.time"},
-      {"properties.distinct_id", "properties.$device_id", "properties.$insert_id",
-       "properties.token"}}},
     {"posthog",
-     "event and properties, with distinct_id",
-     {{"event"},
-      {"properties"},
-      {"distinct_id", "properties.distinct_id"},
-      {"api_key", "uuid", "timestamp", "properties.$lib", "properties.token"}}},
+     "event and properties, with distinct_id, uuid or api_key",
+     {{"event"}, {"properties"}, {"distinct_id", "uuid", "api_key"}}},
+    {"mixpanel", "event and properties", {{"event"}, {"properties"}}},
     {"amplitude", "an Amplitude upload", {{"api_key"}, {"events"}}},
     {"amplitude",
      "event_type, a time and user_id or device_id",
      {{"event_type"},
       {"event_time", "time"},
       {"user_id", "device_id"},
-      {"amplitude_id", "insert_id", "$insert_id", "event_properties", "user_properties"}}},
+      {"amplitude_id", "uuid", "library", "insert_id", "$insert_id", "session_id"}}},
     {"ga4",
      "event_timestamp, event_name and user_pseudo_id",
      {{"event_timestamp"}, {"event_name"}, {"user_pseudo_id", "client_id", "event_params"}}},
@@ -54,6 +44,8 @@ static const struct shape SHAPES[] = {
     {"snowplow",
      "collector_tstamp and domain_userid",
      {{"collector_tstamp", "derived_tstamp"}, {"domain_userid", "network_userid", "user_id"}}},
+    {"shopify", "a list of Shopify orders, or one", {{"orders", "order"}}},
+    {"shopify_checkouts", "a list of Shopify checkouts, or one", {{"checkouts", "checkout"}}},
     {"shopify",
      "an order of Shopify",
      {{"total_price"}, {"line_items"}, {"admin_graphql_api_id", "financial_status"}}},
@@ -62,27 +54,13 @@ static const struct shape SHAPES[] = {
      {{"user_id", "userId", "user", "uid", "visitor_id", "anonymous_id", "session_id", "session"},
       {"time", "timestamp", "ts", "event_time"},
       {"event", "event_name", "event_type", "name", "type", "action"}}},
-    {"shopify", "a list of Shopify orders, or one", {{"orders", "order"}}},
-    {"shopify_checkouts", "a list of Shopify checkouts, or one", {{"checkouts", "checkout"}}},
 };
-
-/// The value at "key" or "key.key", or NULL.
-static const json_t *value_at(const json_t *object, const char *path)
-{
-    const char *dot = strchr(path, '.');
-    char key[KEY_SIZE_MAX];
-    if (dot == NULL) {
-        return json_object_get(object, path);
-    }
-    snprintf(key, sizeof(key), "%.*s", (int)(dot - path), path);
-    return json_object_get(json_object_get(object, key), dot + 1);
-}
 
 static bool has_one(const json_t *object, const char *const *alternatives)
 {
     for (uint32_t index = 0; index < KEY_ALTERNATIVE_COUNT && alternatives[index] != NULL;
          index++) {
-        if (value_at(object, alternatives[index]) != NULL) {
+        if (json_object_get(object, alternatives[index]) != NULL) {
             return true;
         }
     }

@@ -78,7 +78,7 @@ static enum corong_status take_run(void *context, struct query_source *source, u
     const struct query_range *rows = &histories->plan.ask.rows;
     for (uint32_t row = begin; row < end; row++) {
         int64_t time_us = query_source_time(source, row);
-        uint32_t stages = query_source_steps(source, row);
+        uint32_t stages = (uint32_t)query_source_steps(source, row);
         if (stages != 0 && time_us >= rows->from_us && time_us <= rows->to_us &&
             time_us <= histories->plan.as_of_us) {
             TRY(add_row(histories, source, row, stages, error));

@@ -97,7 +97,7 @@ static bool tell_excluded(const struct people_because_rule *rule,
 {
     const struct funnel *funnel = &rule->query->funnel;
     const struct people_attempt *attempt = attempt_before(rule, record);
-    uint32_t steps = record->kept & step_mask(rule);
+    uint32_t steps = (uint32_t)record->kept & step_mask(rule);
     for (uint32_t i = 0; i < funnel->exclusion_count; i++) {
         if ((record->held >> (funnel->step_count + i) & 1) == 0) {
             continue;
@@ -119,7 +119,8 @@ static enum people_because no_step(const struct people_because_rule *rule,
                                    const struct people_record *record, uint32_t *step_out)
 {
     uint32_t mask = step_mask(rule);
-    uint32_t bits = (record->held & mask) != 0 ? record->held & mask : record->named & mask;
+    uint32_t bits =
+        (uint32_t)((record->held & mask) != 0 ? record->held & mask : record->named & mask);
     *step_out = bits == 0 ? 0 : (uint32_t)__builtin_ctz(bits) + 1;
     if ((record->named & mask) == 0) {
         return PEOPLE_BECAUSE_NO_STEP;
@@ -188,7 +189,7 @@ static enum people_because left_out(const struct people_because_rule *rule,
 {
     const struct people_record *record = &history->records[index];
     const struct funnel *funnel = &rule->query->funnel;
-    uint32_t steps = record->kept & step_mask(rule);
+    uint32_t steps = (uint32_t)record->kept & step_mask(rule);
     uint32_t open_steps = steps & ~steps_made(attempt);
     uint32_t level = attempt->unit.level;
     event_out->step = (uint32_t)__builtin_ctz(open_steps != 0 ? open_steps : steps) + 1;
@@ -220,7 +221,7 @@ static enum people_because unused(const struct people_because_rule *rule,
                                   struct people_event *event_out)
 {
     const struct people_record *record = &history->records[index];
-    uint32_t steps = record->kept & step_mask(rule);
+    uint32_t steps = (uint32_t)record->kept & step_mask(rule);
     const struct people_attempt *attempt = attempt_before(rule, record);
     event_out->step = (uint32_t)__builtin_ctz(steps) + 1;
     if (record->time_us >= rule->end_us || (steps == 1 && !in_range(rule, record->time_us))) {

@@ -157,8 +157,8 @@ static enum corong_status label_rows(void *context, struct query_source *source,
     struct people_history *history = context;
     for (uint32_t row = begin; row < end; row++) {
         struct people_record *record = &history->records[history->next++];
-        for (uint32_t bits = query_source_steps(source, row); bits != 0; bits &= bits - 1) {
-            uint32_t stage = history->stage_base + (uint32_t)__builtin_ctz(bits);
+        for (uint64_t bits = query_source_steps(source, row); bits != 0; bits &= bits - 1) {
+            uint32_t stage = history->stage_base + (uint32_t)__builtin_ctzll(bits);
             if (record->label == 0 ||
                 history->stages[stage].priority > history->stages[record->label - 1].priority) {
                 record->label = stage + 1;
@@ -184,7 +184,7 @@ enum corong_status people_history_label(struct people_history *history, const st
 }
 
 struct people_record *people_history_find(const struct people_history *history, int64_t time_us,
-                                          uint64_t place)
+                                          int64_t slack_us, uint64_t place)
 {
     uint32_t low = 0;
     uint32_t high = history->count;
@@ -196,7 +196,7 @@ struct people_record *people_history_find(const struct people_history *history, 
             high = middle;
         }
     }
-    for (; low < history->count && history->records[low].time_us == time_us; low++) {
+    for (; low < history->count && history->records[low].time_us - time_us <= slack_us; low++) {
         if (history->records[low].place == place) {
             return &history->records[low];
         }

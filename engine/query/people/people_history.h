@@ -13,10 +13,10 @@ struct people_record {
     int64_t time_us;
     int64_t sequence;
     uint64_t place;    ///< people_walk_place()
-    uint32_t named;    ///< steps and exclusions, as bits, by the name alone
-    uint32_t held;     ///< and by their filters
+    uint64_t named;    ///< steps and exclusions, as bits, by the name alone
+    uint64_t held;     ///< and by their filters
     bool refused;      ///< where_entry or where_user does not let it be an entry
-    uint32_t kept;     ///< and by the question's
+    uint64_t kept;     ///< and by the question's
     uint32_t session;  ///< from 1; 0 after as-of
     uint32_t instant;  ///< events of one instant have the same number
     uint32_t label;    ///< stage + 1, 0: none
@@ -59,6 +59,7 @@ CORONG_MUST_CHECK enum corong_status people_history_walk(struct people_history *
                                                          struct query_ask ask,
                                                          query_run_function *run, void *context,
                                                          struct corong_error *error);
-/// The record of a row, or NULL.
+/// The record of a row, or NULL. With a tie tolerance (`slack_us`) a matched event may be that much
+/// later than the time that it counts as.
 struct people_record *people_history_find(const struct people_history *history, int64_t time_us,
-                                          uint64_t place);
+                                          int64_t slack_us, uint64_t place);

@@ -114,8 +114,9 @@ static void mark(struct trace_run *run, uint32_t index)
         if ((attempt->shown.unit.made >> k & 1) == 0) {
             continue;
         }
-        struct people_record *record = people_history_find(
-            &run->history, attempt->shown.unit.matched_us[k], attempt->places[k]);
+        struct people_record *record =
+            people_history_find(&run->history, attempt->shown.unit.matched_us[k],
+                                run->query->funnel->funnel.tie_tolerance_us, attempt->places[k]);
         ASSERT(record != NULL);
         record->reported = index + 1;
         record->step = attempt->shown.unit.steps[k];

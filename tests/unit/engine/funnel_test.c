@@ -57,25 +57,34 @@ Test(funnel_check, window_of_zero_is_legal_and_a_negative_one_is_not)
     expect_check(&funnel, CORONG_INVALID, "negative");
 }
 
-Test(funnel_check, names_what_this_version_does_not_answer)
+Test(funnel_check, takes_every_word_of_an_option_and_no_other)
 {
     struct funnel funnel = sound_funnel();
     funnel.order = FUNNEL_ORDER_STRICT;
-    expect_check(&funnel, CORONG_UNSUPPORTED, "order: strict");
+    funnel.scope = FUNNEL_SCOPE_FUNNEL;
+    funnel.repeat = FUNNEL_REPEAT_ALLOW;
+    expect_check(&funnel, CORONG_OK, "");
+    funnel = sound_funnel();
     funnel.order = FUNNEL_ORDER_ANY;
-    expect_check(&funnel, CORONG_UNSUPPORTED, "order: any");
+    funnel.anchor_first = 2;
+    funnel.anchor_last = 3;
+    expect_check(&funnel, CORONG_OK, "");
     funnel = sound_funnel();
     funnel.unit = FUNNEL_UNIT_SESSION;
     expect_check(&funnel, CORONG_OK, "");
     funnel.unit = FUNNEL_UNIT_ATTRIBUTES;
-    expect_check(&funnel, CORONG_UNSUPPORTED, "unit: attributes");
+    expect_check(&funnel, CORONG_INVALID, "the unit lists no attribute");
+    struct text attributes[FUNNEL_UNIT_ATTRIBUTE_COUNT_MAX + 1];
+    funnel.unit_attributes = attributes;
+    funnel.unit_attribute_count = FUNNEL_UNIT_ATTRIBUTE_COUNT_MAX;
+    expect_check(&funnel, CORONG_OK, "");
+    funnel.unit_attribute_count++;
+    expect_check(&funnel, CORONG_INVALID, "lists 9 attributes (at most 8)");
     funnel = sound_funnel();
-    funnel.attempts = FUNNEL_ATTEMPTS_FIRST;
-    expect_check(&funnel, CORONG_OK, "");
-    funnel.attempts = FUNNEL_ATTEMPTS_LAST;
-    expect_check(&funnel, CORONG_OK, "");
-    funnel.attempts = FUNNEL_ATTEMPTS_ALL;
-    expect_check(&funnel, CORONG_UNSUPPORTED, "attempts: all");
+    for (int attempts = FUNNEL_ATTEMPTS_BEST; attempts <= FUNNEL_ATTEMPTS_ALL; attempts++) {
+        funnel.attempts = (enum funnel_attempts)attempts;
+        expect_check(&funnel, CORONG_OK, "");
+    }
     funnel.attempts = (enum funnel_attempts)99;
     expect_check(&funnel, CORONG_INVALID, "99");
     funnel = sound_funnel();
@@ -128,18 +137,69 @@ Test(funnel_check, gaps_must_be_possible)
     expect_check(&funnel, CORONG_INVALID, "step 1: a gap runs from the step before");
 }
 
+Test(funnel_check, refuses_in_words_what_does_not_go_together)
+{
+    struct funnel_gap gaps[3] = {{0, FUNNEL_WINDOW_NONE}, {0, 5}, {0, FUNNEL_WINDOW_NONE}};
+    struct funnel funnel = sound_funnel();
+    struct funnel_exclusion exclusion = {.stage = steps[0], .after = 1, .before = 2};
+    funnel.order = FUNNEL_ORDER_ANY;
+    funnel.optional = 2;
+    expect_check(&funnel, CORONG_INVALID, "'order: any' does not go with optional steps");
+    funnel.optional = 0;
+    funnel.gaps = gaps;
+    expect_check(&funnel, CORONG_INVALID, "'order: any' does not go with max_gap and min_gap");
+    funnel.gaps = NULL;
+    funnel.entry_open = true;
+    expect_check(&funnel, CORONG_INVALID, "'order: any' does not go with 'entry: open'");
+    funnel.entry_open = false;
+    funnel.exclusions = &exclusion;
+    funnel.exclusion_count = 1;
+    expect_check(&funnel, CORONG_INVALID, "an exclusion between two steps");
+    exclusion.before = 3;
+    expect_check(&funnel, CORONG_OK, "");
+    funnel.anchor_first = 2;
+    funnel.anchor_last = 2;
+    expect_check(&funnel, CORONG_INVALID, "step 2 cannot be both anchors");
+    funnel.anchor_last = 4;
+    expect_check(&funnel, CORONG_INVALID, "an anchor is none of the 3 steps");
+    funnel.anchor_last = 0;
+    funnel.order = FUNNEL_ORDER_LOOSE;
+    expect_check(&funnel, CORONG_INVALID, "an anchor needs 'order: any'");
+    funnel = sound_funnel();
+    funnel.order = FUNNEL_ORDER_STRICT;
+    funnel.entry_open = true;
+    expect_check(&funnel, CORONG_INVALID, "'order: strict' does not go with 'entry: open'");
+    funnel = sound_funnel();
+    funnel.scope = FUNNEL_SCOPE_FUNNEL;
+    expect_check(&funnel, CORONG_INVALID, "the order is loose");
+    funnel = sound_funnel();
+    funnel.ties = FUNNEL_TIES_STRICT;
+    funnel.tie_tolerance_us = 1;
+    expect_check(&funnel, CORONG_INVALID, "'tie_tolerance' does not go with 'ties: strict'");
+    funnel.ties = FUNNEL_TIES_ANY;
+    funnel.tie_tolerance_us = -1;
+    expect_check(&funnel, CORONG_INVALID, "tie_tolerance is not within 0 and 24h");
+    funnel = sound_funnel();
+    funnel.optional = 1;
+    expect_check(&funnel, CORONG_INVALID, "the first and the last step cannot be optional");
+    funnel.optional = 4;
+    expect_check(&funnel, CORONG_INVALID, "the first and the last step cannot be optional");
+    funnel.optional = 8;
+    expect_check(&funnel, CORONG_INVALID, "a step that does not exist is optional");
+}
+
 Test(funnel_check, exclusions_must_lie_between_two_steps)
 {
     struct funnel funnel = sound_funnel();
-    struct funnel_exclusion exclusions[FUNNEL_STEP_COUNT_MAX];
-    for (uint32_t i = 0; i < FUNNEL_STEP_COUNT_MAX; i++) {
+    struct funnel_exclusion exclusions[FUNNEL_EXCLUSION_COUNT_MAX + 1];
+    for (uint32_t i = 0; i <= FUNNEL_EXCLUSION_COUNT_MAX; i++) {
         exclusions[i] = (struct funnel_exclusion){steps[0], 1, 3, false};
     }
     funnel.exclusions = exclusions;
-    funnel.exclusion_count = FUNNEL_STEP_COUNT_MAX - 3;
+    funnel.exclusion_count = FUNNEL_EXCLUSION_COUNT_MAX;
     expect_check(&funnel, CORONG_OK, "");
     funnel.exclusion_count++;
-    expect_check(&funnel, CORONG_UNSUPPORTED, "3 steps and 30 exclusions (together at most 32)");
+    expect_check(&funnel, CORONG_INVALID, "17 exclusions (at most 16)");
     funnel.exclusion_count = 1;
     exclusions[0].before = 1;
     expect_check(&funnel, CORONG_INVALID, "exclusion 1: nothing lies after step 1 and before");

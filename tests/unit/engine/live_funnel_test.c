@@ -39,7 +39,7 @@ static struct history random_history(struct test_random *random)
         for (uint32_t k = 0; k < breadth; k++) {
             steps |= UINT32_C(1) << test_random_below(random, history.rule.step_count);
         }
-        history.events[i] = (struct match_event){time_us, steps, true, ordered};
+        history.events[i] = (struct match_event){time_us, steps, true, ordered, 0};
     }
     return history;
 }
@@ -132,7 +132,7 @@ Test(live_funnel, a_crowded_microsecond_is_exact)
                 uint32_t steps = UINT32_C(1) << test_random_below(&random, 6);
                 steps |= UINT32_C(1) << test_random_below(&random, 6);
                 instant[i] = (struct live_event){steps, (uint16_t)(count + i)};
-                events[count + i] = (struct match_event){5, steps, true, i == 0 && count > 0};
+                events[count + i] = (struct match_event){5, steps, true, i == 0 && count > 0, 0};
             }
             live_funnel_take(&rule, &state, 5, instant, size);
             live_funnel_store(&rule, &state, packed);

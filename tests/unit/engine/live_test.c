@@ -169,7 +169,8 @@ static void expect_user(const struct world *world, uint32_t user_index, const st
         events[count] =
             (struct match_event){row->time_us, steps, true,
                                  last_event != NULL && last_event->time_us == row->time_us &&
-                                     last_event->sequence != row->sequence};
+                                     last_event->sequence != row->sequence,
+                                 0};
         slices[count++] = row->country;
         last_event = row;
     }

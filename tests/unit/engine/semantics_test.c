@@ -77,12 +77,15 @@ static uint32_t read_steps(const char *names, size_t name_count, const char *ste
     return mask;
 }
 
+static char excluded_name; // of the row's exclusion; 0: there is none
+
 /// "AB@3#2!": names, time, sequence, outside the range.
 static struct match_event read_event(const char *word, const char *steps, long *sequence)
 {
     char *end = strchr(word, '@');
     cr_assert_not_null(end, "%s", word);
     struct match_event event = {.steps = read_steps(word, (size_t)(end - word), steps)};
+    event.hits = excluded_name != 0 && memchr(word, excluded_name, (size_t)(end - word)) != NULL;
     event.time_us = strtol(end + 1, &end, 10);
     *sequence = *end == '#' ? strtol(end + 1, &end, 10) : 0;
     event.entry_allowed = *end != '!';
@@ -99,9 +102,7 @@ static uint32_t read_events(char *text, const char *steps, struct match_event *e
         struct match_event event = read_event(word, steps, &sequence);
         event.ordered = count > 0 && sequence > before;
         before = sequence;
-        if (event.steps != 0) {
-            events[count++] = event;
-        }
+        events[count++] = event;
         cr_assert_lt(count, EVENT_COUNT_MAX);
     }
     return count;
@@ -129,25 +130,40 @@ static void read_gap(struct match_rule *rule, const char *options)
     rule->gaps = rule_gaps;
 }
 
-/// "exclude X 1 2 end": X after step 1 and before step 2. `steps_out` gets the event's name as one
-/// more step.
-static void read_exclusion(struct match_rule *rule, const char *options, const char *steps,
-                           char *steps_out)
+/// "exclude X 1 2 end": X after step 1 and before step 2.
+static void read_exclusion(struct match_rule *rule, const char *options)
 {
-    char name;
     char effect[8];
     const char *found = strstr(options, "exclude ");
-    snprintf(steps_out, LINE_SIZE_MAX, "%s", steps);
+    excluded_name = 0;
     if (found == NULL) {
         return;
     }
-    cr_assert_eq(sscanf(found, "exclude %c %u %u %7s", &name, &rule_exclusion.after,
+    cr_assert_eq(sscanf(found, "exclude %c %u %u %7s", &excluded_name, &rule_exclusion.after,
                         &rule_exclusion.before, effect),
                  4, "%s", options);
     rule_exclusion.remove = strcmp(effect, "remove") == 0;
     rule->exclusions = &rule_exclusion;
     rule->exclusion_count = 1;
-    snprintf(steps_out, LINE_SIZE_MAX, "%s %c", steps, name);
+}
+
+static bool has_option(const char *options, const char *option)
+{
+    return strstr(options, option) != NULL;
+}
+
+static uint32_t option_number(const char *options, const char *option)
+{
+    const char *found = strstr(options, option);
+    return found == NULL ? 0 : (uint32_t)strtoul(found + strlen(option), NULL, 10);
+}
+
+static enum funnel_attempts read_attempts(const char *options)
+{
+    return has_option(options, "attempts first")  ? FUNNEL_ATTEMPTS_FIRST
+           : has_option(options, "attempts last") ? FUNNEL_ATTEMPTS_LAST
+           : has_option(options, "attempts all")  ? FUNNEL_ATTEMPTS_ALL
+                                                  : FUNNEL_ATTEMPTS_BEST;
 }
 
 static struct match_rule read_rule(const char *steps, const char *options)
@@ -156,16 +172,47 @@ static struct match_rule read_rule(const char *steps, const char *options)
     const char *window = strstr(options, "window ");
     cr_assert_not_null(window, "%s", options);
     bool none = strncmp(window, "window none", 11) == 0;
+    uint32_t optional = option_number(options, "optional ");
     rule.window_us = none ? FUNNEL_WINDOW_NONE : strtol(window + 7, NULL, 10);
-    rule.ties = strstr(options, "ties strict") != NULL ? FUNNEL_TIES_STRICT : FUNNEL_TIES_ANY;
-    bool first = strstr(options, "attempts first") != NULL;
-    bool last = strstr(options, "attempts last") != NULL;
-    rule.attempts = first  ? FUNNEL_ATTEMPTS_FIRST
-                    : last ? FUNNEL_ATTEMPTS_LAST
-                           : FUNNEL_ATTEMPTS_BEST;
+    rule.ties = has_option(options, "ties strict") ? FUNNEL_TIES_STRICT : FUNNEL_TIES_ANY;
+    rule.attempts = read_attempts(options);
     rule.until_us = INT64_MAX;
+    rule.order = has_option(options, "order strict") ? FUNNEL_ORDER_STRICT
+                 : has_option(options, "order any")  ? FUNNEL_ORDER_ANY
+                                                     : FUNNEL_ORDER_LOOSE;
+    rule.scope = has_option(options, "scope funnel") ? FUNNEL_SCOPE_FUNNEL : FUNNEL_SCOPE_ALL;
+    rule.repeat = has_option(options, "repeat allow") ? FUNNEL_REPEAT_ALLOW : FUNNEL_REPEAT_BREAK;
+    rule.entry_open = has_option(options, "entry open");
+    rule.optional = optional == 0 ? 0 : UINT32_C(1) << (optional - 1);
+    rule.anchor_first = option_number(options, "anchor first ");
+    rule.anchor_last = option_number(options, "anchor last ");
+    rule.tie_tolerance_us = option_number(options, "tie_tolerance ");
     read_gap(&rule, options);
+    read_exclusion(&rule, options);
     return rule;
+}
+
+/// Of one row: levels and times of its attempts, those of several parted by ";".
+struct shown_attempts {
+    struct text_buffer levels;
+    struct text_buffer times;
+};
+
+static enum corong_status show_attempt(void *context, const struct match_result *attempt,
+                                       struct corong_error *error)
+{
+    (void)error;
+    struct shown_attempts *shown = context;
+    bool first = true;
+    text_buffer_printf(&shown->levels, shown->levels.size > 0 ? " %u" : "%u",
+                       attempt->out ? 0 : attempt->level);
+    text_buffer_append_string(&shown->times, shown->times.size > 0 ? "; " : "");
+    for (uint32_t made = attempt->out ? 0 : attempt->made; made != 0; made &= made - 1) {
+        text_buffer_printf(&shown->times, "%s%" PRId64, first ? "" : " ",
+                           attempt->times_us[__builtin_ctz(made)]);
+        first = false;
+    }
+    return CORONG_OK;
 }
 
 static void run_match(char *cells[], uint32_t count)
@@ -173,23 +220,25 @@ static void run_match(char *cells[], uint32_t count)
     char shown[LINE_SIZE_MAX];
     struct match_event events[EVENT_COUNT_MAX];
     struct match_result result;
-    struct text_buffer times = {0};
+    struct shown_attempts attempts = {{0}, {0}};
     cr_assert_eq(count, 5);
     snprintf(shown, sizeof(shown), "%s | %s | %s", cells[0], cells[1], cells[2]);
     struct match_rule rule = read_rule(cells[1], cells[2]);
-    char steps[LINE_SIZE_MAX];
-    read_exclusion(&rule, cells[2], cells[1], steps);
-    uint32_t event_count = read_events(cells[0], steps, events);
-    funnel_match(&rule, events, event_count, &result);
-    result.level = result.out ? 0 : result.level;
-    text_buffer_append_string(&times, "");
-    for (uint32_t step = 0; step < result.level; step++) {
-        text_buffer_printf(&times, "%s%" PRId64, step > 0 ? " " : "",
-                           events[result.events[step]].time_us);
+    uint32_t event_count = read_events(cells[0], cells[1], events);
+    text_buffer_append_string(&attempts.levels, "");
+    text_buffer_append_string(&attempts.times, "");
+    if (rule.attempts == FUNNEL_ATTEMPTS_ALL) {
+        cr_assert_eq(funnel_match_all(&rule, events, event_count, show_attempt, &attempts, NULL),
+                     CORONG_OK);
+    } else {
+        funnel_match(&rule, events, event_count, &result);
+        show_attempt(&attempts, &result, NULL);
     }
-    cr_expect_eq(result.level, (uint32_t)atoi(cells[3]), "%s: level %u", shown, result.level);
-    cr_expect_str_eq(times.bytes, cells[4], "%s: matched at %s", shown, times.bytes);
-    text_buffer_deinit(&times);
+    cr_expect_str_eq(attempts.levels.bytes, cells[3], "%s: level %s", shown, attempts.levels.bytes);
+    cr_expect_str_eq(attempts.times.bytes, cells[4], "%s: matched at %s", shown,
+                     attempts.times.bytes);
+    text_buffer_deinit(&attempts.levels);
+    text_buffer_deinit(&attempts.times);
 }
 
 Test(semantics, examples_of_matching)

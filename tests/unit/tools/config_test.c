@@ -206,24 +206,50 @@ Test(config, gaps_and_exclusions)
                  "unknown stage 'clik'; did you mean 'click'?");
 }
 
-Test(config, what_is_legal_but_not_answered_yet_is_not_called_unknown)
+Test(config, every_option_of_a_funnel_has_a_key)
 {
-    expect_error("funnels: { f: { steps: [visit, order], entry: open } }\n", CORONG_UNSUPPORTED,
-                 "'entry' is not supported by this version except as closed");
-    expect_error("funnels: { f: { steps: [visit, order], order: any } }\n", CORONG_UNSUPPORTED,
-                 "f: ");
-    expect_error("funnels: { f: { steps: [visit, order], attempts: all } }\n", CORONG_UNSUPPORTED,
-                 "f: ");
-    expect_error("funnels: { f: { steps: [visit, order], unit: [cart_id] } }\n", CORONG_UNSUPPORTED,
-                 "f: ");
-    expect_error("funnels: { f: { steps: [visit, { stage: click, optional: true }, order] } }\n",
-                 CORONG_UNSUPPORTED, "'optional'");
     struct arena arena = {0};
     struct config config;
-    expect_ok("funnels: { f: { steps: [visit, { stage: order, optional: false }], entry: closed,\n"
-              "  exclude: [], order: loose, attempts: best } }\n",
+    expect_ok(
+        "funnels: { f: { steps: [visit, { stage: click, optional: true, max_gap: 2h }, order],\n"
+        "  entry: open, tie_tolerance: 2s, attempts: all, unit: [cart_id, shop],\n"
+        "  exclude: [{ event: logout, where: n > 1, after: 1, before: order }] } }\n",
+        &config, &arena);
+    const struct funnel *funnel = &config.definitions.funnels[0];
+    cr_expect_eq(funnel->optional, 2);
+    cr_expect(funnel->entry_open);
+    cr_expect_eq(funnel->tie_tolerance_us, 2000000);
+    cr_expect_eq(funnel->attempts, FUNNEL_ATTEMPTS_ALL);
+    cr_expect_eq(funnel->unit, FUNNEL_UNIT_ATTRIBUTES);
+    cr_expect_eq(funnel->unit_attribute_count, 2);
+    cr_expect(text_equal(funnel->unit_attributes[1], TEXT_LITERAL("shop")));
+    cr_expect_eq(funnel->exclusions[0].before, 3);
+    expect_ok("funnels: { f: { steps: [{ stage: visit, anchor: first }, click,\n"
+              "  { stage: order, anchor: last }], order: any } }\n",
               &config, &arena);
+    cr_expect_eq(config.definitions.funnels[0].anchor_first, 1);
+    cr_expect_eq(config.definitions.funnels[0].anchor_last, 3);
+    expect_ok("funnels: { f: { steps: [visit, order], order: strict, scope: funnel,\n"
+              "  repeat: allow } }\n",
+              &config, &arena);
+    cr_expect_eq(config.definitions.funnels[0].scope, FUNNEL_SCOPE_FUNNEL);
+    cr_expect_eq(config.definitions.funnels[0].repeat, FUNNEL_REPEAT_ALLOW);
     arena_deinit(&arena);
+}
+
+Test(config, what_does_not_go_together_is_refused_in_words)
+{
+    expect_error("funnels: { f: { steps: [visit, order], order: any, entry: open } }\n",
+                 CORONG_INVALID, "'order: any' does not go with 'entry: open'");
+    expect_error("funnels: { f: { steps: [visit, order], tie_tolerance: 1s, ties: strict } }\n",
+                 CORONG_INVALID, "'tie_tolerance' does not go with 'ties: strict'");
+    expect_error("funnels: { f: { steps: [{ stage: visit, optional: true }, order] } }\n",
+                 CORONG_INVALID, "the first and the last step cannot be optional");
+    expect_error("funnels: { f: { steps: [{ stage: visit, anchor: first },\n"
+                 "  { stage: order, anchor: first }], order: any } }\n",
+                 CORONG_INVALID, "step 1 is the first anchor already");
+    expect_error("funnels: { f: { steps: [visit, order], scope: funnle } }\n", CORONG_INVALID,
+                 "funnel");
 }
 
 Test(config, what_is_printed_can_be_read_again)
@@ -235,7 +261,11 @@ Test(config, what_is_printed_can_be_read_again)
     expect_ok("store: 'a b'\nsession_timeout: 90s\nlimits: { memory: 100MiB, shards: 4 }\n"
               "stages: { \"q\\\"s\": { where: \"a = 'x\\ty'\" }, cart: [c, 'Product Added'] }\n"
               "funnels: { f: { steps: [\"q\\\"s\", { stage: cart, where: p > 1, name: n }],\n"
-              "  window: none, ties: strict, live: country } }\n",
+              "  window: none, ties: strict, live: country },\n"
+              "  g: { steps: [visit, { stage: click, optional: true }, order], entry: open,\n"
+              "  tie_tolerance: 2s, unit: [a, b], attempts: all, exclude: [{ event: x }] },\n"
+              "  h: { steps: [{ stage: visit, anchor: first }, order], order: any },\n"
+              "  i: { steps: [visit, order], order: strict, scope: funnel, repeat: allow } }\n",
               &first, &arena);
     config_print(&first, &text);
     struct corong_error error = {0};
