@@ -2,8 +2,9 @@
 corong replay --quiet "$DATA/shop.jsonl" >/dev/null
 ask() { corong funnel "$@" --format json | grep -E '"(result_digest|definition_hash)"'; }
 flags=(--step visit --step "order where revenue > 0" --by country --top 3 --window 1d --from 2026-01-01 --where "country is not null")
-corong funnel "${flags[@]}" --print-query | tee question.yaml
-corong funnel "${flags[@]}" --print-query --format json | tee question.json
+given='^(funnel|  |from|where|by|top):?'
+corong funnel "${flags[@]}" --print-query | tee question.yaml | grep -E "$given"
+corong funnel "${flags[@]}" --print-query --format json | tee question.json | grep -oE '"(from|where|by|top|window)": [^,]*'
 echo "three ways:"
 ask "${flags[@]}"
 ask --query question.yaml
@@ -14,8 +15,8 @@ corong funnel --query question.json --print-query --format json | diff question.
 echo "flags come first:"
 corong funnel --query question.yaml --top 1 --window 7d --print-query | diff question.yaml - || true
 echo "other verbs:"
-corong stages --print-query --bucket 1h
-corong sessions --print-query --by device --format json
+corong stages --print-query --bucket 1h | grep -v "^#"
+corong sessions --print-query --by device --format json | grep -o '"by": [^,]*'
 corong stages visit "order where revenue > 0" --print-query --format json | tee stages.json
 corong stages --query stages.json --format csv | cut -d, -f1 | sort -u
 echo '{"bucket": "1h", "top": 3}' | corong stages --query - 2>&1; echo "exit $?"

@@ -154,6 +154,19 @@ static void append_gap(const struct funnel_gap *gap, struct text_buffer *line)
     }
 }
 
+static void append_step_rules(const struct funnel *funnel, uint32_t step, struct text_buffer *line)
+{
+    if ((funnel->optional >> step & 1) != 0) {
+        text_buffer_append_string(line, "; optional: an attempt may go on without it");
+    }
+    if (funnel->anchor_first == step + 1) {
+        text_buffer_append_string(line, "; anchor first: it must be the earliest of the steps");
+    }
+    if (funnel->anchor_last == step + 1) {
+        text_buffer_append_string(line, "; anchor last: it counts only after all the others");
+    }
+}
+
 static void explain_steps(struct explanation *explanation)
 {
     const struct funnel *funnel = &explanation->query->funnel;
@@ -167,6 +180,7 @@ static void explain_steps(struct explanation *explanation)
         if (funnel->gaps != NULL) {
             append_gap(&funnel->gaps[step], &line);
         }
+        append_step_rules(funnel, step, &line);
         text_buffer_append_string(explanation->out, "  ");
         append_wrapped(explanation->out, (struct text){line.bytes, line.size}, 2, 5);
         if (explanation->seen->steps != NULL) {
@@ -216,6 +230,32 @@ static void explain_order(struct explanation *explanation)
         SENTENCES[order]);
 }
 
+/// What may stand between the steps where nothing else may.
+static void explain_strict(struct explanation *explanation)
+{
+    const struct funnel *funnel = &explanation->query->funnel;
+    if (funnel->order != FUNNEL_ORDER_STRICT) {
+        return;
+    }
+    bool all = funnel->scope == FUNNEL_SCOPE_ALL;
+    bool breaks = funnel->repeat == FUNNEL_REPEAT_BREAK;
+    say(explanation, "scope", all ? "all" : "funnel", all, "%s",
+        all ? "any other stored event between them ends the attempt"
+            : "only an event that matches some step of the funnel ends the attempt");
+    say(explanation, "repeat", breaks ? "break" : "allow", breaks, "%s",
+        breaks ? "a repeat of the step just matched ends the attempt too"
+               : "a repeat of the step just matched is let pass; the first of them is the matched "
+                 "one");
+}
+
+static void explain_entry(struct explanation *explanation)
+{
+    bool open = explanation->query->funnel.entry_open;
+    say(explanation, "entry", open ? "open" : "closed", !open, "%s",
+        open ? "an attempt may begin at any step, and is counted from there on"
+             : "an attempt begins at step 1");
+}
+
 static void explain_unit(struct explanation *explanation)
 {
     const struct query_funnel *query = explanation->query;
@@ -231,9 +271,15 @@ static void explain_unit(struct explanation *explanation)
             "silent for more than %s",
             timeout.bytes);
     } else {
+        text_buffer_reset(&timeout);
+        for (uint32_t index = 0; index < query->funnel.unit_attribute_count; index++) {
+            text_buffer_append_string(&timeout, index == 0 ? "" : ", ");
+            report_text(&timeout, query->funnel.unit_attributes[index]);
+        }
         say(explanation, "unit", "constant", false,
-            "held constant: each user is counted once for each combination of values; events that "
-            "lack one of them are outside");
+            "held constant: each user is counted once for each combination of %s; events that lack "
+            "one of them are outside",
+            timeout.bytes);
     }
     text_buffer_deinit(&timeout);
 }
@@ -267,6 +313,15 @@ static void explain_ties(struct explanation *explanation)
     say(explanation, "ties", strict ? "strict" : "any", !strict, "%s",
         strict ? "a step must be strictly later than the one before it"
                : "events of the same instant may be taken in any order");
+    int64_t tolerance_us = explanation->query->funnel.tie_tolerance_us;
+    if (tolerance_us > 0) {
+        struct text_buffer value = {0};
+        duration_format(tolerance_us, &value);
+        say(explanation, "tie_tolerance", value.bytes, false,
+            "events at most %s after the first of their group count as of its instant",
+            value.bytes);
+        text_buffer_deinit(&value);
+    }
 }
 
 static void explain_exclusions(struct explanation *explanation)
@@ -474,6 +529,8 @@ void report_explain(const struct query_funnel *query, const struct report_explai
     text_buffer_append_string(out, "\nHow events are matched\n");
     explain_unit(&explanation);
     explain_order(&explanation);
+    explain_strict(&explanation);
+    explain_entry(&explanation);
     explain_window(&explanation);
     explain_attempts(&explanation);
     explain_ties(&explanation);
