@@ -7,6 +7,7 @@
 #include "engine/query/people/people.h"
 #include "storage/base/clock.h"
 #include "storage/base/memory.h"
+#include "tests/model/model_people.h"
 #include "tests/model/model_question.h"
 #include "tests/model/model_store.h"
 
@@ -22,7 +23,6 @@
 static uint64_t cells_compared;
 static uint64_t rows_compared;
 static uint64_t traces_compared;
-static uint64_t ages_compared;
 static uint64_t customers_compared;
 
 // Who makes a customer, and all events: what `$customer` must be follows from them.
@@ -32,18 +32,6 @@ static struct stage customer_stage = {
     .name = {"customer", 8}, .events = &customer_event, .event_count = 1};
 static const struct model_data *customer_data;
 
-// The events of one person in order, copies left out.
-static int events_of(const struct model_data *data, int user, struct oracle_event *events)
-{
-    int count = 0;
-    for (int i = 0; i < data->count; i++) {
-        if (data->events[i].user == user) {
-            events[count++] = data->events[i];
-        }
-    }
-    return oracle_sort(events, count);
-}
-
 // A returning customer has an event of the name at an earlier time than the entry.
 static void check_customer(const struct people_unit *unit, struct text value)
 {
@@ -51,7 +39,7 @@ static void check_customer(const struct people_unit *unit, struct text value)
     char number[16] = "";
     bool returning = false;
     memcpy(number, unit->user_id.bytes + 1, unit->user_id.size - 1);
-    int count = events_of(customer_data, atoi(number), events);
+    int count = model_people_events(customer_data, atoi(number), events);
     for (int i = 0; i < count; i++) {
         returning =
             returning || (events[i].name == customer_name && events[i].time < unit->entry_us);
@@ -373,150 +361,6 @@ static void ask(struct store_snapshot *snapshot, const struct model_data *data,
     arena_deinit(&arena);
 }
 
-// What a list of sleepers says, and the last row, by which the order is checked.
-struct sleepers {
-    struct people_dormant_result result;
-    uint64_t in_slices; // dormant users of all slices
-    uint64_t rows;
-    uint64_t events;
-    int64_t last_us;
-    int64_t first_sum_us;
-};
-
-static enum corong_status begin_sleepers(void *context, const struct people_dormant_result *result,
-                                         struct corong_error *error)
-{
-    (void)error;
-    struct sleepers *sleepers = context;
-    sleepers->result = *result;
-    sleepers->in_slices = result->other.users[PEOPLE_AGE_DORMANT];
-    for (uint32_t i = 0; i < result->slice_count; i++) {
-        sleepers->in_slices += result->slices[i].users[PEOPLE_AGE_DORMANT];
-    }
-    return CORONG_OK;
-}
-
-static enum corong_status take_sleeper(void *context, const struct people_sleeper *user,
-                                       struct corong_error *error)
-{
-    (void)error;
-    struct sleepers *sleepers = context;
-    if (sleepers->rows++ > 0 && user->last_us > sleepers->last_us) {
-        test_fail(test_random_seed(), "a user seen later comes later");
-    }
-    sleepers->last_us = user->last_us;
-    sleepers->events += user->events;
-    sleepers->first_sum_us += user->first_us - MODEL_BASE_US;
-    return CORONG_OK;
-}
-
-static enum corong_status end_sleepers(void *context, struct corong_error *error)
-{
-    (void)context;
-    (void)error;
-    return CORONG_OK;
-}
-
-// One person's events, and what the obvious count makes of them.
-struct ages {
-    uint64_t users[PEOPLE_AGE_COUNT];
-    uint64_t never;
-    uint64_t events; // of those that are dormant
-    int64_t first_sum_us;
-};
-
-static void count_person(const struct oracle_event *events, int count, unsigned names,
-                         int64_t as_of, const struct people_dormant *query, struct ages *ages)
-{
-    int seen = 0;
-    int64_t first = 0;
-    int64_t last = 0;
-    for (int i = 0; i < count; i++) {
-        if (events[i].time > as_of || (names >> events[i].name & 1) == 0) {
-            continue;
-        }
-        first = seen++ == 0 ? events[i].time : first;
-        last = events[i].time;
-    }
-    if (seen == 0) {
-        ages->never += count > 0;
-        return;
-    }
-    int age = as_of - last < query->after_us ? 0 : as_of - last < query->gone_us ? 1 : 2;
-    ages->users[age]++;
-    ages->events += age == 1 ? (uint64_t)seen : 0;
-    ages->first_sum_us += age == 1 ? first - MODEL_BASE_US : 0;
-}
-
-static void count_ages(const struct model_data *data, unsigned names,
-                       const struct people_dormant *query, struct ages *ages)
-{
-    int64_t as_of = INT64_MIN;
-    for (int i = 0; i < data->count; i++) {
-        as_of = data->events[i].time > as_of ? data->events[i].time : as_of;
-    }
-    as_of = query->as_of_us == QUERY_TIME_NONE ? as_of : query->as_of_us;
-    for (int user = 0; user < MODEL_USER_COUNT; user++) {
-        struct oracle_event events[MODEL_EVENTS_PER_USER_MAX];
-        int count = events_of(data, user, events);
-        count_person(events, count, names, as_of, query, ages);
-    }
-}
-
-static void compare_ages(struct store_snapshot *snapshot, const struct model_data *data,
-                         struct test_random *random)
-{
-    unsigned names = 1u << test_random_below(random, 4) | 1u << test_random_below(random, 4);
-    struct text events[8];
-    struct stage stage = {.name = TEXT_LITERAL("stage"), .events = events};
-    for (int name = 0; name < 8; name++) {
-        if (names >> name & 1) {
-            events[stage.event_count++] = model_name(name);
-        }
-    }
-    uint32_t span = (uint32_t)data->span + 1;
-    struct people_dormant query = {.stage = &stage,
-                                   .after_us = test_random_below(random, span) * data->unit_us,
-                                   .by = {TEXT_LITERAL("a0")},
-                                   .by_count = test_random_below(random, 2),
-                                   .top = 2,
-                                   .as_of_us = QUERY_TIME_NONE,
-                                   .limits = {.thread_count = 2},
-                                   .listed = 1u << PEOPLE_AGE_DORMANT,
-                                   .row_budget_bytes = test_random_below(random, 2) * 900};
-    query.gone_us = query.after_us + test_random_below(random, span) * data->unit_us;
-    if (test_random_below(random, 3) == 0) {
-        query.as_of_us = MODEL_BASE_US + test_random_below(random, span) * data->unit_us;
-    }
-    if (test_random_below(random, 4) == 0) {
-        query.stage = NULL;
-        names = 0xff;
-    }
-    struct ages ages = {0};
-    struct sleepers found = {0};
-    struct corong_error error;
-    struct people_dormant_visitor visitor = {&found, begin_sleepers, take_sleeper, end_sleepers};
-    count_ages(data, names, &query, &ages);
-    if (people_dormant_run(snapshot, &query, &visitor, &error) != CORONG_OK) {
-        test_fail(test_random_seed(), "dormant failed: %s", error.message);
-    }
-    bool same = memcmp(ages.users, found.result.total.users, sizeof(ages.users)) == 0 &&
-                ages.never == found.result.never && found.rows == ages.users[PEOPLE_AGE_DORMANT] &&
-                found.events == ages.events && found.first_sum_us == ages.first_sum_us &&
-                (query.by_count == 0 || found.in_slices == ages.users[PEOPLE_AGE_DORMANT]);
-    ages_compared++;
-    if (!same) {
-        test_fail(test_random_seed(),
-                  "ages %" PRIu64 " %" PRIu64 " %" PRIu64 ", expected %" PRIu64 " %" PRIu64
-                  " %" PRIu64 "; %" PRIu64 " listed; never %" PRIu64 ", expected %" PRIu64
-                  "; %" PRIu64 " events, expected %" PRIu64 "; %" PRIu64 " in slices",
-                  found.result.total.users[0], found.result.total.users[1],
-                  found.result.total.users[2], ages.users[0], ages.users[1], ages.users[2],
-                  found.rows, found.result.never, ages.never, found.events, ages.events,
-                  found.in_slices);
-    }
-}
-
 int main(void)
 {
     uint64_t seed = test_random_seed();
@@ -541,16 +385,17 @@ int main(void)
         }
         for (int question = 0; question < QUESTIONS_PER_DATA_SET; question++) {
             ask(snapshot, data, &random);
-            compare_ages(snapshot, data, &random);
+            model_people_ages(snapshot, data, &random);
+            model_people_ranks(snapshot, data, &random);
         }
         store_snapshot_close(snapshot);
         model_store_remove(directory);
     }
     memory_free(data);
     printf("people model: %" PRIu64 " data sets, %" PRIu64 " cells, %" PRIu64 " rows, %" PRIu64
-           " traces, %" PRIu64 " counts of ages, %" PRIu64
-           " customers, 0 differences, seed %" PRIu64 "\n",
-           set_count, cells_compared, rows_compared, traces_compared, ages_compared,
-           customers_compared, seed);
+           " traces, %" PRIu64 " counts of ages, %" PRIu64 " customers, %" PRIu64
+           " ranks, 0 differences, seed %" PRIu64 "\n",
+           set_count, cells_compared, rows_compared, traces_compared, model_people_age_lists,
+           customers_compared, model_people_rank_rows, seed);
     return 0;
 }

@@ -2,6 +2,7 @@
 #include "tools/corong/options.h"
 
 #include "engine/engine.h"
+#include "engine/query/people/people.h"
 #include "storage/base/clock.h"
 #include "storage/base/invariant.h"
 #include "tools/config/config.h"
@@ -20,6 +21,7 @@ static const char *const ATTEMPTS[] = {"best", "first", "last", NULL};
 static const char *const RANGES[] = {"entry", "inside", NULL};
 static const char *const NAMESPACES[] = {"known", "anonymous", "account", NULL};
 static const char *const BUCKETS[] = {"none", "hour", "day", "week", "month", NULL};
+static const char *const BARS[] = {"so-far", "events", "people", NULL};
 static const char *const AGES[] = {"active", "dormant", "gone", "all", "none", NULL};
 static const char *const FORMATS[] = {"table", "json", "csv", NULL};
 static const char *const THROUGH[] = {"mock", "files", NULL};
@@ -141,6 +143,10 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
                     "seen doing this: a stage, an event, 'NAME where EXPR' (default: anything)"},
     [OPTION_LIST] = {"list", "WORD", OPTION_KIND_WORD, 0, 0, AGES,
                      "who is listed under the counts (default dormant)"},
+    [OPTION_TIMES] = {"times", "N", OPTION_KIND_COUNT, 1, PEOPLE_RANK_COUNT_MAX, NULL,
+                      "how many times are shown one by one (default 5)"},
+    [OPTION_BARS] = {"bars", "WORD", OPTION_KIND_WORD, 0, 0, BARS,
+                     "what bars measure: all events so far (default), this time's, or people"},
     [OPTION_AS_OF] = {"as-of", "TIME", OPTION_KIND_TIME, 0, 0, NULL,
                       "as if later events did not exist (default: the data's end)"},
     [OPTION_SESSION_TIMEOUT] = {"session-timeout", "TIME", OPTION_KIND_DURATION, 1,

@@ -114,6 +114,11 @@ static const uint8_t DORMANT_OPTIONS[] = {
     OPTION_WHERE,  OPTION_AS_OF,       OPTION_FORMAT, OPTION_THREADS,      OPTION_MEMORY_LIMIT,
     OPTION_TIMING, OPTION_DURABLE,     OPTION_COLOR,  OPTION_PRINT_CONFIG, OPTION_HELP,
     OPTION_COUNT};
+static const uint8_t REPEAT_OPTIONS[] = {
+    OPTION_TIMES,        OPTION_BARS,         OPTION_STORE,  OPTION_STORE_GROUP, OPTION_CONFIG,
+    OPTION_FROM,         OPTION_TO,           OPTION_WHERE,  OPTION_AS_OF,       OPTION_FORMAT,
+    OPTION_THREADS,      OPTION_MEMORY_LIMIT, OPTION_TIMING, OPTION_DURABLE,     OPTION_COLOR,
+    OPTION_PRINT_CONFIG, OPTION_HELP,         OPTION_COUNT};
 static const uint8_t STAGES_OPTIONS[] = {
     OPTION_STORE,        OPTION_STORE_GROUP,  OPTION_CONFIG,  OPTION_FROM,   OPTION_TO,
     OPTION_WHERE,        OPTION_BUCKET,       OPTION_AS_OF,   OPTION_FORMAT, OPTION_THREADS,
@@ -258,6 +263,13 @@ const struct verb VERBS[] = {
      "  corong dormant --after 30d --gone 180d --by country\n"
      "  corong dormant --after 60d --did order --format csv > win-back.csv\n",
      DORMANT_OPTIONS, cmd_dormant},
+    {"repeat", "STAGE", 1, 1, false, "who comes back: once, twice, three times ...",
+     "How many people had the stage a first, second, third time (a repeat purchase), what each\n"
+     "time was worth and how long after the one before. Bars show all events so far, so the\n"
+     "funnel widens where customers return; --bars people shows it narrowing.\n",
+     "  corong repeat order\n"
+     "  corong repeat order --times 10 --from 2026-01-01 --bars people\n",
+     REPEAT_OPTIONS, cmd_repeat},
     {"explain", "[NAME]", 0, 1, false, "in plain words what 'corong funnel' would count",
      "Takes what 'corong funnel' takes and says what it means: which events are the steps (and "
      "how\n"

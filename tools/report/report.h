@@ -86,6 +86,12 @@ void report_dormant_begin(struct report_people *people, const struct people_dorm
 void report_dormant_user(struct report_people *people, const struct people_sleeper *user);
 void report_dormant_end(struct report_people *people);
 
+/// What the bars of `corong repeat` measure: they widen downwards where all so far are counted.
+enum report_measure { REPORT_MEASURE_SO_FAR = 0, REPORT_MEASURE_EVENTS, REPORT_MEASURE_PEOPLE };
+void report_repeat(const struct people_repeat *query, const struct people_repeat_result *result,
+                   enum report_measure measure, const struct report_style *style,
+                   struct text_buffer *out);
+
 /// What a cell is, in words: "dropped at 2 click".
 void report_people_cell(const struct people_cell *cell, const struct query_funnel *funnel,
                         struct text_buffer *out);

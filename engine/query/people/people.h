@@ -256,3 +256,33 @@ struct people_dormant_visitor {
 CORONG_MUST_CHECK enum corong_status
 people_dormant_run(struct store_snapshot *snapshot, const struct people_dormant *query,
                    const struct people_dormant_visitor *visitor, struct corong_error *error);
+
+/// How often people do one thing: first, second, third time ..., and all later ones together.
+#define PEOPLE_RANK_COUNT_MAX 100u
+struct people_repeat {
+    const struct stage *stage;
+    struct query_range range; ///< of the events counted
+    struct text where;
+    uint32_t rank_count; ///< shown one by one; 0: 5
+    int64_t as_of_us;
+    struct query_limits limits;
+};
+/// One rank; the last one is all later times.
+struct people_rank {
+    uint64_t people; ///< who did it so often or more
+    uint64_t orders; ///< events of this rank: as many as people, but behind the last rank more
+    struct query_durations since_previous; ///< since the event before
+    struct query_money *money;             ///< by currency
+    uint32_t money_count;
+};
+struct people_repeat_result {
+    struct people_rank *ranks; ///< rank_count, and one for all later times
+    uint32_t rank_count;
+    uint64_t orders;
+    struct query_provenance provenance;
+};
+CORONG_MUST_CHECK enum corong_status people_repeat_run(struct store_snapshot *snapshot,
+                                                       const struct people_repeat *query,
+                                                       struct arena *arena,
+                                                       struct people_repeat_result *result_out,
+                                                       struct corong_error *error);
