@@ -46,6 +46,7 @@ Test(posthog_trend, test_between_two_steps)
 Test(posthog_trend, test_exclusions)
 {
     cr_assert_str_eq(trend(FUNNEL_ORDER_LOOSE, "A@0 X@1 B@2", 0, 2), "");
+    cr_assert_str_eq(trend(FUNNEL_ORDER_LOOSE, "A@0 X@1", 0, 2), "");
     cr_assert_str_eq(trend(FUNNEL_ORDER_LOOSE, "A@0 X@1 A@2 B@3 C@4", 0, 2), "0+ ");
     cr_assert_str_eq(trend(FUNNEL_ORDER_ANY, "A@0 B@1 X@2 C@3", 0, 2), "0- ");
 }
