@@ -68,7 +68,7 @@ def check_document(document):
     for row in document["queries"]:
         check_histogram(row, row["name"])
     sizes = [row["events"] for row in document["growth"]]
-    require(len(sizes) == 4 and sizes[3] >= 2.7 * sizes[2], f"sizes {sizes}")
+    require(len(sizes) == 5 and sizes[4] >= 2.7 * sizes[3], f"sizes {sizes}")
     per_event = sum(row["bytes"] for row in document["bytes_per_event"])
     largest = document["growth"][-1]
     require(abs(per_event / (largest["bytes"] / largest["events"]) - 1) < 0.02,
@@ -147,9 +147,13 @@ def a_broker_by_address(place):
         address = broker.stdout.readline().decode().strip()
         place.run("--quick", "--brokers", address, "--kafka-topic", "bench", "--kafka-property", "log_level=0",
                   "--replay", str(log), "--mapping", "generic", "--speed", "43200")
+        document = place.document()
+        require(document["parameters"]["through"] == "brokers" and document["hold"]["events"] == 6000, "events")
+        place.run("--quick", "--brokers", address, "--like", "topic:bench", "--kafka-property", "log_level=0",
+                  "--mapping", "generic", "--through", "files", "--output", "topic.json")
         broker.stdin.close()
-    document = place.document()
-    require(document["parameters"]["through"] == "brokers" and document["hold"]["events"] == 6000, "events")
+    fit = {row["quantity"]: row for row in place.document("topic.json")["fit"]}
+    require(fit["copies"]["sample"] == 0.5 and abs(fit["events per session"]["difference"]) < 0.1, fit["events"])
 
 
 def what_cannot_work_says_why(place):

@@ -27,7 +27,8 @@ struct bench_options {
     uint32_t path_count;
     struct text mapping_text;      ///< YAML of `paths`, missing for a synthetic run
     double speed;                  ///< of a recording; 0: as fast as it goes
-    const char *topic;             ///< of a given broker, or of a sample
+    const char *sample_topic;      ///< what it holds is the sample, where there are no paths
+    const char *topic;             ///< of a given broker, to be written
     const char *const *properties; ///< "name=value", NULL-terminated, or NULL
     uint32_t partition_count;      ///< of the broker in this process; 0: 4
     uint32_t shard_count;          ///< 0: one per core

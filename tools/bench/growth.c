@@ -11,8 +11,8 @@
 #include <stdlib.h>
 
 #define GROWTH_SHARE 0.12 ///< of the budget, for the largest size alone
-#define SIZE_LEAST 20000.0
-#define SIZE_LEAST_QUICK 5000.0
+#define SIZE_LEAST 10000.0
+#define SIZE_LEAST_QUICK 1700.0
 #define SIZE_MOST 1e9
 #define QUESTION_TRIES 3u
 #define LARGEST_STEP 3.0 ///< the largest size is the one before it so many times
@@ -135,6 +135,7 @@ static enum corong_status fill(struct run *run, struct run_size *size, const int
     snprintf(label, sizeof(label), "%.3g events", (double)size->events);
     struct phase_options options = run_phase_options(run, 0, label);
     options.count = size->events;
+    options.is_last = true;
     options.questions_per_second = 0;
     options.load_cores = cores;
     options.load_core_count = core_count;
@@ -197,7 +198,7 @@ enum corong_status run_growth(struct run *run, struct corong_error *error)
     double rate = run->sustainable > 0 ? run->sustainable : run->ceiling / 10;
     double largest = rate * (double)run_share_us(run, GROWTH_SHARE) / 1e6;
     largest = largest > SIZE_MOST ? SIZE_MOST : largest;
-    double least = 27 * (run->options->quick ? SIZE_LEAST_QUICK : SIZE_LEAST);
+    double least = 81 * (run->options->quick ? SIZE_LEAST_QUICK : SIZE_LEAST);
     largest = largest < least || run->options->quick ? least : largest;
     for (uint32_t index = 0; index < RUN_SIZE_COUNT; index++) {
         double size = largest / pow(LARGEST_STEP, RUN_SIZE_COUNT - 1 - index);

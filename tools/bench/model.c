@@ -3,7 +3,6 @@
 // each, which they have not seen.
 #include "tools/bench/fit.h"
 #include "tools/bench/run.h"
-#include "tools/bench/steady.h"
 
 #include <math.h>
 
@@ -33,10 +32,6 @@ static double bytes_of(const struct run_size *size)
 static double live_bytes_of(const struct run_size *size)
 {
     return (double)size->live_bytes;
-}
-static double memory_of(const struct run_size *size)
-{
-    return (double)size->resident_bytes;
 }
 static double funnel_ns_of(const struct run_size *size)
 {
@@ -152,28 +147,42 @@ static void fit_loads(const struct run *run, json_t *terms, json_t *checks)
     add_check(checks, "cores", "cores", x[seen], predicted, y[seen]);
 }
 
-/// What is resident beside live users: rings, tails, libraries, and the load itself. About the same
-/// at every size, so its mean and the band of a further one.
-static void fit_memory(const struct run *run, json_t *terms, json_t *checks)
+/// Events that wait for a commit when everything was read.
+static double waiting_of(const struct run_size *size, double interval_seconds)
 {
+    double taken = (double)size->events / size->ingest_seconds * interval_seconds;
+    return fmin((double)size->events, taken);
+}
+
+/// What is resident beside live users: rings, libraries and the load itself, and rows that wait for
+/// a commit.
+static void fit_memory(struct run *run, json_t *terms, json_t *checks)
+{
+    double x[RUN_SIZE_COUNT];
+    double y[RUN_SIZE_COUNT];
     uint32_t seen = run->size_count - 1;
-    double mean = 0;
-    double squares = 0;
-    for (uint32_t index = 0; index < seen; index++) {
+    struct subject_options options = run_subject_options(run, BENCH_FILES);
+    for (uint32_t index = 0; index < run->size_count; index++) {
         const struct run_size *size = &run->sizes[index];
-        mean += (memory_of(size) - live_bytes_of(size)) / seen;
+        x[index] = waiting_of(size, (double)options.commit_interval_us / 1e6);
+        y[index] = (double)size->resident_bytes - (double)size->live_bytes;
     }
-    for (uint32_t index = 0; index < seen; index++) {
-        const struct run_size *size = &run->sizes[index];
-        double away = memory_of(size) - live_bytes_of(size) - mean;
-        squares += away * away;
-    }
-    const struct run_size *last = &run->sizes[seen];
-    double reach = steady_student(seen - 1) * sqrt(squares / (seen - 1) * (1 + 1.0 / seen));
-    double predicted[3] = {live_bytes_of(last) + mean, live_bytes_of(last) + mean - reach,
-                           live_bytes_of(last) + mean + reach};
-    add_term(terms, "memory_base_bytes", "bytes", mean, mean - reach, mean + reach, "sizes");
-    add_check(checks, "resident memory", "bytes", (double)last->events, predicted, memory_of(last));
+    struct fit fit;
+    double predicted[3];
+    fit_cost(x, y, seen, &fit);
+    add_term(terms, "memory_base_bytes", "bytes", fit.intercept, fit.intercept_low,
+             fit.intercept_high, "sizes");
+    add_term(terms, "memory_per_waiting_event", "bytes", fit.slope, fit.slope_low, fit.slope_high,
+             "sizes");
+    double interval = (double)options.commit_interval_us / 1e6;
+    add_term(terms, "commit_interval", "s", interval, interval, interval, "parameters");
+    fit_predict(&fit, x[seen], &predicted[0], &predicted[1], &predicted[2]);
+    double live = (double)run->sizes[seen].live_bytes;
+    predicted[0] += live;
+    predicted[1] += live;
+    predicted[2] += live;
+    add_check(checks, "resident memory", "bytes", (double)run->sizes[seen].events, predicted,
+              y[seen] + live);
 }
 
 static double stage_of(const json_t *document, const char *stage)

@@ -431,6 +431,9 @@ static enum corong_status go(struct phase *phase, struct corong_error *error)
         return phase->load.error.status;
     }
     conclude_load(phase);
+    if (phase->options->is_last) {
+        subject_end(phase->options->subject);
+    }
     set_flag(phase, &phase->ends_asking);
     TRY(wait_until_visible(phase, error));
     struct phase_result *result = phase->result;

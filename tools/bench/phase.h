@@ -22,6 +22,7 @@ struct phase_options {
     int64_t least_us; ///< the load's length, or
     int64_t most_us;  ///< up to this while the verdict is open
     uint64_t count;   ///< or so many events
+    bool is_last;     ///< no line follows: a pipe is closed, so that its reader need not wait
     double questions_per_second;
     double lag_tolerance; ///< 0: PHASE_LAG_TOLERANCE
     const int *load_cores;

@@ -66,6 +66,8 @@ struct projection {
     double users;
     double visitors; ///< users of a day
     double periods;
+    double day; ///< events of one
+    bool beyond_day;
     bool beyond_rate;
     bool beyond_events;
     bool beyond_users;
@@ -79,6 +81,7 @@ static struct projection project(const json_t *document, const struct bench_plan
         .rate = plan->events_per_day / SECONDS_PER_DAY * peak,
         .events = plan->events_per_day * plan->days,
         .users = plan->users,
+        .day = plan->events_per_day,
         .visitors = plan->users_per_day > 0
                         ? plan->users_per_day
                         : fmin(plan->users, plan->events_per_day / EVENTS_PER_VISITOR),
@@ -88,6 +91,7 @@ static struct projection project(const json_t *document, const struct bench_plan
         projection.rate > json_number_value(json_object_get(seen, "events_per_second"));
     projection.beyond_events =
         projection.events > json_number_value(json_object_get(seen, "events"));
+    projection.beyond_day = projection.day > json_number_value(json_object_get(seen, "events"));
     projection.beyond_users =
         projection.visitors > json_number_value(json_object_get(seen, "users"));
     return projection;
@@ -114,10 +118,14 @@ static void need_cores(const json_t *document, const struct projection *projecti
 static void need_memory(const json_t *document, const struct projection *projection, json_t *needs)
 {
     double servers = json_number_value(json_object_get(json_object_get(needs, "servers"), "value"));
+    double waiting = projection->rate * find(document, "commit_interval").value;
     struct term memory = add(scale(find(document, "memory_base_bytes"), servers),
-                             scale(find(document, "live_bytes_per_user"), projection->visitors));
-    need(needs, "memory_bytes", "bytes", memory, projection->beyond_users,
-         "servers x memory_base_bytes + live_bytes_per_user x users of a day");
+                             scale(find(document, "memory_per_waiting_event"), waiting));
+    memory = add(memory, scale(find(document, "live_bytes_per_user"), projection->visitors));
+    need(needs, "memory_bytes", "bytes", memory,
+         projection->beyond_users || projection->beyond_rate,
+         "servers x memory_base_bytes + memory_per_waiting_event x events a second at the peak x "
+         "commit_interval + live_bytes_per_user x users of a day");
 }
 
 static void need_disk(const json_t *document, const struct projection *projection, double days,
@@ -153,10 +161,11 @@ static void need_time(const json_t *document, const struct projection *projectio
     need(needs, "funnel_seconds", "s", scale(funnel, 1e-9 / fmax(1, cores)),
          projection->beyond_events,
          "(funnel_start_ns + funnel_ns_per_event x events kept) / cores");
-    struct term restart = add(scale(find(document, "restart_ns_per_event"), projection->events),
+    struct term restart = add(scale(find(document, "restart_ns_per_event"), projection->day),
                               find(document, "restart_start_ns"));
-    need(needs, "restart_seconds", "s", scale(restart, 1e-9), projection->beyond_events,
-         "restart_start_ns + restart_ns_per_event x events kept");
+    need(needs, "restart_seconds", "s", scale(restart, 1e-9), projection->beyond_day,
+         "restart_start_ns + restart_ns_per_event x events of a day, which is what a server "
+         "follows live and reads again");
 }
 
 static json_t *plan_json(const json_t *document, const struct bench_plan *plan)

@@ -69,6 +69,7 @@ static enum corong_status play(struct run *run, struct recorded *recorded,
     struct phase_options options = run_phase_options(run, 0, "replaying");
     options.lines = (struct load_lines){recorded, next_line};
     options.speed = run->options->speed;
+    options.is_last = true;
     enum corong_status status = phase_run(&options, &result, error);
     if (status == CORONG_OK) {
         json_t *hold = phase_json(&result, true);

@@ -7,7 +7,7 @@ static enum corong_status open_topic(struct recording *recording,
                                      const struct bench_options *options,
                                      struct corong_error *error)
 {
-    const char *topics[] = {options->topic, NULL};
+    const char *topics[] = {options->sample_topic, NULL};
     struct kafka_options kafka = {
         .topics = topics, .properties = options->properties, .stop_at_end = true};
     return kafka_open(&recording->source, &kafka, error);

@@ -21,7 +21,7 @@ struct recording {
     uint64_t rejected; ///< messages and events
 };
 
-/// `paths`, or else the options' topic to its present end. CORONG_INVALID, CORONG_NOT_FOUND and
+/// `paths`, or else the sample's topic to its present end. CORONG_INVALID, CORONG_NOT_FOUND and
 /// CORONG_IO as of what is read. recording_close() in any case.
 CORONG_MUST_CHECK enum corong_status recording_open(struct recording *recording,
                                                     const struct bench_options *options,

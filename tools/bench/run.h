@@ -6,7 +6,7 @@
 #include "tools/bench/phase.h"
 
 #define RUN_RATE_COUNT_MAX 32u
-#define RUN_SIZE_COUNT 4u
+#define RUN_SIZE_COUNT 5u
 
 /// What is kept of a phase for the model.
 struct run_load {

@@ -9,10 +9,11 @@
 
 #define SEARCH_SHARE 0.35
 #define WARM_UP_SHARE 0.02
+#define WARM_UP_COUNT_MIN 4000u
 #define STEP_SHARE 0.025
 #define STEP_LEAST_US (4 * MICROSECONDS_PER_SECOND / 5)
-#define HOLD_SHARE 0.12
-#define MODEL_SHARE 0.03
+#define HOLD_SHARE 0.2
+#define MODEL_SHARE 0.022
 #define TRIES_LEAST 5u
 #define START_DIVISOR 8.0
 #define RATE_LEAST 500.0
@@ -153,7 +154,9 @@ static enum corong_status warm_up(struct run *run, double rate, struct corong_er
 {
     struct phase_result result;
     struct phase_options options = run_phase_options(run, rate, "warming up");
-    options.least_us = run_share_us(run, WARM_UP_SHARE);
+    // A file is known by its first 64 KiB: less than that is not read from a pipe.
+    uint64_t count = (uint64_t)(rate * (double)run_share_us(run, WARM_UP_SHARE) / 1e6);
+    options.count = count < WARM_UP_COUNT_MIN ? WARM_UP_COUNT_MIN : count;
     options.questions_per_second = 0;
     enum corong_status status = phase_run(&options, &result, error);
     phase_deinit(&result);
@@ -294,11 +297,11 @@ enum corong_status run_hold(struct run *run, struct corong_error *error)
 /// Loads for the model, and one of three times the highest of them that it does not see.
 enum corong_status run_held_out_load(struct run *run, struct corong_error *error)
 {
-    static const double shares[] = {0.075, 0.15, 0.3, 0.9};
+    static const double shares[] = {0.06, 0.12, 0.18, 0.24, 0.3, 0.9};
     json_t *rows = json_array();
     json_object_set_new(run->document, "loads", rows);
     run->load_count = 0;
-    for (uint32_t index = 0; index < 4 && run->sustainable > 0; index++) {
+    for (uint32_t index = 0; index < 6 && run->sustainable > 0; index++) {
         struct phase_result result;
         struct phase_options options =
             run_phase_options(run, run->sustainable * shares[index], "for the model");

@@ -42,7 +42,8 @@ static void append_size(struct text_buffer *out, double bytes)
         bytes /= 1024;
         unit++;
     }
-    text_buffer_printf(out, "%.*f %s", bytes < 10 && unit > 0 ? 1 : 0, bytes, units[unit]);
+    text_buffer_printf(out, "%.*f %s", fabs(bytes) < 100 ? (unit > 0 ? 1 : 2) : 0, bytes,
+                       units[unit]);
 }
 
 static void append_seconds(struct text_buffer *out, double seconds)

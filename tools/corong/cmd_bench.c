@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #define JSON_FORM (JSON_INDENT(1) | JSON_REAL_PRECISION(12))
+#define TOPIC_PREFIX "topic:"
 #define DAYS_DEFAULT 400.0
 #define NUMBER_MOST 1e18
 #define SPEED_MOST 1e9
@@ -61,14 +62,43 @@ static const char **strings_of(const struct options *options, enum option_id id)
     return strings;
 }
 
-static enum corong_status choose_load(const struct options *options, struct bench_options *bench,
-                                      struct corong_error *error)
+static bool is_topic(struct text path)
 {
-    bool like = options_given(options, OPTION_LIKE);
-    bool replay = options_given(options, OPTION_REPLAY);
+    return path.size > strlen(TOPIC_PREFIX) &&
+           memcmp(path.bytes, TOPIC_PREFIX, strlen(TOPIC_PREFIX)) == 0;
+}
+
+/// A topic to learn from, not to write.
+static bool samples_topic(const struct options *options)
+{
+    const struct option_value *like = &options->values[OPTION_LIKE];
+    return like->given && is_topic(like->list[0]);
+}
+
+static enum corong_status check_brokers(const struct options *options, struct corong_error *error)
+{
     bool topic = options_given(options, OPTION_KAFKA_TOPIC);
     bool brokers = options_given(options, OPTION_BROKERS);
-    if (like && replay) {
+    bool sampled = samples_topic(options);
+    if (sampled && (!brokers || !options_given(options, OPTION_MAPPING) ||
+                    options->values[OPTION_LIKE].list_count > 1)) {
+        return error_set(error, CORONG_INVALID,
+                         "a topic to learn from needs --brokers and --mapping, and stands alone");
+    }
+    if (brokers != topic && !(sampled && !topic)) {
+        return error_set(error, CORONG_INVALID,
+                         "--brokers and --kafka-topic go together: a real Kafka and a topic that "
+                         "only the bench writes");
+    }
+    return topic && options_given(options, OPTION_THROUGH)
+               ? error_set(error, CORONG_INVALID, "--kafka-topic and --through exclude each other")
+               : CORONG_OK;
+}
+
+static enum corong_status check_load(const struct options *options, struct corong_error *error)
+{
+    bool replay = options_given(options, OPTION_REPLAY);
+    if (options_given(options, OPTION_LIKE) && replay) {
         return error_set(error, CORONG_INVALID, "--like and --replay exclude each other");
     }
     if (replay && options_given(options, OPTION_SHAPE)) {
@@ -78,25 +108,27 @@ static enum corong_status choose_load(const struct options *options, struct benc
     if (options_given(options, OPTION_SPEED) && !replay) {
         return error_set(error, CORONG_INVALID, "--speed is of --replay");
     }
-    if (brokers != topic || (brokers && options_given(options, OPTION_THROUGH))) {
-        return error_set(error, CORONG_INVALID,
-                         brokers == topic ? "--brokers and --through exclude each other"
-                                          : "--brokers and --kafka-topic go together: a real Kafka "
-                                            "and a topic that only the bench writes");
-    }
+    return check_brokers(options, error);
+}
+
+static void choose_load(const struct options *options, struct bench_options *bench)
+{
+    bool like = options_given(options, OPTION_LIKE);
+    bool replay = options_given(options, OPTION_REPLAY);
     bench->kind = like ? BENCH_CALIBRATED : replay ? BENCH_REPLAYED : BENCH_SYNTHETIC;
-    bench->through = brokers  ? BENCH_BROKERS
-                     : replay ? BENCH_FILES
-                              : (enum bench_through)options_number(options, OPTION_THROUGH, 0);
-    if (replay && options_given(options, OPTION_THROUGH)) {
+    bench->through = options_given(options, OPTION_KAFKA_TOPIC) ? BENCH_BROKERS
+                     : replay                                   ? BENCH_FILES
+                                                                : BENCH_MOCK;
+    if (options_given(options, OPTION_THROUGH)) {
         bench->through = (enum bench_through)options->values[OPTION_THROUGH].number;
     }
     enum option_id paths = like ? OPTION_LIKE : OPTION_REPLAY;
+    bool sampled = samples_topic(options);
     bench->paths = strings_of(options, paths);
-    bench->path_count = options->values[paths].list_count;
+    bench->path_count = sampled ? 0 : options->values[paths].list_count;
+    bench->sample_topic = sampled ? bench->paths[0] + strlen(TOPIC_PREFIX) : NULL;
     bench->shapes = options->values[OPTION_SHAPE].list;
     bench->shape_count = options->values[OPTION_SHAPE].list_count;
-    return CORONG_OK;
 }
 
 static void choose_brokers(const struct options *options, struct bench_options *bench)
@@ -109,7 +141,7 @@ static void choose_brokers(const struct options *options, struct bench_options *
                            options->values[OPTION_BROKERS].text.bytes);
         properties[given->list_count] = arena_copy_string(options->arena, property.bytes);
         text_buffer_deinit(&property);
-        bench->topic = options->values[OPTION_KAFKA_TOPIC].text.bytes;
+        bench->topic = options->values[OPTION_KAFKA_TOPIC].text.bytes; // NULL: a sample's alone
     }
     bench->properties = properties;
 }
@@ -140,7 +172,8 @@ static enum corong_status choose_mapping(const struct options *options, struct b
 static enum corong_status gather(const struct options *options, struct bench_options *bench,
                                  struct corong_error *error)
 {
-    TRY(choose_load(options, bench, error));
+    TRY(check_load(options, error));
+    choose_load(options, bench);
     choose_brokers(options, bench);
     TRY(choose_mapping(options, bench, error));
     TRY(number_of(options, OPTION_QUESTIONS, 0, QUESTIONS_MOST, -1, &bench->questions_per_second,

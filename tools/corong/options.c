@@ -174,7 +174,7 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
                       "the question as a YAML or JSON document; flags come before its keys"},
     [OPTION_PRINT_QUERY] = {"print-query", NULL, OPTION_KIND_FLAG, 0, 0, NULL,
                             "print the whole question as such a document, and stop"},
-    [OPTION_LIKE] = {"like", "PATH", OPTION_KIND_LIST, 0, 0, NULL,
+    [OPTION_LIKE] = {"like", "PATH|topic:NAME", OPTION_KIND_LIST, 0, 0, NULL,
                      "a load like this log's: everything about it is learned (needs --mapping)"},
     [OPTION_REPLAY] = {"replay", "PATH", OPTION_KIND_LIST, 0, 0, NULL,
                        "this log itself as the load (needs --mapping)"},

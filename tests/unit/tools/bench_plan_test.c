@@ -20,6 +20,8 @@ static json_t *known_model(void)
     json_array_append_new(terms, term("idle_cores", 0.5, 0.5, 0.5));
     json_array_append_new(terms, term("reader_ns_per_event", 690, 690, 690));
     json_array_append_new(terms, term("memory_base_bytes", 1e9, 1e9, 1e9));
+    json_array_append_new(terms, term("memory_per_waiting_event", 10, 10, 10));
+    json_array_append_new(terms, term("commit_interval", 5, 5, 5));
     json_array_append_new(terms, term("live_bytes_per_user", 100, 90, 110));
     json_array_append_new(terms, term("bytes_per_event", 5, 4, 6));
     json_array_append_new(terms, term("bytes_per_user_and_period", 20, 20, 20));
@@ -56,7 +58,7 @@ Test(bench_plan, needs_follow_from_the_terms)
     cr_expect_float_eq(needed(document, "cores", "high"), 1.7 / 0.7, 1e-9);
     cr_expect_eq(needed(document, "servers", "value"), 1);
     cr_expect_eq(needed(document, "partitions", "value"), 2);
-    cr_expect_float_eq(needed(document, "memory_bytes", "value"), 1e9 + 2e8, 1);
+    cr_expect_float_eq(needed(document, "memory_bytes", "value"), 1e9 + 2e8 + 5e7, 1);
     double kept = 5 * plan.events_per_day * 60 + 20 * 4e7 * 2;
     cr_expect_float_eq(needed(document, "disk_bytes", "value") / (kept * 1.5), 1, 1e-9);
     cr_expect_float_eq(needed(document, "written_bytes_per_second", "value"), 3 * 5 * 500000.0, 1);
