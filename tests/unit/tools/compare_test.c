@@ -307,6 +307,33 @@ Test(compare, test_several_documents_a_side_are_runs)
     arena_deinit(&arena);
 }
 
+Test(compare, test_another_machine_or_load_is_said)
+{
+    struct text before =
+        TEXT_LITERAL("{\"corong_bench\":1,\"machine\":{\"cpu\":\"old\",\"cores\":2},"
+                     "\"parameters\":{\"seed\":1,\"quick\":true,\"shape\":{\"users\":5}},"
+                     "\"hold\":{\"cpu_ns_per_event\":100}}");
+    struct text after =
+        TEXT_LITERAL("{\"corong_bench\":1,\"machine\":{\"cpu\":\"new\\u001b[2J\",\"cores\":2},"
+                     "\"parameters\":{\"seed\":1,\"shape\":{\"users\":6}},"
+                     "\"hold\":{\"cpu_ns_per_event\":100}}");
+    struct compare_result result;
+    struct corong_error error = {0};
+    struct arena arena = {0};
+    struct text_buffer out = {0};
+    cr_assert_eq(compare_documents(&before, 1, &after, 1, &arena, &result, &error), CORONG_OK);
+    cr_assert_eq(result.note_count, 3);
+    compare_table(&result, &out);
+    cr_assert_not_null(strstr(out.bytes, "machine cpu: \"old\" before, \"new"));
+    cr_assert_not_null(strstr(out.bytes, "parameters quick: true before, nothing after"));
+    cr_assert_not_null(strstr(out.bytes, "shape users: 5 before, 6 after"));
+    cr_assert_null(strchr(out.bytes, 0x1b));
+    cr_assert_eq(compare_documents(&before, 1, &before, 1, &arena, &result, &error), CORONG_OK);
+    cr_assert_eq(result.note_count, 0);
+    text_buffer_deinit(&out);
+    arena_deinit(&arena);
+}
+
 Test(compare, test_what_is_no_document_is_refused)
 {
     static const char *const wrong[] = {"", "[1]", "{}", "{\"corong_bench\": \"1\"}", "nonsense"};

@@ -133,7 +133,7 @@ static void damage(json_t *root, json_t *parent, uint32_t depth)
     enum { COUNT = sizeof(wrong) / sizeof(wrong[0]) };
     size_t size = json_is_object(parent) ? json_object_size(parent) : json_array_size(parent);
     void *at = json_is_object(parent) ? json_object_iter(parent) : NULL;
-    for (size_t index = 0; index < (json_is_object(parent) || size < 2 ? size : 2); index++) {
+    for (size_t index = 0; index < (json_is_object(parent) || depth < 2 ? size : 1); index++) {
         char key[64] = "";
         if (at != NULL) {
             snprintf(key, sizeof(key), "%s", json_object_iter_key(at));
@@ -152,7 +152,7 @@ static void damage(json_t *root, json_t *parent, uint32_t depth)
             text_buffer_deinit(&out);
         }
         set_member(parent, key, index, member);
-        if (depth < 4) {
+        if (depth < 3) {
             damage(root, member, depth + 1);
         }
         json_decref(member);
@@ -168,8 +168,8 @@ static void shorten(json_t *value)
     const char *key;
     json_t *member;
     size_t index;
-    while (json_array_size(value) > 3) {
-        json_array_remove(value, 3);
+    while (json_array_size(value) > 2) {
+        json_array_remove(value, 2);
     }
     json_array_foreach(value, index, member)
     {

@@ -12,6 +12,7 @@
 struct side {
     struct compare_figures *documents;
     uint32_t count;
+    json_t *first; ///< of its documents
 };
 
 static enum corong_status read_side(const struct text *texts, uint32_t count, const char *name,
@@ -29,6 +30,9 @@ static enum corong_status read_side(const struct text *texts, uint32_t count, co
         }
         side_out->documents[index].arena = arena;
         bool known = compare_figure_read(root, &side_out->documents[index]);
+        if (known && index == 0) {
+            side_out->first = json_incref(root);
+        }
         json_decref(root);
         if (!known) {
             return error_set(error, CORONG_INVALID,
@@ -135,21 +139,19 @@ static void judge(struct compare_result *result, struct arena *arena)
     }
 }
 
-enum corong_status compare_documents(const struct text *before, uint32_t before_count,
-                                     const struct text *after, uint32_t after_count,
-                                     struct arena *arena, struct compare_result *result_out,
-                                     struct corong_error *error)
+static enum corong_status compare_sides(const struct side *left, const struct side *right,
+                                        struct arena *arena, struct compare_result *result_out,
+                                        struct corong_error *error)
 {
-    struct side left;
-    struct side right;
-    ASSERT(before_count > 0 && after_count > 0);
-    TRY(read_side(before, before_count, "before", arena, &left, error));
-    TRY(read_side(after, after_count, "after", arena, &right, error));
-    const struct compare_figures *names = &left.documents[0];
+    const struct compare_figures *names = &left->documents[0];
+    struct compare_notes notes = {.arena = arena};
     *result_out = (struct compare_result){0};
+    compare_notes_take(&notes, left->first, right->first);
+    memcpy(result_out->notes, notes.texts, sizeof(notes.texts));
+    result_out->note_count = notes.count;
     result_out->rows = arena_allocate_zeroed(arena, names->count + 1, sizeof(*result_out->rows));
     for (uint32_t index = 0; index < names->count; index++) {
-        result_out->row_count += compare_one(&names->rows[index], &left, &right, arena,
+        result_out->row_count += compare_one(&names->rows[index], left, right, arena,
                                              &result_out->rows[result_out->row_count]);
     }
     if (result_out->row_count == 0) {
@@ -160,4 +162,24 @@ enum corong_status compare_documents(const struct text *before, uint32_t before_
     }
     judge(result_out, arena);
     return CORONG_OK;
+}
+
+enum corong_status compare_documents(const struct text *before, uint32_t before_count,
+                                     const struct text *after, uint32_t after_count,
+                                     struct arena *arena, struct compare_result *result_out,
+                                     struct corong_error *error)
+{
+    struct side left = {0};
+    struct side right = {0};
+    ASSERT(before_count > 0 && after_count > 0);
+    enum corong_status status = read_side(before, before_count, "before", arena, &left, error);
+    if (status == CORONG_OK) {
+        status = read_side(after, after_count, "after", arena, &right, error);
+    }
+    if (status == CORONG_OK) {
+        status = compare_sides(&left, &right, arena, result_out, error);
+    }
+    json_decref(left.first);
+    json_decref(right.first);
+    return status;
 }

@@ -19,6 +19,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define COMPARE_NOTE_COUNT_MAX 12u
+
 enum compare_verdict {
     COMPARE_NO_CHANGE = 0, ///< none was shown; that there is none is not said
     COMPARE_BETTER,
@@ -45,6 +47,8 @@ struct compare_result {
     uint32_t better_count;
     uint32_t worse_count;
     uint32_t once_count;
+    struct text notes[COMPARE_NOTE_COUNT_MAX]; ///< machine, load or parameters that differ
+    uint32_t note_count;
 };
 
 /// Each side: the JSON of one or several runs of the same thing, documents of 'corong bench' or of

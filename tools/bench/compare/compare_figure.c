@@ -34,7 +34,9 @@ static struct compare_figure *add(struct compare_figures *figures, struct text n
         uint32_t capacity = figures->capacity == 0 ? 64 : 2 * figures->capacity;
         struct compare_figure *rows =
             arena_allocate_zeroed(figures->arena, capacity, sizeof(*rows));
-        memcpy(rows, figures->rows, figures->count * sizeof(*rows));
+        if (figures->count > 0) {
+            memcpy(rows, figures->rows, figures->count * sizeof(*rows));
+        }
         figures->rows = rows;
         figures->capacity = capacity;
     }

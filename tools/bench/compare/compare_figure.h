@@ -4,6 +4,7 @@
 
 #include "storage/base/text.h"
 #include "tools/bench/chart/chart.h"
+#include "tools/bench/compare/compare.h"
 #include "tools/bench/compare/compare_statistics.h"
 
 #include <jansson.h>
@@ -23,6 +24,15 @@ struct compare_figures {
     struct arena *arena;
     struct compare_figure dropped; ///< takes what is said of a figure that is not positive
 };
+
+/// What should be the same on both sides, and is not, in words.
+struct compare_notes {
+    struct text texts[COMPARE_NOTE_COUNT_MAX];
+    uint32_t count;
+    struct arena *arena;
+};
+/// Machine, load and parameters of two documents.
+void compare_notes_take(struct compare_notes *notes, const json_t *before, const json_t *after);
 
 /// Positive figures of a document of 'corong bench' or 'corong bench rivals'; false where it is
 /// neither. Names are the same from run to run.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/bench/compare/compare.h"
 
+#include "tools/report/report.h"
+
 #include <jansson.h>
 #include <math.h>
 
@@ -44,7 +46,8 @@ static void append_row(struct text_buffer *out, const struct compare_row *row)
 {
     struct text_buffer words = {0};
     text_buffer_append_string(out, "  ");
-    append_cell(out, row->name.bytes, NAME_WIDTH, false);
+    report_text(&words, row->name);
+    append_cell(out, words.bytes, NAME_WIDTH, false);
     const double values[] = {row->before, row->after};
     for (uint32_t index = 0; index < 2; index++) {
         text_buffer_reset(&words);
@@ -89,6 +92,12 @@ void compare_table(const struct compare_result *result, struct text_buffer *out)
                            result->once_count);
     }
     text_buffer_append_string(out, "\n");
+    for (uint32_t index = 0; index < result->note_count; index++) {
+        text_buffer_append_string(out, index == 0 ? "\n  not the same on both sides:\n" : "");
+        text_buffer_append_string(out, "    ");
+        report_text(out, result->notes[index]);
+        text_buffer_append_string(out, "\n");
+    }
 }
 
 static json_t *row_json(const struct compare_row *row)
@@ -128,6 +137,12 @@ void compare_json(const struct compare_result *result, struct text_buffer *out)
     json_object_set_new(root, "better", json_integer(result->better_count));
     json_object_set_new(root, "worse", json_integer(result->worse_count));
     json_object_set_new(root, "measured_once", json_integer(result->once_count));
+    json_t *notes = json_array();
+    for (uint32_t index = 0; index < result->note_count; index++) {
+        json_array_append_new(notes,
+                              json_stringn(result->notes[index].bytes, result->notes[index].size));
+    }
+    json_object_set_new(root, "differs", notes);
     json_object_set_new(root, "figures", rows);
     (void)!json_dump_callback(root, append_bytes, out, JSON_INDENT(1) | JSON_REAL_PRECISION(12));
     text_buffer_append_string(out, "\n");
