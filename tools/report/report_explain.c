@@ -9,7 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define WORD_WIDTH 13u  ///< of the column of options
+#define WORD_WIDTH 14u  ///< of the column of options
 #define VALUE_WIDTH 12u ///< of their values
 #define TEXT_INDENT (2 + WORD_WIDTH + VALUE_WIDTH)
 #define LINE_WIDTH 100u
@@ -251,6 +251,9 @@ static void explain_strict(struct explanation *explanation)
 static void explain_entry(struct explanation *explanation)
 {
     bool open = explanation->query->funnel.entry_open;
+    if (explanation->query->funnel.order == FUNNEL_ORDER_ANY) {
+        return; // an attempt begins at whichever step comes first
+    }
     say(explanation, "entry", open ? "open" : "closed", !open, "%s",
         open ? "an attempt may begin at any step, and is counted from there on"
              : "an attempt begins at step 1");
@@ -462,7 +465,8 @@ static void explain_outputs(struct explanation *explanation)
     text_buffer_reset(&zone);
     if (query->compared) {
         report_lines_range(&query->compare, &zone);
-        say(explanation, "compare", "", false, "the same question for %s; the change is split",
+        say(explanation, "compare", "", false,
+            "the same question asked of entries %s; the change between the two is split",
             zone.bytes);
     }
     text_buffer_deinit(&zone);
