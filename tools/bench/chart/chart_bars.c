@@ -76,7 +76,7 @@ static void draw_bar(const struct bars *bars, const struct chart_bar *bar, uint3
     chart_svg_tip(bars->out, bar->label, words.bytes);
     text_buffer_append_string(bars->out, "</rect>\n");
     draw_whisker(bars, bar, y + BAR_HEIGHT / 2);
-    double right = fmax(end, bar->low < bar->high ? place(bars, bar->high) : zero);
+    double right = fmax(fmax(zero, end), bar->low < bar->high ? place(bars, bar->high) : zero);
     chart_svg_text(bars->out, right + 7, y + 12, "start", "value", text_from(words.bytes));
     text_buffer_deinit(&words);
 }

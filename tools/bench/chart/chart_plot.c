@@ -85,7 +85,7 @@ static void draw_shade(const struct frame *frame)
         frame->out,
         "<rect class=\"shade\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>\n", from,
         frame->top, PLOT_RIGHT - from, frame->bottom - frame->top);
-    chart_svg_text(frame->out, PLOT_RIGHT - 6, frame->bottom - 8, "end", "note",
+    chart_svg_text(frame->out, PLOT_RIGHT - 6, frame->top + 14, "end", "note",
                    text_from("extrapolated"));
 }
 

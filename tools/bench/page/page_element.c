@@ -9,6 +9,7 @@
 
 #define SENTENCE_SIZE 1024u
 #define NUMBER_SIZE 64u
+#define PROSE_SIZE 40u ///< longer texts may be broken into lines
 
 void page_section_open(struct page *page, const char *id, const char *title)
 {
@@ -66,7 +67,8 @@ static void draw_cell(struct page *page, const json_t *value, enum chart_unit un
         text_buffer_append_string(out, "\">");
         chart_words(out, unit, json_number_value(value));
     } else {
-        text_buffer_append_string(out, "<td>");
+        bool prose = json_is_string(value) && json_string_length(value) > PROSE_SIZE;
+        text_buffer_append_string(out, prose ? "<td class=\"prose\">" : "<td>");
         if (json_is_string(value)) {
             chart_escape(out, (struct text){json_string_value(value), json_string_length(value)});
         } else if (json_is_boolean(value)) {

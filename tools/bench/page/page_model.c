@@ -77,6 +77,29 @@ static void draw_need(struct page *page, const char *key, const json_t *need)
     text_buffer_append_string(page->out, "</div></dd></dl>\n");
 }
 
+/// The cards again as a table, with the formula of each.
+static void draw_needs_table(struct page *page, const json_t *needs)
+{
+    static const struct page_column columns[] = {
+        {"name", "what", CHART_PLAIN},       {"need.value", "needed", CHART_COUNT},
+        {"need.low", "from", CHART_COUNT},   {"need.high", "to", CHART_COUNT},
+        {"need.unit", "unit", CHART_PLAIN},  {"need.extrapolated", "extrapolated", CHART_PLAIN},
+        {"need.how", "formula", CHART_PLAIN}};
+    const char *key;
+    const json_t *need;
+    json_t *rows = json_array();
+    json_object_foreach((json_t *)needs, key, need)
+    {
+        json_t *row = json_object();
+        json_object_set_new(row, "name", json_string(key));
+        json_object_set(row, "need", (json_t *)need);
+        json_array_append_new(rows, row);
+    }
+    page_table(page, "Table of needs, with their formulas", rows, columns,
+               sizeof(columns) / sizeof(columns[0]));
+    json_decref(rows);
+}
+
 static void draw_projection(struct page *page)
 {
     const json_t *projection = page_at(page->root, "projection");
@@ -96,6 +119,7 @@ static void draw_projection(struct page *page)
         draw_need(page, key, need);
     }
     text_buffer_append_string(page->out, "</div>\n");
+    draw_needs_table(page, needs);
 }
 
 /// Projections of usual loads, for those who have not said theirs.
