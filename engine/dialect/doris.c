@@ -121,12 +121,16 @@ static void match(const struct funnel *funnel, const struct match_rule *rule,
     uint32_t start = next_row(&rows, 0, 0);
     while (start != NO_ROW && result->level < funnel->step_count) {
         struct dialect_chain chain;
+        int64_t time_us = events[start].time_us;
         uint32_t level =
             by_level ? follow_levels(&rows, start, &chain) : follow(&rows, start, &chain);
         if (level > result->level) {
             dialect_chain_report(&chain, level, result);
         }
-        start = next_row(&rows, 0, start + 1);
+        // Whatever follows a start must be later there, so starts of one time are worth the same.
+        do {
+            start = next_row(&rows, 0, start + 1);
+        } while (by_level && start != NO_ROW && events[start].time_us == time_us);
     }
     memory_free(rows.next);
 }
