@@ -5,6 +5,7 @@
 #include "engine/query/query_narrow.h"
 #include "engine/query/query_outcome.h"
 #include "engine/query/query_pass.h"
+#include "engine/query/query_repeat.h"
 #include "storage/base/memory.h"
 
 #define CHARGE_EVERY 1024u
@@ -79,26 +80,48 @@ static enum corong_status charge(void *state, struct query_units *units, struct 
                       : query_tasks_charge(units->tasks, grown, "slices and durations", error);
 }
 
-/// Adds the amounts of the matched events.
+/// Orders that are being added.
+struct order_sum {
+    struct answer_state *worker;
+    struct query_units *units;
+    struct query_money_key key;
+};
+
+/// Adds an event's amount, where it has one.
+static enum corong_status add_order(void *context, struct query_place place,
+                                    struct corong_error *error)
+{
+    struct order_sum *sum = context;
+    struct query_units *units = sum->units;
+    int64_t amount;
+    TRY(query_units_amount(units, place, &amount, error));
+    if (amount == COLUMN_INTEGER_MISSING) {
+        return CORONG_OK;
+    }
+    const struct row_group *rows;
+    TRY(query_units_look(units, place, &rows, error));
+    TRY(query_slices_currency(&sum->worker->part.slices, &units->cursor.sources[place.source], rows,
+                              place.row, &sum->key.currency, error));
+    query_tally_money(&sum->worker->part.tally, &sum->key, amount);
+    return CORONG_OK;
+}
+
+/// Adds the amounts of the matched events, and of the further orders behind each of them.
 static enum corong_status add_money(struct answer_state *worker, struct query_units *units,
                                     const struct query_attempt *attempt, uint32_t slice,
                                     struct corong_error *error)
 {
     for (uint32_t made = attempt->made; made != 0; made &= made - 1) {
         uint32_t k = (uint32_t)__builtin_ctz(made);
-        const struct row_group *rows;
-        struct query_place place = attempt->places[k];
-        TRY(query_units_look(units, place, &rows, error));
-        const struct column_packed *amounts = &rows->packed[COLUMN_AMOUNT];
-        int64_t amount =
-            amounts->exists ? column_packed_integer(amounts, place.row) : COLUMN_INTEGER_MISSING;
+        int64_t amount;
+        TRY(query_units_amount(units, attempt->places[k], &amount, error));
         if (amount == COLUMN_INTEGER_MISSING) {
             continue;
         }
-        struct query_money_key key = {.slice = slice, .step = k};
-        TRY(query_slices_currency(&worker->part.slices, &units->cursor.sources[place.source], rows,
-                                  place.row, &key.currency, error));
-        query_tally_money(&worker->part.tally, &key, amount);
+        struct order_sum sum = {worker, units, {.slice = slice, .step = k}};
+        TRY(add_order(&sum, attempt->places[k], error));
+        sum.key.repeat = true;
+        TRY(query_repeat_visit(units, attempt, k, add_order, &sum, error));
     }
     return CORONG_OK;
 }

@@ -148,6 +148,8 @@ static void digest_step(struct text_buffer *out, const struct query_step *step)
         append_text(out, step->money[i].currency);
         text_buffer_append_i64(out, step->money[i].revenue);
         text_buffer_append_u64(out, step->money[i].orders);
+        text_buffer_append_i64(out, step->money[i].repeat_revenue);
+        text_buffer_append_u64(out, step->money[i].repeat_orders);
     }
 }
 

@@ -10,8 +10,8 @@ struct money_row {
     uint32_t output;
     uint32_t step;
     struct text currency;
-    __int128 revenue;
-    uint64_t orders;
+    struct query_money_sum matched;
+    struct query_money_sum repeat;
 };
 
 static int compare_rows(const void *left, const void *right)
@@ -50,9 +50,8 @@ static size_t collect_rows(struct query_outcome *outcome, struct money_row *rows
                 .output = outcome->rank.output_of_slice[p][key.slice],
                 .step = key.step,
                 .currency = query_slices_text(&part->slices, key.currency, outcome->arena),
-                .revenue = part->tally.money[i].revenue,
-                .orders = part->tally.money[i].orders,
             };
+            *(key.repeat != 0 ? &row.repeat : &row.matched) = part->tally.money[i];
             rows[count++] = row;
             if (!outcome->overlap) {
                 row.output = outcome->output_count;
@@ -63,14 +62,25 @@ static size_t collect_rows(struct query_outcome *outcome, struct money_row *rows
     return count;
 }
 
+static void add_sum(struct query_money_sum *sum, const struct query_money_sum *more)
+{
+    sum->revenue += more->revenue;
+    sum->orders += more->orders;
+}
+
+static bool fits(const struct query_money_sum *sum)
+{
+    return sum->revenue <= INT64_MAX && sum->revenue >= INT64_MIN;
+}
+
 /// Adds up equal cells of sorted rows; returns how many are left.
 static size_t add_up(struct money_row *rows, size_t count)
 {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         if (kept > 0 && same_cell(&rows[kept - 1], &rows[i])) {
-            rows[kept - 1].revenue += rows[i].revenue;
-            rows[kept - 1].orders += rows[i].orders;
+            add_sum(&rows[kept - 1].matched, &rows[i].matched);
+            add_sum(&rows[kept - 1].repeat, &rows[i].repeat);
         } else {
             rows[kept++] = rows[i];
         }
@@ -84,12 +94,14 @@ static enum corong_status place_rows(struct query_outcome *outcome, struct query
 {
     struct query_money *money = arena_allocate(outcome->arena, (count + 1) * sizeof(*money));
     for (size_t i = 0; i < count; i++) {
-        if (rows[i].revenue > INT64_MAX || rows[i].revenue < INT64_MIN) {
+        if (!fits(&rows[i].matched) || !fits(&rows[i].repeat)) {
             return error_set(error, CORONG_INVALID,
                              "revenue of step %u does not fit 64 bits of 1/10000 units",
                              rows[i].step + 1);
         }
-        money[i] = (struct query_money){rows[i].currency, (int64_t)rows[i].revenue, rows[i].orders};
+        money[i] = (struct query_money){rows[i].currency, (int64_t)rows[i].matched.revenue,
+                                        rows[i].matched.orders, (int64_t)rows[i].repeat.revenue,
+                                        rows[i].repeat.orders};
         struct query_slice *slice =
             rows[i].output == outcome->output_count ? total : outputs[rows[i].output];
         struct query_step *step = &slice->steps[rows[i].step];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// A piece is what is matched at once: a unit, or one session of a unit that has several.
-#include "engine/query/query_units.h"
+#include "engine/query/query_repeat.h"
 
 #include "storage/base/memory.h"
 
@@ -26,6 +26,7 @@ void query_piece_start(struct query_units *units)
     units->best_out = 0;
     units->best_in = 0;
     units->waiting_count = 0;
+    units->further_count = 0;
 }
 
 /// Whether the session in which the gathered events lie must still take events at as-of, and does.
@@ -125,6 +126,18 @@ static enum corong_status note_seen(struct query_units *units, struct corong_err
     return CORONG_OK;
 }
 
+/// Notes what the report of an attempt needs of what was gathered.
+static enum corong_status note_attempt(struct query_units *units, const struct match_result *result,
+                                       struct query_attempt *attempt, struct corong_error *error)
+{
+    if (units->seen_step != 0) {
+        TRY(note_seen(units, error));
+    }
+    // What a dialect's matcher uses twice has no further order.
+    bool orders = units->plan->ask.money && !units->dialect.matcher;
+    return orders ? query_repeat_note(units, result, attempt, error) : CORONG_OK;
+}
+
 /// What a dialect's matcher found. It may go back within a second, where it counts in seconds.
 static void fill_dialect(const struct query_units *units, const struct match_result *result,
                          struct query_attempt *attempt)
@@ -216,8 +229,8 @@ static enum corong_status take_attempt(void *context, const struct match_result 
     struct query_attempt attempt;
     fill_attempt(units, result, run->last, &attempt);
     uint32_t score = units->dialect.matcher ? result->level : result->score;
-    if (units->seen_step != 0 && becomes_reported(units, &attempt, score)) {
-        TRY(note_seen(units, error));
+    if (becomes_reported(units, &attempt, score)) {
+        TRY(note_attempt(units, result, &attempt, error));
     }
     if (!has_pieces(units)) {
         return attempt.level == 0 || result->out

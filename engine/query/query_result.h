@@ -19,9 +19,11 @@ struct query_durations {
 #define QUERY_PERCENTILE_COUNT 5
 
 struct query_money {
-    struct text currency; ///< missing: the events name none
-    int64_t revenue;      ///< 1/10000 of the unit
-    uint64_t orders;      ///< matched events with an amount
+    struct text currency;   ///< missing: the events name none
+    int64_t revenue;        ///< 1/10000 of the unit
+    uint64_t orders;        ///< matched events with an amount
+    int64_t repeat_revenue; ///< of further orders of the same people within the window
+    uint64_t repeat_orders;
 };
 
 struct query_step {

@@ -21,6 +21,7 @@ struct query_money_key {
     uint32_t slice;
     uint32_t step;
     uint32_t currency; ///< value number
+    uint32_t repeat;   ///< 1: of further orders
 };
 
 struct query_money_sum {

@@ -62,6 +62,7 @@ void query_units_deinit(struct query_units *units)
     query_customer_deinit(&units->customer);
     query_hold_deinit(&units->hold);
     memory_free(units->seen);
+    memory_free(units->further);
     memory_free(units->waiting);
     text_buffer_deinit(&units->user_id);
 }
@@ -96,6 +97,17 @@ enum corong_status query_units_sequence(struct query_units *units, struct query_
     TRY(query_units_look(units, place, &rows, error));
     const struct query_source *source = &units->cursor.sources[place.source];
     *sequence_out = query_history_raw(source, rows, COLUMN_SEQUENCE, place.row).bits;
+    return CORONG_OK;
+}
+
+enum corong_status query_units_amount(struct query_units *units, struct query_place place,
+                                      int64_t *amount_out, struct corong_error *error)
+{
+    const struct row_group *rows;
+    TRY(query_units_look(units, place, &rows, error));
+    const struct column_packed *amounts = &rows->packed[COLUMN_AMOUNT];
+    *amount_out =
+        amounts->exists ? column_packed_integer(amounts, place.row) : COLUMN_INTEGER_MISSING;
     return CORONG_OK;
 }
 
@@ -255,7 +267,10 @@ static enum corong_status match_user(struct query_units *units, struct corong_er
         return user_by_gathering(units, error);
     }
     if (attempt.level > 0) {
-        TRY(units->report(units->context, units, &attempt, error));
+        units->at_rows = true;
+        enum corong_status status = units->report(units->context, units, &attempt, error);
+        units->at_rows = false;
+        TRY(status);
     }
     return query_cursor_skip(&units->cursor, error);
 }

@@ -26,6 +26,8 @@ struct query_attempt {
     int64_t matched_us[FUNNEL_STEP_COUNT_MAX]; ///< by step (any: by rank), where `made`
     struct query_place places[FUNNEL_STEP_COUNT_MAX];
     uint8_t steps[FUNNEL_STEP_COUNT_MAX]; ///< order any: which step (from 0) has the rank
+    uint32_t further_begin;               ///< its further orders in query_units.further
+    uint32_t further_end;
 };
 
 /// Where the entry event is.
@@ -33,6 +35,12 @@ static inline struct query_place query_attempt_entry(const struct query_attempt 
 {
     return attempt->places[attempt->entered - 1];
 }
+
+/// An event that could fill a step which is made already.
+struct query_further {
+    uint64_t place; ///< packed
+    uint32_t step;  ///< from 0 (any: the rank)
+};
 
 struct query_units;
 
@@ -80,6 +88,10 @@ struct query_units {
     uint64_t *seen;     ///< packed places of these events, see note_seen()
     uint32_t seen_count;
     uint32_t seen_capacity;
+    bool at_rows; ///< while an attempt is reported: the user's rows are still loaded
+    struct query_further *further; ///< else: further orders of the unit's attempts
+    uint32_t further_count;
+    uint32_t further_capacity;
     uint64_t users_read;
     uint64_t users_skipped;
     uint64_t events_matched;
@@ -104,6 +116,11 @@ CORONG_MUST_CHECK enum corong_status query_units_sequence(struct query_units *un
                                                           struct query_place place,
                                                           int64_t *sequence_out,
                                                           struct corong_error *error);
+/// The amount where an event is, or COLUMN_INTEGER_MISSING.
+CORONG_MUST_CHECK enum corong_status query_units_amount(struct query_units *units,
+                                                        struct query_place place,
+                                                        int64_t *amount_out,
+                                                        struct corong_error *error);
 /// SEMANTICS 5: a unit that is not won may still be, through an entry at `entry_us`.
 bool query_units_may_convert(const struct query_units *units, int64_t entry_us);
 /// Completes an attempt whose `matched_us` and `places` of steps 1..level are filled.

@@ -757,6 +757,17 @@ def eight_slice_attributes_are_answered_and_nine_refused():
 
 
 @claim
+def further_orders_of_the_window_are_repeat():
+    events = [{"u": "ann", "t": BASE, "n": "A"}] + [
+        {"u": "ann", "t": BASE + at, "n": "B", "m": "10.5", "c": currency}
+        for at, currency in ((1, "EUR"), (2, "EUR"), (3, "USD"), (11, "EUR"))]
+    money = ask(events, "A B", window="10us")["total"]["steps"][1]["money"]
+    found = {row["currency"]: (row["revenue"], row["orders"], row["repeat"]) for row in money}
+    same(found["EUR"], ("10.5000", 1, {"revenue": "10.5000", "orders": 1}))
+    same(found["USD"], ("0.0000", 0, {"revenue": "10.5000", "orders": 1}))
+
+
+@claim
 def percentiles_are_exact_with_rank_p_times_n_minus_1():
     events = []
     for index, seconds in enumerate((40, 10, 30, 20, 0)):

@@ -49,7 +49,41 @@ int oracle_cell_of(const struct oracle_asked *asked, const int *values)
     return (values[0] + 1) * ORACLE_CELL_VALUES + (asked->by_count > 1 ? values[1] + 1 : 0);
 }
 
-static void count_cell(const struct oracle_asked *asked, const struct oracle_event *events,
+static bool fills_another(const struct oracle_attempt *attempt, int event)
+{
+    for (int step = 0; step < attempt->level; step++) {
+        if (attempt->events[step] == event) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool visible(const struct oracle_question *question, const struct oracle_event *event)
+{
+    return !question->has_where || oracle_holds(&question->where, event);
+}
+
+// Further orders: behind the matched one in canonical order, within the entry's window.
+static void count_repeats(const struct oracle_asked *asked, const struct oracle_event *events,
+                          int end, const struct oracle_attempt *attempt, int step,
+                          struct oracle_cell *cell)
+{
+    const struct oracle_question *question = &asked->question;
+    int64_t until = question->window == ORACLE_NONE
+                        ? INT64_MAX
+                        : later_of(events[attempt->events[0]].time, question->window);
+    for (int i = attempt->events[step] + 1; i < end && events[i].time <= until; i++) {
+        bool hidden = step == 0 && asked->has_entry && !oracle_holds(&asked->entry, &events[i]);
+        if (visible(question, &events[i]) && oracle_holds(&question->steps[step], &events[i]) &&
+            events[i].amount != ORACLE_NONE && !hidden && !fills_another(attempt, i)) {
+            cell->repeat_orders[step]++;
+            cell->repeat_revenue[step] += events[i].amount;
+        }
+    }
+}
+
+static void count_cell(const struct oracle_asked *asked, const struct oracle_event *events, int end,
                        const struct oracle_attempt *attempt, struct oracle_cell *cell)
 {
     for (int step = 0; step < attempt->level; step++) {
@@ -58,6 +92,7 @@ static void count_cell(const struct oracle_asked *asked, const struct oracle_eve
         if (event->amount != ORACLE_NONE) {
             cell->orders[step]++;
             cell->revenue[step] += event->amount;
+            count_repeats(asked, events, end, attempt, step, cell);
         }
     }
     if (attempt->level == asked->question.step_count) {
@@ -96,11 +131,6 @@ static void values_of(const struct oracle_asked *asked, const struct oracle_even
 }
 
 // Every cell that an entry of the unit has, or an event of a later step within an entry's window.
-static bool visible(const struct oracle_question *question, const struct oracle_event *event)
-{
-    return !question->has_where || oracle_holds(&question->where, event);
-}
-
 static bool may_enter(const struct oracle_question *question, const struct oracle_event *event)
 {
     return visible(question, event) && oracle_holds(&question->steps[0], event) &&
@@ -144,22 +174,21 @@ static void count_unit(const struct oracle_asked *asked, struct oracle_event *ev
     if (attempt.level == 0) {
         return;
     }
-    if (asked->attribution == ORACLE_BY_EACH) {
-        int from = begin;
-        int to = end;
-        if (asked->question.session_window) {
-            from = attempt.events[0];
-            to = from;
-            for (int start = 0; start < count;) {
-                int next =
-                    oracle_session_end(events, count, start, asked->question.session_timeout);
-                if (start <= attempt.events[0] && attempt.events[0] < next) {
-                    from = start;
-                    to = next;
-                }
-                start = next;
+    int from = begin;
+    int to = end;
+    if (asked->question.session_window) {
+        from = attempt.events[0];
+        to = from;
+        for (int start = 0; start < count;) {
+            int next = oracle_session_end(events, count, start, asked->question.session_timeout);
+            if (start <= attempt.events[0] && attempt.events[0] < next) {
+                from = start;
+                to = next;
             }
+            start = next;
         }
+    }
+    if (asked->attribution == ORACLE_BY_EACH) {
         cells_of_each(asked, events, from, to, cells);
     } else {
         int values[2];
@@ -169,14 +198,14 @@ static void count_unit(const struct oracle_asked *asked, struct oracle_event *ev
     bool other = false;
     for (int i = 0; i < ORACLE_CELL_COUNT; i++) {
         if (cells[i] && !expected->listing) {
-            count_cell(asked, events, &attempt, &expected->cells[i]);
+            count_cell(asked, events, to, &attempt, &expected->cells[i]);
         }
         other = other || (cells[i] && !expected->listed[i]);
     }
     if (!expected->listing) {
-        count_cell(asked, events, &attempt, &expected->total);
+        count_cell(asked, events, to, &attempt, &expected->total);
     } else if (other) {
-        count_cell(asked, events, &attempt, &expected->other);
+        count_cell(asked, events, to, &attempt, &expected->other);
     }
 }
 

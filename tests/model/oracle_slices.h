@@ -25,6 +25,8 @@ struct oracle_cell {
     uint64_t lost[ORACLE_CELL_STEPS];
     uint64_t orders[ORACLE_CELL_STEPS];
     int64_t revenue[ORACLE_CELL_STEPS];
+    uint64_t repeat_orders[ORACLE_CELL_STEPS];
+    int64_t repeat_revenue[ORACLE_CELL_STEPS];
     uint64_t won;
 };
 

@@ -165,14 +165,21 @@ static void compare_cell(const struct query_funnel *query, const struct query_sl
         const struct query_step *row = &found->steps[step];
         uint64_t orders = 0;
         int64_t revenue = 0;
+        uint64_t repeat_orders = 0;
+        int64_t repeat_revenue = 0;
         for (uint32_t i = 0; i < row->money_count; i++) {
             orders += row->money[i].orders;
             revenue += row->money[i].revenue;
+            repeat_orders += row->money[i].repeat_orders;
+            repeat_revenue += row->money[i].repeat_revenue;
         }
         expect(query, row->reached, cell->reached[step], what);
         expect(query, row->open, cell->open[step], what);
         expect(query, row->lost, cell->lost[step], what);
         expect(query, orders, cell->orders[step], what);
+        expect(query, repeat_orders, cell->repeat_orders[step], "further orders");
+        expect(query, (uint64_t)repeat_revenue, (uint64_t)cell->repeat_revenue[step],
+               "revenue of further orders");
         expect(query, (uint64_t)revenue, (uint64_t)cell->revenue[step], what);
         expect(query, row->from_entry.count, step == 0 ? 0 : cell->reached[step], what);
     }

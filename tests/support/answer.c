@@ -37,7 +37,7 @@ static void add_money(struct answer *answer)
 {
     struct query_step *order = &answer->result.total.steps[STEP_COUNT - 1];
     order->money = arena_allocate_zeroed(&answer->arena, 1, sizeof(order->money[0]));
-    order->money[0] = (struct query_money){TEXT_LITERAL("EUR"), 12345000, 2};
+    order->money[0] = (struct query_money){TEXT_LITERAL("EUR"), 12345000, 2, 0, 0};
     order->money_count = 1;
 }
 

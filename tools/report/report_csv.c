@@ -65,18 +65,20 @@ static void add_amount(struct text_buffer *out, int64_t amount)
                        magnitude % 10000);
 }
 
-/// currency, revenue, orders: empty where there is no money, "(several)" where no sum has a
-/// meaning.
+/// currency, revenue, orders, both of further orders: empty where there is no money, "(several)"
+/// where no sum has a meaning.
 static void add_money(struct text_buffer *out, const struct query_step *step)
 {
     if (step->money_count == 0) {
-        text_buffer_append_string(out, ",,,");
+        text_buffer_append_string(out, ",,,,,");
     } else if (step->money_count > 1) {
-        text_buffer_append_string(out, ",(several),,");
+        text_buffer_append_string(out, ",(several),,,,");
     } else {
         add_value(out, step->money[0].currency, false);
         add_amount(out, step->money[0].revenue);
         add_count(out, step->money[0].orders);
+        add_amount(out, step->money[0].repeat_revenue);
+        add_count(out, step->money[0].repeat_orders);
     }
 }
 
@@ -122,7 +124,7 @@ void report_csv_funnel(const struct query_funnel *query, const struct query_funn
     }
     text_buffer_append_string(out, ",step,name,reached,of_first,of_previous,dropped,open,lost,"
                                    "median_from_previous_us,median_from_entry_us,currency,"
-                                   "revenue,orders\n");
+                                   "revenue,orders,repeat_revenue,repeat_orders\n");
     add_slice(out, query, "total", &result->total);
     for (uint32_t index = 0; index < result->slice_count; index++) {
         add_slice(out, query, "slice", &result->slices[index]);

@@ -160,6 +160,17 @@ static void draw_outcome(const struct query_slice *total, struct text_buffer *ou
     text_buffer_append(out, "\n", 1);
 }
 
+static bool has_repeats(const struct query_slice *total, uint32_t step_count)
+{
+    uint64_t orders = 0;
+    for (uint32_t index = 0; index < step_count; index++) {
+        for (uint32_t at = 0; at < total->steps[index].money_count; at++) {
+            orders += total->steps[index].money[at].repeat_orders;
+        }
+    }
+    return orders > 0;
+}
+
 static void draw_money(const struct query_slice *total, uint32_t step_count,
                        const struct report_style *style, struct text_buffer *out)
 {
@@ -170,6 +181,11 @@ static void draw_money(const struct query_slice *total, uint32_t step_count,
     grid_add_column(&grid, "revenue", GRID_RIGHT, 0, "1");
     grid_add_column(&grid, "orders", GRID_RIGHT, 0, NULL);
     grid_add_column(&grid, "average", GRID_RIGHT, 0, NULL);
+    bool repeats = has_repeats(total, step_count);
+    if (repeats) {
+        grid_add_column(&grid, "further orders", GRID_RIGHT, 1, NULL);
+        grid_add_column(&grid, "their revenue", GRID_RIGHT, 1, NULL);
+    }
     for (uint32_t index = 0; index < step_count; index++) {
         const struct query_step *step = &total->steps[index];
         for (uint32_t at = 0; at < step->money_count; at++) {
@@ -183,6 +199,12 @@ static void draw_money(const struct query_slice *total, uint32_t step_count,
             text_buffer_reset(&amount);
             report_amount(&amount, report_average(money->revenue, money->orders));
             grid_add_string(&grid, money->orders == 0 ? "–" : amount.bytes);
+            if (repeats) {
+                text_buffer_reset(&amount);
+                report_amount(&amount, money->repeat_revenue);
+                grid_add_count(&grid, money->repeat_orders);
+                grid_add_string(&grid, amount.bytes);
+            }
         }
     }
     if (grid.cell_count > 0) {

@@ -184,6 +184,12 @@ static void write_money(struct json_writer *writer, const struct query_step *ste
         } else {
             json_writer_amount(writer, "average", report_average(money->revenue, money->orders));
         }
+        json_writer_begin(writer, "repeat", '{');
+        writer->flat = true;
+        json_writer_amount(writer, "revenue", money->repeat_revenue);
+        json_writer_unsigned(writer, "orders", money->repeat_orders);
+        json_writer_end(writer, '}');
+        writer->flat = false;
         json_writer_end(writer, '}');
     }
     json_writer_end(writer, ']');

@@ -225,8 +225,9 @@ static enum corong_status sum_money(const struct repeat_run *run, uint32_t r, st
     rank->money = arena_allocate(arena, ((size_t)sum.money_count + 1) * sizeof(*rank->money));
     for (uint32_t i = 0; i < sum.money_count; i++) {
         fits = fits && sum.money[i].revenue <= INT64_MAX && sum.money[i].revenue >= INT64_MIN;
-        rank->money[i] = (struct query_money){arena_copy_text(arena, sum.money[i].currency),
-                                              (int64_t)sum.money[i].revenue, sum.money[i].orders};
+        rank->money[i] =
+            (struct query_money){arena_copy_text(arena, sum.money[i].currency),
+                                 (int64_t)sum.money[i].revenue, sum.money[i].orders, 0, 0};
     }
     memory_free(sum.money);
     arena_deinit(&scratch);

@@ -239,7 +239,8 @@ Test(report, the_csv_has_a_row_per_slice_and_step_and_no_formulas)
     }
     cr_assert_eq(lines, 1 + 3 * 4, "%s", out.bytes);
     EXPECT_TEXT(out, "slice,country,step,name,reached,of_first,");
-    EXPECT_TEXT(out, "total,,3,order,10,0.01,0.1,0,0,0,12400000,12400000,EUR,1234.5000,2\n");
+    EXPECT_TEXT(out, "total,,3,order,10,0.01,0.1,0,0,0,12400000,12400000,EUR,1234.5000,2,0.0000,"
+                     "0\n");
     EXPECT_TEXT(out, "slice,\"'=cmd|'/c calc'!A1,\"\"x\"\"\",1,visit,");
     EXPECT_TEXT(out, "slice,(none),");
     text_buffer_deinit(&out);
