@@ -50,6 +50,27 @@ static void check_customer(const struct people_unit *unit, struct text value)
     customers_compared++;
 }
 
+// A session starts at an event, no later than the entry, and nothing lies within the timeout before
+// it, unless midnight splits it.
+static void check_session(const struct people_unit *unit, int64_t timeout_us)
+{
+    struct oracle_event events[MODEL_EVENTS_PER_USER_MAX];
+    char number[16] = "";
+    memcpy(number, unit->user_id.bytes + 1, unit->user_id.size - 1);
+    int count = model_people_events(customer_data, atoi(number), events);
+    int begin = 0;
+    for (int end = 0; begin < count; begin = end) {
+        end = oracle_session_end(events, count, begin, timeout_us);
+        if (events[begin].time <= unit->entry_us && events[end - 1].time >= unit->entry_us) {
+            break;
+        }
+    }
+    if (begin == count || events[begin].time != unit->session_us) {
+        test_fail(test_random_seed(), "u%s: a session from %" PRId64, number,
+                  unit->session_us - MODEL_BASE_US);
+    }
+}
+
 struct list {
     const struct query_funnel *funnel;
     struct people_users_result result;
@@ -105,6 +126,9 @@ static enum corong_status take_unit(void *context, const struct people_unit *uni
         add_hash(list, unit->gathered[0].values[i].bytes, unit->gathered[0].values[i].size);
     }
     rows_compared++;
+    if (list->funnel->funnel.unit == FUNNEL_UNIT_SESSION) {
+        check_session(unit, list->funnel->session_timeout_us);
+    }
     uint32_t last = list->funnel->by_count - 1;
     if (text_equal(list->funnel->by[last], TEXT_LITERAL("$customer"))) {
         check_customer(unit, unit->values[last]);

@@ -128,6 +128,16 @@ static void write_steps(struct json_writer *writer, const struct query_funnel *f
 void report_people_json_unit(struct json_writer *writer, const struct query_funnel *funnel,
                              const struct people_unit *unit)
 {
+    if (funnel->funnel.unit == FUNNEL_UNIT_SESSION) {
+        json_writer_time(writer, "session_start", unit->session_us);
+    }
+    if (funnel->funnel.unit == FUNNEL_UNIT_ATTRIBUTES) {
+        json_writer_begin(writer, "unit", '[');
+        for (uint32_t i = 0; i < funnel->funnel.unit_attribute_count; i++) {
+            json_writer_text(writer, NULL, unit->unit_values[i]);
+        }
+        json_writer_end(writer, ']');
+    }
     json_writer_time(writer, "entry", unit->entry_us);
     json_writer_text(writer, "state", text_from(report_people_state(unit)));
     json_writer_unsigned(writer, "level", unit->level);

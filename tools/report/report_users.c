@@ -11,6 +11,11 @@ static bool is_any(const struct query_funnel *funnel)
     return funnel->funnel.order == FUNNEL_ORDER_ANY;
 }
 
+static uint32_t unit_value_count(const struct query_funnel *funnel)
+{
+    return funnel->funnel.unit == FUNNEL_UNIT_ATTRIBUTES ? funnel->funnel.unit_attribute_count : 0;
+}
+
 /// The column of a step, or of a rank where the order is any.
 static void step_title(const struct query_funnel *funnel, uint32_t step, const char *between,
                        struct text_buffer *out)
@@ -31,6 +36,12 @@ static void table_begin(struct report_people *people)
     report_lines_funnel(funnel, people->style, people->out);
     grid_add_column(grid, "user", GRID_LEFT, 0, "1");
     grid_add_column(grid, "id is", GRID_LEFT, 40, NULL);
+    for (uint32_t i = 0; i < unit_value_count(funnel); i++) {
+        grid_add_column_named(grid, funnel->funnel.unit_attributes[i], GRID_LEFT, 0);
+    }
+    if (funnel->funnel.unit == FUNNEL_UNIT_SESSION) {
+        grid_add_column(grid, "session", GRID_LEFT, 0, NULL);
+    }
     grid_add_column(grid, "entered", GRID_LEFT, 0, NULL);
     for (uint32_t k = 0; k < funnel->funnel.step_count && k < 24; k++) {
         text_buffer_reset(&words);
@@ -78,6 +89,14 @@ static void table_unit(struct report_people *people, const struct people_unit *u
     struct text_buffer words = {0};
     grid_add_text(grid, unit->user_id);
     grid_add_string(grid, people_namespace_name(unit->user_namespace));
+    for (uint32_t i = 0; i < unit_value_count(query->funnel); i++) {
+        grid_add_text(grid, unit->unit_values[i]);
+    }
+    if (query->funnel->funnel.unit == FUNNEL_UNIT_SESSION) {
+        report_time(&words, unit->session_us);
+        grid_add_string(grid, words.bytes);
+        text_buffer_reset(&words);
+    }
     report_time(&words, unit->entry_us);
     grid_add_string(grid, words.bytes);
     for (uint32_t k = 0; k < query->funnel->funnel.step_count && k < 24; k++) {
@@ -141,7 +160,12 @@ static void csv_begin(struct report_people *people)
     const struct query_funnel *funnel = query->funnel;
     struct text_buffer name = {0};
     struct text_buffer *out = people->out;
-    text_buffer_append_string(out, "user,namespace,entry,state,level");
+    text_buffer_append_string(out, "user,namespace");
+    for (uint32_t i = 0; i < unit_value_count(funnel); i++) {
+        report_csv_cell(out, funnel->funnel.unit_attributes[i], false);
+    }
+    text_buffer_append_string(out, funnel->funnel.unit == FUNNEL_UNIT_SESSION ? ",session" : "");
+    text_buffer_append_string(out, ",entry,state,level");
     for (uint32_t k = 0; k < funnel->funnel.step_count; k++) {
         text_buffer_reset(&name);
         text_buffer_append_string(&name, "at_");
@@ -193,7 +217,15 @@ static void csv_unit(struct report_people *people, const struct people_unit *uni
     struct text_buffer *out = people->out;
     struct text_buffer cell = {0};
     report_csv_cell(out, unit->user_id, true);
-    text_buffer_printf(out, ",%s,", people_namespace_name(unit->user_namespace));
+    text_buffer_printf(out, ",%s", people_namespace_name(unit->user_namespace));
+    for (uint32_t i = 0; i < unit_value_count(funnel); i++) {
+        report_csv_cell(out, unit->unit_values[i], false);
+    }
+    if (funnel->funnel.unit == FUNNEL_UNIT_SESSION) {
+        text_buffer_append(out, ",", 1);
+        report_time(out, unit->session_us);
+    }
+    text_buffer_append(out, ",", 1);
     report_time(out, unit->entry_us);
     text_buffer_printf(out, ",%s,%u", report_people_state(unit), unit->level);
     for (uint32_t k = 0; k < funnel->funnel.step_count; k++) {

@@ -51,6 +51,8 @@ struct people_unit {
     uint32_t made;    ///< bit k: step k + 1 is made (order any: rank k + 1)
     bool open;
     bool won;
+    int64_t session_us;                                       ///< unit session: its start
+    struct text unit_values[FUNNEL_UNIT_ATTRIBUTE_COUNT_MAX]; ///< unit of attributes: their values
     int64_t entry_us;
     int64_t matched_us[FUNNEL_STEP_COUNT_MAX]; ///< where `made`
     uint8_t steps[FUNNEL_STEP_COUNT_MAX]; ///< where `made`: the step from 0; differs with order any

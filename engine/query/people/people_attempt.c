@@ -43,6 +43,21 @@ static enum corong_status add_money(struct people_fill *fill, struct query_units
     return CORONG_OK;
 }
 
+/// The values that make the unit; every event of it has them.
+static enum corong_status fill_unit(struct people_fill *fill, struct query_units *units,
+                                    struct query_place entry, struct people_unit *unit,
+                                    struct corong_error *error)
+{
+    const struct query_ask *ask = &units->plan->ask;
+    for (uint32_t i = 0; i < ask->unit_column_count; i++) {
+        const struct row_group *rows;
+        TRY(query_units_look(units, entry, &rows, error));
+        TRY(people_value(&units->cursor.sources[entry.source], rows, ask->unit_columns[i],
+                         entry.row, &fill->arena, &unit->unit_values[i], error));
+    }
+    return CORONG_OK;
+}
+
 static bool same_slice(const struct text *left, const struct text *right, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -116,6 +131,7 @@ enum corong_status people_attempt_fill(struct people_fill *fill, struct query_un
             TRY(add_money(fill, units, attempt->places[k], unit_out, error));
         }
     }
+    TRY(fill_unit(fill, units, query_attempt_entry(attempt), unit_out, error));
     fill->unit = unit_out;
     fill->plan = units->plan;
     fill->taken = 0;

@@ -23,7 +23,10 @@ uint32_t people_because_number(const struct people_because_rule *rule,
                                struct people_history *history)
 {
     enum funnel_attempts attempts = rule->query->funnel.attempts;
-    bool one = attempts == FUNNEL_ATTEMPTS_FIRST || attempts == FUNNEL_ATTEMPTS_LAST;
+    // Where any step may begin an attempt, those that came to nothing are not told.
+    const struct funnel *funnel = &rule->query->funnel;
+    bool one = attempts == FUNNEL_ATTEMPTS_FIRST || attempts == FUNNEL_ATTEMPTS_LAST ||
+               funnel->entry_open || funnel->order == FUNNEL_ORDER_ANY;
     uint32_t count = 0;
     uint32_t opener = 0;
     for (uint32_t i = 0; i < history->count; i++) {

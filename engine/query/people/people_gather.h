@@ -6,34 +6,43 @@
 
 #include "engine/query/people/people.h"
 #include "engine/query/people/people_walk.h"
+#include "engine/query/query_session_rule.h"
 
 struct people_gather_plan {
     uint32_t columns[PEOPLE_GATHER_COUNT_MAX];
-    uint32_t count; ///< 0: nothing is gathered, and there is no plan
+    uint32_t count;
+    bool walks; ///< false: nothing is gathered, and there is no plan
+    bool sessions;
+    int64_t session_timeout_us;
     struct query_plan plan;
 };
 
-/// CORONG_INVALID names an unknown attribute and the nearest one.
+/// For the attributes, and for the sessions' starts where they are the unit. CORONG_INVALID names
+/// an unknown attribute and the nearest one.
 CORONG_MUST_CHECK enum corong_status
 people_gather_plan_init(struct people_gather_plan *plan, struct store_snapshot *snapshot,
-                        const struct text *names, uint32_t count, int64_t as_of_us,
+                        const struct text *names, uint32_t count, const struct query_funnel *funnel,
                         struct query_tasks *tasks, struct corong_error *error);
 void people_gather_plan_deinit(struct people_gather_plan *plan);
 
 struct people_gather {
     const struct people_gather_plan *plan;
     struct people_walk walk;
-    int64_t from_us;
-    int64_t to_us;
+    bool known;          ///< the rows below are those of `key`
+    struct hash128 key;  ///< the user asked about last
+    int64_t *times_us;   ///< of that user's events
+    struct text *values; ///< by event and attribute
+    uint32_t row_count;
+    uint32_t capacity;
+    struct query_session_rule session; ///< that of the entry; start 0: sessions are not asked for
     struct arena arena;
-    struct people_gathered *gathered;
 };
 
 void people_gather_init(struct people_gather *gather, const struct people_gather_plan *plan,
                         struct query_tasks *tasks);
 void people_gather_deinit(struct people_gather *gather);
 /// Fills `gathered_out` (plan->count entries) with what the user's events between two instants,
-/// both included, have. Keys ascend. Valid until the next call.
+/// both included, have. Keys ascend within a pass. Valid until another key is asked for.
 CORONG_MUST_CHECK enum corong_status people_gather_between(struct people_gather *gather,
                                                            struct hash128 key, int64_t from_us,
                                                            int64_t to_us,

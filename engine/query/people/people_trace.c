@@ -51,6 +51,9 @@ static void keep_unit(struct trace_run *run, struct people_unit *unit)
     for (uint32_t i = 0; i < run->query->funnel->by_count; i++) {
         unit->values[i] = copy(run, unit->values[i]);
     }
+    for (uint32_t i = 0; i < run->ask.unit_column_count; i++) {
+        unit->unit_values[i] = copy(run, unit->unit_values[i]);
+    }
     struct query_money *money =
         arena_allocate(&run->arena, ((size_t)unit->money_count + 1) * sizeof(*money));
     for (uint32_t i = 0; i < unit->money_count; i++) {
@@ -194,11 +197,11 @@ static void place_attempts(struct trace_run *run)
 static enum corong_status gather_attempts(struct trace_run *run, struct corong_error *error)
 {
     uint32_t count = run->gathering.count;
-    for (uint32_t i = 0; i < run->result.attempt_count && count > 0; i++) {
+    for (uint32_t i = 0; i < run->result.attempt_count && run->gathering.walks; i++) {
         struct people_unit *unit = &run->result.attempts[i].unit;
-        people_walk_restart(&run->gather.walk);
         TRY(people_gather_between(&run->gather, run->history.key, unit->entry_us,
                                   people_attempt_end(unit), unit->gathered, error));
+        unit->session_us = run->gather.session.start_us;
         for (uint32_t g = 0; g < count; g++) {
             for (uint32_t v = 0; v < unit->gathered[g].count; v++) {
                 unit->gathered[g].values[v] = copy(run, unit->gathered[g].values[v]);
@@ -291,7 +294,7 @@ static enum corong_status trace(struct trace_run *run, struct corong_error *erro
     run->result.found = run->history.count > 0;
     place_attempts(run);
     TRY(people_gather_plan_init(&run->gathering, run->snapshot, query->gather, query->gather_count,
-                                query->funnel->as_of_us, run->tasks, error));
+                                query->funnel, run->tasks, error));
     people_gather_init(&run->gather, &run->gathering, run->tasks);
     TRY(gather_attempts(run, error));
     seal(run, start_us);

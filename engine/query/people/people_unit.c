@@ -24,6 +24,10 @@ void people_unit_write(const struct people_unit *unit, const struct people_unit_
     text_buffer_append_u8(out, unit->user_namespace);
     people_order_append_text(out, unit->user_id);
     people_order_append_integer(out, unit->entry_us);
+    people_order_append_integer(out, unit->session_us);
+    for (uint32_t i = 0; i < shape->unit_value_count; i++) {
+        text_buffer_append_sized(out, unit->unit_values[i]);
+    }
     text_buffer_append_u8(out, (uint8_t)unit->level);
     text_buffer_append_u8(out, (uint8_t)unit->entered);
     text_buffer_append_u8(out, (uint8_t)unit->ended);
@@ -83,6 +87,10 @@ void people_unit_read(struct text bytes, const struct people_unit_shape *shape, 
     *unit_out = (struct people_unit){.user_namespace = byte_cursor_u8(&cursor)};
     unit_out->user_id = people_order_take_text(&cursor, arena);
     unit_out->entry_us = people_order_take_integer(&cursor);
+    unit_out->session_us = people_order_take_integer(&cursor);
+    for (uint32_t i = 0; i < shape->unit_value_count; i++) {
+        unit_out->unit_values[i] = byte_cursor_text(&cursor);
+    }
     unit_out->level = byte_cursor_u8(&cursor);
     unit_out->entered = byte_cursor_u8(&cursor);
     unit_out->ended = byte_cursor_u8(&cursor);

@@ -8,6 +8,7 @@
 /// How many of a unit's arrays are in use.
 struct people_unit_shape {
     uint32_t value_count;
+    uint32_t unit_value_count;
     uint32_t gather_count;
 };
 

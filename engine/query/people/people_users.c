@@ -56,6 +56,7 @@ static enum corong_status report(void *context, struct query_units *units,
     }
     TRY(people_gather_between(&worker->gather, units->cursor.key, unit->entry_us,
                               people_attempt_end(unit), unit->gathered, error));
+    unit->session_us = worker->gather.session.start_us;
     text_buffer_reset(&worker->row);
     people_unit_write(unit, &run->shape, &worker->row);
     struct text row = {worker->row.bytes, worker->row.size};
@@ -163,9 +164,6 @@ static enum corong_status run_passes(struct users_run *run, struct store_snapsho
         }
         run->again = true;
         TRY(people_list_visit(&run->list, visit_row, run, &more, error));
-        for (uint32_t i = 0; i < run->worker_count; i++) {
-            people_walk_restart(&run->workers[i].gather.walk);
-        }
     }
     return CORONG_OK;
 }
@@ -198,8 +196,10 @@ static enum corong_status prepare(struct users_run *run, struct store_snapshot *
     ask.ids = true;
     ask.tasks = run->tasks;
     TRY(people_gather_plan_init(&run->gathering, snapshot, query->gather, query->gather_count,
-                                query->funnel->as_of_us, run->tasks, error));
-    run->shape = (struct people_unit_shape){query->funnel->by_count, query->gather_count};
+                                query->funnel, run->tasks, error));
+    run->shape = (struct people_unit_shape){.value_count = query->funnel->by_count,
+                                            .unit_value_count = ask.unit_column_count,
+                                            .gather_count = query->gather_count};
     enum corong_status status =
         query_plan_init(&run->plan, snapshot, &ask, query_tasks_thread_count(run->tasks), error);
     if (status != CORONG_OK) {
