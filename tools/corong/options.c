@@ -15,9 +15,12 @@
 #define OPTION_FIRST_VALUE 256
 
 static const char *const TIMESTAMPS[] = {"event", "now", NULL};
-static const char *const UNITS[] = {"user", "session", NULL};
+static const char *const ORDERS[] = {"loose", "strict", "any", NULL};
+static const char *const SCOPES[] = {"all", "funnel", NULL};
+static const char *const REPEATS[] = {"break", "allow", NULL};
+static const char *const ENTRIES[] = {"closed", "open", NULL};
 static const char *const TIES[] = {"any", "strict", NULL};
-static const char *const ATTEMPTS[] = {"best", "first", "last", NULL};
+static const char *const ATTEMPTS[] = {"best", "first", "last", "all", NULL};
 static const char *const RANGES[] = {"entry", "inside", NULL};
 static const char *const NAMESPACES[] = {"known", "anonymous", "account", NULL};
 static const char *const BUCKETS[] = {"none", "hour", "day", "week", "month", NULL};
@@ -101,14 +104,35 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
                          "also the share won by time since the entry (Kaplan-Meier)"},
     [OPTION_WINDOW] = {"window", "TIME", OPTION_KIND_TEXT, 0, 0, NULL,
                        "from first to last step at most: 30m, 7d (default), session or none"},
-    [OPTION_UNIT] = {"unit", "WORD", OPTION_KIND_WORD, 0, 0, UNITS,
-                     "what is counted (default user)"},
+    [OPTION_UNIT] = {"unit", "user|session|ATTR", OPTION_KIND_TEXT, 0, 0, NULL,
+                     "what is counted: user (default), session, or user and values of ATTR,ATTR"},
     [OPTION_TIES] = {"ties", "WORD", OPTION_KIND_WORD, 0, 0, TIES,
                      "simultaneous events are in any order (default), or in none"},
     [OPTION_ATTEMPTS] = {"attempts", "WORD", OPTION_KIND_WORD, 0, 0, ATTEMPTS,
                          "which of a user's attempts counts (default best)"},
     [OPTION_RANGE] = {"range", "WORD", OPTION_KIND_WORD, 0, 0, RANGES,
                       "--from and --to bound the entry (default), or all of an attempt"},
+    [OPTION_ORDER] = {"order", "WORD", OPTION_KIND_WORD, 0, 0, ORDERS,
+                      "of the steps: anything between (default), nothing between, or in any order"},
+    [OPTION_SCOPE] = {"scope", "WORD", OPTION_KIND_WORD, 0, 0, SCOPES,
+                      "order strict: no event between (default), or none that matches a step"},
+    [OPTION_REPEATS] = {"repeats", "WORD", OPTION_KIND_WORD, 0, 0, REPEATS,
+                        "order strict: a repeat of the step just matched breaks it (default)"},
+    [OPTION_ENTRY] = {"entry", "WORD", OPTION_KIND_WORD, 0, 0, ENTRIES,
+                      "open: an attempt may begin at any step, not only at the first"},
+    [OPTION_OPTIONAL] = {"optional", "STEP[,STEP]", OPTION_KIND_LIST, 0, 0, NULL,
+                         "steps, by number or name, that may be skipped"},
+    [OPTION_MAX_GAP] = {"max-gap", "STEP=TIME", OPTION_KIND_LIST, 0, 0, NULL,
+                        "at most so long after the step before, such as order=2h"},
+    [OPTION_MIN_GAP] = {"min-gap", "STEP=TIME", OPTION_KIND_LIST, 0, 0, NULL,
+                        "at least so long after the step before"},
+    [OPTION_ANCHOR] = {"anchor", "first|last=STEP", OPTION_KIND_LIST, 0, 0, NULL,
+                       "order any: the step that comes before, or after, all others"},
+    [OPTION_EXCLUDE] = {"exclude", "STAGE", OPTION_KIND_LIST, 0, 0, NULL,
+                        "spoils an attempt between steps: 'logout after 1 before order [remove]'"},
+    [OPTION_TIE_TOLERANCE] = {"tie-tolerance", "TIME", OPTION_KIND_DURATION, 0,
+                              MICROSECONDS_PER_DAY, NULL,
+                              "events so close together count as simultaneous (default 0)"},
     [OPTION_DIALECT] = {"dialect", "NAME[:MODE,..]", OPTION_KIND_TEXT, 0, 0, NULL,
                         "count as another system does, such as clickhouse:strict_order"},
     [OPTION_DIALECT_DIFF] = {"dialect-diff", "NAME[:MODE,..]", OPTION_KIND_TEXT, 0, 0, NULL,

@@ -6,6 +6,7 @@
 #include "tools/corong/instant.h"
 #include "tools/corong/query_object.h"
 #include "tools/corong/question.h"
+#include "tools/corong/question_rules.h"
 
 /// What a journey usually looks like, for those who name neither a funnel nor steps.
 static struct text CART_EVENTS[] = {
@@ -157,15 +158,7 @@ static enum corong_status take_rules(struct funnel_question *run)
 {
     const struct options *options = run->options;
     struct funnel *funnel = &run->query.funnel;
-    if (options_given(options, OPTION_WINDOW)) {
-        TRY_IN(words_window_parse(options->values[OPTION_WINDOW].text, funnel, run->error),
-               run->error, "--window");
-    }
-    funnel->unit = (enum funnel_unit)options_number(options, OPTION_UNIT, funnel->unit);
-    funnel->ties = (enum funnel_ties)options_number(options, OPTION_TIES, funnel->ties);
-    funnel->attempts =
-        (enum funnel_attempts)options_number(options, OPTION_ATTEMPTS, funnel->attempts);
-    funnel->range_inside = options_number(options, OPTION_RANGE, funnel->range_inside) != 0;
+    TRY(question_rules(options, run->config, funnel, run->error));
     if (options_given(options, OPTION_DIALECT)) {
         TRY_IN(dialect_parse(options->values[OPTION_DIALECT].text, funnel, run->error), run->error,
                "--dialect");
