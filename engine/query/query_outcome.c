@@ -6,6 +6,7 @@
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define RANKED_SLICE_SIZE 64u
@@ -80,6 +81,18 @@ static void take_listing(struct query_outcome *outcome)
     }
 }
 
+/// With `order: any` a row is a number of steps, whichever they are.
+static struct text step_name(const struct query_outcome *outcome, uint32_t step)
+{
+    const struct funnel *funnel = &outcome->query->funnel;
+    char words[32];
+    if (funnel->order != FUNNEL_ORDER_ANY) {
+        return arena_copy_text(outcome->arena, funnel->steps[step].name);
+    }
+    int size = snprintf(words, sizeof(words), "at least %u of %u", step + 1, funnel->step_count);
+    return arena_copy_text(outcome->arena, (struct text){words, (size_t)size});
+}
+
 static void slice_init(const struct query_outcome *outcome, struct query_slice *slice,
                        const struct text *values)
 {
@@ -88,7 +101,7 @@ static void slice_init(const struct query_outcome *outcome, struct query_slice *
     slice->steps =
         arena_allocate_zeroed(outcome->arena, query->funnel.step_count, sizeof(struct query_step));
     for (uint32_t k = 0; k < query->funnel.step_count; k++) {
-        slice->steps[k].name = arena_copy_text(outcome->arena, query->funnel.steps[k].name);
+        slice->steps[k].name = step_name(outcome, k);
     }
     if (values != NULL) {
         slice->values = arena_allocate(outcome->arena, query->by_count * sizeof(struct text));

@@ -28,6 +28,6 @@ void report_probability(struct text_buffer *out, double value);
 void report_difference(struct text_buffer *out, const struct query_difference *difference);
 /// The members of a slice (report_json.c); the caller has begun the object.
 void report_json_slice(struct json_writer *writer, const struct query_slice *slice,
-                       uint32_t step_count);
+                       const struct funnel *funnel);
 void report_json_counts(struct json_writer *writer, const char *key, const uint64_t *counts,
                         uint32_t count);

@@ -24,19 +24,18 @@ static void write_slices(struct json_writer *writer, const struct query_funnel *
                          const struct query_slice *slices, uint32_t slice_count,
                          const struct query_slice *other)
 {
-    uint32_t step_count = query->funnel.step_count;
     if (query->by_count == 0) {
         return;
     }
     json_writer_begin(writer, "slices", '[');
     for (uint32_t i = 0; i < slice_count; i++) {
         json_writer_begin(writer, NULL, '{');
-        report_json_slice(writer, &slices[i], step_count);
+        report_json_slice(writer, &slices[i], &query->funnel);
         json_writer_end(writer, '}');
     }
     json_writer_end(writer, ']');
     json_writer_begin(writer, "other", '{');
-    report_json_slice(writer, other, step_count);
+    report_json_slice(writer, other, &query->funnel);
     json_writer_end(writer, '}');
 }
 
@@ -49,7 +48,7 @@ static void write_trend(struct json_writer *writer, const struct query_funnel *q
         json_writer_begin(writer, NULL, '{');
         write_bucket(writer, query->trend, query, row->begin_us, row->end_us);
         json_writer_begin(writer, "total", '{');
-        report_json_slice(writer, &row->total, query->funnel.step_count);
+        report_json_slice(writer, &row->total, &query->funnel);
         json_writer_end(writer, '}');
         write_slices(writer, query, row->slices, result->slice_count, &row->other);
         json_writer_end(writer, '}');
@@ -170,10 +169,11 @@ static void write_change(struct json_writer *writer, const struct query_change *
 /// One slice of the other range beside the same one of this.
 static void write_compared(struct json_writer *writer, const char *key,
                            const struct query_slice *now, const struct query_slice *then,
-                           const struct query_change *change, uint32_t step_count)
+                           const struct query_change *change, const struct funnel *funnel)
 {
+    uint32_t step_count = funnel->step_count;
     json_writer_begin(writer, key, '{');
-    report_json_slice(writer, then, step_count);
+    report_json_slice(writer, then, funnel);
     json_writer_begin(writer, "differences", '{');
     write_difference(writer, "won_of_entered", now->won, now->won + now->open + now->lost,
                      then->won, then->won + then->open + then->lost);
@@ -196,22 +196,21 @@ static void write_comparison(struct json_writer *writer, const struct query_funn
                              const struct query_funnel_result *result)
 {
     const struct query_comparison *comparison = result->comparison;
-    uint32_t steps = query->funnel.step_count;
     bool split = comparison->split;
     json_writer_begin(writer, "comparison", '{');
     json_writer_time(writer, "from", query->compare.from_us);
     json_writer_time(writer, "to", query->compare.to_us);
     write_compared(writer, "total", &result->total, &comparison->total,
-                   split ? &comparison->change : NULL, steps);
+                   split ? &comparison->change : NULL, &query->funnel);
     json_writer_begin(writer, "slices", '[');
     for (uint32_t i = 0; i < result->slice_count; i++) {
         write_compared(writer, NULL, &result->slices[i], &comparison->slices[i],
-                       split ? &comparison->changes[i] : NULL, steps);
+                       split ? &comparison->changes[i] : NULL, &query->funnel);
     }
     json_writer_end(writer, ']');
     if (query->by_count > 0) {
         write_compared(writer, "other", &result->other, &comparison->other,
-                       split ? &comparison->changes[result->slice_count] : NULL, steps);
+                       split ? &comparison->changes[result->slice_count] : NULL, &query->funnel);
     }
     json_writer_end(writer, '}');
 }

@@ -2,6 +2,7 @@
 #include "tools/report/report_csv.h"
 
 #include "tools/report/report_beside.h"
+#include "tools/report/report_lines.h"
 
 #include <inttypes.h>
 
@@ -82,14 +83,17 @@ static void add_money(struct text_buffer *out, const struct query_step *step)
     }
 }
 
-static void add_step(struct text_buffer *out, const struct query_slice *slice, uint32_t index)
+static void add_step(struct text_buffer *out, const struct funnel *funnel,
+                     const struct query_slice *slice, uint32_t index)
 {
     const struct query_step *step = &slice->steps[index];
+    struct report_share share;
+    report_share_of(funnel, slice, index, &share);
     add_count(out, index + 1);
     report_csv_cell(out, step->name, false);
     add_count(out, step->reached);
-    add_rate(out, step->reached, slice->steps[0].reached);
-    add_rate(out, step->reached, index == 0 ? 0 : slice->steps[index - 1].reached);
+    add_rate(out, step->reached, share.all);
+    add_rate(out, share.came, share.previous);
     add_count(out, step->dropped);
     add_count(out, step->open);
     add_count(out, step->lost);
@@ -111,7 +115,7 @@ static void add_slice(struct text_buffer *out, const struct query_funnel *query,
                 add_value(out, slice->values[value], false);
             }
         }
-        add_step(out, slice, step);
+        add_step(out, &query->funnel, slice, step);
     }
 }
 

@@ -16,9 +16,57 @@
 #define MEDIAN_INDEX 1
 #define SPARKLINE_DAY_COUNT_MAX (366u * 300u)
 
+/// Steps that are named by a rule.
+static void append_steps(const struct funnel *funnel, const char *what, uint32_t steps,
+                         struct text_buffer *line)
+{
+    bool first = true;
+    for (; steps != 0; steps &= steps - 1) {
+        text_buffer_append_string(line, first ? what : ", ");
+        report_text(line, funnel->steps[__builtin_ctz(steps)].name);
+        first = false;
+    }
+}
+
+/// What `order` and its options say where it is not the default.
+static void append_order(const struct funnel *funnel, struct text_buffer *line)
+{
+    if (funnel->order == FUNNEL_ORDER_STRICT) {
+        text_buffer_printf(line, " · order strict, scope %s%s",
+                           funnel->scope == FUNNEL_SCOPE_ALL ? "all" : "funnel",
+                           funnel->repeat == FUNNEL_REPEAT_ALLOW ? ", repeats allowed" : "");
+    }
+    text_buffer_append_string(line, funnel->order == FUNNEL_ORDER_ANY ? " · order any" : "");
+    append_steps(funnel, " · first ",
+                 funnel->anchor_first == 0 ? 0 : UINT32_C(1) << (funnel->anchor_first - 1), line);
+    append_steps(funnel, " · last ",
+                 funnel->anchor_last == 0 ? 0 : UINT32_C(1) << (funnel->anchor_last - 1), line);
+    append_steps(funnel, " · optional ", funnel->optional, line);
+    text_buffer_append_string(line, funnel->entry_open ? " · entry open" : "");
+    if (funnel->tie_tolerance_us > 0) {
+        text_buffer_append_string(line, " · tie tolerance ");
+        duration_format(funnel->tie_tolerance_us, line);
+    }
+}
+
+static void append_unit(const struct funnel *funnel, struct text_buffer *line)
+{
+    text_buffer_append_string(line, " · per ");
+    if (funnel->unit != FUNNEL_UNIT_ATTRIBUTES) {
+        text_buffer_append_string(line, words_unit(funnel->unit));
+        return;
+    }
+    text_buffer_append_string(line, "user");
+    for (uint32_t i = 0; i < funnel->unit_attribute_count; i++) {
+        text_buffer_append_string(line, ", ");
+        report_text(line, funnel->unit_attributes[i]);
+    }
+}
+
 /// What is not of the common shape, in words.
 static void append_rules(const struct funnel *funnel, struct text_buffer *line)
 {
+    append_order(funnel, line);
     text_buffer_append_string(line, funnel->range_inside ? " · range inside" : "");
     for (uint32_t step = 1; funnel->gaps != NULL && step < funnel->step_count; step++) {
         const struct funnel_gap *gap = &funnel->gaps[step];
@@ -50,7 +98,9 @@ static void draw_title(const struct query_funnel *query, const struct report_sty
         text_buffer_append_string(out, ": ");
     }
     for (uint32_t index = 0; index < funnel->step_count; index++) {
-        text_buffer_append_string(out, index == 0 ? "" : " → ");
+        text_buffer_append_string(out, index == 0                          ? ""
+                                       : funnel->order == FUNNEL_ORDER_ANY ? ", "
+                                                                           : " → ");
         report_text(out, funnel->steps[index].name);
     }
     grid_colour_end(out, style, "1");
@@ -60,8 +110,9 @@ static void draw_title(const struct query_funnel *query, const struct report_sty
     words_window(funnel, &line);
     text_buffer_append_string(&line, " · ");
     report_lines_range(&query->range, &line);
-    text_buffer_printf(&line, " · per %s · ties %s · attempts %s", words_unit(funnel->unit),
-                       words_ties(funnel->ties), words_attempts(funnel->attempts));
+    append_unit(funnel, &line);
+    text_buffer_printf(&line, " · ties %s · attempts %s", words_ties(funnel->ties),
+                       words_attempts(funnel->attempts));
     append_rules(funnel, &line);
     text_buffer_append_string(&line, funnel->dialect != DIALECT_NONE ? " · dialect " : "");
     dialect_describe(funnel, &line);
@@ -86,13 +137,16 @@ static void draw_title(const struct query_funnel *query, const struct report_sty
     text_buffer_deinit(&line);
 }
 
-static void add_step_columns(struct grid *grid)
+static void add_step_columns(struct grid *grid, bool entry_open)
 {
     grid_add_column(grid, "", GRID_RIGHT, 0, "2");
     grid_add_column(grid, "step", GRID_LEFT, 0, NULL);
     grid_add_column(grid, "", GRID_BAR, 0, BAR_COLOUR);
+    if (entry_open) {
+        grid_add_column(grid, "entered", GRID_RIGHT, 0, NULL);
+    }
     grid_add_column(grid, "reached", GRID_RIGHT, 0, "1");
-    grid_add_column(grid, "of first", GRID_RIGHT, 0, NULL);
+    grid_add_column(grid, entry_open ? "of all" : "of first", GRID_RIGHT, 0, NULL);
     grid_add_column(grid, "of prev.", GRID_RIGHT, 0, NULL);
     grid_add_column(grid, "dropped", GRID_RIGHT, 2, NULL);
     grid_add_column(grid, "open", GRID_RIGHT, 4, NULL);
@@ -100,20 +154,27 @@ static void add_step_columns(struct grid *grid)
     grid_add_column(grid, "median", GRID_RIGHT, 1, NULL);
 }
 
-static void add_step(struct grid *grid, const struct query_step *steps, uint32_t index, bool last)
+static void add_step(struct grid *grid, const struct funnel *funnel,
+                     const struct query_slice *slice, uint32_t index)
 {
-    const struct query_step *step = &steps[index];
+    const struct query_step *step = &slice->steps[index];
+    struct report_share share;
+    report_share_of(funnel, slice, index, &share);
     grid_add_count(grid, index + 1);
     grid_add_text(grid, step->name);
-    grid_add_bar(grid, step->reached, steps[0].reached);
+    grid_add_bar(grid, step->reached, share.all);
+    if (funnel->entry_open) {
+        grid_add_count(grid, step->entered);
+    }
     grid_add_count(grid, step->reached);
-    grid_add_rate(grid, step->reached, steps[0].reached);
+    grid_add_rate(grid, step->reached, share.all);
     if (index == 0) {
         grid_add_string(grid, "–");
     } else {
-        grid_add_rate(grid, step->reached, steps[index - 1].reached);
+        grid_add_rate(grid, share.came, share.previous);
     }
-    if (last) {
+    bool ends = index + 1 < funnel->step_count && (funnel->optional >> index & 1) == 0;
+    if (!ends) {
         grid_add_string(grid, "");
         grid_add_string(grid, "");
         grid_add_string(grid, "");
@@ -126,13 +187,13 @@ static void add_step(struct grid *grid, const struct query_step *steps, uint32_t
                       step->from_previous.percentiles_us[MEDIAN_INDEX]);
 }
 
-static void draw_steps(const struct query_slice *total, uint32_t step_count,
+static void draw_steps(const struct query_slice *total, const struct funnel *funnel,
                        const struct report_style *style, struct text_buffer *out)
 {
     struct grid grid = {0};
-    add_step_columns(&grid);
-    for (uint32_t index = 0; index < step_count; index++) {
-        add_step(&grid, total->steps, index, index + 1 == step_count);
+    add_step_columns(&grid, funnel->entry_open);
+    for (uint32_t index = 0; index < funnel->step_count; index++) {
+        add_step(&grid, funnel, total, index);
     }
     grid_render(&grid, style, out);
     grid_deinit(&grid);
@@ -156,7 +217,7 @@ static void draw_outcome(const struct query_slice *total, struct text_buffer *ou
         text_buffer_printf(out, " (95 %%: %.2f to %.2f %%)", 100 * low, 100 * high);
     }
     text_buffer_append_string(out, " · won of entered ");
-    report_rate(out, total->won, total->steps[0].reached);
+    report_rate(out, total->won, total->won + total->open + total->lost);
     text_buffer_append(out, "\n", 1);
 }
 
@@ -359,7 +420,7 @@ static void draw_funnel(const struct query_funnel *query, const struct query_fun
 {
     uint32_t step_count = query->funnel.step_count;
     draw_title(query, style, out);
-    draw_steps(&result->total, step_count, style, out);
+    draw_steps(&result->total, &query->funnel, style, out);
     draw_outcome(&result->total, out);
     draw_money(&result->total, step_count, style, out);
     if (query->by_count > 0) {

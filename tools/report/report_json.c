@@ -4,6 +4,7 @@
 #include "engine/dialect/dialect.h"
 #include "tools/config/config.h"
 #include "tools/report/report_beside.h"
+#include "tools/report/report_lines.h"
 #include "tools/report/json_writer.h"
 
 static void write_texts(struct json_writer *writer, const char *key, const struct text *texts,
@@ -100,6 +101,39 @@ static void write_dialect(struct json_writer *writer, const struct funnel *funne
     text_buffer_deinit(&words);
 }
 
+static void write_step_number(struct json_writer *writer, const char *key, uint32_t step)
+{
+    if (step != 0) {
+        json_writer_unsigned(writer, key, step);
+    }
+}
+
+/// Rules that few funnels have, where they have them.
+static void write_rare_rules(struct json_writer *writer, const struct funnel *funnel)
+{
+    if (funnel->order == FUNNEL_ORDER_STRICT) {
+        bool all = funnel->scope == FUNNEL_SCOPE_ALL;
+        bool repeats = funnel->repeat == FUNNEL_REPEAT_ALLOW;
+        json_writer_text(writer, "scope", all ? TEXT_LITERAL("all") : TEXT_LITERAL("funnel"));
+        json_writer_text(writer, "repeat", repeats ? TEXT_LITERAL("allow") : TEXT_LITERAL("break"));
+    }
+    if (funnel->entry_open) {
+        json_writer_text(writer, "entry", TEXT_LITERAL("open"));
+    }
+    if (funnel->optional != 0) {
+        json_writer_begin(writer, "optional", '[');
+        for (uint32_t steps = funnel->optional; steps != 0; steps &= steps - 1) {
+            json_writer_unsigned(writer, NULL, (uint64_t)__builtin_ctz(steps) + 1);
+        }
+        json_writer_end(writer, ']');
+    }
+    write_step_number(writer, "anchor_first", funnel->anchor_first);
+    write_step_number(writer, "anchor_last", funnel->anchor_last);
+    if (funnel->tie_tolerance_us > 0) {
+        json_writer_signed(writer, "tie_tolerance_us", funnel->tie_tolerance_us);
+    }
+}
+
 static void write_funnel_question(struct json_writer *writer, const struct query_funnel *query)
 {
     const struct funnel *funnel = &query->funnel;
@@ -115,7 +149,12 @@ static void write_funnel_question(struct json_writer *writer, const struct query
     json_writer_end(writer, ']');
     json_writer_text(writer, "window", (struct text){window.bytes, window.size});
     json_writer_text(writer, "order", text_from(words_order(funnel->order)));
-    json_writer_text(writer, "unit", text_from(words_unit(funnel->unit)));
+    if (funnel->unit == FUNNEL_UNIT_ATTRIBUTES) {
+        write_texts(writer, "unit", funnel->unit_attributes, funnel->unit_attribute_count);
+    } else {
+        json_writer_text(writer, "unit", text_from(words_unit(funnel->unit)));
+    }
+    write_rare_rules(writer, funnel);
     json_writer_text(writer, "attempts", text_from(words_attempts(funnel->attempts)));
     json_writer_text(writer, "ties", text_from(words_ties(funnel->ties)));
     json_writer_text(writer, "range", text_from(words_range(funnel->range_inside)));
@@ -195,17 +234,23 @@ static void write_money(struct json_writer *writer, const struct query_step *ste
     json_writer_end(writer, ']');
 }
 
-static void write_step(struct json_writer *writer, const struct query_step *steps, uint32_t index)
+static void write_step(struct json_writer *writer, const struct funnel *funnel,
+                       const struct query_slice *slice, uint32_t index)
 {
-    const struct query_step *step = &steps[index];
+    const struct query_step *step = &slice->steps[index];
+    struct report_share share;
+    report_share_of(funnel, slice, index, &share);
     json_writer_begin(writer, NULL, '{');
     json_writer_text(writer, "name", step->name);
     json_writer_unsigned(writer, "reached", step->reached);
-    json_writer_rate(writer, "of_first", step->reached, steps[0].reached);
+    if (funnel->entry_open) {
+        json_writer_unsigned(writer, "entered", step->entered);
+    }
+    json_writer_rate(writer, "of_first", step->reached, share.all);
     if (index == 0) {
         json_writer_null(writer, "of_previous");
     } else {
-        json_writer_rate(writer, "of_previous", step->reached, steps[index - 1].reached);
+        json_writer_rate(writer, "of_previous", share.came, share.previous);
     }
     json_writer_unsigned(writer, "dropped", step->dropped);
     json_writer_unsigned(writer, "open", step->open);
@@ -235,18 +280,18 @@ static void write_interval(struct json_writer *writer, const char *key, uint64_t
 }
 
 void report_json_slice(struct json_writer *writer, const struct query_slice *slice,
-                       uint32_t step_count)
+                       const struct funnel *funnel)
 {
     uint64_t closed = slice->won + slice->lost;
     json_writer_unsigned(writer, "won", slice->won);
     json_writer_unsigned(writer, "open", slice->open);
     json_writer_unsigned(writer, "lost", slice->lost);
-    json_writer_rate(writer, "won_of_entered", slice->won, slice->steps[0].reached);
+    json_writer_rate(writer, "won_of_entered", slice->won, slice->won + slice->open + slice->lost);
     json_writer_rate(writer, "won_of_closed", slice->won, closed);
     write_interval(writer, "won_of_closed_95", slice->won, closed);
     json_writer_begin(writer, "steps", '[');
-    for (uint32_t index = 0; index < step_count; index++) {
-        write_step(writer, slice->steps, index);
+    for (uint32_t index = 0; index < funnel->step_count; index++) {
+        write_step(writer, funnel, slice, index);
     }
     json_writer_end(writer, ']');
 }
@@ -283,6 +328,9 @@ static void write_provenance(struct json_writer *writer, const struct query_prov
     json_writer_unsigned(writer, "store_sequence", provenance->store_sequence);
     json_writer_time(writer, "as_of", provenance->as_of_us);
     json_writer_unsigned(writer, "after_as_of", provenance->after_as_of);
+    if (provenance->events_outside > 0) {
+        json_writer_unsigned(writer, "events_outside", provenance->events_outside);
+    }
     json_writer_unsigned(writer, "rows_stored", provenance->rows_stored);
     json_writer_unsigned(writer, "rows_committed", provenance->rows_committed);
     json_writer_time(writer, "visible_through", provenance->visible_through_us);
@@ -332,21 +380,21 @@ void report_json_funnel(const struct query_funnel *query, const struct query_fun
     json_writer_begin(&writer, NULL, '{');
     write_funnel_question(&writer, query);
     json_writer_begin(&writer, "total", '{');
-    report_json_slice(&writer, &result->total, step_count);
+    report_json_slice(&writer, &result->total, &query->funnel);
     json_writer_end(&writer, '}');
     json_writer_begin(&writer, "slices", '[');
     for (uint32_t index = 0; index < result->slice_count; index++) {
         json_writer_begin(&writer, NULL, '{');
         write_texts(&writer, "values", result->slices[index].values, query->by_count);
         write_test(&writer, &result->slices[index]);
-        report_json_slice(&writer, &result->slices[index], step_count);
+        report_json_slice(&writer, &result->slices[index], &query->funnel);
         json_writer_end(&writer, '}');
     }
     json_writer_end(&writer, ']');
     if (result->has_other) {
         json_writer_begin(&writer, "other", '{');
         json_writer_unsigned(&writer, "slice_count", result->other_slice_count);
-        report_json_slice(&writer, &result->other, step_count);
+        report_json_slice(&writer, &result->other, &query->funnel);
         json_writer_end(&writer, '}');
     } else {
         json_writer_null(&writer, "other");

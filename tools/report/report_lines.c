@@ -57,12 +57,31 @@ static void append_timing(struct text_buffer *line, const struct query_provenanc
     }
 }
 
+void report_share_of(const struct funnel *funnel, const struct query_slice *slice, uint32_t index,
+                     struct report_share *share_out)
+{
+    const struct query_step *steps = slice->steps;
+    uint32_t before = index;
+    while (before > 0 && (before == index || (funnel->optional >> before & 1) != 0)) {
+        before--;
+    }
+    bool open = funnel->entry_open;
+    share_out->all = open ? slice->won + slice->open + slice->lost : steps[0].reached;
+    share_out->previous = index == 0 ? 0 : steps[before].reached;
+    share_out->came = steps[index].reached - (open ? steps[index].entered : 0);
+}
+
 static void append_warnings(struct text_buffer *line, const struct query_provenance *provenance)
 {
     if (provenance->after_as_of > 0) {
         text_buffer_append_string(line, " · ");
         report_count(line, provenance->after_as_of);
         text_buffer_append_string(line, " events after it left out");
+    }
+    if (provenance->events_outside > 0) {
+        text_buffer_append_string(line, " · ");
+        report_count(line, provenance->events_outside);
+        text_buffer_append_string(line, " events lack a value of the unit");
     }
     if (provenance->type_mismatches > 0) {
         text_buffer_append_string(line, " · ");

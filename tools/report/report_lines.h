@@ -19,3 +19,14 @@ uint32_t report_lines_sparkline(const uint64_t *values, uint32_t count, uint32_t
                                 struct text_buffer *out);
 /// A line of `text` that is dim where there is colour.
 void report_lines_dim(const char *text, const struct report_style *style, struct text_buffer *out);
+
+/// What the rates of a step are shares of. With an open entry "of first" is of all attempts, and
+/// those who entered at the step did not come from the one before it. Between required steps
+/// optional ones do not count.
+struct report_share {
+    uint64_t all;
+    uint64_t came;     ///< of those who reached the step, from the required step before it
+    uint64_t previous; ///< who reached that one; 0 for the first step
+};
+void report_share_of(const struct funnel *funnel, const struct query_slice *slice, uint32_t index,
+                     struct report_share *share_out);

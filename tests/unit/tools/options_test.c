@@ -10,7 +10,7 @@
 
 static const uint8_t ALLOWED[] = {
     OPTION_STORE, OPTION_TOP,    OPTION_MEMORY_LIMIT,    OPTION_STEP, OPTION_FROM,
-    OPTION_UNIT,  OPTION_TIMING, OPTION_COMMIT_INTERVAL, OPTION_COUNT};
+    OPTION_ORDER, OPTION_TIMING, OPTION_COMMIT_INTERVAL, OPTION_COUNT};
 
 struct parsed {
     struct arena arena;
@@ -47,14 +47,14 @@ static void expect_refusal(const char *line, const char *words)
 Test(options, values_have_types_and_words_stay_in_order)
 {
     struct parsed parsed;
-    parse(&parsed, "a --store d --top=7 --memory-limit 1GiB b --step x --step y --unit session "
+    parse(&parsed, "a --store d --top=7 --memory-limit 1GiB b --step x --step y --order strict "
                    "--timing --from 2026-01-02 -- --c");
     cr_assert_eq(parsed.status, CORONG_OK, "%s", parsed.error.message);
     const struct option_value *values = parsed.options.values;
     cr_assert_str_eq(values[OPTION_STORE].text.bytes, "d");
     cr_assert_eq(values[OPTION_TOP].number, 7);
     cr_assert_eq(values[OPTION_MEMORY_LIMIT].number, 1 << 30);
-    cr_assert_eq(values[OPTION_UNIT].number, 1);
+    cr_assert_eq(values[OPTION_ORDER].number, 1);
     cr_assert_eq(values[OPTION_STEP].list_count, 2);
     cr_assert_str_eq(values[OPTION_STEP].list[1].bytes, "y");
     cr_assert(values[OPTION_TIMING].given);
@@ -78,7 +78,7 @@ Test(options, refusals_name_what_is_allowed)
     expect_refusal("--top 1e3", "from 1 to 10000");
     expect_refusal("--memory-limit 63MiB", "64MiB to");
     expect_refusal("--commit-interval 0s", "--commit-interval: '0s' is out of range");
-    expect_refusal("--unit people", "'people' is not one of: user, session");
+    expect_refusal("--order people", "'people' is not one of: loose, strict, any");
     expect_refusal("--from yesterday", "--from: 'yesterday' is not a time");
 }
 
