@@ -13,7 +13,7 @@ try corong funnel --window 7x
 try corong funnel --where "contry = 'DE'"
 try corong funnel --by contry
 try corong funnel --top 0
-try corong funnel --attempts all
+try corong funnel --attempts some
 try corong funnel --store nowhere
 try corong funnel a b
 try corong replay
