@@ -7,6 +7,7 @@
 #include "tools/report/report.h"
 #include "tools/report/report_beside.h"
 #include "tools/report/report_csv.h"
+#include "tools/report/report_groups.h"
 #include "tools/report/report_json.h"
 #include "tools/report/report_lines.h"
 
@@ -422,6 +423,7 @@ static void draw_funnel(const struct query_funnel *query, const struct query_fun
     draw_title(query, style, out);
     draw_steps(&result->total, &query->funnel, style, out);
     draw_outcome(&result->total, out);
+    report_groups_draw(query, &result->total, style, out);
     draw_money(&result->total, step_count, style, out);
     if (query->by_count > 0) {
         draw_slices(query, result, style, out);

@@ -6,6 +6,7 @@
 #include "tools/report/report_beside.h"
 #include "tools/report/report_lines.h"
 #include "tools/report/json_writer.h"
+#include "tools/report/report_groups.h"
 
 static void write_texts(struct json_writer *writer, const char *key, const struct text *texts,
                         uint32_t count)
@@ -382,6 +383,7 @@ void report_json_funnel(const struct query_funnel *query, const struct query_fun
     json_writer_begin(&writer, "total", '{');
     report_json_slice(&writer, &result->total, &query->funnel);
     json_writer_end(&writer, '}');
+    report_groups_json(query, &result->total, &writer);
     json_writer_begin(&writer, "slices", '[');
     for (uint32_t index = 0; index < result->slice_count; index++) {
         json_writer_begin(&writer, NULL, '{');
