@@ -187,40 +187,88 @@ static int64_t last_match(const struct query_attempt *attempt)
     return attempt->matched_us[31 - (uint32_t)__builtin_clz(attempt->made)];
 }
 
-/// The time by which the next required step had to come after the last one made; INT64_MAX: none.
-static int64_t gap_end(const struct query_units *units, const struct query_attempt *attempt)
+/// Keeps the earlier end.
+static void end_earlier(struct query_survival_time *time, int64_t at_us, enum query_end end)
+{
+    if (at_us < time->after_us) {
+        *time = (struct query_survival_time){at_us, end};
+    }
+}
+
+/// The time by which the next step had to come after the last one made.
+static void end_by_gap(const struct query_units *units, const struct query_attempt *attempt,
+                       struct query_survival_time *time)
 {
     const struct funnel_gap *gaps = units->funnel->gaps;
-    if (gaps == NULL || attempt->level == units->rule.step_count ||
-        gaps[attempt->level].max_us == FUNNEL_WINDOW_NONE) {
-        return INT64_MAX;
+    if (gaps != NULL && attempt->level < units->rule.step_count &&
+        gaps[attempt->level].max_us != FUNNEL_WINDOW_NONE) {
+        end_earlier(time, query_time_add(last_match(attempt), gaps[attempt->level].max_us),
+                    QUERY_END_GAP);
     }
-    return query_time_add(last_match(attempt), gaps[attempt->level].max_us);
+}
+
+/// Whether an event hits an exclusion between a step made and one that is not.
+static bool is_hit(const struct query_units *units, const struct query_attempt *attempt,
+                   const struct match_event *event)
+{
+    for (uint32_t i = 0; i < units->rule.exclusion_count; i++) {
+        const struct funnel_exclusion *exclusion = &units->rule.exclusions[i];
+        uint32_t after = exclusion->after == 0 ? 1 : exclusion->after;
+        bool between = after <= attempt->level &&
+                       (exclusion->before == 0 || exclusion->before > attempt->level);
+        if ((event->hits >> i & 1) != 0 && between) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// The first event behind the last one made that closes the attempt.
+static void end_by_event(const struct query_units *units, const struct query_attempt *attempt,
+                         struct query_survival_time *time)
+{
+    const struct query_gather *gather = &units->gather;
+    bool strict = units->funnel->order == FUNNEL_ORDER_STRICT;
+    for (uint32_t i = 0; i < gather->count && !units->at_rows; i++) {
+        const struct match_event *event = &gather->events[i];
+        if (event->time_us <= last_match(attempt)) {
+            continue;
+        }
+        if (is_hit(units, attempt, event)) {
+            end_earlier(time, event->time_us, QUERY_END_EXCLUDED);
+            return;
+        }
+        bool repeats = units->rule.repeat == FUNNEL_REPEAT_ALLOW &&
+                       (event->steps >> (attempt->level - 1) & 1) != 0;
+        bool seen = units->rule.scope == FUNNEL_SCOPE_ALL || event->steps != 0;
+        if (strict && seen && !repeats) {
+            end_earlier(time, event->time_us, QUERY_END_STRICT);
+            return;
+        }
+    }
 }
 
 /// When and why an attempt's time ended.
 static struct query_survival_time time_of(const struct query_units *units,
                                           const struct query_attempt *attempt)
 {
-    int64_t as_of_us = units->plan->as_of_us;
-    if (attempt->won) {
-        return (struct query_survival_time){last_match(attempt) - attempt->entry_us, QUERY_END_WON};
-    }
+    struct query_survival_time time = {last_match(attempt), QUERY_END_WON};
     if (attempt->open) {
-        return (struct query_survival_time){as_of_us - attempt->entry_us, QUERY_END_OPEN};
+        time = (struct query_survival_time){units->plan->as_of_us, QUERY_END_OPEN};
+    } else if (!attempt->won) {
+        int64_t window_us = query_time_add(attempt->entry_us, units->rule.window_us);
+        time = (struct query_survival_time){window_us, QUERY_END_WINDOW};
+        end_by_gap(units, attempt, &time);
+        end_by_event(units, attempt, &time);
+        if (units->in_sessions) {
+            end_earlier(&time, units->session_last_us, QUERY_END_SESSION);
+        }
+        // `range: inside` ends the looking, as the window does.
+        end_earlier(&time, units->end_us, QUERY_END_WINDOW);
+        end_earlier(&time, units->plan->as_of_us, QUERY_END_WINDOW);
     }
-    int64_t window_us = query_time_add(attempt->entry_us, units->rule.window_us);
-    int64_t gap_us = gap_end(units, attempt);
-    if (gap_us < window_us && gap_us < as_of_us) {
-        return (struct query_survival_time){gap_us - attempt->entry_us, QUERY_END_GAP};
-    }
-    if (window_us <= as_of_us) {
-        return (struct query_survival_time){window_us - attempt->entry_us, QUERY_END_WINDOW};
-    }
-    enum query_end end = units->in_sessions                   ? QUERY_END_SESSION
-                         : units->funnel->exclusion_count > 0 ? QUERY_END_EXCLUDED
-                                                              : QUERY_END_STRICT;
-    return (struct query_survival_time){last_match(attempt) - attempt->entry_us, end};
+    time.after_us -= attempt->entry_us;
+    return time;
 }
 
 static enum corong_status report(void *context, struct query_units *units,

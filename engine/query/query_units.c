@@ -204,6 +204,7 @@ static enum corong_status run_sessions(void *context, struct query_source *sourc
             units->session_number++;
             if (direct) {
                 units->session_end_us = query_session_latest_end(&ended);
+                units->session_last_us = ended.last_us;
                 TRY(query_piece_match(units, false, error));
             }
         }
@@ -228,6 +229,7 @@ static enum corong_status match_held(struct query_units *units, struct corong_er
         TRY(query_gather_add(&units->gather, &held->row, error));
         if (ends_unit || next->session != held->session) {
             units->session_end_us = held->session_end_us;
+            units->session_last_us = held->row.time_us;
             TRY(query_piece_match(units, held->session == units->session_number, error));
         }
         if (ends_unit) {
@@ -255,6 +257,7 @@ static enum corong_status user_by_gathering(struct query_units *units, struct co
         return match_held(units, error);
     }
     units->session_end_us = query_session_latest_end(&units->session);
+    units->session_last_us = units->session.last_us;
     TRY(query_piece_match(units, true, error));
     return query_piece_finish(units, error);
 }

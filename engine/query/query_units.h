@@ -69,10 +69,11 @@ struct query_units {
     struct query_session_rule session;
     struct text_buffer user_id; ///< of the present user, where the plan asks for ids
     uint8_t user_namespace;
-    bool every_event;       ///< strict order sees events that match nothing, too
-    uint32_t entry_steps;   ///< steps whose events may be entries, as bits
-    int64_t session_end_us; ///< where the session of what is gathered ends at the latest
-    struct query_hold hold; ///< where attributes make the units
+    bool every_event;        ///< strict order sees events that match nothing, too
+    uint32_t entry_steps;    ///< steps whose events may be entries, as bits
+    int64_t session_end_us;  ///< where the session of what is gathered ends at the latest
+    int64_t session_last_us; ///< its last event so far
+    struct query_hold hold;  ///< where attributes make the units
     uint32_t session_number;
     struct query_attempt attempt; ///< best session of the unit, where sessions are not units
     uint32_t score;               ///< of `attempt`

@@ -5,6 +5,7 @@ claim is a function named like a sentence; the tables of examples are run as wel
 
     claims.py BIN_FOLDER [WORD...]     only claims with one of these words in their names"""
 import json
+import math
 import pathlib
 import shutil
 import subprocess
@@ -691,6 +692,39 @@ def open_attempts_leave_the_estimate_at_their_age():
     same(found["plateau"], True)
     found = ask(events, "A B", "--survival", "--as-of", time(5 * HOUR), attempts="first", window="none")["survival"]
     same(found["plateau"], False, "without a window:")
+
+
+@claim
+def attempts_that_end_otherwise_compete():
+    exclude = [{"event": "X", "after": 1, "before": 2, "effect": "end"}]
+    log = [("ann", "A", 0), ("ann", "B", 1), ("bob", "A", 0), ("bob", "X", 2), ("bob", "B", 5), ("cem", "A", 0),
+           ("cem", "B", 3), ("dee", "A", 6)]
+    events = [{"u": user, "n": name, "t": BASE + hour * HOUR} for user, name, hour in log]
+    found = ask(events, "A B", "--survival", "--as-of", time(10 * HOUR), attempts="first", exclude=exclude)["survival"]
+    same((found["ends"]["won"], found["ends"]["excluded"], found["ends"]["open"]), (2, 1, 1))
+    # 1 h: 1/4 of 4; 2 h: one of 3 is lost; 3 h: one of the 2 left, who are half of all.
+    same([(point["after_us"] // HOUR, point["at_risk"], point["estimate"]) for point in found["points"]],
+         [(1, 4, 0.25), (3, 2, 0.5)])
+    same(found["competing"]["excluded"], 0.25)
+    # Aalen and Johansen's variance, term by term: time, at risk, ended, won, share before it, share won then.
+    steps = [(1, 4, 1, 1, 1.0, 0.25), (2, 3, 1, 0, 0.75, 0.25), (3, 2, 1, 1, 0.5, 0.5)]
+    variance = sum((0.5 - then) ** 2 * d / (n * (n - d)) + before ** 2 * w * (n - w) / n ** 3
+                   - 2 * (0.5 - then) * before * w / n ** 2 for _, n, d, w, before, then in steps)
+    width = 1.959963984540054 * math.sqrt(variance) / (0.5 * abs(math.log(0.5)))
+    same([round(found["final"][key], 9) for key in ("low", "high")],
+         [round(1 - 0.5 ** math.exp(sign * width), 9) for sign in (-1, 1)])
+
+
+@claim
+def gaps_sessions_and_strict_order_are_ends_with_a_time():
+    log = [("ann", "A", 0), ("ann", "X", 1), ("ann", "B", 3)]
+    events = [{"u": user, "n": name, "t": BASE + hour * HOUR} for user, name, hour in log]
+    for kind, rules in (("gap", {"steps": ["A", {"event": "B", "max_gap": "2h"}]}),
+                        ("strict", {"steps": "A B", "order": "strict"}),
+                        ("session", {"steps": "A B", "window": "session"}),
+                        ("window", {"steps": "A B", "window": "2h"})):
+        found = ask(events, rules.pop("steps"), "--survival", "--as-of", time(9 * DAY), attempts="first", **rules)
+        same(found["survival"]["ends"][kind], 1, f"{kind}: {found['survival']['ends']}")
 
 
 @claim
