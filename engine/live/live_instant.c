@@ -55,8 +55,11 @@ static bool add_row(struct live_instant *instant, const struct live_recent *rece
 
 static void sort_instant_rows(struct live_instant *instant)
 {
+    // Rows may have no bytes at all yet: an offset, even 0, needs an address.
+    static char nothing[1];
+    char *bytes = instant->bytes.bytes == NULL ? nothing : instant->bytes.bytes;
     qsort_r(instant->rows, instant->row_count, sizeof(struct live_instant_row),
-            compare_instant_rows, instant->bytes.bytes);
+            compare_instant_rows, bytes);
 }
 
 static bool same_slices(const struct live_recent *recent, struct live_record *left,
