@@ -302,6 +302,68 @@ def run_row(text, names, options, expected, times):
     shop.remove()
 
 
+def told(text, names, options):
+    """'^2' for an event that fills step 2, '+' for an entry that came to nothing, else why it was ignored."""
+    steps = [{"event": step, "name": f"step{index}"} for index, step in enumerate(names.split())]
+    rules = table_rules(options, steps)
+    shop = Shop(events_of(text))
+    answer = shop.run("trace", "ann", "f", "--format", "json", funnel=definition(steps, rules))
+    shop.remove()
+    return " ".join(f"^{event['step']}" if event["did"] == "matched" else
+                    "+" if event["did"] == "opened" else event["because"] for event in answer["events"])
+
+
+@claim
+def every_example_of_a_trace_in_the_table():
+    rows = [row for row in table_rows("People") if len(row) == 4]
+    same(len(rows) >= 12, True, f"{len(rows)} rows:")
+    for text, names, options, expected in rows:
+        same(told(text, names, options), expected, f"{text} | {names} | {options}:")
+
+
+@claim
+def a_list_of_users_is_as_long_as_its_cell():
+    shop = Shop(events_of("A@0 B@1", "ann", a="x") + events_of("A@0", "bob", a="x") + events_of("A@5 B@6", "cem", a="y"))
+    rules = {"window": "10us"}
+    answer = shop.funnel("A B", "--by", "a", "--top", "1", **rules)
+    cells = [(answer["total"]["steps"][0]["reached"], ["--reached", "1"]),
+             (answer["total"]["steps"][0]["dropped"], ["--dropped", "1"]), (answer["total"]["won"], ["--won"]),
+             (answer["slices"][0]["steps"][0]["reached"], ["--reached", "1", "--slice", "x"]),
+             (answer["other"]["steps"][1]["reached"], ["--reached", "2", "--slice", "(other)"])]
+    for count, flags in cells:
+        listed = shop.run("users", "f", "--format", "json", "--by", "a", "--top", "1", *flags,
+                          funnel=definition("A B", rules))
+        same((listed["count"], len(listed["users"])), (count, count), f"{flags}:")
+    shop.remove()
+
+
+@claim
+def a_returning_customer_has_ordered_before_the_entry_and_not_in_its_instant():
+    events = events_of("order@0 A@1", "ann") + events_of("A@1 order@1", "bob") + events_of("A@1 order@2", "cem")
+    shop = Shop(events)
+    answer = shop.funnel("A", "--by", "$customer", window="10us")
+    shop.remove()
+    same({slice["values"][0]: slice["steps"][0]["reached"] for slice in answer["slices"]}, {"new": 2, "returning": 1})
+
+
+@claim
+def dormant_begins_at_its_age_and_so_does_gone():
+    shop = Shop(events_of("A@0", "ann") + events_of("A@10", "bob") + events_of("A@11", "cem") + events_of("A@20", "dee"))
+    answer = shop.run("dormant", "--after", "10us", "--gone", "20us", "--format", "json")
+    shop.remove()
+    same([answer["total"][age] for age in ("active", "dormant", "gone")], [2, 1, 1])
+    same([user["user"] for user in answer["users"]], ["bob"])
+
+
+@claim
+def events_so_far_pass_one_per_person_where_people_come_back():
+    shop = Shop(events_of("A@0 A@1 A@2 A@3", "ann") + events_of("A@0", "bob"))
+    answer = shop.run("repeat", "A", "--times", "2", "--format", "json")
+    shop.remove()
+    same([(time["people"], time["events_so_far"]) for time in answer["times"]], [(2, 2), (1, 3), (1, 5)])
+    same(answer["times"][2]["events_so_far_per_person"], 2.5)
+
+
 @claim
 def every_example_of_matching_in_the_tables():
     rows = list(table_rows("Matching"))
