@@ -214,8 +214,11 @@ static void fit_merges(const struct run *run, json_t *terms)
     fit_points(x, y, run->size_count, &fit);
     add_term(terms, "written_per_byte_per_log_event", "bytes", fit.slope, fit.slope_low,
              fit.slope_high, "sizes");
-    double last = y[run->size_count - 1];
-    add_term(terms, "written_per_byte", "bytes", last, last, last, "sizes");
+    const struct store_merge_figures *merge = &run->merge;
+    double last = merge->bytes_flushed == 0
+                      ? 1
+                      : 1 + (double)merge->bytes_merged / (double)merge->bytes_flushed;
+    add_term(terms, "written_per_byte", "bytes", last, last, last, "loads");
 }
 
 void run_model(struct run *run)

@@ -52,6 +52,7 @@ struct run {
     bool generator_was_limit;
     struct run_load loads[RUN_RATE_COUNT_MAX];
     uint32_t load_count;
+    struct store_merge_figures merge; ///< of the service that the loads went through
     struct run_size sizes[RUN_SIZE_COUNT];
     uint32_t size_count;
     int64_t begun_us;

@@ -317,6 +317,8 @@ enum corong_status run_held_out_load(struct run *run, struct corong_error *error
         if (status == CORONG_OK) {
             run->loads[run->load_count++] =
                 (struct run_load){result.rate, phase_cores(&result), phase_cpu_per_event(&result)};
+            run->merge = result.merge;
+            json_object_set_new(run->document, "merge", merge_json(&result));
             json_array_append_new(rows, phase_json(&result, false));
         }
         phase_deinit(&result);
