@@ -6,15 +6,21 @@
 
 enum amplitude_mode { AMPLITUDE_TOTALS = 0 };
 static const char *const AMPLITUDE_MODES[] = {"totals", NULL};
+static const char *const AMPLITUDE_MODE_RULES[] = {"every attempt counts"};
 
 static enum corong_status set(struct funnel *funnel, struct corong_error *error)
 {
     struct funnel plain = dialect_plain(funnel);
     plain.order = funnel->order;
+    plain.anchor_first = funnel->anchor_first;
+    plain.anchor_last = funnel->anchor_last;
     plain.unit = funnel->unit;
+    plain.unit_attributes = funnel->unit_attributes;
+    plain.unit_attribute_count = funnel->unit_attribute_count;
     plain.exclusions = funnel->exclusions;
     plain.exclusion_count = funnel->exclusion_count;
     struct funnel target = plain;
+    target.anchor_first = funnel->order == FUNNEL_ORDER_ANY ? 1 : 0;
     target.attempts =
         dialect_has(funnel, AMPLITUDE_TOTALS) ? FUNNEL_ATTEMPTS_ALL : FUNNEL_ATTEMPTS_BEST;
     return dialect_set_like(funnel, &plain, &target,
@@ -26,5 +32,7 @@ const struct dialect_spec amplitude_spec = {
     .name = "amplitude",
     .summary = "Amplitude: the earliest longest path, or totals",
     .modes = AMPLITUDE_MODES,
+    .rule = "the rules above; a funnel in any order begins with its first step",
+    .mode_rules = AMPLITUDE_MODE_RULES,
     .set = set,
 };

@@ -9,6 +9,12 @@
 static const char *const CLICKHOUSE_MODES[] = {"strict_deduplication", "strict_order",
                                                "strict_increase",      "strict_once",
                                                "allow_reentry",        NULL};
+static const char *const CLICKHOUSE_MODE_RULES[] = {
+    "a second row for a step that is reached, the first step aside, ends the pass",
+    "a row of no step, or of one whose predecessor is missing, ends the pass",
+    "each step must be later than the one before",
+    "a row fills at most one step of a chain, and every chain is tried",
+    "a step that comes too early is passed over; rows of no step still end the pass"};
 static const char *const NO_MODES[] = {NULL};
 
 struct clickhouse_walk {
@@ -155,6 +161,9 @@ const struct dialect_spec clickhouse_spec = {
     .name = "clickhouse",
     .summary = "windowFunnel, with its modes",
     .modes = CLICKHOUSE_MODES,
+    .rule = "one pass over rows by time and step; a row may fill several steps, and per step the "
+            "chain that got there last is remembered",
+    .mode_rules = CLICKHOUSE_MODE_RULES,
     .set = set,
     .needs = needs,
     .match = match,
@@ -165,6 +174,7 @@ const struct dialect_spec clickhouse_strict_once_spec = {
     .name = "clickhouse_strict_once",
     .summary = "windowFunnel with strict_once: our own rule over the events of the range",
     .modes = NO_MODES,
+    .rule = "the rules above, over the events of the range",
     .set = set_strict_once,
     .needs = needs_strict_once,
 };

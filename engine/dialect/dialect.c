@@ -42,6 +42,19 @@ const char *dialect_mode(enum dialect_name dialect, uint32_t mode)
     return spec == NULL ? NULL : spec->modes[index];
 }
 
+const char *dialect_rule(enum dialect_name dialect)
+{
+    const struct dialect_spec *spec = spec_of(dialect);
+    return spec == NULL ? NULL : spec->rule;
+}
+
+const char *dialect_mode_rule(enum dialect_name dialect, uint32_t mode)
+{
+    const struct dialect_spec *spec = spec_of(dialect);
+    bool known = spec != NULL && spec->mode_rules != NULL && dialect_mode(dialect, mode) != NULL;
+    return known ? spec->mode_rules[mode] : NULL;
+}
+
 /// The word that was meant, perhaps: at most a third of it is wrong.
 static void look_nearer(struct text word, const char *candidate, const char **nearest, size_t *best)
 {

@@ -60,9 +60,10 @@ static inline uint32_t dialect_seen_step(const struct funnel *funnel)
     return funnel->step_count + funnel->exclusion_count;
 }
 
-/// Answers for one unit as the system does: level, matched events, `out`; never `open`. `rule` is
-/// the funnel's. Events come in canonical order; level 0 where none reaches step 1. May allocate
-/// dialect_match_bytes(), which is freed before it returns.
+/// Answers for one unit as the system does: level, matched events, `out`; never `open`. A dialect
+/// whose events need not be those of steps 1 to level, or not have their own times, fills `made`
+/// and what belongs to it. `rule` is the funnel's. Events come in canonical order; level 0 where
+/// none reaches step 1. May allocate dialect_match_bytes(), which is freed before it returns.
 void dialect_match(const struct funnel *funnel, const struct match_rule *rule,
                    const struct match_event *events, uint32_t event_count,
                    struct match_result *result_out);
@@ -72,3 +73,6 @@ uint64_t dialect_match_bytes(const struct funnel *funnel, uint32_t event_count);
 const char *dialect_name(enum dialect_name dialect);
 const char *dialect_mode(enum dialect_name dialect, uint32_t mode);
 const char *dialect_summary(enum dialect_name dialect);
+/// What the system does, and what a mode changes, as half a sentence; NULL where nobody wrote it.
+const char *dialect_rule(enum dialect_name dialect);
+const char *dialect_mode_rule(enum dialect_name dialect, uint32_t mode);

@@ -10,6 +10,11 @@ enum pinot_dialect_mode { PINOT_DIALECT_KEEP_ALL = 3, PINOT_DIALECT_FUNNEL_COUNT
 static const char *const PINOT_DIALECT_MODES[] = {
     "strict_deduplication", "strict_order", "strict_increase", "keep_all", "funnel_count", NULL};
 
+static const char *const PINOT_DIALECT_MODE_RULES[] = {
+    "a repeat of the step just matched ends the window", "any other step ends the window",
+    "rows at the time of the matched one are passed over", "rows of no step are seen, too",
+    "only whether the steps occur at all, at any time and in any order"};
+
 static void match_sets(const struct pinot_rule *pinot, const struct match_event *events,
                        uint32_t event_count, struct match_result *result)
 {
@@ -95,6 +100,9 @@ const struct dialect_spec pinot_spec = {
     .name = "pinot",
     .summary = "Pinot's funnelMaxStep with its modes, and FUNNEL_COUNT",
     .modes = PINOT_DIALECT_MODES,
+    .rule = "a row counts for its first step only, the window ends before its length, and once the "
+            "last row lies in a window no later start in it is tried",
+    .mode_rules = PINOT_DIALECT_MODE_RULES,
     .set = set,
     .needs = needs,
     .match = match,

@@ -9,6 +9,8 @@ struct dialect_spec {
     const char *name;
     const char *summary;      ///< one line, for help
     const char *const *modes; ///< NULL-terminated, at most 32; bit i of dialect_modes is word i
+    const char *rule;         ///< what it does, in plain words, for explain; may be NULL
+    const char *const *mode_rules; ///< the same for each mode; may be NULL
     /// Sets the funnel's rules and refuses what the system does not have. Idempotent.
     enum corong_status (*set)(struct funnel *funnel, struct corong_error *error);
     /// NULL: as all false.

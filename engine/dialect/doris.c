@@ -11,6 +11,11 @@
 
 enum doris_mode { DORIS_DEDUPLICATION = 0, DORIS_FIXED, DORIS_INCREASE, DORIS_V2 };
 static const char *const DORIS_MODES[] = {"deduplication", "fixed", "increase", "v2", NULL};
+static const char *const DORIS_MODE_RULES[] = {
+    "a row of an earlier step between two matched ones ends that start",
+    "the very next row must be the next step",
+    "the next row of a step must be later than the step before, or that start ends",
+    "fixed does not see rows of no step, increase remembers the last row per step"};
 
 /// The rows of one unit, and for each where the next one of every condition is, itself included.
 struct doris_rows {
@@ -166,6 +171,9 @@ const struct dialect_spec doris_spec = {
     .name = "doris",
     .summary = "window_funnel with one mode; v2: that of Doris 4.1",
     .modes = DORIS_MODES,
+    .rule = "from each row of step 1 on, in order of arrival, the next row of each further step is "
+            "taken; the best start counts",
+    .mode_rules = DORIS_MODE_RULES,
     .set = set,
     .needs = needs,
     .match = match,

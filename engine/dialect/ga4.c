@@ -11,6 +11,7 @@ static enum corong_status set(struct funnel *funnel, struct corong_error *error)
     struct funnel plain = dialect_plain(funnel);
     plain.order = funnel->order;
     plain.gaps = funnel->gaps;
+    plain.entry_open = funnel->entry_open;
     struct funnel target = plain;
     target.window_us = FUNNEL_WINDOW_NONE;
     return dialect_set_like(funnel, &plain, &target,
@@ -21,5 +22,6 @@ const struct dialect_spec ga4_spec = {
     .name = "ga4",
     .summary = "GA4's funnel exploration: no window, a time per step",
     .modes = GA4_MODES,
+    .rule = "the rules above, without a window over the whole funnel",
     .set = set,
 };

@@ -6,12 +6,19 @@
 
 enum mixpanel_mode { MIXPANEL_OPTIMIZED = 0, MIXPANEL_TOTALS, MIXPANEL_SESSIONS };
 static const char *const MIXPANEL_MODES[] = {"optimized", "totals", "sessions", NULL};
+static const char *const MIXPANEL_MODE_RULES[] = {"every event of the first step is tried",
+                                                  "every attempt counts",
+                                                  "an attempt stays in one session"};
 
 static enum corong_status set(struct funnel *funnel, struct corong_error *error)
 {
     struct funnel plain = dialect_plain(funnel);
     plain.order = funnel->order;
+    plain.anchor_first = funnel->anchor_first;
+    plain.anchor_last = funnel->anchor_last;
     plain.unit = funnel->unit;
+    plain.unit_attributes = funnel->unit_attributes;
+    plain.unit_attribute_count = funnel->unit_attribute_count;
     plain.exclusions = funnel->exclusions;
     plain.exclusion_count = funnel->exclusion_count;
     struct funnel target = plain;
@@ -37,5 +44,7 @@ const struct dialect_spec mixpanel_spec = {
     .name = "mixpanel",
     .summary = "Mixpanel: the first entry only, or optimized re-entry, totals, sessions",
     .modes = MIXPANEL_MODES,
+    .rule = "the rules above; only a user's first event of the first step is tried",
+    .mode_rules = MIXPANEL_MODE_RULES,
     .set = set,
 };

@@ -9,6 +9,10 @@
 
 enum starrocks_mode { STARROCKS_DEDUPLICATION = 0, STARROCKS_FIXED, STARROCKS_INCREASE };
 static const char *const STARROCKS_MODES[] = {"deduplication", "fixed", "increase", NULL};
+static const char *const STARROCKS_MODE_RULES[] = {
+    "a second row for a step that is reached drops the chain; later ones count",
+    "a step whose predecessor is missing drops the chain; later ones count",
+    "each step must lie in a later second; beside another mode only from step 3 on"};
 
 struct starrocks_walk {
     const struct match_event *events;
@@ -137,6 +141,8 @@ const struct dialect_spec starrocks_spec = {
     .name = "starrocks",
     .summary = "window_funnel, with its modes",
     .modes = STARROCKS_MODES,
+    .rule = "one pass over rows by second and step; a row may fill several steps",
+    .mode_rules = STARROCKS_MODE_RULES,
     .set = set,
     .needs = needs,
     .match = match,

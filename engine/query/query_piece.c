@@ -138,7 +138,8 @@ static enum corong_status note_attempt(struct query_units *units, const struct m
     return orders ? query_repeat_note(units, result, attempt, error) : CORONG_OK;
 }
 
-/// What a dialect's matcher found. It may go back within a second, where it counts in seconds.
+/// What a dialect's matcher found that gives levels and events only. It may go back within a
+/// second, where it counts in seconds.
 static void fill_dialect(const struct query_units *units, const struct match_result *result,
                          struct query_attempt *attempt)
 {
@@ -156,7 +157,7 @@ static void fill_attempt(const struct query_units *units, const struct match_res
                          bool last, struct query_attempt *attempt)
 {
     *attempt = (struct query_attempt){0};
-    if (units->dialect.matcher) {
+    if (units->dialect.matcher && result->made == 0) {
         fill_dialect(units, result, attempt);
         return;
     }
@@ -165,8 +166,8 @@ static void fill_attempt(const struct query_units *units, const struct match_res
     attempt->ended = result->ended;
     attempt->made = result->made;
     attempt->won = result->won;
-    attempt->open = result->level > 0 && !result->won && session_goes_on(units, last) &&
-                    may_convert(units, result);
+    attempt->open = !units->dialect.matcher && result->level > 0 && !result->won &&
+                    session_goes_on(units, last) && may_convert(units, result);
     for (uint32_t made = result->made; made != 0; made &= made - 1) {
         uint32_t k = (uint32_t)__builtin_ctz(made);
         attempt->matched_us[k] = result->times_us[k];

@@ -10,6 +10,7 @@ corong funnel --step visit --step order --dialect clickhouse --format csv
 corong funnel --step visit --step order --dialect clickhouse:strict_order
 corong pattern '(?1)(?t<=20s)(?2)' --step visit --step order --rows 5
 corong pattern '(?1)(?2)' --step visit --step order --step read --format csv
+corong explain --step visit --step order --dialect clickhouse:strict_order | grep -A 5 '^  dialect'
 try() { "$@" 2>&1; echo "exit $?"; }
 try corong funnel --step visit --step order --dialect clickhuose
 try corong funnel --step visit --step order --dialect clickhouse:strict

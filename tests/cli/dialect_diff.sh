@@ -18,6 +18,13 @@ ask --dialect-diff posthog --to 2026-01-01T10:30:00Z --format csv
 ask --dialect-diff pinot --format json
 ask --dialect-diff ga4 --top 1
 corong funnel --step visit --step order --window 30m --dialect posthog --format csv
+cat >strict.yaml <<'END'
+funnels:
+  strict: { steps: [visit, { event: read }, order], order: strict, window: 1h }
+END
+write G 00:00Z visit G 01:00Z read G 02:00Z read G 03:00Z order >more.jsonl
+corong replay --quiet more.jsonl >/dev/null
+corong funnel strict --config strict.yaml --dialect-diff posthog --format csv
 try() { "$@" 2>&1; echo "exit $?"; }
 try corong funnel --step visit --step order --dialect-diff mixpanel:totals
 try corong funnel --step visit --step order --dialect-diff posthgo

@@ -64,6 +64,7 @@ static enum corong_status ask_posthog(const struct options *options,
     struct peer_posthog question = {
         .query = query,
         .view = (enum peer_view)answer,
+        .optional = query->funnel.optional,
         .tie_window_us = query->funnel.dialect_modes == 0 ? POSTHOG_TIE_WINDOW_US : 0,
         .limit = (uint32_t)options_number(options, OPTION_TOP, QUERY_TOP_DEFAULT),
         .interval = query->trend == QUERY_BUCKET_NONE

@@ -472,6 +472,22 @@ static void explain_outputs(struct explanation *explanation)
     text_buffer_deinit(&zone);
 }
 
+/// What the system does, and what each of the modes changes.
+static void explain_modes(struct explanation *explanation)
+{
+    const struct funnel *funnel = &explanation->query->funnel;
+    enum dialect_name dialect = (enum dialect_name)funnel->dialect;
+    if (dialect_rule(dialect) != NULL) {
+        say(explanation, "", dialect_name(dialect), false, "%s", dialect_rule(dialect));
+    }
+    for (uint32_t mode = 0; dialect_mode(dialect, mode) != NULL; mode++) {
+        const char *rule = dialect_mode_rule(dialect, mode);
+        if ((funnel->dialect_modes >> mode & 1) != 0 && rule != NULL) {
+            say(explanation, "", dialect_mode(dialect, mode), false, "%s", rule);
+        }
+    }
+}
+
 static void explain_dialect(struct explanation *explanation)
 {
     struct text_buffer words = {0};
@@ -481,6 +497,7 @@ static void explain_dialect(struct explanation *explanation)
             "%s: counted as that system counts; where its rules differ from those above, its rules "
             "hold",
             words.bytes);
+        explain_modes(explanation);
     } else {
         say(explanation, "dialect", "none", true, "Corong's own rules, engine/SEMANTICS.md");
     }

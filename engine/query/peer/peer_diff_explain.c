@@ -92,12 +92,37 @@ static bool change_exclusions(struct query_funnel *query, const struct funnel *t
     return differs;
 }
 
+/// PostHog takes ordered events that are that close for simultaneous.
+static bool change_tolerance(struct query_funnel *query, const struct funnel *theirs,
+                             struct funnel_exclusion *exclusions)
+{
+    (void)exclusions;
+    struct funnel *funnel = &query->funnel;
+    bool differs = theirs->dialect == DIALECT_POSTHOG && theirs->dialect_modes == 0 &&
+                   funnel->order == FUNNEL_ORDER_LOOSE && funnel->exclusion_count == 0 &&
+                   funnel->tie_tolerance_us == 0;
+    funnel->tie_tolerance_us = POSTHOG_TIE_WINDOW_US;
+    return differs;
+}
+
+static bool change_repeat(struct query_funnel *query, const struct funnel *theirs,
+                          struct funnel_exclusion *exclusions)
+{
+    (void)exclusions;
+    struct funnel *funnel = &query->funnel;
+    bool differs = theirs->dialect == DIALECT_POSTHOG && funnel->order == FUNNEL_ORDER_STRICT &&
+                   funnel->repeat == FUNNEL_REPEAT_BREAK;
+    funnel->repeat = FUNNEL_REPEAT_ALLOW;
+    return differs;
+}
+
 /// Everything that applies, together.
 static bool change_all(struct query_funnel *query, const struct funnel *theirs,
                        struct funnel_exclusion *exclusions)
 {
-    static peer_change_function *const CHANGES[] = {change_range, change_entries, change_window,
-                                                    change_window_end, change_exclusions};
+    static peer_change_function *const CHANGES[] = {
+        change_range,      change_entries,   change_window, change_window_end,
+        change_exclusions, change_tolerance, change_repeat};
     uint32_t count = 0;
     for (size_t i = 0; i < sizeof(CHANGES) / sizeof(CHANGES[0]); i++) {
         struct query_funnel changed = *query;
@@ -118,6 +143,8 @@ static const struct {
     {"window: another length", change_window},
     {"window: its end is not part of it", change_window_end},
     {"exclusion: it removes the user", change_exclusions},
+    {"events within 50 ms are simultaneous", change_tolerance},
+    {"repeats of the step just matched are tolerated", change_repeat},
     {"several of its rules together", change_all},
     {"same-instant events: they may not follow each other", change_ties},
 };

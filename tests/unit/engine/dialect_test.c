@@ -52,6 +52,21 @@ Test(dialect, test_every_dialect_reads_back_what_it_writes)
     }
 }
 
+Test(dialect, test_every_mode_of_the_sql_engines_says_what_it_changes)
+{
+    const enum dialect_name dialects[] = {DIALECT_CLICKHOUSE, DIALECT_CLICKHOUSE_STRICT_ONCE,
+                                          DIALECT_DORIS, DIALECT_STARROCKS};
+    for (uint32_t i = 0; i < 4; i++) {
+        uint32_t mode = 0;
+        cr_assert_not_null(dialect_rule(dialects[i]));
+        for (; dialect_mode(dialects[i], mode) != NULL; mode++) {
+            cr_assert_not_null(dialect_mode_rule(dialects[i], mode));
+        }
+        cr_assert_null(dialect_mode_rule(dialects[i], mode));
+    }
+    cr_assert_null(dialect_rule(DIALECT_NONE));
+}
+
 Test(dialect, test_modes_are_written_in_one_order)
 {
     struct funnel funnel = named("clickhouse:allow_reentry,strict_order", 3);
