@@ -186,7 +186,7 @@ static void draw_comparison(const struct query_funnel *query,
     const struct query_comparison *comparison = result->comparison;
     struct grid grid = {0};
     struct text_buffer title = {0};
-    text_buffer_append_string(&title, "compared with ");
+    text_buffer_append_string(&title, "compared with the range ");
     report_lines_range(&query->compare, &title);
     text_buffer_append_string(&title, comparison->split
                                           ? "; differences in percent points, the change of the "

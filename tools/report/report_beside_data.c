@@ -232,6 +232,69 @@ void report_json_beside(struct json_writer *writer, const struct query_funnel *q
     }
 }
 
+/// One row per step of a slice of a bucket, or of the other range.
+static void csv_slice(const struct query_funnel *query, struct text label, const char *kind,
+                      const struct text *values, const struct query_slice *slice,
+                      struct text_buffer *out)
+{
+    for (uint32_t k = 0; k < query->funnel.step_count; k++) {
+        const struct query_step *step = &slice->steps[k];
+        report_csv_cell(out, label, true);
+        text_buffer_printf(out, ",%s", kind);
+        for (uint32_t v = 0; v < query->by_count; v++) {
+            struct text value = values == NULL ? TEXT_LITERAL("") : values[v];
+            report_csv_cell(out, value.bytes == NULL ? TEXT_LITERAL("(none)") : value, false);
+        }
+        text_buffer_printf(out, ",%u", k + 1);
+        report_csv_cell(out, query->funnel.steps[k].name, false);
+        text_buffer_printf(out, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "\n", step->reached,
+                           step->dropped, step->open, step->lost);
+    }
+}
+
+static void csv_slices(const struct query_funnel *query, const struct query_funnel_result *result,
+                       struct text label, const struct query_slice *total,
+                       const struct query_slice *slices, const struct query_slice *other,
+                       struct text_buffer *out)
+{
+    csv_slice(query, label, "total", NULL, total, out);
+    for (uint32_t i = 0; i < result->slice_count; i++) {
+        csv_slice(query, label, "slice", result->slices[i].values, &slices[i], out);
+    }
+    if (query->by_count > 0) {
+        csv_slice(query, label, "other", NULL, other, out);
+    }
+}
+
+static void csv_heading(const struct query_funnel *query, struct text_buffer *out)
+{
+    text_buffer_append_string(out, "\nentered,slice");
+    for (uint32_t v = 0; v < query->by_count; v++) {
+        report_csv_cell(out, query->by[v], false);
+    }
+    text_buffer_append_string(out, ",step,name,reached,dropped,open,lost\n");
+}
+
+/// Entries of each bucket, and of the other range.
+static void csv_entries(const struct query_funnel *query, const struct query_funnel_result *result,
+                        struct text_buffer *out)
+{
+    struct text_buffer label = {0};
+    csv_heading(query, out);
+    for (uint32_t b = 0; b < result->trend_count; b++) {
+        const struct query_trend *row = &result->trend[b];
+        text_buffer_reset(&label);
+        report_bucket(&label, query->trend, query->zone, row->begin_us);
+        csv_slices(query, result, (struct text){label.bytes, label.size}, &row->total, row->slices,
+                   &row->other, out);
+    }
+    if (result->comparison != NULL) {
+        csv_slices(query, result, TEXT_LITERAL("compared"), &result->comparison->total,
+                   result->comparison->slices, &result->comparison->other, out);
+    }
+    text_buffer_deinit(&label);
+}
+
 static void csv_throughput(const struct query_funnel *query,
                            const struct query_funnel_result *result, struct text_buffer *out)
 {
@@ -263,6 +326,9 @@ static void csv_survival(const struct query_survival *survival, struct text_buff
 void report_csv_beside(const struct query_funnel *query, const struct query_funnel_result *result,
                        struct text_buffer *out)
 {
+    if (result->trend_count > 0 || result->comparison != NULL) {
+        csv_entries(query, result, out);
+    }
     if (result->throughput_count > 0) {
         csv_throughput(query, result, out);
     }

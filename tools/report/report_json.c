@@ -235,33 +235,6 @@ static void write_money(struct json_writer *writer, const struct query_step *ste
     json_writer_end(writer, ']');
 }
 
-static void write_step(struct json_writer *writer, const struct funnel *funnel,
-                       const struct query_slice *slice, uint32_t index)
-{
-    const struct query_step *step = &slice->steps[index];
-    struct report_share share;
-    report_share_of(funnel, slice, index, &share);
-    json_writer_begin(writer, NULL, '{');
-    json_writer_text(writer, "name", step->name);
-    json_writer_unsigned(writer, "reached", step->reached);
-    if (funnel->entry_open) {
-        json_writer_unsigned(writer, "entered", step->entered);
-    }
-    json_writer_rate(writer, "of_first", step->reached, share.all);
-    if (index == 0) {
-        json_writer_null(writer, "of_previous");
-    } else {
-        json_writer_rate(writer, "of_previous", share.came, share.previous);
-    }
-    json_writer_unsigned(writer, "dropped", step->dropped);
-    json_writer_unsigned(writer, "open", step->open);
-    json_writer_unsigned(writer, "lost", step->lost);
-    write_durations(writer, "from_previous", &step->from_previous);
-    write_durations(writer, "from_entry", &step->from_entry);
-    write_money(writer, step);
-    json_writer_end(writer, '}');
-}
-
 static void write_interval(struct json_writer *writer, const char *key, uint64_t part,
                            uint64_t whole)
 {
@@ -278,6 +251,36 @@ static void write_interval(struct json_writer *writer, const char *key, uint64_t
     json_writer_double(writer, NULL, high);
     json_writer_end(writer, ']');
     writer->flat = false;
+}
+
+static void write_step(struct json_writer *writer, const struct funnel *funnel,
+                       const struct query_slice *slice, uint32_t index)
+{
+    const struct query_step *step = &slice->steps[index];
+    struct report_share share;
+    report_share_of(funnel, slice, index, &share);
+    json_writer_begin(writer, NULL, '{');
+    json_writer_text(writer, "name", step->name);
+    json_writer_unsigned(writer, "reached", step->reached);
+    if (funnel->entry_open) {
+        json_writer_unsigned(writer, "entered", step->entered);
+    }
+    json_writer_rate(writer, "of_first", step->reached, share.all);
+    write_interval(writer, "of_first_95", step->reached, share.all);
+    if (index == 0) {
+        json_writer_null(writer, "of_previous");
+        json_writer_null(writer, "of_previous_95");
+    } else {
+        json_writer_rate(writer, "of_previous", share.came, share.previous);
+        write_interval(writer, "of_previous_95", share.came, share.previous);
+    }
+    json_writer_unsigned(writer, "dropped", step->dropped);
+    json_writer_unsigned(writer, "open", step->open);
+    json_writer_unsigned(writer, "lost", step->lost);
+    write_durations(writer, "from_previous", &step->from_previous);
+    write_durations(writer, "from_entry", &step->from_entry);
+    write_money(writer, step);
+    json_writer_end(writer, '}');
 }
 
 void report_json_slice(struct json_writer *writer, const struct query_slice *slice,
