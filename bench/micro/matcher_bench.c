@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /// The matcher over one user after the other, per event that matches some step: level alone, the
-/// whole attempt, ties, gaps, exclusions. matcher_bench [ROUNDS].
+/// whole attempt, ties, gaps, exclusions, other orders, all attempts. matcher_bench [ROUNDS].
 #include "bench/micro/micro.h"
 #include "engine/funnel/funnel.h"
 #include "storage/base/clock.h"
+#include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 
 #define USER_COUNT 4000u
@@ -30,9 +31,10 @@ static void generate(struct bench *bench, int64_t tie_us)
             struct match_event event = {.time_us = time_us / tie_us * tie_us,
                                         .steps = steps[micro_draw(&state, 18)],
                                         .entry_allowed = true};
-            // The fifth bit is an exclusion's; the plain rules do not know it.
-            event.steps &= bench->rule.exclusion_count > 0 ? 31 : 15;
-            if (event.steps != 0) {
+            // The fifth bit stands for an exclusion, where the rule has one.
+            event.hits = event.steps == 16 && bench->rule.exclusion_count > 0;
+            event.steps &= 15;
+            if (event.steps != 0 || event.hits != 0) {
                 bench->events[bench->event_count++] = event;
             }
         }
@@ -52,6 +54,36 @@ static uint64_t run_level(void *context)
     return hash;
 }
 
+static uint64_t take(uint64_t hash, const struct match_result *result)
+{
+    hash = hash * 31 + result->level;
+    for (uint32_t step = 0; step < 4; step++) {
+        hash = (result->made >> step & 1) != 0 ? hash * 31 + result->events[step] : hash;
+    }
+    return hash;
+}
+
+static enum corong_status take_one(void *context, const struct match_result *attempt,
+                                   struct corong_error *error)
+{
+    uint64_t *hash = context;
+    (void)error;
+    *hash = take(*hash, attempt);
+    return CORONG_OK;
+}
+
+static uint64_t run_all(void *context)
+{
+    struct bench *bench = context;
+    struct corong_error error = {0};
+    uint64_t hash = 0;
+    for (uint32_t user = 0, at = 0; user < USER_COUNT; at = bench->ends[user++]) {
+        ASSERT(funnel_match_all(&bench->rule, bench->events + at, bench->ends[user] - at, take_one,
+                                &hash, &error) == CORONG_OK);
+    }
+    return hash;
+}
+
 static uint64_t run_attempt(void *context)
 {
     struct bench *bench = context;
@@ -59,12 +91,35 @@ static uint64_t run_attempt(void *context)
     for (uint32_t user = 0, at = 0; user < USER_COUNT; at = bench->ends[user++]) {
         struct match_result result = {0};
         funnel_match(&bench->rule, bench->events + at, bench->ends[user] - at, &result);
-        hash = hash * 31 + result.level;
-        for (uint32_t step = 0; step < result.level; step++) {
-            hash = hash * 31 + result.events[step];
-        }
+        hash = take(hash, &result);
     }
     return hash;
+}
+
+static struct match_rule with_gaps(struct match_rule rule, const struct funnel_gap *gaps)
+{
+    rule.gaps = gaps;
+    return rule;
+}
+
+static struct match_rule with_exclusion(struct match_rule rule,
+                                        const struct funnel_exclusion *exclusion)
+{
+    rule.exclusions = exclusion;
+    rule.exclusion_count = 1;
+    return rule;
+}
+
+static struct match_rule with_order(struct match_rule rule, enum funnel_order order)
+{
+    rule.order = order;
+    return rule;
+}
+
+static struct match_rule with_all(struct match_rule rule)
+{
+    rule.attempts = FUNNEL_ATTEMPTS_ALL;
+    return rule;
 }
 
 int main(int argument_count, char **arguments)
@@ -88,14 +143,23 @@ int main(int argument_count, char **arguments)
     micro_run(&micro, "match attempt", bench.event_count, run_attempt, &bench);
     generate(&bench, MICROSECONDS_PER_DAY);
     micro_run(&micro, "match attempt, ties", bench.event_count, run_attempt, &bench);
-    bench.rule.gaps = gaps;
-    generate(&bench, MICROSECONDS_PER_SECOND);
-    micro_run(&micro, "match attempt, gaps", bench.event_count, run_attempt, &bench);
-    bench.rule.gaps = NULL;
-    bench.rule.exclusions = &exclusion;
-    bench.rule.exclusion_count = 1;
-    generate(&bench, MICROSECONDS_PER_SECOND);
-    micro_run(&micro, "match attempt, exclusion", bench.event_count, run_attempt, &bench);
+    const struct match_rule plain = bench.rule;
+    const struct {
+        const char *name;
+        struct match_rule rule;
+        uint64_t (*kernel)(void *context);
+    } others[] = {
+        {"match attempt, gaps", with_gaps(plain, gaps), run_attempt},
+        {"match attempt, exclusion", with_exclusion(plain, &exclusion), run_attempt},
+        {"match order any", with_order(plain, FUNNEL_ORDER_ANY), run_attempt},
+        {"match order strict", with_order(plain, FUNNEL_ORDER_STRICT), run_attempt},
+        {"match all attempts", with_all(plain), run_all},
+    };
+    for (size_t index = 0; index < sizeof(others) / sizeof(others[0]); index++) {
+        bench.rule = others[index].rule;
+        generate(&bench, MICROSECONDS_PER_SECOND);
+        micro_run(&micro, others[index].name, bench.event_count, others[index].kernel, &bench);
+    }
     memory_free(bench.events);
     memory_free(bench.ends);
     return 0;
