@@ -164,6 +164,7 @@ def what_cannot_work_says_why(place):
         (2, "--brokers", "localhost:1", "--kafka-topic go together"),
         (2, "plan", "--events-per-day and --users say"),
         (2, "plan", "--events-per-day", "lots", "--users", "1", "is no number"),
+        (1, "--output", "absent/run.json", "cannot write the run to 'absent/run.json'"),
         (1, "plan", "--run", "absent.json", "--events-per-day", "1", "--users", "1", "'corong bench' makes one"),
         (1, "--quick", "--like", "absent.jsonl", "--mapping", "generic", "absent.jsonl"),
     ]

@@ -6,9 +6,11 @@
 #include "tools/corong/guess.h"
 #include "tools/corong/settings.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define JSON_FORM (JSON_INDENT(1) | JSON_REAL_PRECISION(12))
 #define TOPIC_PREFIX "topic:"
@@ -225,11 +227,31 @@ static enum exit_code print(const struct options *options, const json_t *documen
     return console_write(stdout, &out);
 }
 
+static const char *output_path(const struct options *options)
+{
+    return options_given(options, OPTION_OUTPUT) ? options->values[OPTION_OUTPUT].text.bytes
+                                                 : BENCH_RUN_FILE;
+}
+
+/// Said before the minutes that a run takes.
+static enum corong_status check_output(const struct options *options, struct corong_error *error)
+{
+    const char *path = output_path(options);
+    const char *slash = strrchr(path, '/');
+    char folder[PATH_MAX];
+    size_t size = slash == NULL ? 1 : slash == path ? 1 : (size_t)(slash - path);
+    snprintf(folder, sizeof(folder), "%.*s", (int)size, slash == NULL ? "." : path);
+    bool there = access(path, F_OK) == 0;
+    return access(there ? path : folder, W_OK) == 0
+               ? CORONG_OK
+               : error_set_errno(error, "cannot write the run to '%s'", path);
+}
+
 static enum corong_status keep(const struct options *options, const json_t *document,
                                struct corong_error *error)
 {
     bool given = options_given(options, OPTION_OUTPUT);
-    const char *path = given ? options->values[OPTION_OUTPUT].text.bytes : BENCH_RUN_FILE;
+    const char *path = output_path(options);
     if (json_dump_file(document, path, JSON_FORM) != 0) {
         return error_set_errno(error, "cannot write the run to '%s'", path);
     }
@@ -250,7 +272,8 @@ static enum exit_code run(const struct options *options, const struct bench_plan
     struct corong_error error = {0};
     struct bench_options bench = {0};
     json_t *document = NULL;
-    if (gather(options, &bench, &error) != CORONG_OK) {
+    if (gather(options, &bench, &error) != CORONG_OK ||
+        check_output(options, &error) != CORONG_OK) {
         return console_fail(&error);
     }
     catch_signals();
