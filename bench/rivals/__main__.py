@@ -131,13 +131,7 @@ class Run:
                 self.ask(question, count)
 
     def ask(self, question, count):
-        try:
-            cold, warm = self.corong.ask(question, self.options.runs)
-        except process.Refused as refused:
-            if not question.needs:
-                raise
-            process.say(f"{question.title}: this version of corong does not answer {question.needs}: {refused}")
-            return
+        cold, warm = self.corong.ask(question, self.options.runs)
         self.add(f"{question.title}, warm", "corong", warm, count)
         theirs = {name: rival(name, "ask", self.work, question.name, self.options.runs) for name in self.rivals}
         for temperature, ours in (("warm", None), ("cold", cold)):

@@ -21,7 +21,6 @@ class Question:
     any_order: bool = False
     daily: bool = False          # one funnel per day of entry
     window_s: int = WEEK_S
-    needs: str = ""              # what a version of corong may not have yet
 
 
 def event_of(step):
@@ -42,8 +41,8 @@ QUESTIONS = (
              ("click", "add_to_cart", "checkout")),
     Question("slices", "3 slices", SHOP, by=("country", "device", "campaign"), first=True),
     Question("regex", "regex where on a page", SHOP, where="^/shop/page/0[0-4].*[1357]$"),
-    Question("any", "any order", SHOP, any_order=True, needs="order: any"),
-    Question("hold", "hold constant", ("view", "click", "add_to_cart"), hold="product", needs="unit: [product]"),
+    Question("any", "any order", SHOP, any_order=True),
+    Question("hold", "hold constant", ("view", "click", "add_to_cart"), hold="product"),
     Question("trend", "trend by day", SHOP, daily=True),
 )
 
