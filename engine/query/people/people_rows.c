@@ -53,6 +53,9 @@ static int compare_rows(const void *left, const void *right, void *context)
 
 void people_rows_sort(struct people_rows *rows)
 {
+    if (rows->count < 2) {
+        return;
+    }
     qsort_r(rows->offsets, rows->count, sizeof(*rows->offsets), compare_rows, &rows->bytes);
 }
 
