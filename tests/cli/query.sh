@@ -35,6 +35,7 @@ try '{"by": ["country"], "by": []}'
 try '{"top": 5,}, x'
 try '# Grüße\nwhere: "x"\ntpo: 3\n'
 try '[1]'
+try '{"funnel": "checkout", "window": "1d"}'
 try '{"funnel": {"name": "\\ud83d\\uded2", "steps": ["visit", "order"]}, "from": null}' | grep 🛒
 corong funnel --query nowhere.yaml 2>&1; echo "exit $?"
 printf 'stages:\n  visit: { evnets: [a] }\n' > corong.yaml

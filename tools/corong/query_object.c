@@ -170,6 +170,22 @@ static enum corong_status read_words(struct options *options, const struct yaml_
     return CORONG_OK;
 }
 
+/// A rule of the funnel that stands beside it is told where it belongs.
+static enum corong_status check_rules(struct options *options, const struct yaml_place *root)
+{
+    static const char *const RULES[] = {"steps", "window",  "order", "unit",   "attempts",
+                                        "entry", "ties",    "range", "scope",  "repeat",
+                                        "name",  "exclude", "live",  "anchor", "tie_tolerance"};
+    for (size_t index = 0; index < sizeof(RULES) / sizeof(RULES[0]); index++) {
+        struct yaml_place place = yaml_walk_key(root, options->arena, RULES[index]);
+        if (place.node != NULL) {
+            return yaml_walk_fail(&place, CORONG_INVALID,
+                                  "a rule of the funnel: it belongs inside 'funnel'");
+        }
+    }
+    return CORONG_OK;
+}
+
 static enum corong_status read_keys(struct options *options, const uint8_t *allowed)
 {
     struct query_object *object = options->query;
@@ -178,6 +194,9 @@ static enum corong_status read_keys(struct options *options, const uint8_t *allo
     list_keys(options->arena, allowed, &list);
     if (root.node == NULL) {
         return CORONG_OK;
+    }
+    if (yaml_walk_is_mapping(&root) && is_allowed(allowed, OPTION_STEP)) {
+        TRY(check_rules(options, &root));
     }
     TRY(yaml_walk_check_keys(&root, list.names));
     for (uint32_t index = 0; list.names[index] != NULL; index++) {
