@@ -1,18 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/config/yaml_walk.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
 #define SHOWN_SIZE_MAX 72u ///< bytes of a long line that are drawn
+
+/// Reads ":N" and moves behind it. False where that is no number from 1 on.
+static bool read_part(const char **at, size_t *number_out)
+{
+    char *end;
+    if (**at != ':' || (*at)[1] < '0' || (*at)[1] > '9') {
+        return false;
+    }
+    *number_out = (size_t)strtoull(*at + 1, &end, 10);
+    *at = end;
+    return *number_out > 0;
+}
 
 /// Reads "file:line:column: " at the front of a message.
 static bool read_place(const char *message, const char *file_name, size_t *line, size_t *column)
 {
     size_t size = strlen(file_name);
-    int used = 0;
-    return strncmp(message, file_name, size) == 0 &&
-           sscanf(message + size, ":%zu:%zu: %n", line, column, &used) == 2 && used > 0 &&
-           *line > 0 && *column > 0;
+    const char *at = message + size;
+    return strncmp(message, file_name, size) == 0 && read_part(&at, line) &&
+           read_part(&at, column) && strncmp(at, ": ", 2) == 0;
 }
 
 static bool find_line(struct text source, size_t number, struct text *line_out)
