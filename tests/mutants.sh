@@ -53,7 +53,7 @@ mutants=(
     'posthog_event_used_twice|engine/dialect/posthog_unordered.c|s/            return k;/            (void)k;/|posthog_unordered_test'
     'posthog_trend_keeps_tainted|engine/dialect/posthog_trend.c|s/interval->taint != TAINT_PARTIAL;/true;/|posthog_trend_test'
     'pinot_window_inclusive|engine/dialect/pinot.c|s/start_us < rule->window_us/start_us <= rule->window_us/|pinot_test'
-    'pinot_last_window_again|engine/dialect/pinot.c|s/while (window.end < window.count \&\& pinot_window_fill/while (pinot_window_fill/|pinot_test'
+    'pinot_last_window_again|engine/dialect/pinot.c|s/match_out->level < rule->step_count \&\& window.end < window.count/match_out->level < rule->step_count/|pinot_test'
 )
 
 prepare() {

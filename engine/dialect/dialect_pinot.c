@@ -68,7 +68,7 @@ static void match(const struct funnel *funnel, const struct match_rule *rule,
 static uint64_t bytes(const struct funnel *funnel, uint32_t event_count)
 {
     (void)funnel;
-    return ((uint64_t)event_count + 1) * sizeof(struct pinot_row);
+    return ((uint64_t)event_count + 1) * (sizeof(struct pinot_row) + sizeof(uint32_t));
 }
 
 static enum corong_status set(struct funnel *funnel, struct corong_error *error)

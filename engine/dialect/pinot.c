@@ -2,8 +2,10 @@
 #include "engine/dialect/pinot.h"
 
 #include "engine/dialect/pinot_window.h"
+#include "storage/base/memory.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static int compare_rows(const void *left, const void *right)
 {
@@ -81,23 +83,95 @@ uint32_t pinot_window_match(const struct pinot_window *window, uint32_t *matched
     return (uint32_t)level;
 }
 
+/// Where the rows of each step are, ascending.
+struct pinot_index {
+    uint32_t offsets[FUNNEL_STEP_COUNT_MAX + 1];
+    uint32_t *positions; ///< of step k from offsets[k] to offsets[k + 1]
+};
+
+static void index_init(struct pinot_index *index, const struct pinot_window *window)
+{
+    uint32_t next[FUNNEL_STEP_COUNT_MAX];
+    memset(index->offsets, 0, sizeof(index->offsets));
+    index->positions = memory_allocate_zeroed((size_t)window->count + 1, sizeof(uint32_t));
+    for (uint32_t at = 0; at < window->count; at++) {
+        if (window->rows[at].step != PINOT_STEP_NONE) {
+            index->offsets[window->rows[at].step + 1]++;
+        }
+    }
+    for (uint32_t step = 0; step < FUNNEL_STEP_COUNT_MAX; step++) {
+        next[step] = index->offsets[step];
+        index->offsets[step + 1] += index->offsets[step];
+    }
+    for (uint32_t at = 0; at < window->count; at++) {
+        if (window->rows[at].step != PINOT_STEP_NONE) {
+            index->positions[next[window->rows[at].step]++] = at;
+        }
+    }
+}
+
+/// The first row of a step at `from` or later; UINT32_MAX where there is none.
+static uint32_t next_row(const struct pinot_index *index, uint32_t step, uint32_t from)
+{
+    uint32_t low = index->offsets[step];
+    uint32_t high = index->offsets[step + 1];
+    uint32_t end = high;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (index->positions[middle] < from) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < end ? index->positions[low] : UINT32_MAX;
+}
+
+/// As pinot_window_match() without looking at every row: a large window slides over many starts.
+static uint32_t match_by_index(const struct pinot_window *window, const struct pinot_index *index,
+                               uint32_t *matched)
+{
+    const struct pinot_rule *rule = window->rule;
+    if ((rule->modes & PINOT_STRICT_ORDER) != 0) {
+        return pinot_window_match(window, matched); // stops at the first row that does not fit
+    }
+    uint32_t level = 1;
+    matched[0] = window->begin;
+    for (uint32_t at = window->begin; level < rule->step_count; level++) {
+        uint32_t next = next_row(index, level, at + 1);
+        while ((rule->modes & PINOT_STRICT_INCREASE) != 0 && next < window->end &&
+               window->rows[next].time_us == window->rows[at].time_us) {
+            next = next_row(index, level, next + 1);
+        }
+        bool repeated = (rule->modes & PINOT_STRICT_DEDUPLICATION) != 0 &&
+                        next_row(index, level - 1, at + 1) < next;
+        if (next >= window->end || repeated) {
+            break;
+        }
+        matched[level] = next;
+        at = next;
+    }
+    return level;
+}
+
 void pinot_max_step(const struct pinot_rule *rule, const struct pinot_row *rows, uint32_t row_count,
                     struct pinot_match *match_out)
 {
     struct pinot_window window = {.rule = rule, .rows = rows, .count = row_count};
+    struct pinot_index index;
+    index_init(&index, &window);
     match_out->level = 0;
-    while (window.end < window.count && pinot_window_fill(&window)) {
+    while (match_out->level < rule->step_count && window.end < window.count &&
+           pinot_window_fill(&window)) {
         uint32_t matched[FUNNEL_STEP_COUNT_MAX];
-        uint32_t level = pinot_window_match(&window, matched);
-        for (uint32_t k = 0; level > match_out->level && k < level; k++) {
-            match_out->rows[k] = matched[k];
-        }
-        match_out->level = level > match_out->level ? level : match_out->level;
-        if (match_out->level == rule->step_count) {
-            return;
+        uint32_t level = match_by_index(&window, &index, matched);
+        if (level > match_out->level) {
+            memcpy(match_out->rows, matched, level * sizeof(*matched));
+            match_out->level = level;
         }
         window.begin++;
     }
+    memory_free(index.positions);
 }
 
 /// Full runs in one window: a mode that is violated starts the run anew, and so does a full run.

@@ -4,7 +4,8 @@
 /// pulled into a window no later start inside it is tried.
 ///
 /// Source of the rules: Pinot's funnel aggregation functions (window and set based), written anew.
-/// Thread: pure functions over the caller's memory; rows are sorted in place.
+/// Thread: pure functions over the caller's memory; rows are sorted in place. pinot_max_step()
+/// allocates 4 bytes per row, which are free again when it returns.
 #pragma once
 
 #include "engine/funnel/funnel.h"
