@@ -352,7 +352,7 @@ static bool absent(const char *what)
 Test(mapping_preset, test_real_messages)
 {
     for (size_t index = 0; index < sizeof(REAL_FILES) / sizeof(REAL_FILES[0]); index++) {
-        size_t size;
+        size_t size = 0;
         char *bytes = read_real(REAL_FILES[index].name, &size);
         if (bytes == NULL && absent(REAL_FILES[index].name)) {
             return;
@@ -368,7 +368,7 @@ Test(mapping_preset, test_real_messages)
 /// was.
 Test(mapping_preset, test_real_webhooks_with_their_topics)
 {
-    size_t size;
+    size_t size = 0;
     char *bytes = read_real("shopify_webhooks.ndjson", &size);
     if (bytes == NULL && absent("shopify_webhooks.ndjson")) {
         return;
