@@ -15,6 +15,7 @@
 struct answer_way {
     const struct query_answer *answer;
     struct query_listing_map map; ///< bound where the answer has a listing
+    bool trend;                   ///< outputs of each bucket one behind the other
 };
 
 /// What a worker adds up.
@@ -173,6 +174,20 @@ static void add_throughput(struct answer_state *worker, const struct query_attem
     }
 }
 
+/// Counts the attempt in the outputs of its bucket; the last of them is the total.
+static enum corong_status add_to_bucket(struct answer_state *worker, struct query_units *units,
+                                        const struct query_attempt *attempt, const uint32_t *slices,
+                                        uint32_t count, struct corong_error *error)
+{
+    uint32_t outputs = query_answer_output_count(worker->way->answer);
+    uint32_t first = units->bucket * outputs;
+    for (uint32_t i = 0; i < count && outputs > 1; i++) {
+        TRY(add_attempt(worker, units, attempt, first + slices[i], false, error));
+    }
+    TRY(add_attempt(worker, units, attempt, first + outputs - 1, false, error));
+    return ++worker->since_charge >= CHARGE_EVERY ? charge(worker, units, error) : CORONG_OK;
+}
+
 static enum corong_status report(void *context, struct query_units *units,
                                  const struct query_attempt *attempt, struct corong_error *error)
 {
@@ -186,6 +201,9 @@ static enum corong_status report(void *context, struct query_units *units,
         TRY(query_attribution_visit(&worker->rule, units, attempt, take_slice, worker, error));
         slices = worker->taken;
         count = worker->taken_count;
+    }
+    if (worker->way->trend) {
+        return add_to_bucket(worker, units, attempt, slices, count, error);
     }
     for (uint32_t i = 0; i < count; i++) {
         TRY(add_attempt(worker, units, attempt, slices[i], i == 0, error));
@@ -314,4 +332,73 @@ enum corong_status query_answer_pass(const struct query_answer *answer,
     enum corong_status status = run_pass(&pass, &way, result_out, error);
     query_pass_close(&pass);
     return status == CORONG_OK && answer->lean ? query_narrow(answer, result_out, error) : status;
+}
+
+bool query_answer_trends(const struct query_funnel *query)
+{
+    const struct funnel *funnel = &query->funnel;
+    bool pieces = funnel->window_session && funnel->unit != FUNNEL_UNIT_SESSION;
+    return !pieces && !funnel->range_inside && funnel->dialect == DIALECT_NONE;
+}
+
+/// Rows of the trend from the outputs of all buckets.
+static enum corong_status fill_trend(struct query_pass *pass, const struct query_answer *answer,
+                                     const struct query_buckets *buckets, struct query_trend *trend,
+                                     struct corong_error *error)
+{
+    struct query_part *parts[QUERY_THREAD_COUNT_MAX];
+    for (uint32_t i = 0; i < pass->worker_count; i++) {
+        parts[i] = &((struct answer_state *)pass->workers[i].state)->part;
+    }
+    struct query_outcome outcome = {.query = answer->query,
+                                    .tasks = pass->tasks,
+                                    .parts = parts,
+                                    .part_count = pass->worker_count,
+                                    .arena = answer->arena,
+                                    .overlap = true};
+    uint32_t outputs = query_answer_output_count(answer);
+    struct query_slice *slices;
+    TRY(query_outcome_series(&outcome, buckets->count * outputs, &slices, error));
+    for (uint32_t b = 0; b < buckets->count; b++) {
+        struct query_slice *first = slices + (size_t)b * outputs;
+        trend[b] = (struct query_trend){.begin_us = buckets->begins[b],
+                                        .end_us = buckets->begins[b + 1],
+                                        .total = first[outputs - 1],
+                                        .slices = first,
+                                        .other = outputs > 1 ? first[outputs - 2] : first[0]};
+    }
+    return CORONG_OK;
+}
+
+static enum corong_status run_trend(struct query_pass *pass, struct answer_way *way,
+                                    const struct query_buckets *buckets, struct query_trend *trend,
+                                    struct corong_error *error)
+{
+    const struct query_answer *answer = way->answer;
+    if (answer->listing != NULL) {
+        TRY(query_listing_bind(&way->map, answer->listing, &pass->plan, pass->asked.columns,
+                               error));
+    }
+    enum corong_status status = query_pass_run(pass, error);
+    if (status == CORONG_OK) {
+        status = fill_trend(pass, answer, buckets, trend, error);
+    }
+    if (answer->listing != NULL) {
+        query_listing_unbind(&way->map);
+    }
+    return status;
+}
+
+enum corong_status query_answer_trend(const struct query_answer *answer,
+                                      const struct query_buckets *buckets,
+                                      struct query_trend *trend, struct corong_error *error)
+{
+    struct answer_way way = {.answer = answer, .trend = true};
+    const struct query_pass_options options = {
+        .buckets = buckets, .context = &way, .no_texts = answer->frugal};
+    struct query_pass pass;
+    TRY(query_pass_open(&pass, answer->snapshot, answer->query, &answer_calls, &options, error));
+    enum corong_status status = run_trend(&pass, &way, buckets, trend, error);
+    query_pass_close(&pass);
+    return status;
 }

@@ -29,3 +29,12 @@ static inline uint32_t query_answer_output_count(const struct query_answer *answ
 CORONG_MUST_CHECK enum corong_status query_answer_pass(const struct query_answer *answer,
                                                        struct query_funnel_result *result_out,
                                                        struct corong_error *error);
+
+/// The same question for the entries of each bucket by themselves, in one pass, over the listed
+/// slices: fills `trend`, one row per bucket. CORONG_NO_MEMORY where that is too much at once.
+CORONG_MUST_CHECK enum corong_status query_answer_trend(const struct query_answer *answer,
+                                                        const struct query_buckets *buckets,
+                                                        struct query_trend *trend,
+                                                        struct corong_error *error);
+/// Whether query_answer_trend() can answer a question.
+bool query_answer_trends(const struct query_funnel *query);

@@ -178,31 +178,57 @@ static enum corong_status ask_comparison(const struct composition *composition,
     return CORONG_OK;
 }
 
-/// Each bucket is the question asked for that part of the range.
-static enum corong_status ask_trend(const struct composition *composition,
-                                    struct query_funnel_result *result, struct corong_error *error)
+/// Each bucket by a pass of its own.
+static enum corong_status ask_each_bucket(const struct composition *composition,
+                                          const struct query_buckets *buckets,
+                                          struct query_trend *trend, struct corong_error *error)
 {
     const struct query_range *range = &composition->query->range;
-    struct query_buckets buckets;
-    TRY(make_buckets(composition, composition->query->trend, true, &buckets, error));
-    result->trend = arena_allocate_zeroed(composition->arena, (size_t)buckets.count + 1,
-                                          sizeof(*result->trend));
-    result->trend_count = buckets.count;
-    for (uint32_t b = 0; b < buckets.count; b++) {
-        struct query_range part = {buckets.begins[b], buckets.begins[b + 1]};
+    for (uint32_t b = 0; b < buckets->count; b++) {
+        struct query_range part = {buckets->begins[b], buckets->begins[b + 1]};
         struct query_funnel_result answer;
         part.from_us = range->from_us > part.from_us ? range->from_us : part.from_us;
         if (range->to_us != QUERY_TIME_NONE && range->to_us < part.to_us) {
             part.to_us = range->to_us;
         }
         TRY(ask_range(composition, &part, &answer, error));
-        result->trend[b] = (struct query_trend){.begin_us = buckets.begins[b],
-                                                .end_us = buckets.begins[b + 1],
-                                                .total = answer.total,
-                                                .slices = answer.slices,
-                                                .other = answer.other};
+        trend[b] = (struct query_trend){.begin_us = buckets->begins[b],
+                                        .end_us = buckets->begins[b + 1],
+                                        .total = answer.total,
+                                        .slices = answer.slices,
+                                        .other = answer.other};
     }
     return CORONG_OK;
+}
+
+/// Each bucket is the question asked for that part of the range: of all in one pass, where units
+/// can be asked so and memory suffices.
+static enum corong_status ask_trend(const struct composition *composition,
+                                    struct query_funnel_result *result, struct corong_error *error)
+{
+    struct query_buckets buckets;
+    TRY(make_buckets(composition, composition->query->trend, true, &buckets, error));
+    result->trend = arena_allocate_zeroed(composition->arena, (size_t)buckets.count + 1,
+                                          sizeof(*result->trend));
+    result->trend_count = buckets.count;
+    const struct query_answer answer = {
+        .snapshot = composition->snapshot,
+        .query = composition->query,
+        .listing = composition->query->by_count > 0 ? &composition->listing : NULL,
+        .frugal = composition->frugal,
+        .arena = composition->arena,
+    };
+    if (query_answer_trends(composition->query) && !composition->frugal) {
+        struct corong_error inner = {0};
+        enum corong_status status = query_answer_trend(&answer, &buckets, result->trend, &inner);
+        if (status != CORONG_NO_MEMORY) {
+            if (status != CORONG_OK && error != NULL) {
+                *error = inner;
+            }
+            return status;
+        }
+    }
+    return ask_each_bucket(composition, &buckets, result->trend, error);
 }
 
 static void seal(const struct composition *composition, struct query_funnel_result *result)

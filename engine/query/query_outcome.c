@@ -336,3 +336,28 @@ enum corong_status query_outcome_fill(struct query_outcome *outcome,
     arena_deinit(&outcome->scratch);
     return status;
 }
+
+enum corong_status query_outcome_series(struct query_outcome *outcome, uint32_t count,
+                                        struct query_slice **slices_out, struct corong_error *error)
+{
+    const struct query_listing nothing = {0};
+    struct query_slice none;
+    outcome->listing = &nothing;
+    take_listing(outcome);
+    outcome->output_count = count;
+    *slices_out = arena_allocate(outcome->arena, ((size_t)count + 1) * sizeof(**slices_out));
+    struct query_slice **outputs =
+        arena_allocate(&outcome->scratch, ((size_t)count + 1) * sizeof(struct query_slice *));
+    for (uint32_t i = 0; i < count; i++) {
+        outputs[i] = &(*slices_out)[i];
+        slice_init(outcome, outputs[i], NULL);
+    }
+    slice_init(outcome, &none, NULL);
+    add_levels(outcome, outputs, &none);
+    enum corong_status status = add_durations(outcome, outputs, &none, error);
+    if (status == CORONG_OK) {
+        status = query_outcome_money(outcome, outputs, &none, error);
+    }
+    arena_deinit(&outcome->scratch);
+    return status;
+}

@@ -34,6 +34,11 @@ struct query_outcome {
 CORONG_MUST_CHECK enum corong_status query_outcome_fill(struct query_outcome *outcome,
                                                         struct query_funnel_result *result_out,
                                                         struct corong_error *error);
+/// The same of slices that are outputs already, `count` of them: only their numbers.
+CORONG_MUST_CHECK enum corong_status query_outcome_series(struct query_outcome *outcome,
+                                                          uint32_t count,
+                                                          struct query_slice **slices_out,
+                                                          struct corong_error *error);
 /// Money of all parts (query_money.c); `outputs` has output_count slices, `total` is one more.
 CORONG_MUST_CHECK enum corong_status query_outcome_money(struct query_outcome *outcome,
                                                          struct query_slice **outputs,

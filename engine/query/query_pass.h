@@ -29,6 +29,7 @@ struct query_pass {
     const struct query_funnel *query;
     struct query_tasks *tasks;
     const struct query_pass_calls *calls;
+    const struct query_buckets *buckets;
     void *context; ///< the caller's, for `init`
     struct query_funnel_asked asked;
     struct query_plan plan;
@@ -38,10 +39,11 @@ struct query_pass {
 
 /// What a pass leaves out.
 struct query_pass_options {
-    bool no_slices; ///< attributes are not looked up
-    bool no_money;  ///< nor amounts
-    bool no_texts;  ///< the dictionaries of slice attributes stay as stored
-    void *context;  ///< goes to query_pass.context
+    const struct query_buckets *buckets; ///< see query_units_by_bucket(); NULL: none
+    bool no_slices;                      ///< attributes are not looked up
+    bool no_money;                       ///< nor amounts
+    bool no_texts;                       ///< the dictionaries of slice attributes stay as stored
+    void *context;                       ///< goes to query_pass.context
 };
 
 /// Binds the question; `query` lives as long as the pass. On failure nothing is left.

@@ -287,6 +287,53 @@ static enum corong_status ask(struct query_units *units, bool last, struct coron
     return take_attempt(&run, &result, error);
 }
 
+/// Lists the entries that were gathered, and forbids them.
+static uint32_t take_entries(struct query_units *units)
+{
+    struct query_gather *gather = &units->gather;
+    uint32_t count = 0;
+    if (gather->count > units->entry_capacity) {
+        units->entry_capacity = gather->capacity;
+        units->entries =
+            memory_resize_array(units->entries, units->entry_capacity, sizeof(*units->entries));
+    }
+    for (uint32_t i = 0; i < gather->count; i++) {
+        if (gather->events[i].entry_allowed) {
+            units->entries[count++] = i;
+            gather->events[i].entry_allowed = false;
+        }
+    }
+    return count;
+}
+
+/// Asks for the entries of each bucket by themselves.
+static enum corong_status ask_by_bucket(struct query_units *units, bool last,
+                                        struct corong_error *error)
+{
+    struct query_gather *gather = &units->gather;
+    uint32_t count = take_entries(units);
+    for (uint32_t from = 0, to = 0; from < count; from = to) {
+        int64_t first_us = gather->events[units->entries[from]].time_us;
+        units->bucket = query_buckets_at(units->buckets, first_us);
+        if (units->bucket == QUERY_BUCKETS_NONE) {
+            to = from + 1;
+            continue;
+        }
+        int64_t end_us = units->buckets->begins[units->bucket + 1];
+        for (to = from; to < count && gather->events[units->entries[to]].time_us < end_us; to++) {
+            gather->events[units->entries[to]].entry_allowed = true;
+        }
+        gather->first_entry_us = first_us;
+        gather->last_entry_us = gather->events[units->entries[to - 1]].time_us;
+        units->further_count = 0;
+        TRY(ask(units, last, error));
+        for (uint32_t i = from; i < to; i++) {
+            gather->events[units->entries[i]].entry_allowed = false;
+        }
+    }
+    return CORONG_OK;
+}
+
 enum corong_status query_piece_match(struct query_units *units, bool last,
                                      struct corong_error *error)
 {
@@ -295,7 +342,7 @@ enum corong_status query_piece_match(struct query_units *units, bool last,
         TRY(judge_entries(units, error));
     }
     if (gather->has_entry || (units->dialect.any_entry && gather->count > 0)) {
-        TRY(ask(units, last, error));
+        TRY(units->buckets != NULL ? ask_by_bucket(units, last, error) : ask(units, last, error));
     }
     query_gather_reset(&units->gather); // blocks end with their session
     return CORONG_OK;

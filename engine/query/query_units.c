@@ -63,8 +63,17 @@ void query_units_deinit(struct query_units *units)
     query_hold_deinit(&units->hold);
     memory_free(units->seen);
     memory_free(units->further);
+    memory_free(units->entries);
     memory_free(units->waiting);
     text_buffer_deinit(&units->user_id);
+}
+
+void query_units_by_bucket(struct query_units *units, const struct query_buckets *buckets)
+{
+    ASSERT(units->end_us == INT64_MAX && !units->dialect.matcher &&
+           (units->per_session || !units->in_sessions));
+    units->buckets = buckets;
+    units->fast = false;
 }
 
 enum corong_status query_units_look(struct query_units *units, struct query_place place,

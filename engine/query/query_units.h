@@ -4,6 +4,7 @@
 #pragma once
 
 #include "engine/dialect/dialect.h"
+#include "engine/query/query_buckets.h"
 #include "engine/query/query_cursor.h"
 #include "engine/query/query_customer.h"
 #include "engine/query/query_digest.h"
@@ -89,6 +90,10 @@ struct query_units {
     uint64_t *seen;     ///< packed places of these events, see note_seen()
     uint32_t seen_count;
     uint32_t seen_capacity;
+    const struct query_buckets *buckets; ///< each unit is asked for the entries of each; NULL: once
+    uint32_t bucket;                     ///< of the attempt that is reported
+    uint32_t *entries; ///< the entries among the gathered events, where there are buckets
+    uint32_t entry_capacity;
     bool at_rows; ///< while an attempt is reported: the user's rows are still loaded
     struct query_further *further; ///< else: further orders of the unit's attempts
     uint32_t further_count;
@@ -104,6 +109,9 @@ void query_units_init(struct query_units *units, const struct query_plan *plan,
                       const struct query_funnel *query, struct query_tasks *tasks,
                       query_report_function *report, void *context);
 void query_units_deinit(struct query_units *units);
+/// From now on each unit is asked for the entries of each bucket by themselves, in one go. Not
+/// where sessions are pieces of units, with `range: inside`, or with a dialect.
+void query_units_by_bucket(struct query_units *units, const struct query_buckets *buckets);
 /// Does one key range.
 CORONG_MUST_CHECK enum corong_status query_units_task(struct query_units *units, uint32_t task,
                                                       struct corong_error *error);

@@ -304,13 +304,14 @@ static void compare_trend(struct store_snapshot *snapshot, const struct query_fu
 {
     struct query_funnel query = *asked;
     struct query_funnel_result result;
-    query.trend = QUERY_BUCKET_MONTH;
+    query.trend = (enum query_bucket)(1 + test_random_below(random, 4));
     query.compared = true;
     query.compare = (struct query_range){
         MODEL_BASE_US + test_random_below(random, 10) * MICROSECONDS_PER_DAY, QUERY_TIME_NONE};
     run(snapshot, &query, arena, &result);
-    for (uint32_t b = 0; b < result.trend_count; b++) {
-        const struct query_trend *bucket = &result.trend[b];
+    for (uint32_t i = 0; i < 5 && result.trend_count > 0; i++) {
+        const struct query_trend *bucket =
+            &result.trend[test_random_below(random, result.trend_count)];
         struct query_range range = {bucket->begin_us, bucket->end_us};
         range.from_us = query.range.from_us > range.from_us ? query.range.from_us : range.from_us;
         compare_range(snapshot, &query, &range, &result, &bucket->total, bucket->slices);
