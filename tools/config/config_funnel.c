@@ -4,38 +4,20 @@
 #include "engine/dialect/dialect.h"
 #include "tools/config/config_stage.h"
 
-/// A key that SEMANTICS knows, and the one value of it that this version answers (NULL: none).
-struct later_key {
-    const char *name;
-    const char *accepted;
-};
+/// Keys of a question, not of a definition.
+static const char *const QUESTION_KEYS[] = {"where", "where_entry", "where_user", "attribution",
+                                            NULL};
 
-static const struct later_key FUNNEL_LATER[] = {{"where", NULL},
-                                                {"where_entry", NULL},
-                                                {"where_user", NULL},
-                                                {"attribution", "entry"},
-                                                {NULL, NULL}};
-
-static enum corong_status refuse_later(const struct yaml_place *place, struct arena *arena,
-                                       const struct later_key *keys)
+static enum corong_status refuse_question_keys(const struct yaml_place *place, struct arena *arena)
 {
-    for (uint32_t index = 0; keys[index].name != NULL; index++) {
-        struct yaml_place value = yaml_walk_key(place, arena, keys[index].name);
-        if (value.node == NULL) {
-            continue;
+    for (uint32_t index = 0; QUESTION_KEYS[index] != NULL; index++) {
+        struct yaml_place value = yaml_walk_key(place, arena, QUESTION_KEYS[index]);
+        if (value.node != NULL) {
+            return yaml_walk_fail(&value, CORONG_INVALID,
+                                  "'%s' belongs to a question, not to a funnel: write it beside "
+                                  "'funnel' in the query object, or as a flag of 'corong funnel'",
+                                  QUESTION_KEYS[index]);
         }
-        const char *accepted = keys[index].accepted;
-        struct text text;
-        if (accepted != NULL && yaml_walk_is_scalar(&value)) {
-            TRY(yaml_walk_text(&value, &text));
-            if (text_equal(text, text_from(accepted))) {
-                continue;
-            }
-        }
-        return yaml_walk_fail(&value, CORONG_UNSUPPORTED,
-                              "'%s' is not supported by this version%s%s", keys[index].name,
-                              accepted == NULL ? "" : " except as ",
-                              accepted == NULL ? "" : accepted);
     }
     return CORONG_OK;
 }
@@ -396,7 +378,7 @@ static enum corong_status load_rest(struct arena *arena, const struct yaml_place
         TRY(yaml_walk_text(&live, &text));
         funnel->live_slice = arena_copy_text(arena, text);
     }
-    return refuse_later(place, arena, FUNNEL_LATER);
+    return refuse_question_keys(place, arena);
 }
 
 /// Only a definition that stands alone has its name inside.

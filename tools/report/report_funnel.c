@@ -292,7 +292,7 @@ static void add_slice_columns(struct grid *grid, const struct query_funnel *quer
     grid_add_column(grid, "", GRID_BAR, 0, BAR_COLOUR);
     grid_add_column(grid, "converted", GRID_RIGHT, 0, "1");
     grid_add_column(grid, "won/closed", GRID_RIGHT, 1, NULL);
-    grid_add_column(grid, "q", GRID_RIGHT, 2, "2");
+    grid_add_column(grid, "q", GRID_RIGHT, 40, "2"); // gives way first
 }
 
 static void add_slice(struct grid *grid, const struct query_slice *slice, uint32_t step_count,
