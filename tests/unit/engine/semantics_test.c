@@ -243,7 +243,7 @@ static void run_match(char *cells[], uint32_t count)
 
 Test(semantics, examples_of_matching)
 {
-    run_tables("Matching", 55, run_match);
+    run_tables("Matching", 85, run_match);
 }
 
 /// ---- filters
