@@ -109,7 +109,8 @@ static void offer_block(const struct any_scan *scan, struct any_matching *matchi
     if (block == scan->entry && entry == ANY_NO_EVENT) {
         return; // without an entry nothing begins
     }
-    for (uint32_t event = events->first; event < events->end; event++) {
+    uint32_t all = general->scope.step_mask & ~any_last_anchor(general->rule);
+    for (uint32_t event = events->first; event < events->end && matching->filled != all; event++) {
         if (event != entry) {
             any_offer(matching, any_choices_of(scan, block, event));
         }

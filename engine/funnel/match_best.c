@@ -57,6 +57,15 @@ bool general_entries(const struct general *general, uint32_t from, uint32_t end,
     return any;
 }
 
+uint32_t general_next_entry(const struct general *general, uint32_t from, uint32_t end)
+{
+    uint32_t steps = match_rule_entry_steps(general->rule);
+    while (from < end && (general->blocks[from].entries & steps) == 0) {
+        from++;
+    }
+    return from;
+}
+
 /// How good it is to get from the search's entry to `step`; comparable for all entries of a rule.
 static uint32_t score_of(const struct general *general, uint32_t entry_step, uint32_t step)
 {

@@ -54,9 +54,13 @@ static void blur_times(struct general *general)
     }
 }
 
-static void sum_up(const struct general *general, struct general_block *block)
+/// Sums up a block. One that is summed up `again` because it lost events can only have less of all,
+/// so that looking may stop where it has as much. What lies between steps (`common`, `in_scope`)
+/// does not matter in it any more: attempts only begin there.
+static void sum_up(const struct general *general, struct general_block *block, bool again)
 {
     const struct match_rule *rule = general->rule;
+    const struct general_block before = *block;
     uint32_t mask = general->scope.step_mask;
     block->steps = 0;
     block->entries = 0;
@@ -75,6 +79,10 @@ static void sum_up(const struct general *general, struct general_block *block)
             block->common &= steps;
             block->in_scope++;
         }
+        if (again && block->steps == before.steps && block->entries == before.entries &&
+            block->several == before.several && block->hits == before.hits) {
+            break;
+        }
     }
     if (rule->order != FUNNEL_ORDER_STRICT) {
         block->in_scope = 0;
@@ -89,7 +97,7 @@ static void cut_blocks(struct general *general)
     for (uint32_t index = 0; index < count;) {
         struct general_block block = {.time_us = scope->events[index].time_us, .first = index};
         block.end = match_block_end(scope, index);
-        sum_up(general, &block);
+        sum_up(general, &block, false);
         index = block.end;
         if ((block.steps | block.hits | block.in_scope) != 0) {
             general->blocks[general->block_count++] = block;
@@ -172,18 +180,20 @@ void general_deinit(struct general *general)
 void general_spend(struct general *general, uint32_t index, const uint32_t *events, uint32_t count)
 {
     struct general_block *block = &general->blocks[index];
-    uint32_t kept = block->first;
-    uint32_t next = 0;
-    for (uint32_t event = block->first; event < block->end; event++) {
-        if (next < count && events[next] == event) {
-            next++;
+    uint32_t kept = count == 0 ? block->first : events[count - 1] + 1;
+    uint32_t left = count;
+    // Attempts take the canonically first events, so that little has to move up.
+    for (uint32_t event = kept; event-- > block->first;) {
+        if (left > 0 && events[left - 1] == event) {
+            left--;
             continue;
         }
+        kept--;
         general->events[kept] = general->events[event];
-        general->origins[kept++] = general->origins[event];
+        general->origins[kept] = general->origins[event];
     }
-    block->end = kept;
-    sum_up(general, block);
+    block->first = kept;
+    sum_up(general, block, true);
 }
 
 bool match_rule_is_plain(const struct match_rule *rule)

@@ -123,9 +123,8 @@ static enum corong_status chain(struct scan *scan, uint32_t from, uint32_t end, 
                                 struct corong_error *error)
 {
     struct general *general = &scan->general;
-    uint32_t first;
-    uint32_t last;
-    while (general_entries(general, from, end, &first, &last)) {
+    for (uint32_t first = general_next_entry(general, from, end); first < end;
+         first = general_next_entry(general, from, end)) {
         uint32_t life = scan->order->life(general, first, end);
         if (absorbed && (first + 1 == end || life >= end)) {
             return CORONG_OK;

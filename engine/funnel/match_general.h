@@ -84,6 +84,7 @@ struct general_walk {
         uint32_t waiting; ///< the first block that is not in the queue yet
     } queues[GENERAL_PAIR_COUNT_MAX];
     uint32_t broken[FUNNEL_STEP_COUNT_MAX]; ///< strict order: states of earlier blocks are void
+    uint32_t newest[FUNNEL_STEP_COUNT_MAX]; ///< last block that has the state, or NONE
 };
 
 /// In-block moves of one search: which steps an attempt gets to when the first one matched in the
@@ -157,6 +158,8 @@ struct general_search general_search_over(const struct general *general, uint32_
 /// The first and the last block in [from, end) that has an entry; false: none.
 bool general_entries(const struct general *general, uint32_t from, uint32_t end, uint32_t *first,
                      uint32_t *last);
+/// The first block in [from, end) that has an entry; `end`: none.
+uint32_t general_next_entry(const struct general *general, uint32_t from, uint32_t end);
 /// The reported attempt with entries in blocks [entry_first, entry_last], of blocks [from, end).
 /// `events` of the result are indices as the matcher has them.
 void general_best(struct general *general, uint32_t from, uint32_t end, uint32_t entry_first,

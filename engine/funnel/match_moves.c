@@ -70,8 +70,8 @@ static uint32_t present_in(const struct general_moves *moves)
 static bool takes_one(const struct general_moves *moves)
 {
     const struct general_block *block = block_of(moves);
-    return !moves->search->wild &&
-           (!moves->general->scope.ties_any || block->end - block->first == 1);
+    bool one = !moves->search->wild && block->end - block->first == 1;
+    return one || !moves->general->scope.ties_any;
 }
 
 /// The block's matching, with no step assigned.

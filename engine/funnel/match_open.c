@@ -75,7 +75,13 @@ static bool pair_goes_on(const struct general_walk *walk, uint32_t pair, uint32_
     uint32_t bound = walk->bounds[pair] > broken ? walk->bounds[pair] : broken;
     bound = bound > walk->search->from ? bound : walk->search->from;
     int64_t slack_us = general->rule->tie_tolerance_us;
-    for (uint32_t block = end; block-- > bound;) {
+    bool one_entry = walk->search->entry_first == walk->search->entry_last;
+    uint32_t newest = walk->newest[steps->from];
+    if (newest == GENERAL_NONE) {
+        return false;
+    }
+    bool steep = (general->steep >> steps->to & 1) != 0;
+    for (uint32_t block = newest < end ? newest + 1 : end; block-- > bound;) {
         if (as_of_us - blocks[block].time_us - slack_us > general->max_us[steps->to]) {
             return false;
         }
@@ -83,6 +89,10 @@ static bool pair_goes_on(const struct general_walk *walk, uint32_t pair, uint32_
             may_follow(walk, steps->to, blocks[block].time_us, blocks[starts[block]].time_us,
                        as_of_us, last_us)) {
             return true;
+        }
+        // Without a least gap an older state gets no further unless its entry is later.
+        if (starts[block] != GENERAL_NONE && !steep && one_entry) {
+            return false;
         }
     }
     return false;

@@ -15,6 +15,7 @@ void general_walk_init(struct general_walk *walk, struct general *general,
         walk->queues[pair] = (struct general_queue){0, 0, search->from};
     }
     memset(walk->broken, 0, sizeof(walk->broken));
+    memset(walk->newest, 0xff, sizeof(walk->newest));
 }
 
 static uint32_t bound_of(const struct general_walk *walk, uint32_t pair)
@@ -130,6 +131,95 @@ static void end_states(struct general_walk *walk, uint32_t block)
     }
 }
 
+/// Steps above the entry's that may be matched in the block.
+static uint32_t later_steps(const struct general_walk *walk, const struct general_moves *moves)
+{
+    const struct general_search *search = walk->search;
+    uint32_t later =
+        search->entry_step + 1 < FUNNEL_STEP_COUNT_MAX ? UINT32_MAX << (search->entry_step + 1) : 0;
+    uint32_t steps = search->wild ? UINT32_MAX : walk->general->blocks[moves->block].steps;
+    return steps & moves->allowed & later;
+}
+
+static void walk_stored(struct general_walk *walk, struct general_moves *moves,
+                        struct walk_block *added)
+{
+    const struct general *general = walk->general;
+    const struct general_search *search = walk->search;
+    for (uint32_t steps = later_steps(walk, moves); steps != 0; steps &= steps - 1) {
+        uint32_t first = (uint32_t)__builtin_ctz(steps);
+        for (uint32_t pair = general->pairs_of[first]; pair < general->pairs_of[first + 1];
+             pair++) {
+            uint32_t before = general->pairs[pair].from;
+            if (before < search->entry_step) {
+                break;
+            }
+            uint32_t start = latest_entry(walk, pair, moves->block);
+            if (start != GENERAL_NONE) {
+                move(moves, before, first, start, added);
+            }
+            if ((search->required >> before & 1) != 0) {
+                break; // an earlier step would be followed by this one
+            }
+        }
+    }
+}
+
+/// Whether an excluded event of the block parts an attempt at `step` from all that follows.
+static bool parts_all(const struct general_walk *walk, uint32_t block, uint32_t step)
+{
+    const struct match_rule *rule = walk->general->rule;
+    uint32_t hits = walk->general->blocks[block].hits & walk->search->active;
+    bool parts = false;
+    for (; hits != 0; hits &= hits - 1) {
+        const struct funnel_exclusion *exclusion = &rule->exclusions[__builtin_ctz(hits)];
+        parts = parts || (step + 1 < exclusion->before && exclusion->after <= step + 1);
+    }
+    return parts;
+}
+
+/// `ties: strict` with further events: some may come before the block's instant, each strictly
+/// after the other, and one step may be matched in it. Those after it come with the next block.
+static void walk_further(struct general_walk *walk, struct general_moves *moves,
+                         struct walk_block *added)
+{
+    const struct general *general = walk->general;
+    const struct general_search *search = walk->search;
+    uint32_t ahead[FUNNEL_STEP_COUNT_MAX]; // entries of attempts that stand before the instant
+    memset(ahead, 0xff, sizeof(ahead));
+    for (uint32_t steps = later_steps(walk, moves); steps != 0; steps &= steps - 1) {
+        uint32_t first = (uint32_t)__builtin_ctz(steps);
+        bool steep = (general->steep >> first & 1) != 0;
+        for (uint32_t pair = general->pairs_of[first]; pair < general->pairs_of[first + 1];
+             pair++) {
+            uint32_t before = general->pairs[pair].from;
+            if (before < search->entry_step) {
+                break;
+            }
+            const uint32_t starts[2] = {latest_entry(walk, pair, moves->block),
+                                        steep ? GENERAL_NONE : ahead[before]};
+            for (uint32_t which = 0; which < 2; which++) {
+                if (starts[which] != GENERAL_NONE) {
+                    move(moves, before, first, starts[which], added);
+                    add_moves(ahead, UINT32_C(1) << first, starts[which]);
+                }
+            }
+            if ((search->required >> before & 1) != 0) {
+                break;
+            }
+        }
+    }
+    for (uint32_t step = 0; step <= search->cap; step++) {
+        if (ahead[step] != GENERAL_NONE) {
+            uint32_t bit = UINT32_C(1) << step;
+            bool passes =
+                general_passes(general, moves->block, step) && !parts_all(walk, moves->block, step);
+            add_moves(added->final, bit, ahead[step]);
+            add_moves(added->lasting, passes ? bit : 0, ahead[step]);
+        }
+    }
+}
+
 void general_walk_block(struct general_walk *walk, uint32_t block)
 {
     struct general *general = walk->general;
@@ -139,28 +229,14 @@ void general_walk_block(struct general_walk *walk, uint32_t block)
     memset(&added, 0xff, sizeof(added)); // GENERAL_NONE
     general_moves_init(&moves, general, search, block);
     move(&moves, GENERAL_NONE, search->entry_step, block, &added);
-    uint32_t steps = search->wild ? UINT32_MAX : general->blocks[block].steps;
-    uint32_t later =
-        search->entry_step + 1 < FUNNEL_STEP_COUNT_MAX ? UINT32_MAX << (search->entry_step + 1) : 0;
-    for (steps &= moves.allowed & later; steps != 0; steps &= steps - 1) {
-        uint32_t first = (uint32_t)__builtin_ctz(steps);
-        for (uint32_t pair = general->pairs_of[first]; pair < general->pairs_of[first + 1];
-             pair++) {
-            uint32_t before = general->pairs[pair].from;
-            if (before < search->entry_step) {
-                break;
-            }
-            uint32_t start = latest_entry(walk, pair, block);
-            if (start != GENERAL_NONE) {
-                move(&moves, before, first, start, &added);
-            }
-            if ((search->required >> before & 1) != 0) {
-                break; // an earlier step would be followed by this one
-            }
-        }
+    if (search->wild && !general->scope.ties_any) {
+        walk_further(walk, &moves, &added);
+    } else {
+        walk_stored(walk, &moves, &added);
     }
     for (uint32_t step = 0; step < general->rule->step_count; step++) {
         general->starts[step][block] = added.lasting[step];
+        walk->newest[step] = added.lasting[step] == GENERAL_NONE ? walk->newest[step] : block;
     }
     note(walk, block, &added);
     end_states(walk, block);

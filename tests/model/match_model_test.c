@@ -502,7 +502,7 @@ static void random_values(struct test_random *random, int *values)
 static bool complete_pair(struct test_random *random, int left, int left_value, int right,
                           int right_value, int *values)
 {
-    for (int attempt = 0; attempt < 200; attempt++) {
+    for (int attempt = 0; attempt < 5000; attempt++) {
         random_values(random, values);
         values[left] = left_value;
         values[right] = right_value;
