@@ -2,6 +2,7 @@
 #include "tests/cases/case_peer.h"
 #include "tests/cases/case_store.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,6 +203,33 @@ static void add_durations(struct pinot_answer *answer)
     }
 }
 
+/// The ordinary pipe with the dialect must count the same, where it can ask the same.
+static enum corong_status check_dialect(const struct case_peer *peer,
+                                        const struct peer_pinot *question,
+                                        const struct peer_pinot_result *result,
+                                        struct corong_error *error)
+{
+    struct query_funnel query = peer->query;
+    struct query_funnel_result counted;
+    struct corong_error refused;
+    bool sets = question->function == PEER_PINOT_FUNNEL_COUNT;
+    query.funnel.dialect = DIALECT_PINOT;
+    query.funnel.dialect_modes = sets ? 1u << 4 : question->modes; // funnel_count
+    if (query.by_count > 0 || question->correlate_count > 0 || question->max_step_duration_us > 0 ||
+        dialect_apply(&query.funnel, &refused) != CORONG_OK) {
+        return CORONG_OK;
+    }
+    TRY(query_funnel_run(peer->run->store, &query, peer->run->arena, &counted, error));
+    for (uint32_t k = 0; k < query.funnel.step_count; k++) {
+        if (counted.total.steps[k].reached != result->groups[0].reached[k]) {
+            return error_set(error, CORONG_INVALID,
+                             "step %u: dialect pinot counts %" PRIu64 ", Pinot's rule %" PRIu64,
+                             k + 1, counted.total.steps[k].reached, result->groups[0].reached[k]);
+        }
+    }
+    return CORONG_OK;
+}
+
 static enum corong_status answer(struct case_run *run)
 {
     struct case_peer peer;
@@ -219,6 +247,7 @@ static enum corong_status answer(struct case_run *run)
     enum corong_status status =
         why != NULL ? error_set(&run->error, CORONG_UNSUPPORTED, "%s", why)
                     : peer_pinot_run(run->store, &question, run->arena, &result, &run->error);
+    status = status == CORONG_OK ? check_dialect(&peer, &question, &result, &run->error) : status;
     if (status == CORONG_OK) {
         add_figures(&answers, &result);
         if (question.function == PEER_PINOT_STEP_DURATIONS) {

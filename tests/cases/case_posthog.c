@@ -3,6 +3,7 @@
 
 #include "storage/base/calendar.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -250,6 +251,36 @@ static void add_figures(struct case_peer *peer, const struct peer_posthog *quest
     add_correlations(peer, result);
 }
 
+/// The ordinary pipe with the dialect must count the same, where it can ask the same.
+static enum corong_status check_dialect(const struct case_peer *peer,
+                                        const struct peer_posthog *question,
+                                        const struct peer_posthog_result *result,
+                                        struct corong_error *error)
+{
+    struct query_funnel query = peer->query;
+    struct query_funnel_result counted;
+    struct corong_error refused;
+    query.funnel.optional = question->optional;
+    query.funnel.dialect = DIALECT_POSTHOG;
+    query.funnel.dialect_modes = question->tie_window_us == 0; // exact_ties
+    bool asked = query.by_count == 0 && question->view == PEER_STEPS &&
+                 (question->first_time | question->first_matching) == 0 &&
+                 (question->tie_window_us == 0 || question->tie_window_us == POSTHOG_TIE_WINDOW_US);
+    if (!asked || dialect_apply(&query.funnel, &refused) != CORONG_OK ||
+        funnel_check(&query.funnel, &refused) != CORONG_OK) {
+        return CORONG_OK;
+    }
+    TRY(query_funnel_run(peer->run->store, &query, peer->run->arena, &counted, error));
+    for (uint32_t k = 0; k < query.funnel.step_count; k++) {
+        if (counted.total.steps[k].reached != result->groups[0].reached[k]) {
+            return error_set(error, CORONG_INVALID,
+                             "step %u: dialect posthog counts %" PRIu64 ", PostHog's rule %" PRIu64,
+                             k + 1, counted.total.steps[k].reached, result->groups[0].reached[k]);
+        }
+    }
+    return CORONG_OK;
+}
+
 static enum corong_status answer(struct case_run *run)
 {
     struct case_peer peer;
@@ -274,6 +305,7 @@ static enum corong_status answer(struct case_run *run)
         peer_posthog_run(run->store, &question, run->arena, &result, &run->error);
     if (status == CORONG_OK) {
         add_figures(&peer, &question, &result);
+        status = check_dialect(&peer, &question, &result, &run->error);
     }
     json_decref(peer.levels);
     json_decref(peer.matched);
