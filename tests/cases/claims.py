@@ -300,6 +300,22 @@ def flags_say_what_keys_say():
     shop.remove()
 
 
+@claim
+def thirty_two_steps_go_with_sixteen_exclusions_and_not_with_seventeen():
+    steps = [f"S{step}" for step in range(32)]
+    text = " ".join(f"{name}@{index * 2}" for index, name in enumerate(steps))
+    excluded = [{"event": f"E{index}", "after": index + 1, "before": index + 2} for index in range(16)]
+    events = events_of(text) + events_of("E15@29", user="bob") + events_of("E15@31", user="cy")
+    for user in ("bob", "cy"):
+        events += events_of(text, user=user)
+    events += events_of(" ".join(f"E{index}@0" for index in range(16)), user="dan")  # all are known
+    shop = Shop(events)
+    same(levels(shop.funnel(steps, exclude=excluded, window="1s"))[15:18], [3, 2, 2], "cy's is between 16 and 17:")
+    refused = shop.refused(steps, exclude=excluded + [{"event": "E15"}], window="1s")
+    same("17 exclusions (at most 16)" in refused, True, refused)
+    shop.remove()
+
+
 # ---- the tables of engine/SEMANTICS.md
 
 
