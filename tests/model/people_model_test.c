@@ -17,7 +17,7 @@
 #include <string.h>
 
 #define DATA_SET_COUNT 3
-#define QUESTIONS_PER_DATA_SET 6
+#define QUESTIONS_PER_DATA_SET 4
 #define TRACES_PER_QUESTION 12
 
 static uint64_t cells_compared;
@@ -130,7 +130,8 @@ static enum corong_status take_unit(void *context, const struct people_unit *uni
         check_session(unit, list->funnel->session_timeout_us);
     }
     uint32_t last = list->funnel->by_count - 1;
-    if (text_equal(list->funnel->by[last], TEXT_LITERAL("$customer"))) {
+    if (list->funnel->by_count > 0 &&
+        text_equal(list->funnel->by[last], TEXT_LITERAL("$customer"))) {
         check_customer(unit, unit->values[last]);
     }
     return CORONG_OK;
@@ -197,6 +198,34 @@ static void compare_days(struct store_snapshot *snapshot, const struct query_fun
         struct people_cell cell = {.step = k + 1, .has_day = true, .day_us = day->day_start_us};
         compare_cell(snapshot, funnel, cell, day->reached[k], "reached in a day");
     }
+}
+
+// A bucket of the trend is the question asked for its entries, and so is the list behind it.
+static void compare_trend(struct store_snapshot *snapshot, const struct query_funnel *funnel,
+                          struct test_random *random)
+{
+    struct arena arena = {0};
+    struct corong_error error;
+    struct query_funnel_result result;
+    struct query_funnel trend = *funnel;
+    trend.by_count = 0;
+    trend.trend = QUERY_BUCKET_DAY;
+    if (query_funnel_run(snapshot, &trend, &arena, &result, &error) != CORONG_OK) {
+        test_fail(test_random_seed(), "trend failed: %s", error.message);
+    }
+    if (result.trend_count > 0) {
+        const struct query_trend *bucket =
+            &result.trend[test_random_below(random, result.trend_count)];
+        bool later = bucket->begin_us > trend.range.from_us;
+        bool open = trend.range.to_us == QUERY_TIME_NONE;
+        bool sooner = open || bucket->end_us < trend.range.to_us;
+        trend.trend = QUERY_BUCKET_NONE;
+        trend.range.from_us = later ? bucket->begin_us : trend.range.from_us;
+        trend.range.to_us = sooner ? bucket->end_us : trend.range.to_us;
+        struct people_cell cell = {.step = 1};
+        compare_cell(snapshot, &trend, cell, bucket->total.steps[0].reached, "in a bucket reached");
+    }
+    arena_deinit(&arena);
 }
 
 // Small budgets cut the list into passes; what is visited is the same.
@@ -379,6 +408,9 @@ static void ask(struct store_snapshot *snapshot, const struct model_data *data,
     }
     compare_days(snapshot, &funnel, &result, random);
     compare_passes(snapshot, &funnel);
+    if (!funnel.funnel.range_inside) {
+        compare_trend(snapshot, &funnel, random);
+    }
     for (int i = 0; i < TRACES_PER_QUESTION; i++) {
         compare_trace(snapshot, &funnel, (int)test_random_below(random, MODEL_USER_COUNT));
     }
