@@ -48,7 +48,10 @@ static enum reject_reason scan(const char *folder, const char *name)
         memcpy(exact, bytes, size);
     }
     static const struct json_node document = {.field = FIELD_NONE, .element_node = JSON_NODE_NONE};
-    struct json_plan plan = {&document, 1, 0, FIELD_NONE, JSON_NODE_NONE};
+    struct json_plan plan = {.nodes = &document,
+                             .node_count = 1,
+                             .unroll_field = FIELD_NONE,
+                             .unroll_node = JSON_NODE_NONE};
     struct json_capture capture;
     json_capture_init(&capture, &plan);
     enum reject_reason reason = json_scan(&plan, (struct text){exact, size}, &capture);
