@@ -132,6 +132,9 @@ void query_digest_durations(struct text_buffer *out, const struct query_duration
     for (uint32_t i = 0; i < QUERY_PERCENTILE_COUNT; i++) {
         append_double(out, durations->percentiles_us[i]);
     }
+    for (uint32_t i = 0; i <= QUERY_EDGE_COUNT; i++) {
+        text_buffer_append_u64(out, durations->histogram[i]);
+    }
 }
 
 static void digest_step(struct text_buffer *out, const struct query_step *step)

@@ -12,6 +12,14 @@
 #define NONE UINT32_MAX
 #define RANK_COUNT QUERY_DURATION_RANK_COUNT
 
+#define SECOND_US INT64_C(1000000)
+#define DAY_US (86400 * SECOND_US)
+
+const int64_t QUERY_EDGES_US[QUERY_EDGE_COUNT] = {
+    SECOND_US,       10 * SECOND_US,  30 * SECOND_US,   60 * SECOND_US,
+    300 * SECOND_US, 900 * SECOND_US, 3600 * SECOND_US, 21600 * SECOND_US,
+    DAY_US,          3 * DAY_US,      7 * DAY_US,       30 * DAY_US};
+
 static const uint32_t percentile_of[QUERY_PERCENTILE_COUNT] = {10, 50, 90, 95, 99};
 
 static void insertion_sort(int64_t *values, size_t count)
@@ -238,6 +246,7 @@ void query_durations_of(int64_t *values, size_t count, struct query_durations *d
         sum += values[i];
         least = values[i] < least ? values[i] : least;
         largest = values[i] > largest ? values[i] : largest;
+        durations_out->histogram[query_durations_bucket(values[i])]++;
     }
     durations_out->mean_us = (double)sum / (double)count;
     durations_out->min_us = least;

@@ -17,3 +17,12 @@ void query_durations_of(int64_t *values, size_t count, struct query_durations *d
 void query_durations_ranks(uint64_t count, size_t *ranks_out);
 /// The percentiles from the values at these ranks.
 void query_durations_interpolate(uint64_t count, const int64_t *found, double *percentiles_out);
+/// The place of a duration in a histogram.
+static inline uint32_t query_durations_bucket(int64_t value)
+{
+    uint32_t bucket = 0;
+    while (bucket < QUERY_EDGE_COUNT && value >= QUERY_EDGES_US[bucket]) {
+        bucket++;
+    }
+    return bucket;
+}

@@ -255,6 +255,9 @@ static void add_extent(struct query_durations *durations, __int128 *sum,
     durations->max_us =
         first || extent->max_us > durations->max_us ? extent->max_us : durations->max_us;
     durations->count += extent->count;
+    for (uint32_t i = 0; i <= QUERY_EDGE_COUNT; i++) {
+        durations->histogram[i] += extent->histogram[i];
+    }
     *sum += extent->sum;
     durations->mean_us = (double)*sum / (double)durations->count;
 }

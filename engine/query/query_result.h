@@ -8,6 +8,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define QUERY_EDGE_COUNT 12u
+/// Edges of the histogram of durations: 1 s, 10 s, 30 s, 1 m, 5 m, 15 m, 1 h, 6 h, 1 d, 3 d, 7 d,
+/// 30 d.
+extern const int64_t QUERY_EDGES_US[QUERY_EDGE_COUNT];
+
 /// Exact distribution of integer durations.
 struct query_durations {
     uint64_t count;
@@ -15,6 +20,7 @@ struct query_durations {
     double percentiles_us[5]; ///< 10, 50, 90, 95, 99 by linear interpolation; in that order
     int64_t min_us;
     int64_t max_us;
+    uint64_t histogram[QUERY_EDGE_COUNT + 1]; ///< below the first edge, from it on, ...
 };
 #define QUERY_PERCENTILE_COUNT 5
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/query/query_tally.h"
 
+#include "engine/query/query_durations.h"
 #include "storage/base/clock.h"
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
@@ -88,6 +89,7 @@ static void add_extent(struct query_extent *extent, int64_t value)
     extent->min_us = extent->count == 0 || value < extent->min_us ? value : extent->min_us;
     extent->max_us = extent->count == 0 || value > extent->max_us ? value : extent->max_us;
     extent->sum += value;
+    extent->histogram[query_durations_bucket(value)]++;
     extent->count++;
 }
 

@@ -44,6 +44,7 @@ struct query_extent {
     uint64_t count;
     int64_t min_us;
     int64_t max_us;
+    uint64_t histogram[QUERY_EDGE_COUNT + 1];
 };
 
 struct query_tally {

@@ -964,6 +964,7 @@ def percentiles_are_exact_with_rank_p_times_n_minus_1():
     found = ask(events, "A B")["total"]["steps"][1]["from_entry"]
     same((found["count"], found["mean_us"], found["min_us"], found["max_us"]), (5, 20e6, 0, 40e6), "zero counts:")
     same([found[f"p{p}_us"] for p in (10, 50, 90, 95, 99)], [4e6, 20e6, 36e6, 38e6, 39.6e6])
+    same(found["histogram"], [1, 0, 2, 2] + 9 * [0], "below 1 s, from 1 s, from 10 s, from 30 s:")
 
 
 @claim

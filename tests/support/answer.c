@@ -21,7 +21,7 @@ static void fill_slice(struct answer *answer, struct query_slice *slice, uint64_
         step->reached = index == 0 ? entered : slice->steps[index - 1].reached / 10;
         if (index > 0) {
             step->from_previous = (struct query_durations){
-                step->reached, 15e6, {1e6, 12.4e6, 30e6, 40e6, 50e6}, 0, 60000000};
+                step->reached, 15e6, {1e6, 12.4e6, 30e6, 40e6, 50e6}, 0, 60000000, {0}};
             step->from_entry = step->from_previous;
         }
     }

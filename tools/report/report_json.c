@@ -206,6 +206,11 @@ static void write_durations(struct json_writer *writer, const char *key,
     }
     json_writer_signed(writer, "min_us", durations->min_us);
     json_writer_signed(writer, "max_us", durations->max_us);
+    json_writer_begin(writer, "histogram", '[');
+    for (uint32_t index = 0; index <= QUERY_EDGE_COUNT; index++) {
+        json_writer_unsigned(writer, NULL, durations->histogram[index]);
+    }
+    json_writer_end(writer, ']');
     json_writer_end(writer, '}');
     writer->flat = false;
 }
@@ -375,6 +380,18 @@ static void write_test(struct json_writer *writer, const struct query_slice *sli
     json_writer_double(writer, "q_value", slice->q_value);
 }
 
+/// Edges of every "histogram" of the answer.
+static void write_edges(struct json_writer *writer)
+{
+    json_writer_begin(writer, "histogram_edges_us", '[');
+    writer->flat = true;
+    for (uint32_t index = 0; index < QUERY_EDGE_COUNT; index++) {
+        json_writer_signed(writer, NULL, QUERY_EDGES_US[index]);
+    }
+    json_writer_end(writer, ']');
+    writer->flat = false;
+}
+
 void report_json_funnel(const struct query_funnel *query, const struct query_funnel_result *result,
                         const struct report_style *style, struct text_buffer *out)
 {
@@ -404,6 +421,7 @@ void report_json_funnel(const struct query_funnel *query, const struct query_fun
     } else {
         json_writer_null(&writer, "other");
     }
+    write_edges(&writer);
     write_days(&writer, result, step_count);
     report_json_beside(&writer, query, result);
     write_provenance(&writer, &result->provenance, style);
