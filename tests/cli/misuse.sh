@@ -29,3 +29,5 @@ try corong compact --store corong.store corong.store
 try corong inspect corong.store more
 try corong verify corong.store | sed "s, in [0-9]* segments,,"
 try corong funnel --step "where country = 'DE'" --step "order where"
+mkdir empty
+try corong funnel --store empty --step visit

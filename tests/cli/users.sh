@@ -10,6 +10,7 @@ corong users "${steps[@]}" --lost all --rows 1 | plain
 corong users "${steps[@]}" --won --by country --slice FR --format json --gather country,page | plain
 corong users "${steps[@]}" --by country --top 1 --slice '(other)' --format csv | plain
 corong users "${steps[@]}" --reached 3 --by country --slice '(none)' --format csv | plain
+corong users "${steps[@]}" --by country --attribution step:2 --slice DE --format csv | plain
 corong users "${steps[@]}" --reached order --day 2026-01-02 --format csv | plain
 corong users "${steps[@]}" --unit session --dropped 1 --format csv | plain
 corong users "${steps[@]}" --dropped clik | plain

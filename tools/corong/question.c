@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/corong/question.h"
 
+#include "storage/group/group.h"
 #include "tools/corong/console.h"
 #include "tools/corong/settings.h"
 #include "tools/serve/serve.h"
@@ -10,15 +11,31 @@
 
 #define LISTED_NAME_COUNT 12u
 
+static bool is_store(const char *directory)
+{
+    struct text_buffer path = {0};
+    text_buffer_printf(&path, "%s/FORMAT", directory);
+    bool is = access(path.bytes, F_OK) == 0;
+    text_buffer_deinit(&path);
+    return is;
+}
+
 enum corong_status question_require_store(const struct config *config, struct corong_error *error)
 {
     const char *directory = settings_store(config);
-    if (access(directory, F_OK) == 0) {
-        return CORONG_OK;
+    if (access(directory, F_OK) != 0) {
+        return error_set(error, CORONG_NOT_FOUND,
+                         "there is no store '%s'; 'corong replay --store %s PATH' makes one",
+                         directory, directory);
     }
-    return error_set(error, CORONG_NOT_FOUND,
-                     "there is no store '%s'; 'corong replay --store %s PATH' makes one", directory,
-                     directory);
+    if (!is_store(directory) && !store_group_is(directory)) {
+        return error_set(
+            error, CORONG_INVALID,
+            "'%s' is no store, it has no file FORMAT; 'corong replay --store DIR PATH' "
+            "makes a store, 'corong serve --store-group DIR' a group of them",
+            directory);
+    }
+    return CORONG_OK;
 }
 
 enum corong_status question_open(const struct config *config, bool durable,
