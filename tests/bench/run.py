@@ -74,18 +74,30 @@ def check_document(document):
     require(abs(per_event / (largest["bytes"] / largest["events"]) - 1) < 0.02,
             f"columns make {per_event} bytes an event, files {largest['bytes'] / largest['events']}")
     checks = {row["what"] for row in document["model"]["held_out"]}
-    require({"cores", "bytes on disk", "resident memory"} <= checks, f"only these were checked: {checks}")
+    require({"cores, merging apart", "bytes on disk", "resident memory"} <= checks, f"only these were checked: {checks}")
     terms = {row["name"]: row for row in document["model"]["terms"]}
     for row in terms.values():
         require(row["low"] <= row["coefficient"] + 1e-9 and row["coefficient"] <= row["high"] + 1e-9, f"band of {row}")
     require(terms["bytes_per_event"]["coefficient"] > 0.5, "bytes_per_event")
     system = sum(row["cpu_ns_per_event"] for row in document["ingest_stages"] if row["system"])
     require(system > 100, f"{system} ns an event")
+    everything = sum(row["cpu_ns_per_event"] for row in document["ingest_stages"])
+    require(abs(everything / document["hold"]["process_cpu_ns_per_event"] - 1) < 0.02,
+            f"stages make {everything} ns an event, the process {document['hold']['process_cpu_ns_per_event']}")
+    require(all("measured" in row for row in document["model"]["held_out"]), "a prediction that was not checked")
+    largest_users = max(row["users"] for row in document["growth"])
+    if document["hold"]["live_users"] > largest_users > 1000:
+        live = terms["live_bytes_per_user"]["coefficient"] / document["memory"]["per_live_user_bytes"]
+        require(0.5 < live < 2, f"live_bytes_per_user is {live} times what was held")
 
 
 def a_run_has_every_part(place):
-    out, _ = place.run("--quick", "--questions", "20")
-    require("sustains" in out and "would need" in out, out)
+    out, told = place.run("--quick", "--questions", "20")
+    told = told.splitlines()
+    first = [index for index, line in enumerate(told) if "before it is run: bytes on disk" in line]
+    last = [index for index, line in enumerate(told) if "130000 events:" in line]
+    require(first and last and first[0] < last[0], f"the largest size was not predicted before it was run: {told}")
+    require("sustains" in out and "would need" in out and "--quick run" in out, out)
     document = place.document()
     check_document(document)
     require(document["parameters"]["through"] == "mock" and document["parameters"]["kind"] == "synthetic", "kind")
@@ -130,6 +142,10 @@ def a_recording_is_replayed(place):
     place.run("--quick", "--replay", str(log), "--speed", "86400")
     hold = place.document()["hold"]
     require(0.5 < hold["seconds"] < 20 and hold["events"] == 20000, f"a day a second: {hold['seconds']} s")
+    few = place.folder / "few.jsonl"
+    few.write_text("".join(f'{{"user":"u{i}","ts":{1700000000 + i},"event":"view"}}\n' for i in range(4)))
+    place.run("--quick", "--replay", str(few), "--mapping", "generic", "--speed", "2")
+    require(1.4 < place.document()["hold"]["seconds"] < 20, "lines were sent before their time")
 
 
 def a_broker_by_address(place):

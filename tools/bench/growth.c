@@ -206,6 +206,9 @@ enum corong_status run_growth(struct run *run, struct corong_error *error)
     }
     for (; run->size_count < RUN_SIZE_COUNT; run->size_count++) {
         struct run_size *size = &run->sizes[run->size_count];
+        if (run->size_count == RUN_SIZE_COUNT - 1) {
+            run_predict_size(run);
+        }
         enum corong_status status = run_size(run, size, error);
         subject_close(&run->subject);
         TRY(status);

@@ -12,6 +12,8 @@
 #define BURST_COUNT 64u
 #define BATCH_SIZE (64u << 10)
 #define IDLE_MAX_US 2000
+#define EARLY_MAX_US 500 ///< lines are handed over before they are due by this at most
+#define LOOK_COUNT 16u   ///< the clock is read for every so many lines at least
 
 static bool next_of_crowd(void *context, struct subject_line *line_out, struct corong_error *error)
 {
@@ -121,6 +123,7 @@ static bool wait_until_due(struct load *load, int64_t due_us)
     int64_t limit_us = load->options.limit_us;
     for (;;) {
         int64_t now_us = clock_monotonic_us() - load->begun_us;
+        load->looked_us = now_us;
         if (limit_us > 0 && now_us >= limit_us) {
             return false;
         }
@@ -150,7 +153,8 @@ static void send_all(struct load *load)
         int64_t later_us = due_of(load, &line, number);
         due_us = later_us > due_us ? later_us : due_us; // a recording may be out of order
         bool timed = options->rate > 0 || options->speed > 0;
-        bool looks = timed ? number % 16 == 0 : number % BURST_COUNT == 0;
+        bool early = timed && due_us - load->looked_us > EARLY_MAX_US;
+        bool looks = early || number % (timed ? LOOK_COUNT : BURST_COUNT) == 0;
         if (looks && !wait_until_due(load, due_us)) {
             break;
         }

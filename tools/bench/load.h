@@ -62,7 +62,8 @@ struct load {
     int64_t ended_us;
     int64_t held_us;
     int64_t first_time_us;
-    uint64_t number; ///< lines handed over
+    int64_t looked_us; ///< since the begin: when the clock was read last
+    uint64_t number;   ///< lines handed over
     uint64_t sample_period;
     struct text_buffer batch; ///< of the pipe
 };

@@ -84,67 +84,118 @@ static void add_term(json_t *terms, const char *name, const char *unit, double v
                                     "high", high > 0 ? high : 0, "from", from));
 }
 
-static void add_check(json_t *checks, const char *what, const char *unit, double at,
-                      const double *predicted, double measured)
+/// What was predicted so far.
+static json_t *part_of(const struct run *run, const char *name)
 {
-    json_array_append_new(checks,
-                          json_pack("{s:s,s:s,s:f,s:f,s:f,s:f,s:f,s:f,s:b}", "what", what, "unit",
-                                    unit, "at", at, "predicted", predicted[0], "low", predicted[1],
-                                    "high", predicted[2], "measured", measured, "error",
-                                    measured != 0 ? predicted[0] / measured - 1 : 0, "in_band",
-                                    measured >= predicted[1] && measured <= predicted[2]));
+    json_t *model = json_object_get(run->document, "model");
+    if (model == NULL) {
+        model = json_pack("{s:[],s:[]}", "terms", "held_out");
+        json_object_set_new(run->document, "model", model);
+    }
+    return json_object_get(model, name);
 }
 
-static void fit_size(const struct run *run, const struct size_term *term, json_t *terms,
-                     json_t *checks)
+/// Put down, and said, before the run that will show it.
+static void predict(struct run *run, const char *what, const char *unit, double at,
+                    const struct fit *fit, double beside)
+{
+    double value;
+    double low;
+    double high;
+    fit_predict(fit, at, &value, &low, &high);
+    json_array_append_new(part_of(run, "held_out"),
+                          json_pack("{s:s,s:s,s:f,s:f,s:f,s:f}", "what", what, "unit", unit, "at",
+                                    at, "predicted", value + beside, "low", low + beside, "high",
+                                    high + beside));
+    bool is_time = strcmp(unit, "ns") == 0;
+    double scale = is_time ? 1e-9 : strcmp(unit, "bytes") == 0 ? 1.0 / (1 << 20) : 1;
+    run_say(run, "predicted, before it is run: %s %.3g %s (90 %%: %.3g to %.3g)", what,
+            (value + beside) * scale,
+            is_time     ? "s"
+            : scale < 1 ? "MiB"
+                        : unit,
+            (low + beside) * scale, (high + beside) * scale);
+}
+
+static void check(struct run *run, const char *what, double measured)
+{
+    size_t index;
+    json_t *row;
+    json_array_foreach(part_of(run, "held_out"), index, row)
+    {
+        if (strcmp(json_string_value(json_object_get(row, "what")), what) == 0) {
+            double value = json_number_value(json_object_get(row, "predicted"));
+            bool in_band = measured >= json_number_value(json_object_get(row, "low")) &&
+                           measured <= json_number_value(json_object_get(row, "high"));
+            json_object_set_new(row, "measured", json_real(measured));
+            json_object_set_new(row, "error", json_real(measured != 0 ? value / measured - 1 : 0));
+            json_object_set_new(row, "in_band", json_boolean(in_band));
+        }
+    }
+}
+
+/// The size that comes, as far as it is known before: as many users an event and as fast as the
+/// one before it.
+static struct run_size expected_of(const struct run *run)
+{
+    const struct run_size *seen = &run->sizes[run->size_count - 1];
+    struct run_size next = {.events = run->sizes[run->size_count].events};
+    double times = (double)next.events / (double)seen->events;
+    next.users = (uint64_t)((double)seen->users * times);
+    next.ingest_seconds = seen->ingest_seconds * times;
+    return next;
+}
+
+static void fit_size(struct run *run, const struct size_term *term, struct run_size *next)
 {
     double x[RUN_SIZE_COUNT];
     double y[RUN_SIZE_COUNT];
-    uint32_t seen = run->size_count - 1;
-    for (uint32_t index = 0; index < run->size_count; index++) {
-        x[index] = term->x(&run->sizes[index]);
-        y[index] = term->y(&run->sizes[index]);
-        x[index] = x[index] > 0 ? x[index] : 1;
+    uint32_t count = 0;
+    for (; count < run->size_count; count++) {
+        x[count] = fmax(1, term->x(&run->sizes[count]));
+        y[count] = term->y(&run->sizes[count]);
+    }
+    bool of_live = term->y == live_bytes_of;
+    if (of_live && run->hold_users > 0) { // small tables are all slack: many users are needed
+        x[count] = (double)run->hold_users;
+        y[count++] = (double)run->hold_live_bytes;
     }
     struct fit fit;
-    fit_cost(x, y, seen, &fit);
+    fit_cost(x, y, count, &fit);
+    json_t *terms = part_of(run, "terms");
     if (term->slope_term != NULL) {
         add_term(terms, term->slope_term, term->slope_unit, fit.slope, fit.slope_low,
-                 fit.slope_high, "sizes");
+                 fit.slope_high, of_live ? "sizes, hold" : "sizes");
     }
     if (term->intercept_term != NULL) {
         add_term(terms, term->intercept_term, term->intercept_unit, fit.intercept,
                  fit.intercept_low, fit.intercept_high, "sizes");
     }
+    if (of_live) {
+        next->live_bytes = (uint64_t)(fit.intercept + fit.slope * (double)next->users);
+    }
     if (term->check != NULL) {
-        double predicted[3];
-        fit_predict(&fit, x[seen], &predicted[0], &predicted[1], &predicted[2]);
-        add_check(checks, term->check, term->check_unit, x[seen], predicted, y[seen]);
+        predict(run, term->check, term->check_unit, fmax(1, term->x(next)), &fit, 0);
     }
 }
 
-/// Cores by rate, from the loads but the last.
-static void fit_loads(const struct run *run, json_t *terms, json_t *checks)
+/// Cores by rate.
+void run_predict_load(struct run *run, double rate)
 {
     double x[RUN_RATE_COUNT_MAX];
     double y[RUN_RATE_COUNT_MAX];
-    if (run->load_count < 3) {
-        return;
-    }
-    uint32_t seen = run->load_count - 1;
     for (uint32_t index = 0; index < run->load_count; index++) {
         x[index] = run->loads[index].rate;
         y[index] = run->loads[index].cores;
     }
     struct fit fit;
-    double predicted[3];
-    fit_cost(x, y, seen, &fit);
+    fit_cost(x, y, run->load_count, &fit);
+    json_t *terms = part_of(run, "terms");
     add_term(terms, "cpu_ns_per_event", "ns", fit.slope * 1e9, fit.slope_low * 1e9,
              fit.slope_high * 1e9, "loads");
     add_term(terms, "idle_cores", "cores", fit.intercept, fit.intercept_low, fit.intercept_high,
              "loads");
-    fit_predict(&fit, x[seen], &predicted[0], &predicted[1], &predicted[2]);
-    add_check(checks, "cores", "cores", x[seen], predicted, y[seen]);
+    predict(run, "cores, merging apart", "cores", rate, &fit, 0);
 }
 
 /// Events that wait for a commit when everything was read.
@@ -156,33 +207,36 @@ static double waiting_of(const struct run_size *size, double interval_seconds)
 
 /// What is resident beside live users: rings, libraries and the load itself, and rows that wait for
 /// a commit.
-static void fit_memory(struct run *run, json_t *terms, json_t *checks)
+static void fit_memory(struct run *run, const struct run_size *next)
 {
     double x[RUN_SIZE_COUNT];
     double y[RUN_SIZE_COUNT];
-    uint32_t seen = run->size_count - 1;
     struct subject_options options = run_subject_options(run, BENCH_FILES);
+    double interval = (double)options.commit_interval_us / 1e6;
     for (uint32_t index = 0; index < run->size_count; index++) {
         const struct run_size *size = &run->sizes[index];
-        x[index] = waiting_of(size, (double)options.commit_interval_us / 1e6);
+        x[index] = waiting_of(size, interval);
         y[index] = (double)size->resident_bytes - (double)size->live_bytes;
     }
     struct fit fit;
-    double predicted[3];
-    fit_cost(x, y, seen, &fit);
+    fit_cost(x, y, run->size_count, &fit);
+    json_t *terms = part_of(run, "terms");
     add_term(terms, "memory_base_bytes", "bytes", fit.intercept, fit.intercept_low,
              fit.intercept_high, "sizes");
     add_term(terms, "memory_per_waiting_event", "bytes", fit.slope, fit.slope_low, fit.slope_high,
              "sizes");
-    double interval = (double)options.commit_interval_us / 1e6;
     add_term(terms, "commit_interval", "s", interval, interval, interval, "parameters");
-    fit_predict(&fit, x[seen], &predicted[0], &predicted[1], &predicted[2]);
-    double live = (double)run->sizes[seen].live_bytes;
-    predicted[0] += live;
-    predicted[1] += live;
-    predicted[2] += live;
-    add_check(checks, "resident memory", "bytes", (double)run->sizes[seen].events, predicted,
-              y[seen] + live);
+    predict(run, "resident memory", "bytes", waiting_of(next, interval), &fit,
+            (double)next->live_bytes);
+}
+
+void run_predict_size(struct run *run)
+{
+    struct run_size next = expected_of(run);
+    for (size_t index = 0; index < sizeof(size_terms) / sizeof(size_terms[0]); index++) {
+        fit_size(run, &size_terms[index], &next);
+    }
+    fit_memory(run, &next);
 }
 
 static double stage_of(const json_t *document, const char *stage)
@@ -223,20 +277,23 @@ static void fit_merges(const struct run *run, json_t *terms)
 
 void run_model(struct run *run)
 {
-    json_t *terms = json_array();
-    json_t *checks = json_array();
-    fit_loads(run, terms, checks);
-    for (size_t index = 0; index < sizeof(size_terms) / sizeof(size_terms[0]); index++) {
-        fit_size(run, &size_terms[index], terms, checks);
+    const struct run_size *largest = &run->sizes[run->size_count - 1];
+    if (run->load_count > 0) {
+        check(run, "cores, merging apart", run->loads[run->load_count - 1].cores);
     }
-    fit_memory(run, terms, checks);
+    for (size_t index = 0; index < sizeof(size_terms) / sizeof(size_terms[0]); index++) {
+        if (size_terms[index].check != NULL) {
+            check(run, size_terms[index].check, size_terms[index].y(largest));
+        }
+    }
+    check(run, "resident memory", (double)largest->resident_bytes);
+    json_t *terms = part_of(run, "terms");
     fit_merges(run, terms);
     double pump_ns = stage_of(run->document, "poll+decode+route");
+    double merge_ns = run->merge_events > 0 ? (double)run->merge_ns / (double)run->merge_events : 0;
+    add_term(terms, "merge_ns_per_event", "ns", merge_ns, merge_ns, merge_ns, "all loads");
     add_term(terms, "reader_ns_per_event", "ns", pump_ns, pump_ns, pump_ns, "hold");
-    const struct run_size *largest = &run->sizes[run->size_count - 1];
     json_t *seen = json_pack("{s:f,s:f,s:f}", "events_per_second", run->sustainable, "events",
                              (double)largest->events, "users", (double)largest->users);
-    json_object_set_new(
-        run->document, "model",
-        json_pack("{s:o,s:o,s:o}", "terms", terms, "held_out", checks, "measured", seen));
+    json_object_set_new(json_object_get(run->document, "model"), "measured", seen);
 }

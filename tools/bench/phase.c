@@ -142,6 +142,23 @@ static void wait_for_events(struct phase *phase)
     }
 }
 
+/// Questions that were due and never had their turn waited for at least this long: leaving them out
+/// would omit the slowest.
+static void add_unasked(struct phase *phase, int64_t begun_us, double interval_us, uint64_t number)
+{
+    struct phase_result *result = phase->result;
+    int64_t now_us = clock_monotonic_us();
+    for (;; number++) {
+        int64_t due_us = begun_us + (int64_t)((double)(number + 1) * interval_us);
+        if (due_us >= now_us) {
+            break;
+        }
+        histogram_add(&result->question_waits, now_us - due_us, 1);
+        histogram_add(&result->questions[number % SUBJECT_QUESTION_COUNT], now_us - due_us, 1);
+        result->questions_unasked++;
+    }
+}
+
 /// Each question has a time at which it is meant; what it waits for those before it is its latency.
 static void *ask(void *argument)
 {
@@ -158,6 +175,7 @@ static void *ask(void *argument)
             clock_sleep_us(left_us > 20000 ? 20000 : left_us > 0 ? left_us : 0);
         }
         if (flag(phase, &phase->ends_asking)) {
+            add_unasked(phase, begun_us, interval_us, number);
             break;
         }
         enum subject_question question = (enum subject_question)(number % SUBJECT_QUESTION_COUNT);
@@ -440,6 +458,8 @@ static enum corong_status go(struct phase *phase, struct corong_error *error)
     result->whole_seconds = (double)(clock_monotonic_us() - phase->load.begun_us) / 1e6;
     threads_look(phase->options->threads);
     threads_sum(phase->options->threads, result->stage_ns);
+    result->process_ns =
+        phase->options->threads->process_now_ns - phase->options->threads->process_ns;
     split_shards(phase);
     return CORONG_OK;
 }

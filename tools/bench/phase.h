@@ -61,7 +61,9 @@ struct phase_result {
     struct histogram freshness;
     struct histogram questions[SUBJECT_QUESTION_COUNT];
     struct histogram question_waits; ///< of all questions: until their turn came
+    uint64_t questions_unasked;      ///< due when the load ended; counted with their waiting so far
     uint64_t stage_ns[STAGE_COUNT];
+    uint64_t process_ns; ///< of the whole process, by its own clock
     uint64_t resident_peak_bytes;
     uint64_t live_users;
     uint64_t live_bytes;
@@ -83,5 +85,7 @@ uint64_t phase_resident_bytes(void);
 json_t *phase_json(const struct phase_result *result, bool with_series);
 /// Processor nanoseconds of the system per event.
 double phase_cpu_per_event(const struct phase_result *result);
-/// Cores that the system kept busy on average while events came.
+/// Cores that the system keeps busy at the rate of the load: what its events cost, over the time in
+/// which they came. What is worked off afterwards belongs to them too; merging, which comes in
+/// bursts for what came long before, does not.
 double phase_cores(const struct phase_result *result);

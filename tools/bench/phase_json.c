@@ -17,8 +17,9 @@ double phase_cpu_per_event(const struct phase_result *result)
 
 double phase_cores(const struct phase_result *result)
 {
-    return phase_cpu_per_event(result) * (double)result->events / 1e9 /
-           (result->whole_seconds > 0 ? result->whole_seconds : 1);
+    double all_ns = phase_cpu_per_event(result) * (double)result->events;
+    double load_ns = result->load_seconds > 0 ? result->load_seconds * 1e9 : 1e9;
+    return (all_ns - (double)result->stage_ns[STAGE_MERGE]) / load_ns;
 }
 
 /// JSON has no infinity.
@@ -91,6 +92,11 @@ json_t *phase_json(const struct phase_result *result, bool with_series)
                         json_integer(histogram_percentile(&result->freshness, 0.99)));
     json_object_set_new(step, "cpu_ns_per_event", json_real(phase_cpu_per_event(result)));
     json_object_set_new(step, "cores", json_real(phase_cores(result)));
+    double events = result->events > 0 ? (double)result->events : 1;
+    json_object_set_new(step, "process_cpu_ns_per_event",
+                        json_real((double)result->process_ns / events));
+    json_object_set_new(step, "questions_unasked",
+                        json_integer((json_int_t)result->questions_unasked));
     json_object_set_new(step, "resident_peak_bytes",
                         json_integer((json_int_t)result->resident_peak_bytes));
     json_object_set_new(step, "live_users", json_integer((json_int_t)result->live_users));

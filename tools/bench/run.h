@@ -53,6 +53,10 @@ struct run {
     struct run_load loads[RUN_RATE_COUNT_MAX];
     uint32_t load_count;
     struct store_merge_figures merge; ///< of the service that the loads went through
+    uint64_t merge_ns;                ///< that it spent on merging, and
+    uint64_t merge_events;            ///< the events that it was sent meanwhile
+    uint64_t hold_users;              ///< live at the end of the load held
+    uint64_t hold_live_bytes;
     struct run_size sizes[RUN_SIZE_COUNT];
     uint32_t size_count;
     int64_t begun_us;
@@ -86,6 +90,13 @@ CORONG_MUST_CHECK enum corong_status run_growth(struct run *run, struct corong_e
 CORONG_MUST_CHECK enum corong_status run_cores(struct run *run, struct corong_error *error);
 CORONG_MUST_CHECK enum corong_status run_recorded(struct run *run, struct corong_error *error);
 CORONG_MUST_CHECK enum corong_status run_learn(struct run *run, struct corong_error *error);
+/// Fits what was seen and puts down what the largest load (of this rate) and the largest size will
+/// take: before either is run. Both add to "model" of the document.
+void run_predict_load(struct run *run, double rate);
+void run_predict_size(struct run *run);
+/// What was measured of them, and the remaining terms.
 void run_model(struct run *run);
 /// "ingest_stages", "queries", "memory" and "merge" from the phase that people will ask about.
 void run_add_phase(struct run *run, const struct phase_result *result);
+/// Counts what a phase of the service under load spent on merging.
+void run_add_merging(struct run *run, const struct phase_result *result);

@@ -122,6 +122,7 @@ static enum corong_status try_rate(struct run *run, double rate, json_t *steps,
     enum corong_status status = phase_run(&options, result, error);
     if (status == CORONG_OK) {
         keep_load(run, result);
+        run_add_merging(run, result);
         json_array_append_new(steps, phase_json(result, true));
         run_say(run,
                 "%10.0f events/s: %s%s, lag %+.0f events/s, visible after %.0f ms (99 %%: %.0f)",
@@ -268,6 +269,12 @@ void run_add_phase(struct run *run, const struct phase_result *result)
     json_object_set_new(run->document, "merge", merge_json(result));
 }
 
+void run_add_merging(struct run *run, const struct phase_result *result)
+{
+    run->merge_ns += result->stage_ns[STAGE_MERGE];
+    run->merge_events += result->events;
+}
+
 /// A rate that leaves room, for longer: what people will see.
 enum corong_status run_hold(struct run *run, struct corong_error *error)
 {
@@ -289,6 +296,9 @@ enum corong_status run_hold(struct run *run, struct corong_error *error)
         json_object_set_new(hold, "question_waits", waits);
         json_object_set_new(run->document, "hold", hold);
         run_add_phase(run, result);
+        run_add_merging(run, result);
+        run->hold_users = result->live_users;
+        run->hold_live_bytes = result->live_bytes;
         run_say(run,
                 "held %.0f events/s: visible after %.0f ms (99 %%: %.0f), %.0f ns of CPU an "
                 "event",
@@ -304,11 +314,15 @@ enum corong_status run_hold(struct run *run, struct corong_error *error)
 enum corong_status run_held_out_load(struct run *run, struct corong_error *error)
 {
     static const double shares[] = {0.06, 0.12, 0.18, 0.24, 0.3, 0.9};
+    static const uint32_t last = sizeof(shares) / sizeof(shares[0]) - 1;
     json_t *rows = json_array();
     json_object_set_new(run->document, "loads", rows);
     run->load_count = 0;
-    for (uint32_t index = 0; index < 6 && run->sustainable > 0; index++) {
+    for (uint32_t index = 0; index <= last && run->sustainable > 0; index++) {
         struct phase_result result;
+        if (index == last) {
+            run_predict_load(run, run->sustainable * shares[index]);
+        }
         struct phase_options options =
             run_phase_options(run, run->sustainable * shares[index], "for the model");
         options.least_us = at_least_a_step(run_share_us(run, MODEL_SHARE));
@@ -318,6 +332,7 @@ enum corong_status run_held_out_load(struct run *run, struct corong_error *error
             run->loads[run->load_count++] =
                 (struct run_load){result.rate, phase_cores(&result), phase_cpu_per_event(&result)};
             run->merge = result.merge;
+            run_add_merging(run, &result);
             json_object_set_new(run->document, "merge", merge_json(&result));
             json_array_append_new(rows, phase_json(&result, false));
         }

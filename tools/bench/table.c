@@ -52,8 +52,10 @@ static void append_seconds(struct text_buffer *out, double seconds)
         text_buffer_printf(out, "%.*f ms", seconds < 0.01 ? 1 : 0, seconds * 1e3);
     } else if (seconds < 120) {
         text_buffer_printf(out, "%.1f s", seconds);
-    } else {
+    } else if (seconds < 2 * 3600) {
         text_buffer_printf(out, "%.0f min", seconds / 60);
+    } else {
+        text_buffer_printf(out, "%.1f h", seconds / 3600);
     }
 }
 
@@ -92,6 +94,23 @@ static void heading(struct text_buffer *out, const char *title)
     text_buffer_printf(out, "\n%s\n", title);
 }
 
+/// What a reader must know before believing a figure.
+static void table_doubts(const json_t *document, struct text_buffer *out)
+{
+    const json_t *machine = at(document, "machine");
+    double busy = json_number_value(json_array_get(at(machine, "load_average"), 0));
+    if (busy > number(machine, "cores") / 2) {
+        text_buffer_printf(out,
+                           "other programs were running (load average %.1f on %.0f cores): left "
+                           "alone, it does better\n",
+                           busy, number(machine, "cores"));
+    }
+    if (json_is_true(at(at(document, "parameters"), "quick"))) {
+        text_buffer_append_string(out, "a --quick run shows that everything works; its figures, "
+                                       "and plans made from them, are rough\n");
+    }
+}
+
 static void table_verdict(const json_t *document, struct text_buffer *out)
 {
     const json_t *found = at(document, "sustainable");
@@ -100,6 +119,7 @@ static void table_verdict(const json_t *document, struct text_buffer *out)
     text_buffer_printf(out, "%s, %.0f cores, ", word(machine, "cpu"), number(machine, "cores"));
     append_size(out, number(machine, "memory_bytes"));
     text_buffer_append_string(out, " of memory\n");
+    table_doubts(document, out);
     if (found != NULL) {
         text_buffer_append_string(out, "sustains ");
         append_count(out, number(found, "events_per_second"));
@@ -166,6 +186,8 @@ static void table_stages(const json_t *document, struct text_buffer *out)
 static void table_questions(const json_t *document, struct text_buffer *out)
 {
     static const char *const columns[] = {"p50_us", "p90_us", "p99_us", "max_us"};
+    static const double least[] = {1, 10, 100, 1}; // fewer have no such percentile
+    double unasked = number(at(document, "hold"), "questions_unasked");
     size_t index;
     json_t *row;
     heading(out, "questions while events come in");
@@ -175,9 +197,19 @@ static void table_questions(const json_t *document, struct text_buffer *out)
     {
         text_buffer_printf(out, "  %-12s %8.0f", word(row, "name"), number(row, "count"));
         for (uint32_t column = 0; column < 4; column++) {
-            text_buffer_printf(out, " %7.1f ms", number(row, columns[column]) / 1e3);
+            if (number(row, "count") < least[column]) {
+                text_buffer_printf(out, " %10s", "-");
+            } else {
+                text_buffer_printf(out, " %7.1f ms", number(row, columns[column]) / 1e3);
+            }
         }
         text_buffer_append_string(out, "\n");
+    }
+    if (unasked > 0) {
+        text_buffer_printf(out,
+                           "  %.0f of them still waited for their turn in the end: counted with "
+                           "what they had waited\n",
+                           unasked);
     }
 }
 
@@ -269,7 +301,8 @@ static void table_model(const json_t *document, struct text_buffer *out)
         text_buffer_append_string(out, "measured ");
         append_value(out, unit, number(row, "measured"));
         pad(out, start, 86);
-        text_buffer_printf(out, "%+.0f %%\n", number(row, "error") * 100);
+        text_buffer_printf(out, "%+.0f %%%s\n", number(row, "error") * 100,
+                           json_is_true(at(row, "in_band")) ? "" : ", outside its band");
     }
 }
 
