@@ -31,3 +31,7 @@ try corong verify corong.store | sed "s, in [0-9]* segments,,"
 try corong funnel --step "where country = 'DE'" --step "order where"
 mkdir empty
 try corong funnel --store empty --step visit
+try corong funnel --step visit --step order --attribution last
+try corong funnel --step visit --step order --zone Europe/Berlin
+try corong funnel --step visit --step order --customer click
+try corong funnel --step visit --step order --dialect ga4 --window 1d

@@ -163,7 +163,15 @@ static enum corong_status take_rules(struct funnel_question *run)
         TRY_IN(dialect_parse(options->values[OPTION_DIALECT].text, funnel, run->error), run->error,
                "--dialect");
     }
+    int64_t window_us = funnel->window_us;
     TRY(dialect_apply(funnel, run->error));
+    if (options_given(options, OPTION_WINDOW) && window_us != funnel->window_us &&
+        funnel->window_us == FUNNEL_WINDOW_NONE) {
+        return error_set(run->error, CORONG_INVALID,
+                         "--window: dialect '%s' knows no window over the whole funnel; --max-gap "
+                         "bounds the time before a step",
+                         dialect_name(funnel->dialect));
+    }
     return funnel_check(funnel, run->error);
 }
 
@@ -286,6 +294,29 @@ static enum corong_status take_customer(struct funnel_question *run)
                : question_check_stage(run->config, stage, run->names, run->name_count, run->error);
 }
 
+/// Refuses words that would change nothing; their defaults are in every printed question.
+static enum corong_status check_idle(struct funnel_question *run)
+{
+    const struct query_funnel *query = &run->query;
+    struct text zone = run->options->values[OPTION_ZONE].text;
+    struct text customer = run->options->values[OPTION_CUSTOMER].text;
+    if (query->by_count == 0 && query->attribution != QUERY_ATTRIBUTION_ENTRY) {
+        return error_set(run->error, CORONG_INVALID,
+                         "--attribution: nothing is cut by a value; give --by ATTR too");
+    }
+    if (query->customer == NULL && options_given(run->options, OPTION_CUSTOMER) &&
+        !text_equal(customer, TEXT_LITERAL("order"))) {
+        return error_set(run->error, CORONG_INVALID,
+                         "--customer: nothing asks who is new; give --by '$customer' too");
+    }
+    if (query->trend == QUERY_BUCKET_NONE && query->throughput == QUERY_BUCKET_NONE &&
+        options_given(run->options, OPTION_ZONE) && !text_equal(zone, TEXT_LITERAL("UTC"))) {
+        return error_set(run->error, CORONG_INVALID,
+                         "--zone: no bucket goes by its clocks; give --trend or --throughput too");
+    }
+    return CORONG_OK;
+}
+
 static enum corong_status take_question(struct funnel_question *run)
 {
     struct query_funnel *query = &run->query;
@@ -301,6 +332,7 @@ static enum corong_status take_question(struct funnel_question *run)
                     run->error));
     TRY(take_customer(run));
     TRY(take_more(run));
+    TRY(check_idle(run));
     return check_stages(run);
 }
 
