@@ -263,7 +263,8 @@ static enum corong_status run_on(struct run *run, uint32_t cores, json_t *rows,
                                               "cpu_ns_per_event", size.cpu_ns_per_event,
                                               "load_shares_cores", cores == run->core_count,
                                               "generator_limited", size.generator_limited));
-        run_say(run, "%10u cores: %.0f events/s as fast as it goes", cores, rate);
+        run_say(run, "%10u core%s: %.0f events/s as fast as it goes", cores, cores > 1 ? "s" : "",
+                rate);
     }
     return status;
 }

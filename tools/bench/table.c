@@ -116,6 +116,8 @@ static void table_verdict(const json_t *document, struct text_buffer *out)
     const json_t *found = at(document, "sustainable");
     const json_t *machine = at(document, "machine");
     const json_t *hold = at(document, "hold");
+    bool unsteady = number(hold, "asked") > 0 && !json_is_true(at(hold, "steady"));
+    const char *doubt = unsteady ? "; the lag was not shown to be steady meanwhile" : "";
     text_buffer_printf(out, "%s, %.0f cores, ", word(machine, "cpu"), number(machine, "cores"));
     append_size(out, number(machine, "memory_bytes"));
     text_buffer_append_string(out, " of memory\n");
@@ -143,7 +145,8 @@ static void table_verdict(const json_t *document, struct text_buffer *out)
         append_seconds(out, number(at(hold, "freshness"), "p50_us") / 1e6);
         text_buffer_append_string(out, " (99 %: ");
         append_seconds(out, number(at(hold, "freshness"), "p99_us") / 1e6);
-        text_buffer_printf(out, "), costs %.0f ns of CPU\n", number(hold, "cpu_ns_per_event"));
+        text_buffer_printf(out, "), costs %.0f ns of CPU%s\n", number(hold, "cpu_ns_per_event"),
+                           doubt);
     }
 }
 

@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#define PERCENTILE_COUNT_MIN 100 ///< fewer have no 99 %
+
 static void open_card(struct page *page, const char *name)
 {
     text_buffer_printf(page->out, "<dl class=\"card\"><dt>%s</dt><dd><div class=\"figure\">", name);
@@ -65,7 +67,12 @@ static void card_question(struct page *page)
     if (slowest != NULL) {
         struct text name = page_text(slowest, "name");
         struct text_buffer beside = {0};
-        text_buffer_append_string(&beside, "99 % of answers, while reading: ");
+        double count = page_number_or(slowest, "count", 0);
+        if (count < PERCENTILE_COUNT_MIN) { // its 99 % are the slowest one
+            text_buffer_printf(&beside, "all of %.0f answers, while reading: ", count);
+        } else {
+            text_buffer_append_string(&beside, "99 % of answers, while reading: ");
+        }
         text_buffer_append_text(&beside, name);
         open_card(page, "Answers within");
         chart_words(page->out, CHART_MICROSECONDS, most);
@@ -134,10 +141,30 @@ static void draw_machine_line(struct page *page)
     text_buffer_append_string(page->out, "</p>\n");
 }
 
+/// What a reader must know before believing a figure.
+static void draw_doubts(struct page *page)
+{
+    const json_t *machine = page_at(page->root, "machine");
+    double busy = json_number_value(json_array_get(page_at(machine, "load_average"), 0));
+    double cores = page_number_or(machine, "cores", 0);
+    if (busy > cores / 2) {
+        text_buffer_printf(page->out,
+                           "<p>Other programs were running (load average %.1f on %.0f cores): left "
+                           "alone, it does better.</p>\n",
+                           busy, cores);
+    }
+    if (json_is_true(page_at(page->root, "parameters.quick"))) {
+        text_buffer_append_string(page->out,
+                                  "<p>A --quick run shows that everything works; its figures, and "
+                                  "plans made from them, are rough.</p>\n");
+    }
+}
+
 void page_head_draw(struct page *page)
 {
     text_buffer_append_string(page->out, "<h1>What this machine sustains</h1>\n");
     draw_machine_line(page);
+    draw_doubts(page);
     text_buffer_append_string(page->out, "<div class=\"cards\">\n");
     card(page, "Highest steady rate", CHART_RATE, "sustainable.events_per_second",
          "events taken in, lag not growing");

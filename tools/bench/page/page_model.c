@@ -212,8 +212,9 @@ static void draw_curve(struct page *page)
     page_figure_open(page);
     chart_legend_draw(page->out, series, 3);
     chart_plot_draw(page->out, &plot);
-    page_figure_close(page, "Cores busy by rate: the model's line and band, the loads it was made "
-                            "from, and the one it had not seen. Shaded: more than was measured.");
+    page_figure_close(
+        page, "Cores busy by rate, merging apart: the model's line and band, the loads it was made "
+              "from, and the one it had not seen. Shaded: more than was measured.");
 }
 
 static void draw_held_out(struct page *page)
