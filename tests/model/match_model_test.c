@@ -9,6 +9,7 @@
 // reached in order; a unit won with 'best' has a win with 'all'.
 // --verbose prints the comparisons of each pair of values.
 #include "engine/funnel/funnel.h"
+#include "tests/model/model_match.h"
 #include "tests/model/oracle.h"
 #include "tests/support/test_random.h"
 
@@ -17,46 +18,6 @@
 
 #define HISTORIES_PER_PAIR 120
 #define RANDOM_COUNT 60000
-#define HISTORY_EVENT_MAX 7
-#define STEP_MAX 4
-#define EXCLUSION_MAX 2
-#define NAME_COUNT 64 // the oracle's event names are sets of steps and exclusions
-
-enum factor {
-    ORDER,
-    TIES,
-    ATTEMPTS,
-    WINDOW,
-    GAPS,
-    EXCLUDE,
-    OPTIONAL,
-    ENTRY,
-    SCOPE,
-    REPEAT,
-    ANCHOR,
-    UNTIL,
-    BARRED,
-    SEQUENCE,
-    FACTOR_COUNT
-};
-#define VALUE_MAX 4
-
-static const char *const VALUES[FACTOR_COUNT][VALUE_MAX + 1] = {
-    [ORDER] = {"order loose", "order strict", "order any", NULL},
-    [TIES] = {"ties any", "ties strict", "tie_tolerance", NULL},
-    [ATTEMPTS] = {"attempts best", "attempts first", "attempts last", "attempts all", NULL},
-    [WINDOW] = {"window none", "window", "window 0", NULL},
-    [GAPS] = {"no gap", "max_gap", "min_gap", "both gaps", NULL},
-    [EXCLUDE] = {"no exclude", "exclude end", "exclude remove", "exclude both", NULL},
-    [OPTIONAL] = {"required", "optional", NULL},
-    [ENTRY] = {"entry closed", "entry open", NULL},
-    [SCOPE] = {"scope all", "scope funnel", NULL},
-    [REPEAT] = {"repeat break", "repeat allow", NULL},
-    [ANCHOR] = {"no anchor", "anchor first", "anchor last", "both anchors", NULL},
-    [UNTIL] = {"range entry", "range inside", NULL},
-    [BARRED] = {"all entries", "some entries", NULL},
-    [SEQUENCE] = {"no sequence", "sequence", NULL},
-};
 
 static uint64_t comparisons;
 static uint64_t pair_counts[FACTOR_COUNT][VALUE_MAX][FACTOR_COUNT][VALUE_MAX];
@@ -64,30 +25,13 @@ static uint64_t pair_counts[FACTOR_COUNT][VALUE_MAX][FACTOR_COUNT][VALUE_MAX];
 static int value_count(int factor)
 {
     int count = 0;
-    while (VALUES[factor][count] != NULL) {
+    while (MATCH_VALUES[factor][count] != NULL) {
         count++;
     }
     return count;
 }
 
 // ---- one case
-
-struct history {
-    struct match_event match[HISTORY_EVENT_MAX];
-    struct oracle_event oracle[HISTORY_EVENT_MAX];
-    int count;
-};
-
-struct model {
-    int values[FACTOR_COUNT];
-    struct match_rule rule;
-    struct funnel_gap gaps[STEP_MAX];
-    struct funnel_exclusion exclusions[EXCLUSION_MAX];
-    struct stage stages[STEP_MAX];
-    struct funnel funnel;
-    struct oracle_question question;
-    struct history history;
-};
 
 // SEMANTICS 4, last words; options of one order mean nothing in another.
 static bool is_legal(const int *values)
@@ -272,11 +216,6 @@ static void ask_oracle(struct model *model)
 
 // ---- comparing
 
-struct answers {
-    struct match_result list[ORACLE_EVENT_MAX];
-    int count;
-};
-
 static enum corong_status keep(void *context, const struct match_result *attempt,
                                struct corong_error *error)
 {
@@ -322,67 +261,6 @@ static bool same_attempt(const struct match_rule *rule, const struct match_resul
     return same;
 }
 
-static void print_model(const struct model *model)
-{
-    const struct match_rule *rule = &model->rule;
-    for (int factor = 0; factor < FACTOR_COUNT; factor++) {
-        if (model->values[factor] != 0 || factor == ORDER) {
-            fprintf(stderr, "%s; ", VALUES[factor][model->values[factor]]);
-        }
-    }
-    fprintf(stderr, "%u steps, window %lld, tolerance %lld, optional %x, anchors %u %u",
-            rule->step_count, (long long)rule->window_us, (long long)rule->tie_tolerance_us,
-            rule->optional, rule->anchor_first, rule->anchor_last);
-    for (uint32_t step = 1; rule->gaps != NULL && step < rule->step_count; step++) {
-        fprintf(stderr, ", gap [%lld, %lld]", (long long)rule->gaps[step].min_us,
-                rule->gaps[step].max_us == FUNNEL_WINDOW_NONE ? -1
-                                                              : (long long)rule->gaps[step].max_us);
-    }
-    for (uint32_t index = 0; index < rule->exclusion_count; index++) {
-        fprintf(stderr, ", exclude %u-%u%s", rule->exclusions[index].after,
-                rule->exclusions[index].before, rule->exclusions[index].remove ? " remove" : "");
-    }
-    fprintf(stderr, ", until %lld, as of %lld:",
-            rule->until_us == INT64_MAX ? -1 : (long long)rule->until_us,
-            (long long)rule->as_of_us);
-    for (int index = 0; index < model->history.count; index++) {
-        const struct match_event *event = &model->history.match[index];
-        fprintf(stderr, " %x/%x@%lld%s%s", event->steps, event->hits, (long long)event->time_us,
-                event->ordered ? "+" : "", event->entry_allowed ? "" : "!");
-    }
-    fputc('\n', stderr);
-}
-
-static void print_answers(const struct model *model, const struct answers *found,
-                          const struct oracle_attempt *expected, int expected_count)
-{
-    print_model(model);
-    for (int index = 0; index < found->count; index++) {
-        const struct match_result *attempt = &found->list[index];
-        fprintf(stderr, "  found %u..%u ended %u%s%s:", attempt->entered, attempt->level,
-                attempt->ended, attempt->won ? " won" : "", attempt->open ? " open" : "");
-        for (uint32_t step = 0; step < model->rule.step_count; step++) {
-            if ((attempt->made >> step & 1) != 0) {
-                fprintf(stderr, " %u:%u@%lld", attempt->steps[step] + 1, attempt->events[step],
-                        (long long)attempt->times_us[step]);
-            }
-        }
-        fputc('\n', stderr);
-    }
-    for (int index = 0; index < expected_count; index++) {
-        const struct oracle_attempt *attempt = &expected[index];
-        fprintf(stderr, "  expected %d..%d ended %d%s%s:", attempt->entered, attempt->level,
-                attempt->ended, attempt->won ? " won" : "", attempt->open ? " open" : "");
-        for (int step = 0; step < ORACLE_STEP_MAX; step++) {
-            if (attempt->events[step] >= 0) {
-                fprintf(stderr, " %d:%d@%lld", attempt->steps[step] + 1, attempt->events[step],
-                        (long long)attempt->times[step]);
-            }
-        }
-        fputc('\n', stderr);
-    }
-}
-
 static void compare(struct model *model, const struct oracle_attempt *expected, int count,
                     const struct match_rule *rule)
 {
@@ -394,7 +272,7 @@ static void compare(struct model *model, const struct oracle_attempt *expected, 
     }
     comparisons++;
     if (!same) {
-        print_answers(model, &found, expected, count);
+        match_print_answers(model, &found, expected, count);
         test_fail(test_random_seed(), "the matcher differs from the oracle");
     }
 }
@@ -429,7 +307,7 @@ static void compare_turned(const struct model *model, const struct answers *befo
         }
     }
     if (!same) {
-        print_model(model);
+        match_print_model(model);
         test_fail(test_random_seed(), "simultaneous events in another order change the attempt");
     }
 }
@@ -445,7 +323,7 @@ static void check_reached(const struct model *model, const struct answers *found
         uint32_t from = UINT32_MAX << (attempt->entered - 1);
         if ((upto & from & ~attempt->made & ~rule->optional) != 0 ||
             (!rule->entry_open && attempt->entered != 1)) {
-            print_model(model);
+            match_print_model(model);
             test_fail(test_random_seed(), "a step was reached without those before it");
         }
     }
@@ -479,7 +357,7 @@ static void compare_more(struct model *model, const struct oracle_attempt *expec
             won = won || all.list[index].won;
         }
         if (!won) {
-            print_model(model);
+            match_print_model(model);
             test_fail(test_random_seed(), "won with 'best', and no win with 'all'");
         }
     }
@@ -511,7 +389,7 @@ static void check_legality(struct model *model, bool legal)
     struct corong_error error;
     bool accepted = funnel_check(&model->funnel, &error) == CORONG_OK;
     if (accepted != legal) {
-        print_model(model);
+        match_print_model(model);
         test_fail(test_random_seed(), "funnel_check %s it%s%s", accepted ? "accepts" : "refuses",
                   accepted ? "" : ": ", accepted ? "" : error.message);
     }
@@ -605,7 +483,8 @@ static void print_pairs(void)
             for (int value = 0; value < value_count(left) * value_count(right); value++) {
                 int left_value = value / value_count(right);
                 int right_value = value % value_count(right);
-                printf("%-16s %-16s %8llu\n", VALUES[left][left_value], VALUES[right][right_value],
+                printf("%-16s %-16s %8llu\n", MATCH_VALUES[left][left_value],
+                       MATCH_VALUES[right][right_value],
                        (unsigned long long)pair_counts[left][left_value][right][right_value]);
             }
         }
