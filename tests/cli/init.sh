@@ -34,3 +34,6 @@ printf '[\n  {"uid":"a"}\n]\n' > list.json; try list.json
 : > empty.json; try empty.json
 try nowhere.json
 try -
+echo "orders, some of guests:"
+printf '{"customer_id":0,"created":"2026-01-02T03:04:05Z","total":"9.50","currency":"EUR"}\n{"customer_id":26,"created":"2026-01-02T03:05:05Z","total":"5.00","currency":"EUR"}\n' > shop.json
+corong init shop.json 2>/dev/null | grep -vE "^#"

@@ -207,10 +207,21 @@ static void append_time(struct proposal *proposal, const char *key, const struct
     text_buffer_printf(proposal->out, ", unit: %s%s }\n", unit, local ? ", zone: UTC" : "");
 }
 
+/// Shops write 0 where a guest orders: such events would all be one person's.
+static const char *guest_words(const struct init_path *user)
+{
+    for (uint32_t index = 0; user != NULL && index < INIT_EXAMPLE_COUNT; index++) {
+        if (text_equal(user->examples[index], TEXT_LITERAL("0"))) {
+            return "'0' may stand for all guests, who would be one user";
+        }
+    }
+    return "";
+}
+
 static void append_users(struct proposal *proposal)
 {
     const struct init_roles *roles = &proposal->roles;
-    append_role(proposal, "user", roles->user, roles->more_users, "");
+    append_role(proposal, "user", roles->user, roles->more_users, guest_words(roles->user));
     append_role(proposal, "anonymous", roles->anonymous, NULL,
                 roles->user == NULL ? "nothing says who a known user is"
                                     : "where the user is missing");
@@ -228,15 +239,26 @@ static void append_users(struct proposal *proposal)
     text_buffer_append_string(proposal->out, "] }\n");
 }
 
+/// Whether every event has an amount in a currency, as the orders of a shop have.
+static bool are_orders(const struct proposal *proposal)
+{
+    const struct init_path *amount = proposal->roles.amount;
+    return amount != NULL && proposal->roles.currency != NULL && !amount->in_element &&
+           amount->present == proposal->paths->documents;
+}
+
 static void append_name(struct proposal *proposal)
 {
     if (proposal->roles.name != NULL) {
         append_role(proposal, "name", proposal->roles.name, proposal->roles.more_names, "");
         return;
     }
-    text_buffer_append_string(proposal->out, "  # no key holds a name of an event: every one is a "
-                                             "visit; stages can tell them apart by attributes\n"
-                                             "  name: { const: visit }\n");
+    const char *name = are_orders(proposal) ? "order" : "visit";
+    text_buffer_printf(proposal->out,
+                       "  # no key holds a name of an event: every one is %s %s; stages can tell "
+                       "them apart by attributes\n"
+                       "  name: { const: %s }\n",
+                       name[0] == 'o' ? "an" : "a", name, name);
 }
 
 static void append_revenue(struct proposal *proposal)
