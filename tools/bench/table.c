@@ -141,7 +141,10 @@ static void table_verdict(const json_t *document, struct text_buffer *out)
     if (hold != NULL) {
         text_buffer_append_string(out, "at ");
         append_count(out, number(hold, number(hold, "asked") > 0 ? "asked" : "achieved"));
-        text_buffer_append_string(out, " events/s an event is visible after ");
+        text_buffer_append_string(out, " events/s");
+        bool limited = json_is_true(at(hold, "generator_limited"));
+        text_buffer_append_string(out, limited ? " (the generator was the limit)" : "");
+        text_buffer_append_string(out, " an event is visible after ");
         append_seconds(out, number(at(hold, "freshness"), "p50_us") / 1e6);
         text_buffer_append_string(out, " (99 %: ");
         append_seconds(out, number(at(hold, "freshness"), "p99_us") / 1e6);

@@ -76,6 +76,42 @@ Test(bench_steady, at_the_tolerance_itself_each_error_keeps_near_its_rate)
     cr_expect(white.steady < 0.10 && white.growing < 0.10, "%f %f", white.steady, white.growing);
 }
 
+/// As a step is judged: looked at up to four times, until the verdict is no longer open.
+static struct rates judge_by_looks(double slope, double memory)
+{
+    static const uint32_t looks[] = {75, 125, 175, 225};
+    struct rates rates = {0};
+    uint64_t state = 43;
+    for (uint32_t trial = 0; trial < TRIAL_COUNT; trial++) {
+        double values[225];
+        double last = 0;
+        for (uint32_t index = 0; index < 225; index++) {
+            last = memory * last + sqrt(1 - memory * memory) * noise(&state);
+            values[index] = 5000 + slope * SECONDS_BETWEEN * index + 500 * last;
+        }
+        struct steady_result result = {0};
+        for (uint32_t look = 0; look < 4 && result.verdict == STEADY_UNDECIDED; look++) {
+            steady_test(values, looks[look], SECONDS_BETWEEN, TOLERANCE, &result);
+        }
+        rates.steady += result.verdict == STEADY_STEADY ? 1.0 / TRIAL_COUNT : 0;
+        rates.growing += result.verdict == STEADY_GROWING ? 1.0 / TRIAL_COUNT : 0;
+    }
+    return rates;
+}
+
+Test(bench_steady, several_looks_keep_the_errors_small)
+{
+    struct rates flat = judge_by_looks(0, 0.6);
+    cr_expect(flat.growing < 0.02 && flat.steady > 0.9, "%f %f", flat.growing, flat.steady);
+    struct rates growing = judge_by_looks(3 * TOLERANCE, 0.6);
+    cr_expect(growing.steady < 0.02 && growing.growing > 0.9, "%f %f", growing.steady,
+              growing.growing);
+    // At the tolerance itself looks add up, and noise that remembers does the rest: a lag that
+    // grows by 1 % of the rate may pass, one that grows by 3 % does not.
+    struct rates edge = judge_by_looks(TOLERANCE, 0.6);
+    cr_expect(edge.steady < 0.5 && edge.growing < 0.1, "%f %f", edge.steady, edge.growing);
+}
+
 Test(bench_steady, a_warm_up_is_cut_off)
 {
     struct rates rates = judge(0, 0.2, 300, 20000);
