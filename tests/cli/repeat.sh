@@ -10,7 +10,7 @@ cat >log.jsonl <<'LOG'
 {"user":"c","time":"2026-01-03T10:00:00Z","event":"order","revenue":1,"currency":"EUR"}
 {"user":"d","time":"2026-01-03T10:00:00Z","event":"visit"}
 LOG
-corong replay --quiet log.jsonl >/dev/null 2>&1
+corong replay --shards 1 --quiet log.jsonl >/dev/null 2>&1
 corong repeat order --times 2 | plain
 corong repeat order --times 3 --bars people | plain
 corong repeat order --times 2 --format csv
