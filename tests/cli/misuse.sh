@@ -35,3 +35,5 @@ try corong funnel --step visit --step order --attribution last
 try corong funnel --step visit --step order --zone Europe/Berlin
 try corong funnel --step visit --step order --customer click
 try corong funnel --step visit --step order --dialect ga4 --window 1d
+try corong funnel --step visit --step order --dialect posthog --dialect-answer correlation --survival
+try corong funnel --step visit --step order --dialect posthog --dialect-answer breakdown --trend day

@@ -5,6 +5,8 @@
 #include "tools/corong/console.h"
 #include "tools/report/report.h"
 
+#include <string.h>
+
 #define DIFF_ROWS_DEFAULT 20
 
 const char *const DIALECT_ANSWERS[] = {"breakdown",   "trends", "time_to_convert",
@@ -105,15 +107,35 @@ static enum corong_status ask_pinot(const struct options *options, const struct 
     return CORONG_OK;
 }
 
+/// What is asked beside a funnel's numbers is no part of these answers.
+static enum corong_status check_alone(const struct query_funnel *query, uint32_t answer,
+                                      struct corong_error *error)
+{
+    bool trends = strcmp(DIALECT_ANSWERS[answer], "trends") == 0;
+    const char *idle = query->compared                                ? "--compare"
+                       : query->survival                              ? "--survival"
+                       : query->throughput != QUERY_BUCKET_NONE       ? "--throughput"
+                       : query->trend != QUERY_BUCKET_NONE && !trends ? "--trend"
+                                                                      : NULL;
+    if (idle == NULL) {
+        return CORONG_OK;
+    }
+    return error_set(error, CORONG_INVALID, "--dialect-answer %s knows no %s; leave it out",
+                     DIALECT_ANSWERS[answer], idle);
+}
+
 enum exit_code dialect_answer(const struct options *options, const struct query_funnel *query,
                               struct store_snapshot *snapshot)
 {
     struct corong_error error = {0};
     struct text_buffer out = {0};
     uint32_t answer = (uint32_t)options_number(options, OPTION_DIALECT_ANSWER, 0);
-    enum corong_status status = answer == ANSWER_RUNS
-                                    ? ask_pinot(options, query, snapshot, &out, &error)
-                                    : ask_posthog(options, query, answer, snapshot, &out, &error);
+    enum corong_status status = check_alone(query, answer, &error);
+    if (status == CORONG_OK) {
+        status = answer == ANSWER_RUNS
+                     ? ask_pinot(options, query, snapshot, &out, &error)
+                     : ask_posthog(options, query, answer, snapshot, &out, &error);
+    }
     if (status != CORONG_OK) {
         text_buffer_deinit(&out);
         return console_fail(&error);
