@@ -180,7 +180,8 @@ struct match_result {
     uint32_t ended;      ///< furthest required step made, from 1
     uint32_t made;       ///< steps made, as bits
     bool won;            ///< the last step is made (any: all)
-    bool open;           ///< not won, and may still be (SEMANTICS 5); not where the rule is plain
+    bool open;           ///< may still be won (SEMANTICS 5): not won, or not by a score of
+                         ///< `score_floor`; not where the rule is plain
     bool out;            ///< every assignment of best_level is hit by an exclusion that removes
     uint32_t best_level; ///< ignoring exclusions; only where one of them removes
     uint32_t score;      ///< a higher one is the better attempt of one person's sessions

@@ -65,8 +65,9 @@ void match_general(const struct match_rule *rule, const struct match_event *even
             order->out(&general, first, last, result);
         }
         order->best(&general, 0, general.block_count, first, last, result);
+        bool settled = result->won && result->score >= rule->score_floor;
         result->open =
-            !result->won && result->level > 0 &&
+            !settled && result->level > 0 &&
             general.blocks[last].time_us + general.scope.window_us + rule->tie_tolerance_us >=
                 rule->as_of_us &&
             order->may_win(&general, 0, first, last, floor_of(rule, result));

@@ -71,6 +71,8 @@ static struct query_range rows_of(const struct query_funnel *query)
     } else {
         rows.to_us = query_time_add(rows.to_us, sessions ? QUERY_SESSION_LOOK_AHEAD_US
                                                          : query->funnel.window_us);
+        // Events of a block count as at its first time.
+        rows.to_us = query_time_add(rows.to_us, query->funnel.tie_tolerance_us);
     }
     if (rows.from_us != QUERY_TIME_NONE && sessions) {
         rows.from_us = query_time_add(rows.from_us, -QUERY_SESSION_LOOK_BACK_US(timeout_us));

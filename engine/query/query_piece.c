@@ -153,6 +153,15 @@ static void fill_dialect(const struct query_units *units, const struct match_res
     query_attempt_fill(attempt, result->level, units->rule.step_count);
 }
 
+/// Whether a continuation of the piece would be won and reported. It may be although the piece is
+/// won already: with an open entry another session can cover more.
+static bool piece_is_open(const struct query_units *units, const struct match_result *result,
+                          bool last)
+{
+    return !units->dialect.matcher && result->level > 0 && session_goes_on(units, last) &&
+           may_convert(units, result);
+}
+
 static void fill_attempt(const struct query_units *units, const struct match_result *result,
                          bool last, struct query_attempt *attempt)
 {
@@ -166,8 +175,7 @@ static void fill_attempt(const struct query_units *units, const struct match_res
     attempt->ended = result->ended;
     attempt->made = result->made;
     attempt->won = result->won;
-    attempt->open = !units->dialect.matcher && result->level > 0 && !result->won &&
-                    session_goes_on(units, last) && may_convert(units, result);
+    attempt->open = !result->won && piece_is_open(units, result, last);
     for (uint32_t made = result->made; made != 0; made &= made - 1) {
         uint32_t k = (uint32_t)__builtin_ctz(made);
         attempt->matched_us[k] = result->times_us[k];
@@ -194,7 +202,7 @@ static enum corong_status wait_for_unit(struct query_units *units,
 
 /// A session of a unit that has several.
 static void add_piece(struct query_units *units, const struct query_attempt *attempt,
-                      const struct match_result *result)
+                      const struct match_result *result, bool open)
 {
     bool first_only = units->rule.attempts == FUNNEL_ATTEMPTS_FIRST;
     if (first_only && units->attempt.level > 0) {
@@ -212,7 +220,7 @@ static void add_piece(struct query_units *units, const struct query_attempt *att
         units->attempt = *attempt;
         units->score = result->score;
     } else {
-        units->attempt.open = attempt->open && !units->attempt.won;
+        units->attempt.open = open && !units->attempt.won;
     }
 }
 
@@ -241,7 +249,7 @@ static enum corong_status take_attempt(void *context, const struct match_result 
     if (units->rule.attempts != FUNNEL_ATTEMPTS_ALL) {
         struct match_result scored = *result;
         scored.score = score;
-        add_piece(units, &attempt, &scored);
+        add_piece(units, &attempt, &scored, piece_is_open(units, result, run->last));
         return CORONG_OK;
     }
     if (!removes(units)) {
@@ -275,7 +283,8 @@ static enum corong_status ask(struct query_units *units, bool last, struct coron
     struct match_result result = {0};
     int64_t session_us = units->in_sessions ? units->session_end_us : INT64_MAX;
     rule->until_us = session_us < units->end_us ? session_us : units->end_us;
-    rule->score_floor = units->score;
+    // The last attempt is reported however good those before it were.
+    rule->score_floor = rule->attempts == FUNNEL_ATTEMPTS_LAST ? 0 : units->score;
     TRY(book(units, error));
     if (units->dialect.matcher) {
         dialect_match(units->funnel, rule, gather->events, gather->count, &result);

@@ -50,7 +50,7 @@ struct cache *cache_create(uint64_t budget_bytes)
         ASSERT(pthread_mutex_init(&shard->lock, NULL) == 0);
         shard->budget_bytes = budget_bytes / SHARD_COUNT;
         shard->bucket_count = BUCKET_COUNT_FIRST;
-        shard->buckets = memory_allocate_zeroed(BUCKET_COUNT_FIRST, sizeof(shard->buckets[0]));
+        shard->buckets = memory_allocate_zeroed(BUCKET_COUNT_FIRST, sizeof(void *));
     }
     return cache;
 }
@@ -195,7 +195,7 @@ static void grow_buckets(struct shard *shard)
     }
     memory_free(shard->buckets);
     shard->bucket_count *= 2;
-    shard->buckets = memory_allocate_zeroed(shard->bucket_count, sizeof(shard->buckets[0]));
+    shard->buckets = memory_allocate_zeroed(shard->bucket_count, sizeof(void *));
     do {
         struct cache_block **bucket = bucket_of(shard, block->hash);
         block->next_of_bucket = *bucket;

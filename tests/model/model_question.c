@@ -439,6 +439,7 @@ struct user_levels {
     const struct oracle_answer *answer;
     const struct model_data *data;
     int levels[MODEL_USER_COUNT];
+    int opens[MODEL_USER_COUNT];
 };
 
 static void visit_user(void *context, uint8_t user_namespace, struct text user_id, uint32_t level,
@@ -446,12 +447,12 @@ static void visit_user(void *context, uint8_t user_namespace, struct text user_i
 {
     (void)user_namespace;
     (void)matched_us;
-    (void)open;
     struct user_levels *found = context;
     char number[16] = "";
     memcpy(number, user_id.bytes + 1, user_id.size - 1);
     int *known = &found->levels[atoi(number)];
     *known = (int)level > *known ? (int)level : *known;
+    found->opens[atoi(number)] += open;
 }
 
 static void print_user(const struct model_data *data, int user)
@@ -484,6 +485,12 @@ static void compare_users(struct store_snapshot *snapshot, const struct query_fu
             print_user(data, user);
             test_fail(test_random_seed(), "level %d, the oracle says %d", found.levels[user],
                       answer->levels[user]);
+        }
+        if (found.opens[user] != answer->opens[user]) {
+            print_asked();
+            print_user(data, user);
+            test_fail(test_random_seed(), "%d open, the oracle says %d; as of %lld",
+                      found.opens[user], answer->opens[user], (long long)in_units(answer->as_of));
         }
     }
 }

@@ -72,6 +72,7 @@ static void count_unit(const struct oracle_question *question, const struct orac
         const struct oracle_attempt *attempt = &attempts[index];
         int *level = &answer->levels[events[0].user];
         *level = attempt->level > *level ? attempt->level : *level;
+        answer->opens[events[0].user] += attempt->open && !attempt->won;
         int value = events[attempt->events[attempt->entered - 1]].attributes[0];
         count_attempt(&answer->total, events, attempt);
         count_attempt(&answer->slices[value < 0 ? ORACLE_VALUE_COUNT : value], events, attempt);

@@ -27,6 +27,7 @@ struct oracle_answer {
     struct oracle_counts slices[ORACLE_VALUE_COUNT + 1]; ///< by attributes[0] of the entry event;
                                                          ///< last: missing
     int levels[ORACLE_USER_MAX];                         ///< best of the user's units
+    int opens[ORACLE_USER_MAX];                          ///< how many of them are open
     int64_t as_of;
     uint64_t after_as_of;
 };
