@@ -383,6 +383,7 @@ Test(kafka, test_silence_of_all_brokers_is_said_once_and_so_is_its_end)
     struct kafka_source kafka = {
         .settings = {.notice = keep_sentence, .notice_context = said},
     };
+    kafka_status_init(&kafka);
     kafka_reach_trouble(&kafka, "connection refused");
     for (int64_t tick = 1; tick < 40; tick++) {
         kafka_reach_tick(&kafka, tick * 250000);
@@ -399,6 +400,10 @@ Test(kafka, test_silence_of_all_brokers_is_said_once_and_so_is_its_end)
     kafka_reach_tick(&kafka, 3601 * INT64_C(1000000));
     cr_assert_str_eq(said, "kafka brokers answer again, after 11 s");
     cr_assert_eq(kafka.reach.silent_us, 0);
+    cr_assert_str_eq(kafka.shared.last_alarm,
+                     "no kafka broker has answered for 10 s; tried again until one does: "
+                     "connection refused");
+    kafka_status_deinit(&kafka);
 }
 
 Test(kafka, test_a_source_that_stood_still_is_held_until_a_later_question_is_answered)
