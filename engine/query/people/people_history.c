@@ -18,8 +18,9 @@ static void refuse_by_person(struct people_history *history)
 {
     for (uint32_t i = 0; i < history->count; i++) {
         struct people_record *record = &history->records[i];
-        record->refused = record->refused ||
-                          !query_history_allows(history->person, record->time_us, record->sequence);
+        record->refused =
+            record->refused ||
+            !query_history_allows(&history->person, record->time_us, record->sequence);
     }
 }
 
@@ -38,14 +39,12 @@ enum corong_status people_history_walk(struct people_history *history, struct qu
     history->until_us = plan.as_of_us;
     history->next = 0;
     people_walk_init(&walk, &plan, history->tasks, people_walk_narrow(&plan, history->key));
-    struct query_history person;
-    query_history_init(&person, &plan, history->tasks);
-    history->person = &person;
+    query_history_init(&history->person, &plan, history->tasks);
     enum corong_status status = people_walk_user(&walk, history->key, run, context, error);
     if (status == CORONG_OK && ask.where_user.bytes != NULL) {
         refuse_by_person(history);
     }
-    query_history_deinit(&person);
+    query_history_deinit(&history->person);
     people_walk_deinit(&walk);
     query_plan_deinit(&plan);
     return status;
@@ -127,7 +126,7 @@ static enum corong_status refuse_rows(void *context, struct query_source *source
         record->refused = (record->held & ~query_source_steps(source, row) & 1) != 0;
         until = record->time_us <= history->until_us ? row + 1 : until;
     }
-    return query_history_add(history->person, source, begin, until, error);
+    return query_history_add(&history->person, source, begin, until, error);
 }
 
 enum corong_status people_history_read(struct people_history *history, const struct query_ask *ask,

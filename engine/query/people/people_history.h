@@ -40,8 +40,8 @@ struct people_history {
     uint32_t stage_base;
     uint32_t next; ///< record of the row in hand, in walks after the first
     int64_t last_sequence;
-    struct query_history *person; ///< of the walk that asks where_user
-    int64_t until_us;             ///< as-of, as it came out
+    struct query_history person; ///< of the walk that asks where_user
+    int64_t until_us;            ///< as-of, as it came out
 };
 
 void people_history_deinit(struct people_history *history);
