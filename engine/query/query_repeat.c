@@ -28,6 +28,13 @@ static bool is_matched(const struct query_attempt *attempt, const struct query_s
     return false;
 }
 
+/// The first of the user's loaded rows that may lie behind a place.
+static uint32_t row_after(const struct query_place *place, const struct query_source *source)
+{
+    bool here = place->source == source->index && place->group == source->group;
+    return here && place->row >= source->row ? place->row + 1 : source->row;
+}
+
 /// The user's rows of one source that are still loaded. No step row shares an instant with a
 /// matched one: else the user would have been gathered.
 static enum corong_status visit_rows(const struct query_units *units,
@@ -37,14 +44,16 @@ static enum corong_status visit_rows(const struct query_units *units,
 {
     uint32_t step = step_of(units, attempt, index);
     int64_t until_us = until_of(units, attempt);
-    for (uint32_t row = source->row; row < source->row_end; row++) {
+    for (uint32_t row = row_after(&attempt->places[index], source); row < source->row_end; row++) {
         bool some = ((source->entries[row / 64] | source->later[row / 64]) >> (row % 64) & 1) != 0;
         if (!some || (query_source_steps(source, row) >> step & 1) == 0) {
             continue;
         }
         int64_t time_us = query_source_time(source, row);
-        if (time_us > attempt->matched_us[index] && time_us <= until_us &&
-            !is_matched(attempt, source, row)) {
+        if (time_us > until_us) {
+            break; // a source's rows of a user ascend in time
+        }
+        if (time_us > attempt->matched_us[index] && !is_matched(attempt, source, row)) {
             struct query_place place = {source->index, source->group, row};
             TRY(take(context, place, error));
         }
