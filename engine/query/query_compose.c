@@ -240,11 +240,8 @@ static void seal(const struct composition *composition, struct query_funnel_resu
     query_funnel_describe(query, &definition);
     query_digest_funnel(&bytes, result, query->funnel.step_count, query->by_count);
     query_digest_beside(&bytes, result, query->funnel.step_count, query->by_count);
-    query_digest_seal(&result->provenance, (struct text){definition.bytes, definition.size},
-                      (struct text){bytes.bytes, bytes.size});
+    query_digest_seal(&result->provenance, &definition, &bytes);
     result->provenance.seconds_total = (double)(clock_monotonic_us() - composition->start_us) / 1e6;
-    text_buffer_deinit(&definition);
-    text_buffer_deinit(&bytes);
 }
 
 enum corong_status query_funnel_run(struct store_snapshot *snapshot,

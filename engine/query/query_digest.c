@@ -57,20 +57,22 @@ void query_digest_provenance(const struct query_plan *plan, struct store_snapsho
     hex128(store_snapshot_totals(snapshot).digest, provenance_out->store_digest);
 }
 
-void query_digest_seal(struct query_provenance *provenance, struct text definition,
-                       struct text result)
+void query_digest_seal(struct query_provenance *provenance, struct text_buffer *definition,
+                       struct text_buffer *result)
 {
     struct text_buffer all = {0};
-    text_buffer_append_sized(&all, definition);
+    text_buffer_append_sized(&all, (struct text){definition->bytes, definition->size});
     text_buffer_append_i64(&all, provenance->as_of_us);
     text_buffer_append_u64(&all, provenance->after_as_of);
     if (provenance->events_outside > 0) {
         text_buffer_append_u64(&all, provenance->events_outside);
     }
-    text_buffer_append_sized(&all, result);
-    hex128(hash_bytes128(definition.bytes, definition.size), provenance->definition_hash);
+    text_buffer_append_sized(&all, (struct text){result->bytes, result->size});
+    hex128(hash_bytes128(definition->bytes, definition->size), provenance->definition_hash);
     hex128(hash_bytes128(all.bytes, all.size), provenance->result_digest);
     text_buffer_deinit(&all);
+    text_buffer_deinit(definition);
+    text_buffer_deinit(result);
 }
 
 void query_digest_text(struct text_buffer *out, const char *name, struct text value)

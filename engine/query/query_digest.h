@@ -28,9 +28,9 @@ struct query_work {
 void query_digest_provenance(const struct query_plan *plan, struct store_snapshot *snapshot,
                              const struct query_work *work,
                              struct query_provenance *provenance_out);
-/// Hashes the definition text, and it together with the result's bytes.
-void query_digest_seal(struct query_provenance *provenance, struct text definition,
-                       struct text result);
+/// Hashes the definition text, and it together with the result's bytes; frees both.
+void query_digest_seal(struct query_provenance *provenance, struct text_buffer *definition,
+                       struct text_buffer *result);
 
 /// Parts of definition texts: "name=value;". Missing texts differ from empty ones.
 void query_digest_text(struct text_buffer *out, const char *name, struct text value);

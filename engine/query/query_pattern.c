@@ -194,10 +194,7 @@ static void seal(const struct pattern_run *run, struct store_snapshot *snapshot,
     query_digest_integer(&bytes, "matching", (int64_t)result->matching);
     query_digest_integer(&bytes, "matches", (int64_t)result->matches);
     query_digest_integer(&bytes, "uncounted", (int64_t)result->uncounted);
-    query_digest_seal(&result->provenance, (struct text){definition.bytes, definition.size},
-                      (struct text){bytes.bytes, bytes.size});
-    text_buffer_deinit(&definition);
-    text_buffer_deinit(&bytes);
+    query_digest_seal(&result->provenance, &definition, &bytes);
 }
 
 static void fill_result(const struct pattern_run *run, struct store_snapshot *snapshot,

@@ -382,10 +382,7 @@ static void seal(const struct sessions_run *run, struct store_snapshot *snapshot
         digest_row(&bytes, &result->rows[i]);
     }
     digest_row(&bytes, &result->other);
-    query_digest_seal(&result->provenance, (struct text){definition.bytes, definition.size},
-                      (struct text){bytes.bytes, bytes.size});
-    text_buffer_deinit(&definition);
-    text_buffer_deinit(&bytes);
+    query_digest_seal(&result->provenance, &definition, &bytes);
 }
 
 static enum corong_status prepare(struct sessions_run *run, struct store_snapshot *snapshot,

@@ -422,15 +422,12 @@ static void digest_rows(const struct query_stages_result *result, struct text_bu
 }
 
 static void seal(const struct stages_run *run, struct store_snapshot *snapshot,
-                 const struct stages_total *total, struct query_stages_result *result)
+                 struct stages_total *total, struct query_stages_result *result)
 {
     struct text_buffer bytes = {0};
     query_digest_provenance(&run->plan, snapshot, &total->work, &result->provenance);
     digest_rows(result, &bytes);
-    query_digest_seal(&result->provenance,
-                      (struct text){total->definition.bytes, total->definition.size},
-                      (struct text){bytes.bytes, bytes.size});
-    text_buffer_deinit(&bytes);
+    query_digest_seal(&result->provenance, &total->definition, &bytes);
 }
 
 /// All passes; the last one's plan is left for the provenance.

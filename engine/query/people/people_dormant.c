@@ -347,10 +347,7 @@ static void seal(struct dormant_run *run, struct store_snapshot *snapshot, int64
     digest_slice(&bytes, &result->other, 0);
     text_buffer_append_u64(&bytes, result->never);
     text_buffer_append(&bytes, &digest, sizeof(digest));
-    query_digest_seal(&result->provenance, (struct text){definition.bytes, definition.size},
-                      (struct text){bytes.bytes, bytes.size});
-    text_buffer_deinit(&definition);
-    text_buffer_deinit(&bytes);
+    query_digest_seal(&result->provenance, &definition, &bytes);
 }
 
 static enum corong_status visit_row(void *context, struct text row, struct corong_error *error)

@@ -301,10 +301,7 @@ static void seal(const struct repeat_run *run, struct store_snapshot *snapshot, 
     for (uint32_t r = 0; r <= run->rank_count; r++) {
         digest_rank(&bytes, &result->ranks[r]);
     }
-    query_digest_seal(&result->provenance, (struct text){definition.bytes, definition.size},
-                      (struct text){bytes.bytes, bytes.size});
-    text_buffer_deinit(&definition);
-    text_buffer_deinit(&bytes);
+    query_digest_seal(&result->provenance, &definition, &bytes);
 }
 
 static enum corong_status prepare(struct repeat_run *run, struct store_snapshot *snapshot,

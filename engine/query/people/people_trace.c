@@ -277,10 +277,7 @@ static void seal(struct trace_run *run, int64_t start_us)
     for (uint32_t i = 0; i < result->attempt_count; i++) {
         digest_unit(&bytes, &result->attempts[i]);
     }
-    query_digest_seal(&result->provenance, (struct text){definition.bytes, definition.size},
-                      (struct text){bytes.bytes, bytes.size});
-    text_buffer_deinit(&definition);
-    text_buffer_deinit(&bytes);
+    query_digest_seal(&result->provenance, &definition, &bytes);
 }
 
 static enum corong_status trace(struct trace_run *run, struct corong_error *error)

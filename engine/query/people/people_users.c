@@ -136,10 +136,7 @@ static void seal(struct users_run *run, struct store_snapshot *snapshot, int64_t
     describe(run, &definition);
     text_buffer_append_u64(&bytes, result->count);
     text_buffer_append(&bytes, &digest, sizeof(digest));
-    query_digest_seal(&result->provenance, (struct text){definition.bytes, definition.size},
-                      (struct text){bytes.bytes, bytes.size});
-    text_buffer_deinit(&definition);
-    text_buffer_deinit(&bytes);
+    query_digest_seal(&result->provenance, &definition, &bytes);
 }
 
 static enum corong_status visit_row(void *context, struct text row, struct corong_error *error)
