@@ -20,6 +20,7 @@ class Question:
     hold: str = ""               # the unit is (user, this attribute)
     any_order: bool = False
     daily: bool = False          # one funnel per day of entry
+    full: bool = False           # corong answers with times, money and days too, as it does where nothing else is asked
     window_s: int = WEEK_S
 
 
@@ -36,6 +37,7 @@ def condition_of(step):
 SHOP = ("view", "add_to_cart", "checkout", "order")
 QUESTIONS = (
     Question("country", "4 steps by country", SHOP, by=("country",)),
+    Question("full", "4 steps by country, full answer", SHOP, by=("country",), full=True),
     Question("second", "frequent second step", ("view", "click", "add_to_cart", "order")),
     Question("twelve", "12 steps", tuple(f"view where page like '%{digit}'" for digit in range(9)) +
              ("click", "add_to_cart", "checkout")),
@@ -61,8 +63,9 @@ def corong_query(question):
 
 def corong_words(question):
     if corong_query(question):
-        return []
+        return ["--outputs", "counts"]
     words = [word for step in question.steps for word in ("--step", step)]
+    words += [] if question.full else ["--outputs", "counts"]
     words += ["--window", f"{question.window_s}s", "--top", str(TOP)]
     if question.by:
         words += ["--by", ",".join(question.by)]

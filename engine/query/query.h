@@ -75,6 +75,7 @@ struct query_funnel {
     bool survival;                ///< also the conversion by time since the entry
     bool compared;                ///< also asked for the range `compare`, and the change split
     struct query_range compare;
+    uint32_t left_out;            ///< enum query_output: parts that are not computed
     const struct stage *customer; ///< who has done it before the entry is returning, for
                                   ///< `$customer`; NULL: not asked for
 };

@@ -52,7 +52,9 @@ static void state_init(struct query_pass *pass, void *state)
     worker->way = pass->context;
     query_slices_init(&worker->part.slices, &pass->plan, pass->asked.columns, query->by_count);
     query_tally_init(&worker->part.tally, &pass->plan, query->funnel.step_count);
-    worker->part.tally.lean = worker->way->answer->lean;
+    worker->part.tally.left_out = query->left_out;
+    worker->part.tally.lean =
+        worker->way->answer->lean && (query->left_out & QUERY_OUTPUT_TIMES) == 0;
     query_attribution_init(&worker->rule, query, pass->asked.columns);
     worker->throughput =
         memory_allocate_zeroed(throughput_size(worker->way->answer) + 1, sizeof(uint64_t));
@@ -193,6 +195,7 @@ static enum corong_status report(void *context, struct query_units *units,
 {
     struct answer_state *worker = context;
     const struct query_answer *answer = worker->way->answer;
+    bool days = (answer->query->left_out & QUERY_OUTPUT_DAYS) == 0;
     uint32_t none = 0;
     const uint32_t *slices = &none;
     uint32_t count = 1;
@@ -206,7 +209,7 @@ static enum corong_status report(void *context, struct query_units *units,
         return add_to_bucket(worker, units, attempt, slices, count, error);
     }
     for (uint32_t i = 0; i < count; i++) {
-        TRY(add_attempt(worker, units, attempt, slices[i], i == 0, error));
+        TRY(add_attempt(worker, units, attempt, slices[i], days && i == 0, error));
     }
     if (answer->overlap || answer->lean) {
         TRY(add_attempt(worker, units, attempt, answer->listing->count + 1, false, error));
@@ -331,7 +334,8 @@ enum corong_status query_answer_pass(const struct query_answer *answer,
     TRY(query_pass_open(&pass, answer->snapshot, answer->query, &answer_calls, &options, error));
     enum corong_status status = run_pass(&pass, &way, result_out, error);
     query_pass_close(&pass);
-    return status == CORONG_OK && answer->lean ? query_narrow(answer, result_out, error) : status;
+    bool narrow = answer->lean && (answer->query->left_out & QUERY_OUTPUT_TIMES) == 0;
+    return status == CORONG_OK && narrow ? query_narrow(answer, result_out, error) : status;
 }
 
 bool query_answer_trends(const struct query_funnel *query)

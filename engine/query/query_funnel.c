@@ -196,7 +196,7 @@ enum corong_status query_funnel_ask(struct store_snapshot *snapshot,
             query->funnel.order == FUNNEL_ORDER_LOOSE && query->funnel.tie_tolerance_us == 0,
         .where_user = query->where_user,
         .history = query->attribution == QUERY_ATTRIBUTION_USER,
-        .money = has_money(snapshot),
+        .money = (query->left_out & QUERY_OUTPUT_MONEY) == 0 && has_money(snapshot),
         .columns = asked->columns,
         .column_count = query->by_count,
         .customer = customer ? query->customer : NULL,
@@ -242,6 +242,9 @@ static void describe_more(const struct query_funnel *query, struct text_buffer *
     }
     if (query->survival) {
         query_digest_text(out, "survival", TEXT_LITERAL(""));
+    }
+    if (query->left_out != 0) {
+        query_digest_integer(out, "left_out", query->left_out);
     }
     for (uint32_t i = 0; i < query->by_count && query->customer != NULL; i++) {
         if (text_equal(query->by[i], QUERY_CUSTOMER_NAME)) {

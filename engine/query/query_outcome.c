@@ -97,7 +97,7 @@ static void slice_init(const struct query_outcome *outcome, struct query_slice *
                        const struct text *values)
 {
     const struct query_funnel *query = outcome->query;
-    *slice = (struct query_slice){0};
+    *slice = (struct query_slice){.left_out = query->left_out};
     slice->steps =
         arena_allocate_zeroed(outcome->arena, query->funnel.step_count, sizeof(struct query_step));
     for (uint32_t k = 0; k < query->funnel.step_count; k++) {
@@ -327,7 +327,9 @@ enum corong_status query_outcome_fill(struct query_outcome *outcome,
     outputs[result_out->slice_count] = &result_out->other;
     add_levels(outcome, outputs, &result_out->total);
     enum corong_status status = CORONG_OK;
-    if (outcome->parts[0]->tally.lean) {
+    if ((outcome->query->left_out & QUERY_OUTPUT_TIMES) != 0) {
+        status = query_tasks_check(outcome->tasks, error);
+    } else if (outcome->parts[0]->tally.lean) {
         add_extents(outcome, outputs, &result_out->total);
     } else {
         status = add_durations(outcome, outputs, &result_out->total, error);
@@ -357,7 +359,10 @@ enum corong_status query_outcome_series(struct query_outcome *outcome, uint32_t 
     }
     slice_init(outcome, &none, NULL);
     add_levels(outcome, outputs, &none);
-    enum corong_status status = add_durations(outcome, outputs, &none, error);
+    enum corong_status status = CORONG_OK;
+    if ((outcome->query->left_out & QUERY_OUTPUT_TIMES) == 0) {
+        status = add_durations(outcome, outputs, &none, error);
+    }
     if (status == CORONG_OK) {
         status = query_outcome_money(outcome, outputs, &none, error);
     }

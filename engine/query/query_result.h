@@ -13,6 +13,13 @@
 /// 30 d.
 extern const int64_t QUERY_EDGES_US[QUERY_EDGE_COUNT];
 
+/// Parts of an answer beside the counts, which are always there.
+enum query_output {
+    QUERY_OUTPUT_TIMES = 1, ///< times to each step
+    QUERY_OUTPUT_MONEY = 2, ///< revenue and orders
+    QUERY_OUTPUT_DAYS = 4,  ///< matched events by day
+};
+
 /// Exact distribution of integer durations.
 struct query_durations {
     uint64_t count;
@@ -55,6 +62,7 @@ struct query_slice {
     bool tested;              ///< listed, and it and the rest have closed units
     double p_value;           ///< that its won/closed is that of all other units: z-test, two-sided
     double q_value;           ///< of Benjamini and Hochberg over the slices tested
+    uint32_t left_out;        ///< enum query_output: what was not asked for, and is empty here
 };
 
 /// Units whose matched step-k event lies in a day (UTC).

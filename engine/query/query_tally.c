@@ -123,6 +123,7 @@ void query_tally_attempt(struct query_tally *tally, uint32_t slice,
     cells[attempt->ended - 1].open += attempt->open;
     cells[tally->step_count - 1].won += attempt->won;
     cells[attempt->entered - 1].entered++;
+    bool times = (tally->left_out & QUERY_OUTPUT_TIMES) == 0;
     int64_t previous_us = attempt->entry_us;
     for (uint32_t made = attempt->made; made != 0; made &= made - 1) {
         uint32_t k = (uint32_t)__builtin_ctz(made);
@@ -131,7 +132,7 @@ void query_tally_attempt(struct query_tally *tally, uint32_t slice,
         if (days) {
             add_day(tally, k, time_us);
         }
-        if (k + 1 > attempt->entered) {
+        if (times && k + 1 > attempt->entered) {
             add_durations(tally, slice, k, time_us - attempt->entry_us, time_us - previous_us);
         }
         previous_us = time_us;

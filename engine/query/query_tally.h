@@ -52,6 +52,7 @@ struct query_tally {
     uint32_t slice_count;
     uint32_t slice_capacity;
     struct query_cell *cells;     ///< by slice and step
+    uint32_t left_out;            ///< enum query_output: what is not added up
     bool lean;                    ///< durations are not kept, only their extents
     struct query_extent *extents; ///< lean: by slice, step and kind (from entry, from previous)
     struct query_samples samples[FUNNEL_STEP_COUNT_MAX]; ///< from step 2 on

@@ -102,6 +102,8 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
                          "for --by '$customer': returning is who did it before (default order)"},
     [OPTION_SURVIVAL] = {"survival", NULL, OPTION_KIND_FLAG, 0, 0, NULL,
                          "also the share won by time since the entry (Kaplan-Meier)"},
+    [OPTION_OUTPUTS] = {"outputs", "PART[,PART]", OPTION_KIND_LIST, 0, 0, NULL,
+                        "what is computed: counts, times, money, days (all of them)"},
     [OPTION_WINDOW] = {"window", "TIME", OPTION_KIND_TEXT, 0, 0, NULL,
                        "from first to last step at most: 30m, 7d (default), session or none"},
     [OPTION_UNIT] = {"unit", "user|session|ATTR", OPTION_KIND_TEXT, 0, 0, NULL,

@@ -245,6 +245,42 @@ static enum corong_status take_comparison(struct funnel_question *run)
     return to.size == 0 ? CORONG_OK : instant_parse(to, &range->to_us, run->error);
 }
 
+static enum corong_status take_output(struct text word, uint32_t *parts, struct corong_error *error)
+{
+    static const char *const WORDS[] = {"counts", "times", "money", "days", NULL};
+    static const uint32_t PARTS[] = {0, QUERY_OUTPUT_TIMES, QUERY_OUTPUT_MONEY, QUERY_OUTPUT_DAYS};
+    for (uint32_t i = 0; WORDS[i] != NULL; i++) {
+        if (text_equal(word, text_from(WORDS[i]))) {
+            *parts |= PARTS[i];
+            return CORONG_OK;
+        }
+    }
+    const char *nearest = words_nearest(word, WORDS);
+    return error_set(error, CORONG_INVALID,
+                     "--outputs: '%.*s' is not one of: counts, times, money, days%s%s%s",
+                     (int)word.size, word.bytes, nearest == NULL ? "" : "; did you mean '",
+                     nearest == NULL ? "" : nearest, nearest == NULL ? "" : "'?");
+}
+
+/// Counts are always there; each other part is computed where it is named, or where none is.
+static enum corong_status take_outputs(struct funnel_question *run)
+{
+    const uint32_t all = QUERY_OUTPUT_TIMES | QUERY_OUTPUT_MONEY | QUERY_OUTPUT_DAYS;
+    const struct option_value *given = &run->options->values[OPTION_OUTPUTS];
+    uint32_t named = given->list_count == 0 ? all : 0;
+    for (uint32_t i = 0; i < given->list_count; i++) {
+        struct text rest = given->list[i];
+        while (rest.bytes != NULL) {
+            const char *comma = rest.size == 0 ? NULL : memchr(rest.bytes, ',', rest.size);
+            size_t size = comma == NULL ? rest.size : (size_t)(comma - rest.bytes);
+            TRY(take_output((struct text){rest.bytes, size}, &named, run->error));
+            rest = comma == NULL ? TEXT_MISSING : (struct text){comma + 1, rest.size - size - 1};
+        }
+    }
+    run->query.left_out = all & ~named;
+    return CORONG_OK;
+}
+
 /// What is asked for beside the numbers of the range.
 static enum corong_status take_more(struct funnel_question *run)
 {
@@ -256,6 +292,7 @@ static enum corong_status take_more(struct funnel_question *run)
     query->throughput =
         (enum query_bucket)options_number(options, OPTION_THROUGHPUT, QUERY_BUCKET_NONE);
     query->survival = options_given(options, OPTION_SURVIVAL);
+    TRY(take_outputs(run));
     if (options_given(options, OPTION_ATTRIBUTION)) {
         TRY(take_attribution(run));
     }

@@ -97,9 +97,13 @@ static void add_step(struct text_buffer *out, const struct funnel *funnel,
     add_count(out, step->dropped);
     add_count(out, step->open);
     add_count(out, step->lost);
-    add_duration(out, step->from_previous.count, step->from_previous.percentiles_us[1]);
-    add_duration(out, step->from_entry.count, step->from_entry.percentiles_us[1]);
-    add_money(out, step);
+    if ((slice->left_out & QUERY_OUTPUT_TIMES) == 0) {
+        add_duration(out, step->from_previous.count, step->from_previous.percentiles_us[1]);
+        add_duration(out, step->from_entry.count, step->from_entry.percentiles_us[1]);
+    }
+    if ((slice->left_out & QUERY_OUTPUT_MONEY) == 0) {
+        add_money(out, step);
+    }
     text_buffer_append(out, "\n", 1);
 }
 
@@ -126,9 +130,14 @@ void report_csv_funnel(const struct query_funnel *query, const struct query_funn
     for (uint32_t index = 0; index < query->by_count; index++) {
         report_csv_cell(out, query->by[index], false);
     }
-    text_buffer_append_string(out, ",step,name,reached,of_first,of_previous,dropped,open,lost,"
-                                   "median_from_previous_us,median_from_entry_us,currency,"
-                                   "revenue,orders,repeat_revenue,repeat_orders\n");
+    text_buffer_append_string(out, ",step,name,reached,of_first,of_previous,dropped,open,lost");
+    if ((query->left_out & QUERY_OUTPUT_TIMES) == 0) {
+        text_buffer_append_string(out, ",median_from_previous_us,median_from_entry_us");
+    }
+    if ((query->left_out & QUERY_OUTPUT_MONEY) == 0) {
+        text_buffer_append_string(out, ",currency,revenue,orders,repeat_revenue,repeat_orders");
+    }
+    text_buffer_append_string(out, "\n");
     add_slice(out, query, "total", &result->total);
     for (uint32_t index = 0; index < result->slice_count; index++) {
         add_slice(out, query, "slice", &result->slices[index]);

@@ -462,6 +462,13 @@ static void explain_outputs(struct explanation *explanation)
             "conversion by time since the entry, with attempts that are still open taken as far as "
             "they have come (Kaplan-Meier)");
     }
+    if (query->left_out != 0) {
+        say(explanation, "outputs", "counts", false,
+            "not computed, and absent from the answer:%s%s%s",
+            (query->left_out & QUERY_OUTPUT_TIMES) != 0 ? " times" : "",
+            (query->left_out & QUERY_OUTPUT_MONEY) != 0 ? " money" : "",
+            (query->left_out & QUERY_OUTPUT_DAYS) != 0 ? " days" : "");
+    }
     text_buffer_reset(&zone);
     if (query->compared) {
         report_lines_range(&query->compare, &zone);
@@ -534,9 +541,15 @@ static void explain_columns(struct explanation *explanation)
     say(explanation, "won", "", false, "%ss that covered the last step", unit);
     say(explanation, "won of closed", "", false,
         "won divided by won and lost: attempts that are still open do not make it smaller");
-    say(explanation, "times", "", false,
-        "from the step before to the step, over the reported attempts that made it; percentiles "
-        "are exact");
+    uint32_t left_out = explanation->query->left_out;
+    if ((left_out & QUERY_OUTPUT_TIMES) == 0) {
+        say(explanation, "times", "", false,
+            "from the step before to the step, over the reported attempts that made it; "
+            "percentiles are exact");
+    }
+    if ((left_out & QUERY_OUTPUT_MONEY) != 0) {
+        return;
+    }
     say(explanation, "revenue", "", false,
         "the sum of the amounts of the events that fill the step, for each currency");
 }

@@ -138,7 +138,7 @@ static void draw_title(const struct query_funnel *query, const struct report_sty
     text_buffer_deinit(&line);
 }
 
-static void add_step_columns(struct grid *grid, bool entry_open)
+static void add_step_columns(struct grid *grid, bool entry_open, bool times)
 {
     grid_add_column(grid, "", GRID_RIGHT, 0, "2");
     grid_add_column(grid, "step", GRID_LEFT, 0, NULL);
@@ -152,7 +152,9 @@ static void add_step_columns(struct grid *grid, bool entry_open)
     grid_add_column(grid, "dropped", GRID_RIGHT, 2, NULL);
     grid_add_column(grid, "open", GRID_RIGHT, 4, NULL);
     grid_add_column(grid, "lost", GRID_RIGHT, 3, NULL);
-    grid_add_column(grid, "median", GRID_RIGHT, 1, NULL);
+    if (times) {
+        grid_add_column(grid, "median", GRID_RIGHT, 1, NULL);
+    }
 }
 
 static void add_step(struct grid *grid, const struct funnel *funnel,
@@ -184,15 +186,17 @@ static void add_step(struct grid *grid, const struct funnel *funnel,
         grid_add_count(grid, step->open);
         grid_add_count(grid, step->lost);
     }
-    grid_add_duration(grid, step->from_previous.count,
-                      step->from_previous.percentiles_us[MEDIAN_INDEX]);
+    if ((slice->left_out & QUERY_OUTPUT_TIMES) == 0) {
+        grid_add_duration(grid, step->from_previous.count,
+                          step->from_previous.percentiles_us[MEDIAN_INDEX]);
+    }
 }
 
 static void draw_steps(const struct query_slice *total, const struct funnel *funnel,
                        const struct report_style *style, struct text_buffer *out)
 {
     struct grid grid = {0};
-    add_step_columns(&grid, funnel->entry_open);
+    add_step_columns(&grid, funnel->entry_open, (total->left_out & QUERY_OUTPUT_TIMES) == 0);
     for (uint32_t index = 0; index < funnel->step_count; index++) {
         add_step(&grid, funnel, total, index);
     }

@@ -135,6 +135,19 @@ static void write_rare_rules(struct json_writer *writer, const struct funnel *fu
     }
 }
 
+static void write_outputs(struct json_writer *writer, uint32_t left_out)
+{
+    static const char *const WORDS[] = {"times", "money", "days"};
+    struct text named[4] = {TEXT_LITERAL("counts")};
+    uint32_t count = 1;
+    for (uint32_t i = 0; i < 3; i++) {
+        if ((left_out >> i & 1) == 0) {
+            named[count++] = text_from(WORDS[i]);
+        }
+    }
+    write_texts(writer, "outputs", named, count);
+}
+
 static void write_funnel_question(struct json_writer *writer, const struct query_funnel *query)
 {
     const struct funnel *funnel = &query->funnel;
@@ -184,6 +197,9 @@ static void write_funnel_question(struct json_writer *writer, const struct query
         write_attribution(writer, query);
     }
     json_writer_unsigned(writer, "top", query->top == 0 ? QUERY_TOP_DEFAULT : query->top);
+    if (query->left_out != 0) {
+        write_outputs(writer, query->left_out);
+    }
     json_writer_end(writer, '}');
     text_buffer_deinit(&window);
 }
@@ -282,9 +298,13 @@ static void write_step(struct json_writer *writer, const struct funnel *funnel,
     json_writer_unsigned(writer, "dropped", step->dropped);
     json_writer_unsigned(writer, "open", step->open);
     json_writer_unsigned(writer, "lost", step->lost);
-    write_durations(writer, "from_previous", &step->from_previous);
-    write_durations(writer, "from_entry", &step->from_entry);
-    write_money(writer, step);
+    if ((slice->left_out & QUERY_OUTPUT_TIMES) == 0) {
+        write_durations(writer, "from_previous", &step->from_previous);
+        write_durations(writer, "from_entry", &step->from_entry);
+    }
+    if ((slice->left_out & QUERY_OUTPUT_MONEY) == 0) {
+        write_money(writer, step);
+    }
     json_writer_end(writer, '}');
 }
 
@@ -421,8 +441,12 @@ void report_json_funnel(const struct query_funnel *query, const struct query_fun
     } else {
         json_writer_null(&writer, "other");
     }
-    write_edges(&writer);
-    write_days(&writer, result, step_count);
+    if ((query->left_out & QUERY_OUTPUT_TIMES) == 0) {
+        write_edges(&writer);
+    }
+    if ((query->left_out & QUERY_OUTPUT_DAYS) == 0) {
+        write_days(&writer, result, step_count);
+    }
     report_json_beside(&writer, query, result);
     write_provenance(&writer, &result->provenance, style);
     json_writer_end(&writer, '}');
