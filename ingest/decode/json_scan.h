@@ -55,6 +55,7 @@ struct json_capture {
     size_t fault_at;       ///< offset of the first byte that cannot stand, when rejected
     uint8_t document_kind; ///< enum field_kind of the whole document
     struct json_guess guesses[JSON_GUESS_COUNT]; ///< by the number of the key in its document
+    struct json_shapes *shapes; ///< what sound documents looked like; NULL: nothing is learned
 };
 
 /// Texts must be shorter than 4 GiB. Returns REJECT_NONE, REJECT_NOT_JSON, REJECT_NOT_UTF8,
@@ -69,17 +70,16 @@ enum reject_reason json_scan_sse2(const struct json_plan *plan, struct text text
                                   struct json_capture *capture);
 #endif
 
-/// The kernel in use.
-static inline enum reject_reason json_scan(const struct json_plan *plan, struct text text,
-                                           struct json_capture *capture)
-{
-#ifdef __SSE2__
-    return json_scan_sse2(plan, text, capture);
-#else
-    return json_scan_scalar(plan, text, capture);
-#endif
-}
+/// What documents are scanned with: by the steps of documents before where they are alike
+/// (json_shape.h), else by the fastest kernel. The same fields, tape and verdict as the scalar
+/// one's.
+enum reject_reason json_scan(const struct json_plan *plan, struct text text,
+                             struct json_capture *capture);
+/// By the fastest kernel alone.
+enum reject_reason json_scan_whole(const struct json_plan *plan, struct text text,
+                                   struct json_capture *capture);
 
+/// The plan must be the one that is scanned with, or have more fields behind its own.
 void json_capture_init(struct json_capture *capture, const struct json_plan *plan);
 void json_capture_deinit(struct json_capture *capture);
 /// Gives a tape that one huge message has grown back to the system.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// The scanner against itself: a verdict may not depend on what is mapped, captured slices lie
 /// inside the text and decode to valid UTF-8, and a refused document stays refused when cut at its
-/// fault.
+/// fault. Of two documents on two lines the second is scanned by what was learned of the first.
 #include "ingest/decode/json_scan.h"
 #include "ingest/decode/utf8_check.h"
 #include "storage/base/invariant.h"
@@ -87,6 +87,22 @@ static void check_kernels(struct text text, const struct json_plan *plan,
     json_capture_deinit(&scalar);
 }
 
+static void check_learned(struct text text, const struct json_plan *plan)
+{
+    const char *line_end = text.size == 0 ? NULL : memchr(text.bytes, '\n', text.size);
+    if (line_end == NULL) {
+        return;
+    }
+    struct text first = {text.bytes, (size_t)(line_end - text.bytes)};
+    struct text second = {line_end + 1, text.size - first.size - 1};
+    struct json_capture learned;
+    json_capture_init(&learned, plan);
+    json_scan(plan, first, &learned);
+    check_kernels(second, plan, &learned, json_scan(plan, second, &learned));
+    check_kernels(first, plan, &learned, json_scan(plan, first, &learned));
+    json_capture_deinit(&learned);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -99,6 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int index = 1; index < 3; index++) {
         ASSERT(json_scan(&plans[index], text, &captures[index]) == verdict);
         check_kernels(text, &plans[index], &captures[index], verdict);
+        check_learned(text, &plans[index]);
         if (verdict == REJECT_NONE) {
             ASSERT(utf8_check(text) == NULL);
             check_capture(text, &plans[index], &captures[index]);

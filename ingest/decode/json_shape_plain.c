@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ingest/decode/json_shape.h"
+
+#include <string.h>
+
+/// Byte by byte: the specification of the other kernel.
+static inline const char *find_special(const char *at, const char *end)
+{
+    while (at < end && *at != '"' && *at != '\\' && (unsigned char)(*at - 0x20) < 0x60) {
+        at++;
+    }
+    return at;
+}
+
+static inline const char *special_in(const char *begin, const char *at, const char *end)
+{
+    (void)begin;
+    return find_special(at, end);
+}
+
+static inline bool literal_equal(const struct json_step *step, const char *at)
+{
+    uint32_t size = step->size < JSON_SHAPE_INLINE_SIZE ? step->size : JSON_SHAPE_INLINE_SIZE;
+    return memcmp(step->literal, at, size) == 0;
+}
+
+#include "ingest/decode/json_shape_kernel.h"
+
+bool json_shape_scan_plain(const struct json_plan *plan, struct text text,
+                           struct json_capture *capture)
+{
+    return shape_scan(plan, text, capture);
+}
