@@ -58,3 +58,7 @@ uint32_t any_anchor_event(const struct any_scan *scan, uint32_t block, uint32_t 
 /// Fills the result with the canonically first events of an attempt.
 void any_report(struct any_scan *scan, const struct any_attempt *attempt,
                 struct match_result *result);
+/// funnel_match() of order any where no two events are simultaneous, each is an entry and fills one
+/// step, and the rule has no further options. False, and nothing said, where it is not so.
+bool match_any_quick(const struct match_rule *rule, const struct match_event *events,
+                     uint32_t event_count, struct match_result *result);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// The general path: one attempt of a unit, or all of them.
-#include "engine/funnel/match_general.h"
+#include "engine/funnel/match_any.h"
 
 #include "storage/base/invariant.h"
 
@@ -50,6 +50,14 @@ static uint32_t floor_of(const struct match_rule *rule, const struct match_resul
 
 void match_general(const struct match_rule *rule, const struct match_event *events,
                    uint32_t event_count, struct match_result *result)
+{
+    if (!match_any_quick(rule, events, event_count, result)) {
+        match_general_blocks(rule, events, event_count, result);
+    }
+}
+
+void match_general_blocks(const struct match_rule *rule, const struct match_event *events,
+                          uint32_t event_count, struct match_result *result)
 {
     struct general general;
     const struct general_order *order = order_of(rule);

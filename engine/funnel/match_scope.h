@@ -88,3 +88,6 @@ void match_block_settle(struct match_block *block, uint32_t steps);
 /// funnel_match() of a rule that is not plain.
 void match_general(const struct match_rule *rule, const struct match_event *events,
                    uint32_t event_count, struct match_result *result_out);
+/// The same by blocks, whatever the events are.
+void match_general_blocks(const struct match_rule *rule, const struct match_event *events,
+                          uint32_t event_count, struct match_result *result_out);

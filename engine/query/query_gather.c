@@ -161,3 +161,41 @@ enum corong_status query_gather_add(struct query_gather *gather, const struct qu
     keep(gather, event.time_us, event.entry_allowed);
     return CORONG_OK;
 }
+
+/// Takes one row of query_gather_rows(), for which there is room.
+static inline void take_row(struct query_gather *gather, const struct query_source *source,
+                            uint32_t row, uint64_t stages, int64_t time_us)
+{
+    uint32_t mask = UINT32_MAX >> (FUNNEL_STEP_COUNT_MAX - gather->step_count);
+    struct match_event event = {.time_us = time_us,
+                                .steps = (uint32_t)stages & mask,
+                                .hits = (uint16_t)(stages >> gather->step_count)};
+    event.entry_allowed = (event.steps & gather->entry_steps) != 0 && in_range(gather, time_us) &&
+                          (source->allowed == NULL || source->allowed[row] != 0);
+    gather->events[gather->count] = event;
+    gather->places[gather->count++] = pack(source, row);
+    keep(gather, time_us, event.entry_allowed);
+}
+
+enum corong_status query_gather_rows(struct query_gather *gather, const struct query_source *source,
+                                     uint32_t begin, uint32_t end, const struct query_range *rows,
+                                     uint64_t *matched, struct corong_error *error)
+{
+    for (uint32_t word = begin / 64; word * 64 < end; word++) {
+        uint64_t bits = query_source_step_bits(source, word, begin, end);
+        for (; bits != 0; bits &= bits - 1) {
+            uint32_t row = word * 64 + (uint32_t)__builtin_ctzll(bits);
+            int64_t time_us = query_source_time(source, row);
+            if (time_us < rows->from_us || time_us > rows->to_us) {
+                continue;
+            }
+            ++*matched;
+            forget_waiting(gather, time_us);
+            if (gather->count == gather->capacity) {
+                TRY(grow(gather, error));
+            }
+            take_row(gather, source, row, query_source_steps(source, row), time_us);
+        }
+    }
+    return CORONG_OK;
+}

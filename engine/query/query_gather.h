@@ -54,6 +54,14 @@ struct query_gathered query_gather_row(const struct query_source *source, uint32
 CORONG_MUST_CHECK enum corong_status query_gather_add(struct query_gather *gather,
                                                       const struct query_gathered *row,
                                                       struct corong_error *error);
+/// Adds rows [begin, end) of the loaded group that have a step or an exclusion and whose time lies
+/// within `rows` (both ends included); adds their number to `*matched`. As query_gather_add() for
+/// each, but only where nothing tells rows of one instant apart: no sequence numbers, no tolerance,
+/// not `keep_all`.
+CORONG_MUST_CHECK enum corong_status
+query_gather_rows(struct query_gather *gather, const struct query_source *source, uint32_t begin,
+                  uint32_t end, const struct query_range *rows, uint64_t *matched,
+                  struct corong_error *error);
 struct query_place query_gather_place(const struct query_gather *gather, uint32_t event);
 /// The same of a packed place.
 struct query_place query_gather_unpack(uint64_t place);

@@ -165,7 +165,9 @@ static bool piece_is_open(const struct query_units *units, const struct match_re
 static void fill_attempt(const struct query_units *units, const struct match_result *result,
                          bool last, struct query_attempt *attempt)
 {
-    *attempt = (struct query_attempt){0};
+    attempt->open = false;
+    attempt->further_begin = 0;
+    attempt->further_end = 0;
     if (units->dialect.matcher && result->made == 0) {
         fill_dialect(units, result, attempt);
         return;
@@ -280,13 +282,14 @@ static enum corong_status ask(struct query_units *units, bool last, struct coron
     const struct query_gather *gather = &units->gather;
     struct match_rule *rule = &units->rule;
     struct piece_run run = {units, last};
-    struct match_result result = {0};
+    struct match_result result; // 450 bytes: not cleared for each unit
     int64_t session_us = units->in_sessions ? units->session_end_us : INT64_MAX;
     rule->until_us = session_us < units->end_us ? session_us : units->end_us;
     // The last attempt is reported however good those before it were.
     rule->score_floor = rule->attempts == FUNNEL_ATTEMPTS_LAST ? 0 : units->score;
     TRY(book(units, error));
     if (units->dialect.matcher) {
+        result = (struct match_result){0};
         dialect_match(units->funnel, rule, gather->events, gather->count, &result);
     } else if (rule->attempts == FUNNEL_ATTEMPTS_ALL) {
         return funnel_match_all(rule, gather->events, gather->count, take_attempt, &run, error);

@@ -117,3 +117,13 @@ static inline uint64_t query_source_steps(const struct query_source *source, uin
     return source->plan->filtered ? source->steps[row]
                                   : source->segment->steps_of_name[query_source_name(source, row)];
 }
+
+/// Rows of [begin, end) that may fill some step, of the word of 64 rows, as bits.
+static inline uint64_t query_source_step_bits(const struct query_source *source, uint32_t word,
+                                              uint32_t begin, uint32_t end)
+{
+    uint64_t bits = source->entries[word] | source->later[word];
+    uint32_t first = word * 64;
+    bits &= begin > first ? UINT64_MAX << (begin - first) : UINT64_MAX;
+    return end - first < 64 ? bits & ((UINT64_C(1) << (end - first)) - 1) : bits;
+}

@@ -41,6 +41,8 @@ void query_units_init(struct query_units *units, const struct query_plan *plan,
     units->hold.tasks = tasks;
     units->hold.columns = plan->ask.unit_columns;
     units->hold.column_count = plan->ask.unit_column_count;
+    units->bare = plan->ask.unit_column_count == 0 && !plan->sequences &&
+                  funnel->tie_tolerance_us == 0 && !units->gather.keep_all;
     units->gather.entries = query->range;
     if (query->range.to_us == QUERY_TIME_NONE) {
         units->gather.entries.to_us = INT64_MAX;
@@ -137,15 +139,6 @@ static uint32_t cut_as_of(struct query_units *units, const struct query_source *
     return end;
 }
 
-static uint64_t step_bits(const struct query_source *source, uint32_t word, uint32_t begin,
-                          uint32_t end)
-{
-    uint64_t bits = source->entries[word] | source->later[word];
-    uint32_t first = word * 64;
-    bits &= begin > first ? UINT64_MAX << (begin - first) : UINT64_MAX;
-    return end - first < 64 ? bits & ((UINT64_C(1) << (end - first)) - 1) : bits;
-}
-
 /// Takes one row of the present person, which has `stages`.
 static enum corong_status take_row(struct query_units *units, struct query_source *source,
                                    uint32_t row, uint64_t stages, struct corong_error *error)
@@ -170,8 +163,13 @@ static enum corong_status run_steps(void *context, struct query_source *source, 
     const struct query_range *rows = &units->plan->ask.rows;
     end = cut_as_of(units, source, begin, end);
     TRY(query_history_add(&units->history, source, begin, end, error));
+    if (units->bare) {
+        return query_gather_rows(&units->gather, source, begin, end, rows, &units->events_matched,
+                                 error);
+    }
     for (uint32_t word = begin / 64; word * 64 < end; word++) {
-        for (uint64_t bits = step_bits(source, word, begin, end); bits != 0; bits &= bits - 1) {
+        for (uint64_t bits = query_source_step_bits(source, word, begin, end); bits != 0;
+             bits &= bits - 1) {
             uint32_t row = word * 64 + (uint32_t)__builtin_ctzll(bits);
             int64_t time_us = query_source_time(source, row);
             if (time_us >= rows->from_us && time_us <= rows->to_us) {

@@ -60,6 +60,7 @@ struct query_units {
     bool in_sessions; ///< attempts stay inside sessions
     bool per_session; ///< and each session is a unit
     bool clipped;     ///< some rows of the store lie outside the question's ranges
+    bool bare;        ///< rows are gathered by query_gather_rows()
     bool fast;        ///< the rule is one that query_fast_match() has
     struct dialect_needs dialect;
     int64_t end_us;  ///< what is matched lies before this (`range: inside`); INT64_MAX: no end
