@@ -194,6 +194,18 @@ static void abandon(struct member *member)
     memset(member->owned, 0, sizeof(member->owned));
 }
 
+static void note_committed(const struct store_position *positions, uint32_t count)
+{
+    for (uint32_t index = 0; index < count; index++) {
+        int partition = (int)positions[index].id.high - 1;
+        int64_t seen = atomic_load(&shared->committed[partition]);
+        while (seen < positions[index].next_offset &&
+               !atomic_compare_exchange_weak(&shared->committed[partition], &seen,
+                                             positions[index].next_offset)) {
+        }
+    }
+}
+
 static void claim(struct member *member, int partition)
 {
     struct corong_error error = {0};
@@ -228,6 +240,7 @@ static void claim(struct member *member, int partition)
     }
     member->positions[partition] = position;
     member->owned[partition] = true;
+    note_committed(&position, 1); // whoever committed it may have died before saying so
     atomic_fetch_add(&shared->claims, 1);
 }
 
@@ -251,19 +264,6 @@ static void poll_partition(struct member *member, int partition)
         position->counters.events++;
         position->counters.stored++;
     }
-}
-
-static void note_committed(const struct store_position *positions, uint32_t count)
-{
-    for (uint32_t index = 0; index < count; index++) {
-        int partition = (int)positions[index].id.high - 1;
-        int64_t seen = atomic_load(&shared->committed[partition]);
-        while (seen < positions[index].next_offset &&
-               !atomic_compare_exchange_weak(&shared->committed[partition], &seen,
-                                             positions[index].next_offset)) {
-        }
-    }
-    atomic_fetch_add(&shared->commits, 1);
 }
 
 /// True where the tail is committed; false where it was abandoned.
@@ -301,6 +301,7 @@ static bool commit(struct member *member)
     }
     member->row_count = 0;
     note_committed(moved, count);
+    atomic_fetch_add(&shared->commits, 1);
     return true;
 }
 
@@ -349,6 +350,7 @@ _Noreturn void group_member_run(struct group_member_shared *shared_by_all, const
         if (test_random_below(&member.random, 3) == 0) {
             (void)commit(&member);
         }
+        atomic_fetch_add(&shared->turns, 1);
         usleep(500);
     }
     store_close(member.store);

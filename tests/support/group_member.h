@@ -26,7 +26,8 @@ struct group_member_shared {
     _Atomic uint64_t commits;
     _Atomic uint64_t fenced;
     _Atomic uint64_t claims;
-    _Atomic bool calm; ///< no more stops and deaths
+    _Atomic uint64_t turns; ///< of all members: what they get done, on whatever disk
+    _Atomic bool calm;      ///< no more stops and deaths
     _Atomic bool stop;
     int64_t log_size; ///< messages of each partition
 };
