@@ -77,7 +77,8 @@ struct source_operations {
     /// Fills the headers of the message in hand (`message->metadata`), which cost time and are
     /// rarely wanted; until then there are none. NULL: `metadata` is complete as it is delivered.
     void (*headers)(struct source *source);
-    /// First line of the file for formats that need a header after a resume; missing otherwise.
+    /// First line of the file (the first ones, where they begin with '#') for formats that need a
+    /// header after a resume; missing otherwise.
     struct text (*header)(struct source *source);
     void (*close)(struct source *source);
 };

@@ -49,6 +49,7 @@ struct decoder *decoder_create(const struct mapping *mapping, const struct schem
     decoder->header_wanted = mapping_has_header(mapping);
     decoder->file_begins = true;
     decode_csv_columns(decoder);
+    decoder->log = mapping->format == MAPPING_LOG ? log_reader_create(mapping) : NULL;
     decoder->array_captures =
         memory_allocate_zeroed(mapping->array_count + 1, sizeof(*decoder->array_captures));
     for (uint32_t index = 0; index < mapping->array_count; index++) {
@@ -79,6 +80,7 @@ void decoder_destroy(struct decoder *decoder)
         json_capture_deinit(&decoder->text_captures[index]);
     }
     memory_free(decoder->text_captures);
+    log_reader_destroy(decoder->log);
     memory_free(decoder->scratch);
     memory_free(decoder->values);
     memory_free(decoder->columns);
@@ -97,6 +99,9 @@ void decoder_begin_file(struct decoder *decoder)
 {
     decoder->file_begins = true;
     decoder->header_wanted = mapping_has_header(decoder->mapping);
+    if (decoder->log != NULL) {
+        log_reader_begin_file(decoder->log, decoder->mapping);
+    }
 }
 
 static struct text strip_line_end(struct text text)
@@ -117,9 +122,14 @@ static struct text strip_mark(struct text text)
 
 void decoder_set_header(struct decoder *decoder, struct text header_line)
 {
+    if (decoder->log != NULL && header_line.bytes != NULL) {
+        log_reader_directives(decoder->log, decoder->mapping, header_line);
+    }
     if (!mapping_has_header(decoder->mapping) || header_line.bytes == NULL) {
         return;
     }
+    const char *stop = memchr(header_line.bytes, '\n', header_line.size);
+    header_line.size = stop == NULL ? header_line.size : (size_t)(stop - header_line.bytes);
     decoder->file_begins = false;
     decoder->header_wanted = false;
     if (!decode_csv_header(decoder, strip_line_end(strip_mark(header_line)))) {
@@ -203,6 +213,9 @@ void decode_document(struct decoder *decoder, struct text text, const struct dec
         break;
     case MAPPING_COMBINED:
         decode_combined(decoder, strip_line_end(text), sink, outcome);
+        break;
+    case MAPPING_LOG:
+        decode_log(decoder, strip_line_end(text), sink, outcome);
         break;
     default:
         decode_csv(decoder, strip_line_end(text), sink, outcome);

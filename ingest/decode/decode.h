@@ -19,7 +19,7 @@
 #define DECODE_MESSAGE_SIZE_MAX (16u << 20) ///< default limit of one line or record
 #define JSON_DEPTH_MAX 128u                 ///< nesting; deeper is REJECT_TOO_DEEP
 
-enum mapping_format { MAPPING_JSON = 0, MAPPING_CSV, MAPPING_TSV, MAPPING_COMBINED };
+enum mapping_format { MAPPING_JSON = 0, MAPPING_CSV, MAPPING_TSV, MAPPING_COMBINED, MAPPING_LOG };
 
 struct mapping;
 

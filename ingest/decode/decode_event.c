@@ -63,13 +63,24 @@ struct text decode_field_text(struct decoder *decoder, struct decode_field *fiel
         return text;
     }
     char *to = scratch_take(decoder, text.size);
-    size_t size = field->escape == FIELD_ESCAPED_JSON ? json_string_unescape(text, to)
-                                                      : unescape_csv(text, to);
+    size_t size = field->escape == FIELD_ESCAPED_JSON  ? json_string_unescape(text, to)
+                  : field->escape == FIELD_ESCAPED_CSV ? unescape_csv(text, to)
+                                                       : log_unescape_url(text, to);
     decoder->scratch_used += size;
     field->bytes = to;
     field->size = (uint32_t)size;
     field->escape = FIELD_PLAIN;
     return (struct text){to, size};
+}
+
+static bool is_absent(const struct mapping_source *source, const struct decode_field *field)
+{
+    for (uint32_t index = 0; index < source->absent_count; index++) {
+        if (text_equal(source->absent[index], (struct text){field->bytes, field->size})) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /// The first path with a value of one of `kinds` (empty texts only where asked for), or NULL.
@@ -85,6 +96,8 @@ static inline struct decode_field *pick(struct decoder *decoder,
         }
         if ((kinds >> field->kind & 1) == 0) {
             other = true;
+        } else if (source->absent_count > 0 && is_absent(source, field)) {
+            continue;
         } else if (field->size > 0 || empty_counts) {
             return field;
         }
@@ -173,11 +186,41 @@ static enum reject_reason decode_name(struct decoder *decoder)
     return REJECT_NONE;
 }
 
+/// "2026-01-02 03:04:05" of the columns date and time: what is missing is left out, but the last.
+static enum reject_reason join_time(struct decoder *decoder, const struct mapping_source *source,
+                                    const struct timestamp_rule *rule, int64_t *time_out,
+                                    struct text *text_out, bool *floored_out)
+{
+    size_t size = 0;
+    for (uint32_t index = 0; index < source->path_count; index++) {
+        struct decode_field *field = &decoder->fields[source->fields[index]];
+        bool present = (KINDS_TEXT >> field->kind & 1) != 0 && field->size > 0;
+        if (!present && index + 1 == source->path_count) {
+            return REJECT_TIME_MISSING;
+        }
+        struct text part = present ? decode_field_text(decoder, field) : TEXT_LITERAL("");
+        if (size + part.size > TIMESTAMP_SIZE_MAX) {
+            *text_out = part;
+            return REJECT_TIME_FORMAT;
+        }
+        if (present && size > 0) {
+            decoder->joined_time[size++] = ' ';
+        }
+        memcpy(decoder->joined_time + size, part.bytes, part.size);
+        size += part.size;
+    }
+    *text_out = (struct text){decoder->joined_time, size};
+    return timestamp_parse(rule, *text_out, time_out, floored_out);
+}
+
 /// The time at the first path that has one. REJECT_TIME_MISSING where none has.
 static enum reject_reason pick_time(struct decoder *decoder, const struct mapping_source *source,
                                     const struct timestamp_rule *rule, int64_t *time_out,
                                     struct text *text_out, bool *floored_out)
 {
+    if (__builtin_expect(source->kind == FROM_JOIN, 0)) {
+        return join_time(decoder, source, rule, time_out, text_out, floored_out);
+    }
     struct decode_field *field = pick(decoder, source, KINDS_TEXT, false);
     if (field == NULL) {
         return REJECT_TIME_MISSING;
@@ -259,12 +302,36 @@ static void decode_sequence_and_id(struct decoder *decoder)
         text.size == 0 ? COLUMN_INTEGER_MISSING : (int64_t)hash_event_id(text);
 }
 
+/// Codes of currencies are written in either case, and are the same.
+static struct text capital_currency(struct decoder *decoder, struct text code)
+{
+    if (code.size != sizeof(decoder->currency) || code.bytes[0] < 'a' || code.bytes[0] > 'z') {
+        return code;
+    }
+    for (size_t index = 0; index < sizeof(decoder->currency); index++) {
+        char byte = code.bytes[index];
+        decoder->currency[index] = (char)(byte >= 'a' && byte <= 'z' ? byte - 32 : byte);
+    }
+    return (struct text){decoder->currency, sizeof(decoder->currency)};
+}
+
+static bool may_have_amount(const struct decoder *decoder)
+{
+    const struct mapping *mapping = decoder->mapping;
+    struct text name = decoder->values[COLUMN_NAME].string;
+    bool may = mapping->amount_name_count == 0;
+    for (uint32_t index = 0; index < mapping->amount_name_count && !may; index++) {
+        may = text_equal(mapping->amount_names[index], name);
+    }
+    return may;
+}
+
 static enum reject_reason decode_revenue(struct decoder *decoder)
 {
     const struct mapping *mapping = decoder->mapping;
     decoder->values[COLUMN_AMOUNT].integer = COLUMN_INTEGER_MISSING;
     decoder->values[COLUMN_CURRENCY].string = TEXT_MISSING;
-    if (mapping->amount.kind == FROM_NOWHERE) {
+    if (mapping->amount.kind == FROM_NOWHERE || !may_have_amount(decoder)) {
         return REJECT_NONE;
     }
     struct decode_field *field = pick(decoder, &mapping->amount, KINDS_TEXT, false);
@@ -283,7 +350,7 @@ static enum reject_reason decode_revenue(struct decoder *decoder)
         decode_detail(decoder, "currency", currency);
         return REJECT_VALUE_TOO_LONG;
     }
-    decoder->values[COLUMN_CURRENCY].string = currency;
+    decoder->values[COLUMN_CURRENCY].string = capital_currency(decoder, currency);
     return REJECT_NONE;
 }
 

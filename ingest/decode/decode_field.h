@@ -22,6 +22,7 @@ enum field_escape {
     FIELD_PLAIN = 0,    ///< the bytes are the text
     FIELD_ESCAPED_JSON, ///< holds backslash escapes
     FIELD_ESCAPED_CSV,  ///< holds doubled quotes
+    FIELD_ESCAPED_URL,  ///< of a query: holds %20 and +
 };
 
 struct decode_field {

@@ -34,6 +34,9 @@ struct decoder {
     char detail[96];
     char joined[EVENT_ID_SIZE_MAX + 2];          ///< the user
     char joined_event_id[EVENT_ID_SIZE_MAX + 2]; ///< what identifies the event
+    char joined_time[TIMESTAMP_SIZE_MAX + 2];    ///< of several columns
+    char currency[3];                            ///< in capitals
+    struct log_reader *log;                      ///< format log; else NULL
     locale_t locale;                             ///< "C": a decimal point is a point
     // CSV and TSV.
     bool file_begins;   ///< the next line may start with a byte-order mark
@@ -72,13 +75,27 @@ void decode_packed(struct decoder *decoder, struct text message, const struct de
 /// Whether there is nothing but white space.
 bool decode_is_blank(struct text text);
 
-/// The three families. `text` is not empty. They fill `outcome` and push events.
+/// The four families. `text` is not empty. They fill `outcome` and push events.
 void decode_json(struct decoder *decoder, struct text text, const struct decode_sink *sink,
                  struct decode_outcome *outcome);
 void decode_csv(struct decoder *decoder, struct text text, const struct decode_sink *sink,
                 struct decode_outcome *outcome);
 void decode_combined(struct decoder *decoder, struct text text, const struct decode_sink *sink,
                      struct decode_outcome *outcome);
+void decode_log(struct decoder *decoder, struct text text, const struct decode_sink *sink,
+                struct decode_outcome *outcome);
+
+/// What the columns of a log are, as far as its lines said. Heap.
+struct log_reader *log_reader_create(const struct mapping *mapping);
+void log_reader_destroy(struct log_reader *reader);
+/// Forgets what the lines of another file said.
+void log_reader_begin_file(struct log_reader *reader, const struct mapping *mapping);
+/// Takes the names of columns from the "#Fields:" among lines that begin with '#'.
+void log_reader_directives(struct log_reader *reader, const struct mapping *mapping,
+                           struct text lines);
+/// Writes a value of a query to `to` (as large as `text`): "%20" and "+" become what they stand
+/// for, unless that is no UTF-8. Returns its size.
+size_t log_unescape_url(struct text text, char *to);
 /// Learns a header. False (with decoder->detail) where the line is no header.
 bool decode_csv_header(struct decoder *decoder, struct text line);
 /// One event of a message that holds one: pushes it, or rejects the message.

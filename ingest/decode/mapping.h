@@ -57,6 +57,8 @@ struct mapping_source {
     uint16_t *fields; ///< one per path
     struct mapping_path *paths;
     struct text constant; ///< FROM_PATHS: where no path has a value; may be missing
+    struct text *absent;  ///< FROM_PATHS: words that stand for no value, such as "-"
+    uint32_t absent_count;
 };
 
 struct mapping_attribute {
@@ -89,6 +91,12 @@ enum combined_field {
 };
 extern const char *const combined_field_names[COMBINED_FIELD_COUNT + 1];
 
+/// A parameter of the query of a request, of a log.
+struct mapping_parameter {
+    struct text key;
+    uint16_t field;
+};
+
 #define MAPPING_NO_MAX_TIME INT64_MAX
 
 /// Whether one message may hold several documents, a line each.
@@ -118,6 +126,8 @@ struct mapping {
     struct mapping_source name;
     struct mapping_source event_id;
     struct mapping_source amount;
+    struct text *amount_names; ///< only events of these names have one; none: all may
+    uint32_t amount_name_count;
     struct mapping_source currency;
     struct mapping_source skip_where_missing;
     struct mapping_attribute *attributes;
@@ -140,9 +150,11 @@ struct mapping {
     struct mapping_metadata *metadata;
     uint32_t metadata_count;
     bool wants_headers;
-    struct json_plan plan;                          ///< JSON
-    struct text *column_names;                      ///< CSV, TSV: field -> header name
-    uint16_t row_field_count;                       ///< of them
+    struct json_plan plan;                ///< JSON
+    struct text *column_names;            ///< CSV, TSV: field -> header name
+    uint16_t row_field_count;             ///< of them
+    struct mapping_parameter *parameters; ///< log
+    uint32_t parameter_count;
     uint16_t combined_fields[COMBINED_FIELD_COUNT]; ///< combined: place -> field or FIELD_NONE
 };
 
@@ -225,6 +237,12 @@ CORONG_MUST_CHECK enum corong_status mapping_path_split(const struct mapping_pat
 enum corong_status mapping_path_error(const struct mapping_path *path, const char *reason,
                                       struct corong_error *error);
 
+/// The name by which all logs call a column, such as "ip" for "c-ip"; else `name` itself.
+struct text mapping_log_name(struct text name);
+/// Finds the paths that are parameters of a query ("query.page"), once all columns have fields.
+/// `mapping->column_names` has room for one more.
+void mapping_log_compile(struct mapping *mapping, struct arena *arena);
+
 /// Texts of presets for the exports and messages of other systems.
 extern const char mapping_preset_rudderstack[];
 extern const char mapping_preset_ga4[];
@@ -236,6 +254,10 @@ extern const char mapping_preset_snowplow_tsv[];
 extern const char mapping_preset_cloudevents[];
 extern const char mapping_preset_shopify[];
 extern const char mapping_preset_shopify_checkouts[];
+extern const char mapping_preset_access_log[];
+extern const char mapping_preset_matomo[];
+extern const char mapping_preset_bitly[];
+extern const char mapping_preset_woocommerce[];
 
 /// Turns paths into fields. Errors name the place of the bad path.
 CORONG_MUST_CHECK enum corong_status mapping_compile(struct mapping *mapping, struct arena *arena,

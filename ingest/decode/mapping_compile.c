@@ -233,10 +233,11 @@ static uint16_t named_field(struct mapping *mapping, struct text name)
 }
 
 /// A column 'kafka.key' is written '\kafka.key': without the backslash it is the message's key.
-static struct text column_name(struct text text)
+static struct text column_name(const struct mapping *mapping, struct text text)
 {
     bool escaped = text.size > 7 && memcmp(text.bytes, "\\kafka.", 7) == 0;
-    return escaped ? (struct text){text.bytes + 1, text.size - 1} : text;
+    text = escaped ? (struct text){text.bytes + 1, text.size - 1} : text;
+    return mapping->format == MAPPING_LOG ? mapping_log_name(text) : text;
 }
 
 static enum corong_status combined_error(const struct mapping_path *path,
@@ -288,7 +289,7 @@ static enum corong_status compile_named(struct mapping *mapping, struct path_lis
         return mapping_path_error(&mapping->unrolls[0], "'unroll' needs format json", error);
     }
     mapping->column_names =
-        arena_allocate_zeroed(list->arena, list->path_count + 1, sizeof(struct text));
+        arena_allocate_zeroed(list->arena, list->path_count + 2, sizeof(struct text));
     memset(mapping->combined_fields, 0xff, sizeof(mapping->combined_fields));
     for (uint32_t index = 0; index < list->source_count; index++) {
         struct mapping_source *source = list->sources[index];
@@ -301,13 +302,16 @@ static enum corong_status compile_named(struct mapping *mapping, struct path_lis
             place->path = &source->paths[path];
             place->field_out = &source->fields[path];
             cut_column(mapping, place, &text);
-            place->found = named_field(mapping, column_name(text));
+            place->found = named_field(mapping, column_name(mapping, text));
             if (mapping->format == MAPPING_COMBINED) {
                 TRY(compile_combined_path(mapping, place->path, place->found, error));
             }
         }
     }
     mapping->row_field_count = mapping->field_count;
+    if (mapping->format == MAPPING_LOG) {
+        mapping_log_compile(mapping, list->arena);
+    }
     return mapping_places_compile(mapping, list->arena, places, count, error);
 }
 

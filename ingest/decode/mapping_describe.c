@@ -80,6 +80,17 @@ static void append_paths(struct text_buffer *out, const struct mapping_source *s
     text_buffer_append_string(out, "]");
 }
 
+static void append_texts(struct text_buffer *out, const char *key, const struct text *texts,
+                         uint32_t count)
+{
+    text_buffer_printf(out, count == 0 ? "%s: ~" : "%s: [", key);
+    for (uint32_t index = 0; index < count; index++) {
+        text_buffer_append_string(out, index == 0 ? "" : ", ");
+        append_quoted(out, texts[index]);
+    }
+    text_buffer_append_string(out, count == 0 ? "" : "]");
+}
+
 static void append_source(struct text_buffer *out, const struct mapping_source *source)
 {
     switch (source->kind) {
@@ -87,8 +98,13 @@ static void append_source(struct text_buffer *out, const struct mapping_source *
         text_buffer_append_string(out, "~");
         break;
     case FROM_PATHS:
-        text_buffer_append_string(out, source->constant.bytes == NULL ? "" : "{ path: ");
+        text_buffer_append_string(
+            out, source->constant.bytes == NULL && source->absent_count == 0 ? "" : "{ path: ");
         append_paths(out, source);
+        if (source->absent_count > 0) {
+            append_texts(out, ", missing", source->absent, source->absent_count);
+            text_buffer_append_string(out, " }");
+        }
         if (source->constant.bytes != NULL) {
             text_buffer_append_string(out, ", const: ");
             append_quoted(out, source->constant);
@@ -124,8 +140,12 @@ static void append_time(struct text_buffer *out, const char *key,
         append_key(out, key, source);
         return;
     }
-    text_buffer_printf(out, "%s: { path: ", key);
-    append_source(out, source);
+    text_buffer_printf(out, "%s: { %s: ", key, source->kind == FROM_JOIN ? "join" : "path");
+    if (source->kind == FROM_JOIN) {
+        append_paths(out, source);
+    } else {
+        append_source(out, source);
+    }
     text_buffer_printf(out, ", unit: %s, zone: ", units[rule->unit]);
     append_quoted(out, rule->zone.name);
     text_buffer_append_string(out, " }\n");
@@ -172,24 +192,15 @@ static void append_unroll(struct text_buffer *out, const struct mapping *mapping
     text_buffer_append_string(out, ", optional: true }\n");
 }
 
-static void append_columns(struct text_buffer *out, const struct mapping *mapping)
-{
-    text_buffer_append_string(out, mapping->column_count == 0 ? "columns: ~" : "columns: [");
-    for (uint32_t index = 0; index < mapping->column_count; index++) {
-        text_buffer_append_string(out, index == 0 ? "" : ", ");
-        append_quoted(out, mapping->columns[index]);
-    }
-    text_buffer_append_string(out, mapping->column_count == 0 ? "\n" : "]\n");
-}
-
 void mapping_describe(const struct mapping *mapping, struct text_buffer *out)
 {
-    static const char *const formats[] = {"json", "csv", "tsv", "combined"};
+    static const char *const formats[] = {"json", "csv", "tsv", "combined", "log"};
     static const char *const packed[] = {"auto", "lines", "no"};
     text_buffer_printf(out, "format: %s\n", formats[mapping->format]);
     text_buffer_printf(out, "packed: %s\n", packed[mapping->packed]);
     append_unroll(out, mapping);
-    append_columns(out, mapping);
+    append_texts(out, "columns", mapping->columns, mapping->column_count);
+    text_buffer_append_string(out, "\n");
     append_key(out, "user", &mapping->user);
     append_key(out, "anonymous", &mapping->anonymous);
     append_time(out, "time", &mapping->time, &mapping->time_rule);
@@ -211,6 +222,7 @@ void mapping_describe(const struct mapping *mapping, struct text_buffer *out)
     append_source(out, &mapping->amount);
     text_buffer_append_string(out, ", currency: ");
     append_source(out, &mapping->currency);
+    append_texts(out, ", events", mapping->amount_names, mapping->amount_name_count);
     text_buffer_append_string(out, " }\n");
     append_attributes(out, mapping);
     append_key(out, "skip_where_missing", &mapping->skip_where_missing);

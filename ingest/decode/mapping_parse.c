@@ -13,7 +13,7 @@
 
 enum source_form { FORM_PATHS = 0, FORM_CONSTANT = 1, FORM_JOIN = 2 };
 
-static const char *const format_words[] = {"json", "csv", "tsv", "combined", NULL};
+static const char *const format_words[] = {"json", "csv", "tsv", "combined", "log", NULL};
 static const char *const packed_words[] = {"auto", "lines", "no", NULL};
 static const char *const unit_words[] = {"auto", "s", "ms", "us", "ns", "iso", NULL};
 static const char *const type_words[] = {"string", "integer", "number", "boolean", NULL};
@@ -53,13 +53,31 @@ static enum corong_status parse_paths(const struct mapping_yaml *yaml, const yam
     return CORONG_OK;
 }
 
+/// {path: paths, missing: [words]}.
+static enum corong_status parse_path_and_missing(const struct mapping_yaml *yaml,
+                                                 const yaml_node_t *node, const char *what,
+                                                 struct mapping_source *source)
+{
+    const yaml_node_t *path = mapping_yaml_find(yaml, node, "path");
+    const yaml_node_t *missing = mapping_yaml_find(yaml, node, "missing");
+    if (path == NULL) {
+        return mapping_yaml_error(yaml, node, "%s: 'join' or 'path' was expected", what);
+    }
+    TRY(parse_paths(yaml, path, what, source));
+    return missing == NULL ? CORONG_OK
+                           : mapping_yaml_texts(yaml, missing, "missing", &source->absent,
+                                                &source->absent_count);
+}
+
 /// Paths; or {const: word}, {path: paths, const: word} for where no path has a value, or
-/// {join: [paths]}, where `forms` has it. Null takes the source away.
+/// {join: [paths]} or {path: paths, missing: [words]}, where `forms` has it. Null takes the source
+/// away.
 static enum corong_status parse_source(const struct mapping_yaml *yaml, const yaml_node_t *node,
                                        const char *what, unsigned forms,
                                        struct mapping_source *source)
 {
-    static const char *const words[][3] = {{NULL}, {"const", "path", NULL}, {"join", NULL}};
+    static const char *const words[][4] = {
+        {NULL}, {"const", "path", NULL}, {"join", "path", "missing", NULL}};
     *source = (struct mapping_source){.kind = FROM_NOWHERE};
     if (mapping_yaml_is_null(node)) {
         return CORONG_OK;
@@ -69,6 +87,9 @@ static enum corong_status parse_source(const struct mapping_yaml *yaml, const ya
     }
     TRY(mapping_yaml_keys(yaml, node, what, words[forms]));
     const yaml_node_t *inner = mapping_yaml_find(yaml, node, words[forms][0]);
+    if (inner == NULL && forms == FORM_JOIN) {
+        return parse_path_and_missing(yaml, node, what, source);
+    }
     if (inner == NULL) {
         return mapping_yaml_error(yaml, node, "%s: '%s' was expected", what, words[forms][0]);
     }
@@ -87,16 +108,23 @@ static enum corong_status parse_time(const struct mapping_yaml *yaml, const yaml
                                      const char *what, struct mapping_source *source,
                                      struct timestamp_rule *rule)
 {
-    static const char *const words[] = {"path", "unit", "zone", NULL};
+    static const char *const words[] = {"path", "join", "unit", "zone", NULL};
     if (node->type != YAML_MAPPING_NODE) {
         return parse_source(yaml, node, what, FORM_PATHS, source);
     }
     TRY(mapping_yaml_keys(yaml, node, what, words));
     const yaml_node_t *path = mapping_yaml_find(yaml, node, "path");
+    const yaml_node_t *join = mapping_yaml_find(yaml, node, "join");
     const yaml_node_t *unit = mapping_yaml_find(yaml, node, "unit");
     const yaml_node_t *zone = mapping_yaml_find(yaml, node, "zone");
     if (path != NULL) {
         TRY(parse_source(yaml, path, what, FORM_PATHS, source));
+    }
+    if (join != NULL) {
+        TRY(path == NULL ? CORONG_OK
+                         : mapping_yaml_error(yaml, join, "%s: 'path' or 'join', not both", what));
+        TRY(parse_source(yaml, join, what, FORM_PATHS, source));
+        source->kind = FROM_JOIN;
     }
     uint32_t unit_index = (uint32_t)rule->unit;
     if (unit != NULL) {
@@ -138,14 +166,17 @@ static enum corong_status parse_max_time(const struct mapping_yaml *yaml, const 
 static enum corong_status parse_revenue(const struct mapping_yaml *yaml, const yaml_node_t *node,
                                         struct mapping *mapping)
 {
-    static const char *const words[] = {"amount", "currency", NULL};
+    static const char *const words[] = {"amount", "currency", "events", NULL};
     if (mapping_yaml_is_null(node)) {
         mapping->amount = mapping->currency = (struct mapping_source){.kind = FROM_NOWHERE};
+        mapping->amount_name_count = 0;
         return CORONG_OK;
     }
     if (node->type != YAML_MAPPING_NODE) {
-        return mapping_yaml_error(yaml, node,
-                                  "revenue: {amount: PATH, currency: PATH} was expected");
+        return mapping_yaml_error(
+            yaml, node,
+            "revenue: {amount: PATH, currency: PATH, events: [NAME, ...]} was "
+            "expected");
     }
     TRY(mapping_yaml_keys(yaml, node, "key of 'revenue'", words));
     const yaml_node_t *amount = mapping_yaml_find(yaml, node, "amount");
@@ -156,7 +187,10 @@ static enum corong_status parse_revenue(const struct mapping_yaml *yaml, const y
     if (currency != NULL) {
         TRY(parse_source(yaml, currency, "currency", FORM_CONSTANT, &mapping->currency));
     }
-    return CORONG_OK;
+    const yaml_node_t *events = mapping_yaml_find(yaml, node, "events");
+    return events == NULL ? CORONG_OK
+                          : mapping_yaml_texts(yaml, events, "events", &mapping->amount_names,
+                                               &mapping->amount_name_count);
 }
 
 static uint32_t rename_index(const struct mapping *mapping, struct text from)
@@ -335,32 +369,6 @@ static enum corong_status parse_unroll(const struct mapping_yaml *yaml, const ya
     return CORONG_OK;
 }
 
-/// The names of columns that no header gives, in their order. Null: the header gives them.
-static enum corong_status parse_columns(const struct mapping_yaml *yaml, const yaml_node_t *node,
-                                        struct mapping *mapping)
-{
-    mapping->columns = NULL;
-    mapping->column_count = 0;
-    if (mapping_yaml_is_null(node)) {
-        return CORONG_OK;
-    }
-    if (node->type != YAML_SEQUENCE_NODE) {
-        return mapping_yaml_error(yaml, node, "columns: [NAME, ...] was expected");
-    }
-    const yaml_node_item_t *item = node->data.sequence.items.start;
-    size_t count = (size_t)(node->data.sequence.items.top - item);
-    if (count == 0 || count > FIELD_COUNT_MAX) {
-        return mapping_yaml_error(yaml, node, "columns: a list of 1 to %u names was expected",
-                                  FIELD_COUNT_MAX);
-    }
-    mapping->columns = arena_allocate_zeroed(yaml->arena, count, sizeof(struct text));
-    for (; item < node->data.sequence.items.top; item++) {
-        TRY(mapping_yaml_string(yaml, mapping_yaml_node(yaml, *item), "columns",
-                                &mapping->columns[mapping->column_count++]));
-    }
-    return CORONG_OK;
-}
-
 /// Order as in key_words.
 enum mapping_key {
     KEY_PRESET,
@@ -431,7 +439,8 @@ static enum corong_status parse_key(struct mapping_yaml *yaml, uint32_t key,
         return parse_source(yaml, node, "skip_where_missing", FORM_PATHS,
                             &mapping->skip_where_missing);
     case KEY_COLUMNS:
-        return parse_columns(yaml, node, mapping);
+        // Null: the header gives them.
+        return mapping_yaml_texts(yaml, node, "columns", &mapping->columns, &mapping->column_count);
     }
     ASSERT(false);
     return CORONG_INVALID;
@@ -501,8 +510,8 @@ static enum corong_status check_complete(const struct mapping_yaml *yaml, const 
         missing = "name";
     }
     if (mapping->column_count > 0 && mapping->format != MAPPING_CSV &&
-        mapping->format != MAPPING_TSV) {
-        return mapping_yaml_error(yaml, node, "mapping: 'columns' needs format csv or tsv");
+        mapping->format != MAPPING_TSV && mapping->format != MAPPING_LOG) {
+        return mapping_yaml_error(yaml, node, "mapping: 'columns' needs format csv, tsv or log");
     }
     if (missing == NULL) {
         return CORONG_OK;

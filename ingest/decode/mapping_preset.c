@@ -27,7 +27,11 @@
     "  device: '" prefix "context.device.type'\n"                                                  \
     "  os: '" prefix "context.os.name'\n"                                                          \
     "  locale: '" prefix "context.locale'\n"                                                       \
-    "  product_id: '" prefix "properties.product_id'\n"                                            \
+    "  session_id: '" prefix "context.sessionId'\n"                                                \
+    "  product_id: ['" prefix "properties.product_id', '" prefix                                   \
+    "properties.products[0].product_id']\n"                                                        \
+    "  category: ['" prefix "properties.category', '" prefix "properties.products[0].category']\n" \
+    "  coupon: '" prefix "properties.coupon'\n"                                                    \
     "  price: { path: '" prefix "properties.price', type: number }\n"                              \
     "  quantity: { path: '" prefix "properties.quantity', type: number }\n"                        \
     "  order_id: '" prefix "properties.order_id'\n"
@@ -101,6 +105,10 @@ static const char *const preset_names[] = {"segment",
                                            "cloudevents",
                                            "shopify",
                                            "shopify_checkouts",
+                                           "access_log",
+                                           "matomo",
+                                           "bitly",
+                                           "woocommerce",
                                            NULL};
 static const char *const preset_texts[] = {preset_segment,
                                            preset_segment_batch,
@@ -117,7 +125,11 @@ static const char *const preset_texts[] = {preset_segment,
                                            mapping_preset_snowplow_tsv,
                                            mapping_preset_cloudevents,
                                            mapping_preset_shopify,
-                                           mapping_preset_shopify_checkouts};
+                                           mapping_preset_shopify_checkouts,
+                                           mapping_preset_access_log,
+                                           mapping_preset_matomo,
+                                           mapping_preset_bitly,
+                                           mapping_preset_woocommerce};
 
 const char *const *mapping_preset_names(void)
 {

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#define TEXT_COUNT_MAX 4096u ///< words of one list
+
 #define NESTING_MAX 16
 
 void mapping_yaml_init(struct mapping_yaml *yaml, struct arena *arena, yaml_document_t *document,
@@ -193,6 +195,32 @@ enum corong_status mapping_yaml_keys(const struct mapping_yaml *yaml, const yaml
     for (; pair < node->data.mapping.pairs.top; pair++) {
         uint32_t index;
         TRY(mapping_yaml_word(yaml, mapping_yaml_node(yaml, pair->key), what, words, &index));
+    }
+    return CORONG_OK;
+}
+
+enum corong_status mapping_yaml_texts(const struct mapping_yaml *yaml, const yaml_node_t *node,
+                                      const char *what, struct text **texts_out,
+                                      uint32_t *count_out)
+{
+    *texts_out = NULL;
+    *count_out = 0;
+    if (mapping_yaml_is_null(node)) {
+        return CORONG_OK;
+    }
+    if (node->type != YAML_SEQUENCE_NODE) {
+        return mapping_yaml_error(yaml, node, "%s: [NAME, ...] was expected", what);
+    }
+    const yaml_node_item_t *item = node->data.sequence.items.start;
+    size_t count = (size_t)(node->data.sequence.items.top - item);
+    if (count == 0 || count > TEXT_COUNT_MAX) {
+        return mapping_yaml_error(yaml, node, "%s: a list of 1 to %u names was expected", what,
+                                  TEXT_COUNT_MAX);
+    }
+    *texts_out = arena_allocate_zeroed(yaml->arena, count, sizeof(struct text));
+    for (; item < node->data.sequence.items.top; item++) {
+        TRY(mapping_yaml_string(yaml, mapping_yaml_node(yaml, *item), what,
+                                &(*texts_out)[(*count_out)++]));
     }
     return CORONG_OK;
 }

@@ -52,3 +52,8 @@ const yaml_node_t *mapping_yaml_find(const struct mapping_yaml *yaml, const yaml
 CORONG_MUST_CHECK enum corong_status mapping_yaml_keys(const struct mapping_yaml *yaml,
                                                        const yaml_node_t *node, const char *what,
                                                        const char *const *words);
+/// A list of words; null: none.
+CORONG_MUST_CHECK enum corong_status mapping_yaml_texts(const struct mapping_yaml *yaml,
+                                                        const yaml_node_t *node, const char *what,
+                                                        struct text **texts_out,
+                                                        uint32_t *count_out);

@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#define TEXT_TIME_SIZE_MAX 64
 #define MICROSECONDS INT64_C(1000000)
 
 struct date_time {
@@ -140,7 +139,7 @@ static enum reject_reason parse_text(const struct timestamp_rule *rule, struct t
 {
     struct date_time time = {0};
     const char *end = text.bytes + text.size;
-    if (text.size > TEXT_TIME_SIZE_MAX ||
+    if (text.size > TIMESTAMP_SIZE_MAX ||
         (!parse_iso(text.bytes, end, &time) && (time = (struct date_time){0}, true) &&
          !parse_log(text.bytes, end, &time))) {
         return REJECT_TIME_FORMAT;

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define TIMESTAMP_SIZE_MAX 64 ///< bytes of a text that is a date and time
+
 enum timestamp_unit {
     TIMESTAMP_AUTO =
         0, ///< text is ISO; numbers by magnitude: below 10^11 s, 10^14 ms, 10^17 us, else ns

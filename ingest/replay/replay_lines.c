@@ -38,6 +38,12 @@ struct text replay_lines_header(struct text prefix)
     if (end == NULL && prefix.size == REPLAY_PREFIX_SIZE) {
         return TEXT_MISSING;
     }
+    // A log says what its columns are in one of the lines with '#' at its head.
+    while (end != NULL && prefix.bytes[0] == '#' &&
+           (size_t)(end + 1 - prefix.bytes) < prefix.size && end[1] == '#') {
+        const char *begin = end + 1;
+        end = memchr(begin, '\n', prefix.size - (size_t)(begin - prefix.bytes));
+    }
     size_t size = end == NULL ? prefix.size : (size_t)(end - prefix.bytes);
     return without_mark(without_return((struct text){prefix.bytes, size}));
 }

@@ -35,9 +35,19 @@
     "format: csv\ncolumns: [u, t, n, j]\nuser: u\ntime: t\nname: n\n"                              \
     "attributes: { j: j, a: 'j{}.a', b: 'j{}.b[0]' }\n"
 
-static const char *const mappings[] = {
-    ALL_FIELDS, UNROLLED,  SEPARATED, TABBED,          "preset: combined\n", "preset: segment\n",
-    BESIDE,     LOOKED_UP, COLUMNS,   "preset: ga4\n", "preset: snowplow\n"};
+static const char *const mappings[] = {ALL_FIELDS,
+                                       UNROLLED,
+                                       SEPARATED,
+                                       TABBED,
+                                       "preset: combined\n",
+                                       "preset: segment\n",
+                                       "preset: access_log\n",
+                                       "preset: matomo\n",
+                                       BESIDE,
+                                       LOOKED_UP,
+                                       COLUMNS,
+                                       "preset: ga4\n",
+                                       "preset: snowplow\n"};
 #define MAPPING_COUNT (sizeof(mappings) / sizeof(mappings[0]))
 
 static struct decode_harness harnesses[MAPPING_COUNT];

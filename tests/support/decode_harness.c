@@ -58,6 +58,20 @@ static void take_reject(void *context, uint32_t event_index, enum reject_reason 
                        reject_reason_name(reason), detail);
 }
 
+/// The mapping alone, or that of a whole configuration.
+static yaml_node_t *mapping_node(yaml_document_t *document)
+{
+    yaml_node_t *root = yaml_document_get_root_node(document);
+    yaml_node_pair_t *pair = root->data.mapping.pairs.start;
+    for (; root->type == YAML_MAPPING_NODE && pair < root->data.mapping.pairs.top; pair++) {
+        const yaml_node_t *key = yaml_document_get_node(document, pair->key);
+        if (strcmp((const char *)key->data.scalar.value, "mapping") == 0) {
+            return yaml_document_get_node(document, pair->value);
+        }
+    }
+    return root;
+}
+
 enum corong_status decode_harness_parse(struct decode_harness *harness, const char *yaml)
 {
     *harness = (struct decode_harness){0};
@@ -68,8 +82,8 @@ enum corong_status decode_harness_parse(struct decode_harness *harness, const ch
     ASSERT(yaml_parser_load(&parser, &document));
     yaml_parser_delete(&parser);
     enum corong_status status =
-        mapping_parse(&harness->mapping, &harness->arena, &document,
-                      yaml_document_get_root_node(&document), "test.yaml", &harness->error);
+        mapping_parse(&harness->mapping, &harness->arena, &document, mapping_node(&document),
+                      "test.yaml", &harness->error);
     yaml_document_delete(&document);
     return status;
 }

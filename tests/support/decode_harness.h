@@ -20,7 +20,8 @@ struct decode_harness {
     struct corong_error error;
 };
 
-/// Builds a mapping from YAML text. CORONG_INVALID with harness->error where it is refused.
+/// Builds a mapping from YAML text, of a mapping or of a configuration that has one. CORONG_INVALID
+/// with harness->error where it is refused.
 enum corong_status decode_harness_parse(struct decode_harness *harness, const char *yaml);
 /// As above, and a decoder; aborts the test program where the mapping is refused.
 void decode_harness_open(struct decode_harness *harness, const char *yaml);

@@ -49,6 +49,10 @@ static const struct shape SHAPES[] = {
     {"shopify",
      "an order of Shopify",
      {{"total_price"}, {"line_items"}, {"admin_graphql_api_id", "financial_status"}}},
+    {"woocommerce",
+     "an order of WooCommerce",
+     {{"order_key"}, {"line_items"}, {"date_created_gmt", "date_created"}}},
+    {"bitly", "a click on a short link", {{"u"}, {"t"}, {"hh"}, {"g"}}},
     {"generic",
      "keys for user, time and event name",
      {{"user_id", "userId", "user", "uid", "visitor_id", "anonymous_id", "session_id", "session"},
@@ -129,6 +133,73 @@ static bool is_access_log(struct text line)
     return memchr(open, '"', (size_t)(end - open)) != NULL;
 }
 
+/// Whether `text` begins as `shape` says: d is a digit, all else itself.
+static bool begins(struct text text, const char *shape)
+{
+    size_t index = 0;
+    for (; shape[index] != '\0' && index < text.size; index++) {
+        char byte = text.bytes[index];
+        bool right = shape[index] == 'd' ? byte >= '0' && byte <= '9' : byte == shape[index];
+        if (!right) {
+            return false;
+        }
+    }
+    return shape[index] == '\0';
+}
+
+/// Lines of AWS load balancers have a time in their first or second field, and a request in quotes.
+static bool is_balancer_log(struct text line)
+{
+    static const char INSTANT[] = "dddd-dd-ddTdd:dd:dd";
+    const char *space = memchr(line.bytes, ' ', line.size);
+    if (space == NULL || memchr(line.bytes, '"', line.size) == NULL) {
+        return false;
+    }
+    struct text second = {space + 1, line.size - (size_t)(space + 1 - line.bytes)};
+    return begins(line, INSTANT) || begins(second, INSTANT);
+}
+
+/// Lines of W3C extended logs say what they are. A comment of another kind says nothing.
+static bool is_directive(struct text line)
+{
+    return begins(line, "#Fields:") || begins(line, "#Version:") || begins(line, "#Software:");
+}
+
+static bool is_matomo(struct text line)
+{
+    bool address = begins(line, "http") || begins(line, "/");
+    return address && (memmem(line.bytes, line.size, "matomo.php?", 11) != NULL ||
+                       memmem(line.bytes, line.size, "piwik.php?", 10) != NULL);
+}
+
+/// Logs that are neither JSON nor tables, or NULL.
+static const char *guess_log(struct text line, const char **because_out)
+{
+    if (is_matomo(line)) {
+        *because_out = "requests to Matomo's tracker";
+        return "matomo";
+    }
+    if (is_directive(line)) {
+        *because_out = "a log with a '#Fields:' line";
+        return "access_log";
+    }
+    if (is_balancer_log(line)) {
+        *because_out = "an access log of a load balancer";
+        return "access_log";
+    }
+    if (is_access_log(line)) {
+        // Apache's lines have the time in the fourth place, those of S3 in the third.
+        const char *open = memchr(line.bytes, '[', line.size);
+        uint32_t spaces = 0;
+        for (const char *at = line.bytes; at < open; at++) {
+            spaces += *at == ' ';
+        }
+        *because_out = "an access log";
+        return spaces == 2 ? "access_log" : "combined";
+    }
+    return NULL;
+}
+
 static size_t count_tabs(struct text line)
 {
     size_t count = 0;
@@ -147,9 +218,9 @@ const char *guess_line(struct text line, const char **because_out)
     if (line.size > 0 && (line.bytes[0] == '{' || line.bytes[0] == '[')) {
         return guess_json(line, because_out);
     }
-    if (line.size > 0 && is_access_log(line)) {
-        *because_out = "an access log";
-        return mapping_preset_text(TEXT_LITERAL("combined")) == NULL ? NULL : "combined";
+    const char *preset = line.size == 0 ? NULL : guess_log(line, because_out);
+    if (preset != NULL) {
+        return preset;
     }
     if (count_tabs(line) == SNOWPLOW_COLUMN_COUNT - 1) {
         *because_out = "131 columns without a header";
@@ -184,10 +255,11 @@ static enum corong_status refuse(const char *path, const char *because, struct c
     for (const char *const *name = mapping_preset_names(); *name != NULL; name++) {
         text_buffer_printf(&list, list.size == 0 ? "%s" : ", %s", *name);
     }
-    enum corong_status status = error_set(
-        error, CORONG_INVALID,
-        "cannot guess the mapping of '%s': %s; give --mapping PRESET (%s) or --mapping FILE", path,
-        because, list.bytes);
+    enum corong_status status = error_set(error, CORONG_INVALID,
+                                          "cannot guess the mapping of '%s': %s; 'corong init %s > "
+                                          "corong.yaml' proposes one, or give "
+                                          "--mapping PRESET (%s) or --mapping FILE",
+                                          path, because, path, list.bytes);
     text_buffer_deinit(&list);
     return status;
 }

@@ -4,6 +4,7 @@
 #include "ingest/decode/decode.h"
 #include "storage/storage.h"
 #include "tools/config/config.h"
+#include "tools/init/init_attributes.h"
 #include "tools/init/init_check.h"
 #include "tools/init/init_funnel.h"
 #include "tools/init/init_roles.h"
@@ -26,6 +27,9 @@ struct proposal {
     struct init_paths *paths;
     struct init_roles roles;
     const char *format; ///< as a mapping writes it
+    bool nobody;        ///< no path is a user: Kafka's key stands in
+    bool timeless;      ///< no path is a time: Kafka's timestamp stands in
+    struct text orders; ///< names of events that are orders, as a list; empty: not known
     struct text_buffer *out;
     struct corong_error *error;
 };
@@ -189,6 +193,11 @@ static void append_time(struct proposal *proposal, const char *key, const struct
                         struct init_path *const *more)
 {
     bool local;
+    if (path == NULL && proposal->timeless && strcmp(key, "time") == 0) {
+        text_buffer_append_string(proposal->out,
+                                  "  # nothing in a message says when: Kafka knows when it came\n"
+                                  "  time: kafka.timestamp\n");
+    }
     if (path == NULL) {
         return;
     }
@@ -207,24 +216,36 @@ static void append_time(struct proposal *proposal, const char *key, const struct
     text_buffer_printf(proposal->out, ", unit: %s%s }\n", unit, local ? ", zone: UTC" : "");
 }
 
-/// Shops write 0 where a guest orders: such events would all be one person's.
-static const char *guest_words(const struct init_path *user)
+/// Shops write 0 where a guest orders, and servers - where nobody is logged in: such events would
+/// all be one person's.
+static void append_user(struct proposal *proposal)
 {
-    for (uint32_t index = 0; user != NULL && index < INIT_EXAMPLE_COUNT; index++) {
-        if (text_equal(user->examples[index], TEXT_LITERAL("0"))) {
-            return "'0' may stand for all guests, who would be one user";
-        }
+    const struct init_path *user = proposal->roles.user;
+    if (user == NULL || (!user->has_zero && !user->has_dash)) {
+        append_role(proposal, "user", user, proposal->roles.more_users, "");
+        return;
     }
-    return "";
+    append_seen(proposal, user, "'0' and '-' are nobody, not one user");
+    text_buffer_append_string(proposal->out, "  user: { path: ");
+    append_paths(proposal, user, proposal->roles.more_users);
+    text_buffer_append_string(proposal->out, ", missing: ['0', '-'] }\n");
 }
 
 static void append_users(struct proposal *proposal)
 {
     const struct init_roles *roles = &proposal->roles;
-    append_role(proposal, "user", roles->user, roles->more_users, guest_words(roles->user));
+    append_user(proposal);
     append_role(proposal, "anonymous", roles->anonymous, NULL,
                 roles->user == NULL ? "nothing says who a known user is"
                                     : "where the user is missing");
+    if (proposal->nobody) {
+        text_buffer_append_string(
+            proposal->out,
+            "  # nothing in a message says whose it is: the key of its Kafka message might. "
+            "Libraries\n"
+            "  # add who and when as they send: a sample of what they send is read better\n"
+            "  user: kafka.key\n");
+    }
     if (roles->address == NULL) {
         return;
     }
@@ -264,6 +285,13 @@ static void append_name(struct proposal *proposal)
 static void append_revenue(struct proposal *proposal)
 {
     const struct init_roles *roles = &proposal->roles;
+    if (roles->amount == NULL && roles->price != NULL && proposal->orders.size > 0) {
+        append_seen(proposal, roles->price, "what was bought is worth its price");
+        text_buffer_append_string(proposal->out, "  revenue: { amount: ");
+        config_print_value(roles->price->path, proposal->out);
+        text_buffer_printf(proposal->out, ", events: [%.*s] }\n", (int)proposal->orders.size,
+                           proposal->orders.bytes);
+    }
     if (roles->amount == NULL) {
         return;
     }
@@ -278,45 +306,18 @@ static void append_revenue(struct proposal *proposal)
     text_buffer_append_string(proposal->out, " }\n");
 }
 
-/// The last key, fit for expressions: letters, digits and '_', none of the names that events have.
-static void append_attribute_name(struct proposal *proposal, const struct init_path *path,
-                                  uint32_t index)
-{
-    static const char *const TAKEN[] = {"time",     "event",   "seq",     "id",
-                                        "received", "revenue", "currency"};
-    struct text_buffer name = {0};
-    size_t begin = path->path.size;
-    while (begin > 0 && path->path.bytes[begin - 1] != '.') {
-        begin--;
-    }
-    for (size_t at = begin; at < path->path.size; at++) {
-        unsigned char byte = (unsigned char)path->path.bytes[at];
-        char plain = (char)(isalnum(byte) ? tolower(byte) : '_');
-        bool doubled = plain == '_' && (name.size == 0 || name.bytes[name.size - 1] == '_');
-        text_buffer_append(&name, &plain, doubled ? 0 : 1);
-    }
-    bool taken = name.size == 0 || isdigit((unsigned char)name.bytes[0]);
-    for (size_t at = 0; at < sizeof(TAKEN) / sizeof(TAKEN[0]); at++) {
-        taken |= name.size > 0 && strcmp(name.bytes, TAKEN[at]) == 0;
-    }
-    for (uint32_t before = 0; before < index; before++) {
-        taken |= text_equal(proposal->roles.attributes[before]->words, path->words);
-    }
-    text_buffer_printf(proposal->out, taken ? "    %.*s_%u: " : "    %.*s: ", (int)name.size,
-                       name.bytes == NULL ? "" : name.bytes, index + 1);
-    text_buffer_deinit(&name);
-}
-
 static void append_attributes(struct proposal *proposal)
 {
     const struct init_roles *roles = &proposal->roles;
+    struct text names[INIT_ATTRIBUTE_COUNT_MAX];
+    init_attributes_name(roles, proposal->arena, names);
     text_buffer_append_string(proposal->out, roles->attribute_count == 0 ? "" : "  attributes:\n");
     for (uint32_t index = 0; index < roles->attribute_count; index++) {
         const struct init_path *path = roles->attributes[index];
         const char *type = init_roles_type(path);
         text_buffer_append_string(proposal->out, "  ");
         append_seen(proposal, path, "");
-        append_attribute_name(proposal, path, index);
+        text_buffer_printf(proposal->out, "    %.*s: ", (int)names[index].size, names[index].bytes);
         if (strcmp(type, "string") == 0) {
             config_print_value(path->path, proposal->out);
             text_buffer_append_string(proposal->out, "\n");
@@ -328,11 +329,15 @@ static void append_attributes(struct proposal *proposal)
     }
 }
 
-static enum corong_status check_roles(const struct proposal *proposal)
+/// Messages that say neither who nor when are taken for events where a key says what.
+static enum corong_status check_roles(struct proposal *proposal)
 {
     const struct init_roles *roles = &proposal->roles;
     bool nobody = roles->user == NULL && roles->anonymous == NULL && roles->address == NULL;
-    if (!nobody && roles->time != NULL) {
+    bool json = strcmp(proposal->format, "json") == 0;
+    proposal->nobody = nobody && json && roles->name != NULL;
+    proposal->timeless = roles->time == NULL && json && roles->name != NULL;
+    if ((!nobody || proposal->nobody) && (roles->time != NULL || proposal->timeless)) {
         return CORONG_OK;
     }
     struct text_buffer keys = {0};
@@ -353,8 +358,6 @@ static enum corong_status check_roles(const struct proposal *proposal)
 /// The keys of `mapping:`, two spaces deep.
 static enum corong_status write_mapping(struct proposal *proposal)
 {
-    init_roles_choose(proposal->paths, &proposal->roles);
-    TRY(check_roles(proposal));
     text_buffer_printf(proposal->out, "mapping:\n  format: %s\n", proposal->format);
     struct text unroll = proposal->paths->unroll;
     if (unroll.bytes != NULL) {
@@ -388,12 +391,16 @@ static void write_head(struct proposal *proposal, const struct init_tally *tally
 {
     struct text_buffer *out = proposal->out;
     text_buffer_append_string(out, "# Proposed by 'corong init ");
-    init_show(out, text_from(proposal->path));
+    init_show_all(out, text_from(proposal->path));
     text_buffer_printf(
         out, "'. Its first %" PRIu64 " messages gave %" PRIu64 " events;\n# rejected: %" PRIu64,
         tally->outcome.messages, tally->outcome.events, tally->outcome.rejected);
     text_buffer_append_string(out, tally->outcome.rejected == 0 ? "" : ", the first for ");
-    init_show(out, text_from(tally->outcome.reason));
+    init_show_all(out, text_from(tally->outcome.reason));
+    if (tally->outcome.events == 0) {
+        text_buffer_append_string(out, ".\n");
+        return;
+    }
     text_buffer_printf(out,
                        ".\n# %" PRIu64 " events have a known user, %" PRIu64 " an id, %" PRIu64
                        " an amount.\n# Their times run from ",
@@ -403,7 +410,7 @@ static void write_head(struct proposal *proposal, const struct init_tally *tally
     report_time(out, tally->last_us);
     text_buffer_append_string(
         out, ".\n# Read it, change it, save it as corong.yaml, then: corong replay ");
-    init_show(out, text_from(proposal->path));
+    init_show_all(out, text_from(proposal->path));
     text_buffer_append_string(out, "\n");
 }
 
@@ -430,7 +437,7 @@ static void try_preset(struct proposal *proposal, const char *preset, const char
         "all its fields\n  preset: %s\n",
         because, preset, preset);
     bool read = init_check(tally, proposal->sample, (struct text){mapping.bytes, mapping.size},
-                           proposal->arena, &ignored) == CORONG_OK;
+                           false, proposal->arena, &ignored) == CORONG_OK;
     if (read && tally->outcome.events > 0 &&
         (*best == NULL || tally->outcome.events > (*best)->outcome.events)) {
         *best = tally;
@@ -470,8 +477,8 @@ static enum corong_status no_format(const struct proposal *proposal, struct text
     return error_set(proposal->error, CORONG_INVALID,
                      list ? "'%s': a JSON list over many lines; one event a line is read: jq -c "
                             "'.[]' makes it so"
-                          : "'%s' is neither JSON lines, CSV, TSV nor an access log of Apache or "
-                            "nginx",
+                          : "'%s' is neither JSON lines, CSV, TSV nor a log that is known (of web "
+                            "servers, load balancers, S3, CloudFront, Matomo)",
                      proposal->path);
 }
 
@@ -488,15 +495,44 @@ static enum corong_status read_sample(struct proposal *proposal)
     return add_json(proposal) ? CORONG_OK : no_format(proposal, line);
 }
 
+/// The mapping of the roles, and what it makes of the sample.
+static bool check_mapping(struct proposal *proposal, struct init_tally *tally, bool from_kafka)
+{
+    text_buffer_reset(proposal->out);
+    return write_mapping(proposal) == CORONG_OK &&
+           init_check(tally, proposal->sample,
+                      (struct text){proposal->out->bytes, proposal->out->size}, from_kafka,
+                      proposal->arena, proposal->error) == CORONG_OK;
+}
+
 /// A mapping of our own, from what the keys are called and their values look like.
 static struct init_tally *try_roles(struct proposal *proposal, struct text_buffer *text)
 {
     struct init_tally *tally = arena_allocate_zeroed(proposal->arena, 1, sizeof(*tally));
+    struct text_buffer orders = {0};
     proposal->out = text;
-    bool done = read_sample(proposal) == CORONG_OK && write_mapping(proposal) == CORONG_OK &&
-                init_check(tally, proposal->sample, (struct text){text->bytes, text->size},
-                           proposal->arena, proposal->error) == CORONG_OK;
-    if (done && tally->outcome.events == 0) {
+    bool done = read_sample(proposal) == CORONG_OK;
+    if (done) {
+        init_roles_choose(proposal->paths, &proposal->roles);
+        done = check_roles(proposal) == CORONG_OK && check_mapping(proposal, tally, false);
+    }
+    // Names of events are known even where the file does not say whose they are, and from them
+    // which are orders.
+    bool fed = proposal->nobody || proposal->timeless;
+    if (done && fed) {
+        struct init_tally *named = arena_allocate_zeroed(proposal->arena, 1, sizeof(*named));
+        done = check_mapping(proposal, named, true);
+        memcpy(tally->names, named->names, sizeof(tally->names));
+        tally->name_count = named->name_count;
+    }
+    if (done && proposal->roles.price != NULL && init_funnel_orders(tally, &orders)) {
+        proposal->orders = (struct text){orders.bytes, orders.size};
+        struct init_tally *priced = arena_allocate_zeroed(proposal->arena, 1, sizeof(*priced));
+        done = check_mapping(proposal, priced, fed);
+        tally = fed ? tally : priced;
+    }
+    text_buffer_deinit(&orders);
+    if (done && tally->outcome.events == 0 && !fed) {
         error_set(proposal->error, CORONG_INVALID,
                   "'%s': no mapping that suggests itself reads any of it (%s)", proposal->path,
                   tally->outcome.reason);
@@ -519,13 +555,14 @@ enum corong_status init_propose(const char *path, struct text sample, init_guess
     proposal.paths->arena = arena;
     struct init_tally *preset = try_presets(&proposal, guess, &preset_text);
     struct init_tally *roles = NULL;
+    proposal.paths->recognised = preset != NULL;
     // A known export read nearly whole is better than any guess of ours.
     bool sure = preset != NULL && preset->outcome.events * 10 >=
                                       (preset->outcome.events + preset->outcome.rejected) * 9;
     if (!sure) {
         roles = try_roles(&proposal, &roles_text);
         sure = preset != NULL &&
-               (roles == NULL || preset->outcome.events * 10 >= roles->outcome.events * 9);
+               (roles == NULL || preset->outcome.events * 2 >= roles->outcome.events);
     }
     struct init_tally *chosen = sure ? preset : roles;
     if (chosen != NULL) {

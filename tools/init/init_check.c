@@ -74,15 +74,18 @@ static int by_count(const void *left, const void *right)
                                 : text_compare(a->name, b->name);
 }
 
-static void feed(struct init_tally *tally, struct decoder *decoder, struct text sample)
+static void feed(struct init_tally *tally, struct decoder *decoder, struct text sample,
+                 bool from_kafka)
 {
+    const struct metadata metadata = {
+        .key = TEXT_LITERAL("?"), .timestamp_us = 0, .partition = METADATA_NO_PARTITION};
     const struct decode_sink sink = {tally, take_event, take_reject};
     struct decode_outcome outcome;
     struct text line;
     decoder_begin_file(decoder);
     for (uint32_t count = 0; count < INIT_LINE_COUNT_MAX && init_check_line(&sample, &line);
          count++) {
-        decode_message(decoder, line, &sink, &outcome);
+        decode_message_with(decoder, line, from_kafka ? &metadata : NULL, &sink, &outcome);
         tally->outcome.messages += !outcome.blank;
         if (outcome.reason != REJECT_NONE) {
             note_reason(tally, outcome.reason, outcome.detail);
@@ -91,7 +94,7 @@ static void feed(struct init_tally *tally, struct decoder *decoder, struct text 
 }
 
 enum corong_status init_check(struct init_tally *tally, struct text sample, struct text mapping,
-                              struct arena *arena, struct corong_error *error)
+                              bool from_kafka, struct arena *arena, struct corong_error *error)
 {
     struct mapping *parsed;
     struct schema schema;
@@ -100,7 +103,7 @@ enum corong_status init_check(struct init_tally *tally, struct text sample, stru
     schema_init(&schema, arena);
     TRY(mapping_bind_schema(parsed, &schema, arena, error));
     struct decoder *decoder = decoder_create(parsed, &schema);
-    feed(tally, decoder, sample);
+    feed(tally, decoder, sample, from_kafka);
     decoder_destroy(decoder);
     qsort(tally->names, tally->name_count, sizeof(tally->names[0]), by_count);
     return CORONG_OK;

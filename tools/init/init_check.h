@@ -26,9 +26,10 @@ struct init_tally {
     uint32_t name_count;
 };
 
-/// `mapping` is the YAML text of a mapping. CORONG_INVALID where it is none.
+/// `mapping` is the YAML text of a mapping. CORONG_INVALID where it is none. `from_kafka`: as if
+/// each message had come from Kafka with a key and a time, of which nothing is known.
 CORONG_MUST_CHECK enum corong_status init_check(struct init_tally *tally, struct text sample,
-                                                struct text mapping, struct arena *arena,
-                                                struct corong_error *error);
+                                                struct text mapping, bool from_kafka,
+                                                struct arena *arena, struct corong_error *error);
 /// Cuts the next line off the front; false at the end.
 bool init_check_line(struct text *rest, struct text *line_out);

@@ -94,6 +94,11 @@ static bool append_names(const struct init_tally *tally, const struct journey_st
     return count > 0;
 }
 
+bool init_funnel_orders(const struct init_tally *tally, struct text_buffer *out)
+{
+    return append_names(tally, &STAGES[1], out);
+}
+
 static void list_names(const struct init_tally *tally, struct text_buffer *out)
 {
     text_buffer_append_string(out, "# Names of events in the sample:");

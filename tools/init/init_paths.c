@@ -82,6 +82,8 @@ static enum init_time time_of_text(struct text text, bool numeric, double value)
 static void see_value(struct init_paths *paths, struct init_path *path, struct text shown)
 {
     uint64_t hash = hash_bytes64(shown.bytes, shown.size) | 1;
+    path->has_zero |= text_equal(shown, TEXT_LITERAL("0"));
+    path->has_dash |= text_equal(shown, TEXT_LITERAL("-"));
     if (path->seen == NULL) {
         path->seen =
             arena_allocate_zeroed(paths->arena, 2u * INIT_DISTINCT_MAX, sizeof(path->seen[0]));
@@ -112,9 +114,9 @@ static void see_text(struct init_paths *paths, struct init_path *path, struct te
     path->texts++;
     path->numeric_texts += numeric;
     path->integers += numeric && text.size <= 18 && strcspn(text.bytes, ".eE") >= text.size;
-    path->currencies += text.size == 3 && isupper((unsigned char)text.bytes[0]) &&
-                        isupper((unsigned char)text.bytes[1]) &&
-                        isupper((unsigned char)text.bytes[2]);
+    path->currencies += text.size == 3 && isalpha((unsigned char)text.bytes[0]) &&
+                        isalpha((unsigned char)text.bytes[1]) &&
+                        isalpha((unsigned char)text.bytes[2]);
     path->times[time_of_text(text, numeric, value)]++;
     see_value(paths, path, text);
 }
@@ -156,21 +158,25 @@ static void append_key(struct text_buffer *out, const char *key, bool column, bo
     }
 }
 
-static struct text words_of(struct arena *arena, const char *key)
+/// Both keys as one word.
+static struct text words_of(struct arena *arena, const char *first, const char *second)
 {
-    char *words = arena_copy_string(arena, key);
+    const char *const parts[] = {first, second};
+    char *words = arena_allocate(arena, strlen(first) + strlen(second) + 1);
     size_t size = 0;
-    for (const char *at = key; *at != '\0'; at++) {
-        if (isalnum((unsigned char)*at)) {
-            words[size++] = (char)tolower((unsigned char)*at);
+    for (size_t part = 0; part < 2; part++) {
+        for (const char *at = parts[part]; *at != '\0'; at++) {
+            if (isalnum((unsigned char)*at)) {
+                words[size++] = (char)tolower((unsigned char)*at);
+            }
         }
     }
     words[size] = '\0';
     return (struct text){words, size};
 }
 
-static struct init_path *path_of(struct init_paths *paths, struct text name, const char *key,
-                                 bool in_element, uint32_t depth)
+static struct init_path *path_of(struct init_paths *paths, struct text name, const char *owner,
+                                 const char *key, bool in_element, uint32_t depth)
 {
     for (uint32_t index = 0; index < paths->count; index++) {
         if (text_equal(paths->paths[index].path, name)) {
@@ -182,14 +188,33 @@ static struct init_path *path_of(struct init_paths *paths, struct text name, con
     }
     struct init_path *path = &paths->paths[paths->count++];
     *path = (struct init_path){.path = arena_copy_text(paths->arena, name),
-                               .words = words_of(paths->arena, key),
+                               .words = words_of(paths->arena, "", key),
+                               .owner = owner[0] == '\0' ? TEXT_LITERAL("")
+                                                         : words_of(paths->arena, owner, key),
                                .in_element = in_element,
                                .depth = depth};
     return path;
 }
 
+/// The first of a list of plain values, as headers of a request are.
+static void see_first(struct init_paths *paths, struct text_buffer *name, const char *owner,
+                      const char *key, const json_t *list, uint32_t depth)
+{
+    const json_t *first = json_array_get(list, 0);
+    if (!json_is_string(first)) {
+        return;
+    }
+    text_buffer_append_string(name, "[0]");
+    struct init_path *path =
+        path_of(paths, (struct text){name->bytes, name->size}, owner, key, false, depth);
+    if (path != NULL) {
+        path->in_list = true;
+        see_scalar(paths, path, first);
+    }
+}
+
 static void walk(struct init_paths *paths, const json_t *object, const char *prefix,
-                 bool in_element, uint32_t depth)
+                 const char *owner, bool in_element, uint32_t depth)
 {
     const char *key;
     json_t *value;
@@ -202,10 +227,12 @@ static void walk(struct init_paths *paths, const json_t *object, const char *pre
         bool is_list = paths->unroll.bytes != NULL && text_equal(text, paths->unroll);
         if (json_is_object(value) && depth < DEPTH_MAX) {
             text_buffer_append_string(&name, ".");
-            walk(paths, value, name.bytes, in_element, depth + 1);
+            walk(paths, value, name.bytes, key, in_element, depth + 1);
+        } else if (json_is_array(value) && !is_list && !in_element && !paths->columns) {
+            see_first(paths, &name, owner, key, value, depth);
         } else if (!is_list && !json_is_null(value) && !json_is_array(value) &&
                    !json_is_object(value)) {
-            struct init_path *path = path_of(paths, text, key, in_element, depth);
+            struct init_path *path = path_of(paths, text, owner, key, in_element, depth);
             if (path != NULL) {
                 see_scalar(paths, path, value);
             }
@@ -222,7 +249,7 @@ static void walk_elements(struct init_paths *paths, const json_t *list)
     {
         if (json_is_object(element)) {
             paths->elements++;
-            walk(paths, element, "[].", true, 0);
+            walk(paths, element, "[].", "", true, 0);
         }
     }
 }
@@ -237,7 +264,7 @@ bool init_paths_add(struct init_paths *paths, struct text document)
     if (json_is_array(root)) {
         walk_elements(paths, root);
     } else if (json_is_object(root)) {
-        walk(paths, root, "", false, 0);
+        walk(paths, root, "", "", false, 0);
         if (paths->unroll.bytes != NULL && paths->unroll.size > 0) {
             json_t *list = json_object_get(root, paths->unroll.bytes);
             walk_elements(paths, json_is_array(list) ? list : NULL);

@@ -26,6 +26,7 @@ enum init_time {
 struct init_path {
     struct text path;  ///< as a mapping writes it
     struct text words; ///< the last key in lower case, letters and digits only
+    struct text owner; ///< the last two keys, likewise; empty where there is one
     bool in_element;
     uint32_t depth;
     uint64_t present; ///< values that are there and not null
@@ -34,11 +35,14 @@ struct init_path {
     uint64_t integers;
     uint64_t booleans;
     uint64_t numeric_texts; ///< of the texts
-    uint64_t currencies;    ///< texts of three capitals
+    uint64_t currencies;    ///< texts of three letters
     uint64_t times[INIT_TIME_COUNT];
     uint64_t *seen; ///< hashes, a table
     uint32_t distinct;
     struct text examples[INIT_EXAMPLE_COUNT];
+    bool in_list;  ///< the first element of a list of plain values
+    bool has_zero; ///< "0" is among the values
+    bool has_dash;
     bool taken; ///< has a role
 };
 
@@ -51,7 +55,8 @@ struct init_paths {
     struct text unroll; ///< path of the list that holds the events; missing: documents are events
     uint32_t lists;     ///< of the documents looked at, those that have one
     uint32_t looked;
-    bool columns; ///< paths are names of columns
+    bool recognised; ///< documents look like a known export, and some were read as that
+    bool columns;    ///< paths are names of columns
 };
 
 /// Adds a JSON document, given as text. False where it is none, or neither object nor list.

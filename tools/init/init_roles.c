@@ -2,15 +2,20 @@
 #include "tools/init/init_roles.h"
 
 /// The words that a role goes by, best first; each is a key in lower case without punctuation.
-static const char *const USER_WORDS[] = {
-    "userid",    "uid",          "user",       "customerid",   "memberid", "accountid", "personid",
-    "profileid", "clientuserid", "distinctid", "subscriberid", "playerid", "username",  "login",
-    "email",     "customer",     "authuser",   "who",          NULL};
+static const char *const USER_WORDS[] = {"userid",         "uid",          "user",
+                                         "customerid",     "memberid",     "accountid",
+                                         "personid",       "profileid",    "clientuserid",
+                                         "distinctid",     "subscriberid", "playerid",
+                                         "username",       "login",        "email",
+                                         "customer",       "authuser",     "who",
+                                         "clientusername", "remoteuser",   NULL};
+/// An id of an event is different in every one; one that is not says whose it is.
+static const char *const LAST_USER_WORDS[] = {"id", NULL};
 static const char *const ANONYMOUS_WORDS[] = {
-    "anonymousid",  "visitorid",     "deviceid",  "clientid",    "cookieid",  "userpseudoid",
-    "domainuserid", "networkuserid", "browserid", "fingerprint", "installid", "idfv",
-    "gaid",         "cookie",        "visitor",   "device",      "sessionid", "session",
-    "sid",          "visitid",       NULL};
+    "anonymousid",  "visitorid",     "deviceid",  "clientid",      "cookieid",  "userpseudoid",
+    "domainuserid", "networkuserid", "browserid", "fingerprint",   "installid", "idfv",
+    "gaid",         "cookie",        "visitor",   "device",        "sessionid", "session",
+    "sid",          "visitid",       "carttoken", "checkouttoken", "token",     NULL};
 static const char *const TIME_WORDS[] = {"time",
                                          "timestamp",
                                          "ts",
@@ -54,23 +59,69 @@ static const char *const CURRENCY_WORDS[] = {"currency", "currencycode", "isocur
                                              NULL};
 static const char *const ADDRESS_WORDS[] = {
     "ip", "clientip", "remoteip", "remoteaddr", "ipaddress", "clienthost", "xforwardedfor", NULL};
+/// What an event was worth where nothing says so, but what each thing costs.
+static const char *const PRICE_WORDS[] = {"price", "unitprice", "itemprice", "productprice", NULL};
+/// Of people, and nothing to cut by: not proposed.
+static const char *const PERSONAL_WORDS[] = {
+    "firstname", "lastname", "fullname", "email", "phone",    "phonenumber", "address",
+    "address1",  "address2", "street",   "zip",   "postcode", "password",    NULL};
 static const char *const AGENT_WORDS[] = {"useragent",        "agent", "ua",
                                           "requestuseragent", "a",     NULL};
 /// Attributes that people cut by come before those that only happen to be there.
-static const char *const CUT_WORDS[] = {
-    "country",   "countrycode", "region",  "city",     "device",       "devicetype",
-    "platform",  "os",          "osname",  "browser",  "language",     "locale",
-    "page",      "path",        "url",     "uri",      "host",         "title",
-    "referrer",  "referer",     "source",  "medium",   "campaign",     "utmsource",
-    "utmmedium", "utmcampaign", "channel", "category", "categorycode", "brand",
-    "product",   "productid",   "itemid",  "sku",      "price",        "quantity",
-    "status",    "method",      "plan",    "variant",  "group",        "orderid",
-    NULL};
+static const char *const CUT_WORDS[] = {"country",
+                                        "countrycode",
+                                        "region",
+                                        "city",
+                                        "device",
+                                        "devicetype",
+                                        "platform",
+                                        "os",
+                                        "osname",
+                                        "browser",
+                                        "language",
+                                        "locale",
+                                        "page",
+                                        "path",
+                                        "url",
+                                        "uri",
+                                        "host",
+                                        "title",
+                                        "referrer",
+                                        "referer",
+                                        "source",
+                                        "medium",
+                                        "campaign",
+                                        "utmsource",
+                                        "utmmedium",
+                                        "utmcampaign",
+                                        "channel",
+                                        "category",
+                                        "categorycode",
+                                        "brand",
+                                        "product",
+                                        "productid",
+                                        "itemid",
+                                        "sku",
+                                        "price",
+                                        "quantity",
+                                        "status",
+                                        "method",
+                                        "plan",
+                                        "variant",
+                                        "group",
+                                        "orderid",
+                                        "requestpath",
+                                        "requestmethod",
+                                        "requesthost",
+                                        "requestreferer",
+                                        "downstreamstatus",
+                                        NULL};
 
 static uint32_t rank_of(const struct init_path *path, const char *const *words)
 {
     uint32_t rank = 0;
-    while (words[rank] != NULL && !text_equal(path->words, text_from(words[rank]))) {
+    while (words[rank] != NULL && !text_equal(path->words, text_from(words[rank])) &&
+           !text_equal(path->owner, text_from(words[rank]))) {
         rank++;
     }
     return words[rank] == NULL ? UINT32_MAX : rank;
@@ -120,6 +171,19 @@ static bool is_name(const struct init_paths *paths, const struct init_path *path
     bool few = path->present < 50 || path->distinct * UINT64_C(4) <= path->present;
     return path->texts == path->present && path->numeric_texts == 0 && !is_time(paths, path) &&
            path->distinct <= 1000 && few;
+}
+
+/// Ids of events are all different; whose they are repeats, seen often enough.
+static bool is_repeated(const struct init_paths *paths, const struct init_path *path)
+{
+    return path->distinct < path->present && path->distinct >= 2 && is_identity(paths, path) &&
+           path->present == total_of(paths, path);
+}
+
+/// A time that says its zone, or needs none.
+static bool is_zoned_time(const struct init_paths *paths, const struct init_path *path)
+{
+    return is_time(paths, path) && path->times[INIT_TIME_TEXT_LOCAL] == 0;
 }
 
 static bool is_unique(const struct init_paths *paths, const struct init_path *path)
@@ -193,7 +257,8 @@ static void find_more(struct init_paths *paths, const struct init_path *first,
 {
     uint64_t found = first == NULL ? 0 : first->present;
     for (uint32_t index = 0; first != NULL && index < INIT_MORE_COUNT; index++) {
-        if (found >= total_of(paths, first)) {
+        // Paths may be there together: what they hold in all says little.
+        if (first->present >= total_of(paths, first) || found >= 2 * total_of(paths, first)) {
             return;
         }
         more[index] = take(find(paths, words, fits));
@@ -206,6 +271,9 @@ static void find_more(struct init_paths *paths, const struct init_path *first,
 
 static bool worth_an_attribute(const struct init_paths *paths, const struct init_path *path)
 {
+    if (path->in_list || rank_of(path, PERSONAL_WORDS) != UINT32_MAX) {
+        return false;
+    }
     bool repeats = path->distinct * UINT64_C(5) <= path->present || path->distinct <= 50 ||
                    is_numeric(paths, path);
     return occurs(paths, path) && repeats && !is_time(paths, path);
@@ -226,11 +294,24 @@ static void choose_attributes(struct init_paths *paths, struct init_roles *roles
     }
 }
 
+/// Whether no user is known, or the only values seen stand for none.
+static bool nobody(const struct init_roles *roles)
+{
+    const struct init_path *user = roles->user;
+    return user == NULL || (user->distinct == 1 && (user->has_zero || user->has_dash));
+}
+
 void init_roles_choose(struct init_paths *paths, struct init_roles *roles)
 {
     *roles = (struct init_roles){0};
     roles->received = take(find(paths, RECEIVED_WORDS, is_time));
-    roles->time = take(find(paths, TIME_WORDS, is_time));
+    roles->time = find(paths, TIME_WORDS, is_time);
+    if (roles->time != NULL && roles->time->times[INIT_TIME_TEXT_LOCAL] > 0) {
+        struct init_path *zoned = find(paths, TIME_WORDS, is_zoned_time);
+        bool as_often = zoned != NULL && zoned->present >= roles->time->present;
+        roles->time = as_often ? zoned : roles->time;
+    }
+    take(roles->time);
     if (roles->time == NULL) {
         roles->time = take(find_any_time(paths));
     }
@@ -243,9 +324,13 @@ void init_roles_choose(struct init_paths *paths, struct init_roles *roles)
     find_more(paths, roles->user, USER_WORDS, is_identity, roles->more_users);
     roles->session = find(paths, SESSION_WORDS, any);
     roles->anonymous = take(find(paths, ANONYMOUS_WORDS, is_identity));
-    if (roles->user == NULL && roles->anonymous == NULL) {
+    if (roles->anonymous == NULL && nobody(roles)) {
         roles->address = take(find(paths, ADDRESS_WORDS, any));
         roles->agent = roles->address == NULL ? NULL : take(find(paths, AGENT_WORDS, any));
+    }
+    bool none = roles->user == NULL && roles->anonymous == NULL && roles->address == NULL;
+    if (none && !paths->recognised) {
+        roles->user = take(find(paths, LAST_USER_WORDS, is_repeated));
     }
     roles->name = take(find(paths, NAME_WORDS, is_name));
     find_more(paths, roles->name, NAME_WORDS, is_name, roles->more_names);
@@ -253,6 +338,7 @@ void init_roles_choose(struct init_paths *paths, struct init_roles *roles)
     roles->sequence = take(find(paths, SEQUENCE_WORDS, is_numeric));
     roles->amount = take(find(paths, AMOUNT_WORDS, is_numeric));
     roles->currency = roles->amount == NULL ? NULL : take(find(paths, CURRENCY_WORDS, is_currency));
+    roles->price = roles->amount == NULL ? find(paths, PRICE_WORDS, is_numeric) : NULL;
     choose_attributes(paths, roles);
 }
 

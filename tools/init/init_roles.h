@@ -5,7 +5,7 @@
 #include "tools/init/init_paths.h"
 
 #define INIT_ATTRIBUTE_COUNT_MAX 24u
-#define INIT_MORE_COUNT 3u ///< alternatives of a path that is not always there
+#define INIT_MORE_COUNT 6u ///< alternatives of a path that is not always there
 
 struct init_roles {
     struct init_path *user; ///< found first; alternatives of it, of `time` and of `name` below
@@ -23,6 +23,7 @@ struct init_roles {
     struct init_path *sequence;
     struct init_path *amount;
     struct init_path *currency;
+    struct init_path *price; ///< of one thing, where there is no amount; an attribute too
     struct init_path *attributes[INIT_ATTRIBUTE_COUNT_MAX];
     uint32_t attribute_count;
 };

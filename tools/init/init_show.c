@@ -25,9 +25,8 @@ static size_t character_size(struct text rest)
     return wrong ? 0 : size;
 }
 
-void init_show(struct text_buffer *out, struct text text)
+static void show(struct text_buffer *out, struct text text, size_t end)
 {
-    size_t end = text.size < INIT_SHOWN_SIZE_MAX ? text.size : INIT_SHOWN_SIZE_MAX;
     for (size_t at = 0; at < end; at++) {
         unsigned char byte = (unsigned char)text.bytes[at];
         size_t size = byte < 0x80 ? 0 : character_size((struct text){text.bytes + at, end - at});
@@ -39,4 +38,14 @@ void init_show(struct text_buffer *out, struct text text)
         }
     }
     text_buffer_append_string(out, end < text.size ? "..." : "");
+}
+
+void init_show(struct text_buffer *out, struct text text)
+{
+    show(out, text, text.size < INIT_SHOWN_SIZE_MAX ? text.size : INIT_SHOWN_SIZE_MAX);
+}
+
+void init_show_all(struct text_buffer *out, struct text text)
+{
+    show(out, text, text.size);
 }

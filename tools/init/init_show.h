@@ -9,3 +9,5 @@
 /// At most so many bytes, printable ASCII and whole characters beyond it; whatever could end a line
 /// or is no UTF-8 becomes '?'.
 void init_show(struct text_buffer *out, struct text text);
+/// The same, whole.
+void init_show_all(struct text_buffer *out, struct text text);

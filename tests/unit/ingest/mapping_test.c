@@ -33,7 +33,8 @@ Test(mapping, test_errors_name_place_and_nearest_word)
     expect_error(ENOUGH "attributes: { revenue: x }\n", "every event has a column of this name");
     expect_error(ENOUGH "attributes: [x]\n", "attributes: {NAME: PATH, ...} was expected");
     expect_error(ENOUGH "names: x\n", "names: {OLD: NEW, ...} was expected");
-    expect_error(ENOUGH "revenue: x\n", "revenue: {amount: PATH, currency: PATH} was expected");
+    expect_error(ENOUGH "revenue: x\n",
+                 "revenue: {amount: PATH, currency: PATH, events: [NAME, ...]} was expected");
     expect_error(ENOUGH "revenue: { sum: x }\n", "unknown key of 'revenue' 'sum'");
     expect_error(ENOUGH "max_time: tomorrow\n", "max_time 'tomorrow'");
     expect_error("preset: segmnt\n", "unknown preset 'segmnt', did you mean 'segment'");
@@ -69,7 +70,7 @@ Test(mapping, test_paths_are_checked)
     expect_error("unroll: [a, b, c, d, e, f, g, h, i]\n" ENOUGH, "at most 8 paths");
     expect_error("unroll: { optional: true }\n" ENOUGH, "'path' was expected");
     expect_error("unroll: { path: a, optional: perhaps }\n" ENOUGH, "unknown optional");
-    expect_error("columns: [u, t, n]\n" ENOUGH, "'columns' needs format csv or tsv");
+    expect_error("columns: [u, t, n]\n" ENOUGH, "'columns' needs format csv, tsv or log");
     expect_error("format: csv\ncolumns: u\n" ENOUGH, "columns: [NAME, ...] was expected");
     expect_error("format: csv\nunroll: a\n" ENOUGH, "needs format json");
     expect_error("format: combined\nuser: ip\ntime: time\nname: verb\n",

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// What web servers and trackers leave behind, and a few smaller sources.
+#include "ingest/decode/mapping.h"
+
+/// Access logs of any kind that 'log' tells apart: W3C (IIS, CloudFront), AWS load balancers, S3,
+/// Apache and nginx. Connections that asked for nothing are no events.
+const char mapping_preset_access_log[] = "format: log\n"
+                                         "user: user\n"
+                                         "anonymous: { join: [ip, agent] }\n"
+                                         "time: { join: [date, time], unit: iso }\n"
+                                         "name: { const: visit }\n"
+                                         "event_id: request_id\n"
+                                         "skip_where_missing: [path]\n"
+                                         "attributes:\n"
+                                         "  method: method\n"
+                                         "  host: [host, 'cs(Host)']\n"
+                                         "  path: path\n"
+                                         "  query: query\n"
+                                         "  status: { path: status, type: integer }\n"
+                                         "  bytes: { path: bytes, type: integer }\n"
+                                         "  referrer: referrer\n"
+                                         "  agent: agent\n"
+                                         "  source: query.utm_source\n"
+                                         "  medium: query.utm_medium\n"
+                                         "  campaign: query.utm_campaign\n"
+                                         "  edge: x-edge-location\n"
+                                         "  cache: x-edge-result-type\n";
+
+/// Requests to Matomo's tracker, one address a line. Goal 0 is an order. A request says when it was
+/// only where it was sent later (cdt), else it came at once: Kafka knows when; in a file without
+/// that, when the visit began is the nearest that it says.
+const char mapping_preset_matomo[] =
+    "format: log\n"
+    "columns: [request]\n"
+    "user: query.uid\n"
+    "anonymous: [query._id, query.cid]\n"
+    "time: [query.cdt, kafka.timestamp, query._viewts, query._idts]\n"
+    "name: { path: [query.e_a, query.idgoal], const: visit }\n"
+    "names: { '0': order }\n"
+    "revenue: { amount: query.revenue }\n"
+    "attributes:\n"
+    "  site: query.idsite\n"
+    "  url: query.url\n"
+    "  title: query.action_name\n"
+    "  referrer: query.urlref\n"
+    "  campaign: [query._rcn, query.utm_campaign]\n"
+    "  keyword: query._rck\n"
+    "  country: query.country\n"
+    "  language: query.lang\n"
+    "  resolution: query.res\n"
+    "  category: query.e_c\n"
+    "  label: query.e_n\n"
+    "  search: query.search\n"
+    "  download: query.download\n"
+    "  link: query.link\n"
+    "  goal: query.idgoal\n"
+    "  order_id: query.ec_id\n"
+    "  product_id: query._pks\n";
+
+/// Clicks on short links. They name nobody: what a browser says of itself and where it is comes
+/// nearest. Heartbeats hold no link.
+const char mapping_preset_bitly[] = "format: json\n"
+                                    "anonymous: { join: [a, al, tz, cy] }\n"
+                                    "time: { path: t, unit: s }\n"
+                                    "name: { const: click }\n"
+                                    "skip_where_missing: [u, h]\n"
+                                    "attributes:\n"
+                                    "  country: c\n"
+                                    "  region: gr\n"
+                                    "  city: cy\n"
+                                    "  zone: tz\n"
+                                    "  language: al\n"
+                                    "  host: hh\n"
+                                    "  link: h\n"
+                                    "  link_group: g\n"
+                                    "  url: u\n"
+                                    "  referrer: r\n"
+                                    "  agent: a\n"
+                                    "  owner: l\n"
+                                    "  keyword: kw\n"
+                                    "  known: { path: nk, type: boolean }\n";
+
+/// Orders, as webhooks or the API give them. Customer 0 is any guest; several bodies of one order
+/// (it is created, paid, completed) are that order once.
+const char mapping_preset_woocommerce[] =
+    "format: json\n"
+    "unroll: { path: '[]', optional: true }\n"
+    "user: { path: ['[].customer_id', '[].billing.email'], missing: ['0'] }\n"
+    "anonymous: ['[].order_key', '[].cart_hash']\n"
+    "time: { path: ['[].date_created_gmt', '[].date_created'], unit: iso }\n"
+    "name:\n"
+    "  path: [kafka.headers.X-WC-Webhook-Topic, kafka.headers.x-wc-webhook-topic]\n"
+    "  const: order\n"
+    "names: { order.created: order }\n"
+    "event_id: { join: [kafka.headers.X-WC-Webhook-Topic,\n"
+    "  kafka.headers.x-wc-webhook-topic, '[].id'] }\n"
+    "revenue: { amount: '[].total', currency: '[].currency' }\n"
+    "attributes:\n"
+    "  order_id: '[].id'\n"
+    "  status: '[].status'\n"
+    "  channel: '[].created_via'\n"
+    "  payment: '[].payment_method'\n"
+    "  country: ['[].billing.country', '[].shipping.country']\n"
+    "  region: ['[].billing.state', '[].shipping.state']\n"
+    "  city: ['[].billing.city', '[].shipping.city']\n"
+    "  agent: '[].customer_user_agent'\n"
+    "  coupon: '[].coupon_lines[0].code'\n"
+    "  product_id: '[].line_items[0].product_id'\n"
+    "  sku: '[].line_items[0].sku'\n"
+    "  product: '[].line_items[0].name'\n"
+    "  price: { path: '[].line_items[0].price', type: number }\n"
+    "  quantity: { path: '[].line_items[0].quantity', type: number }\n"
+    "  discount: { path: '[].discount_total', type: number }\n";

@@ -1,0 +1,24 @@
+# Logs that are neither JSON nor tables: told by their shape, read without a mapping.
+{ printf '#Version: 1.0\n#Fields: date time c-ip cs-method cs-uri-stem cs-uri-query sc-status cs(User-Agent)\n'
+  printf '2026-01-02\t03:04:05\t9.9.9.9\tGET\t/\tutm_source=mail\t200\tMoz\n'
+  printf '2026-01-02\t03:04:35\t9.9.9.9\tGET\t/buy\t-\t200\tMoz\n'
+  printf '2026-01-02\t03:05:00\t9.9.9.8\tGET\t/\t-\t200\tMoz\n'; } > cdn.log
+corong replay --quiet cdn.log
+corong funnel --step "home: where path = '/'" --step "buy: where path = '/buy'" --by source --format csv
+rm -r corong.store
+printf 'the proposal:\n'
+corong init cdn.log 2>&1 | grep -E 'read|preset|recognised'
+printf 'columns of our own:\n'
+cat > own.yaml <<'Y'
+mapping:
+  format: log
+  columns: [client, who, time, request, took]
+  user: who
+  anonymous: ip
+  time: time
+  name: { const: hit }
+  attributes: { path: path, page: query.page, took: { path: took, type: number } }
+Y
+printf '1.2.3.4:50 ann [02/Jan/2026:03:04:05 +0000] "GET /a?page=b%%20c HTTP/1.1" 0.25\n' > own.log
+corong replay --quiet --mapping own.yaml own.log
+corong funnel --step hit --by page,path --format csv | grep slice,b
