@@ -167,6 +167,11 @@ struct segment_reader *store_snapshot_segment(const struct store_snapshot *snaps
 /// leave them there. Borrowed: it outlives the snapshot, and other snapshots may share it. Called
 /// once, before questions.
 void store_snapshot_use_cache(struct store_snapshot *snapshot, struct cache *cache);
+/// What its user works out once per snapshot and keeps with it: destroyed with `destroy` before the
+/// segments are closed. One thing; not while there is one.
+void store_snapshot_keep(struct store_snapshot *snapshot, void *kept, void (*destroy)(void *kept));
+/// What is kept, or NULL.
+void *store_snapshot_kept(const struct store_snapshot *snapshot);
 const struct schema *store_snapshot_schema(const struct store_snapshot *snapshot);
 const struct hash_secret *store_snapshot_secret(const struct store_snapshot *snapshot);
 /// Committed positions, ascending by id. A source that several stores know stands where it is

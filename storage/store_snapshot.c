@@ -5,6 +5,7 @@
 #include "storage/storage.h"
 
 #include "storage/base/arena.h"
+#include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 #include "storage/store_part.h"
 
@@ -22,6 +23,8 @@ struct store_snapshot {
     uint32_t position_count;
     struct store_totals totals; ///< chunks included
     uint64_t sequence;
+    void *kept; ///< by whoever asks questions
+    void (*destroy_kept)(void *kept);
 };
 
 static enum corong_status open_parts(struct store_snapshot *snapshot,
@@ -241,6 +244,9 @@ void store_snapshot_close(struct store_snapshot *snapshot)
     if (snapshot == NULL) {
         return;
     }
+    if (snapshot->kept != NULL) {
+        snapshot->destroy_kept(snapshot->kept);
+    }
     for (uint32_t i = snapshot->committed_count; i < snapshot->reader_count; i++) {
         segment_reader_close(snapshot->readers[i]);
     }
@@ -252,6 +258,18 @@ void store_snapshot_close(struct store_snapshot *snapshot)
     memory_free(snapshot->parts);
     arena_deinit(&snapshot->arena);
     memory_free(snapshot);
+}
+
+void store_snapshot_keep(struct store_snapshot *snapshot, void *kept, void (*destroy)(void *kept))
+{
+    ASSERT(snapshot->kept == NULL && kept != NULL);
+    snapshot->kept = kept;
+    snapshot->destroy_kept = destroy;
+}
+
+void *store_snapshot_kept(const struct store_snapshot *snapshot)
+{
+    return snapshot->kept;
 }
 
 uint32_t store_snapshot_segment_count(const struct store_snapshot *snapshot)

@@ -231,15 +231,45 @@ static bool zone_matters(const struct query_plan *plan, const struct segment_gro
            (names && zone->time_max_us >= rows->from_us && zone->time_min_us <= rows->to_us);
 }
 
+/// Whether some row of a group has a value of those columns that alone tell something.
+static bool values_matter(const struct query_plan *plan, const struct query_segment *segment,
+                          uint32_t group)
+{
+    if (plan->ask.telling_count == 0 || plan->duplicates) {
+        return true;
+    }
+    for (uint32_t i = 0; i < plan->ask.telling_count; i++) {
+        int64_t least;
+        int64_t largest;
+        uint32_t column = plan->ask.columns[i];
+        if (column < segment->schema->column_count &&
+            segment_reader_column_zone(segment->reader, group, column, &least, &largest)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void query_segment_zone(const struct query_segment *segment, uint32_t group,
+                        struct segment_group_zone *zone_out)
+{
+    if (segment->layer != NULL) {
+        *zone_out = segment->layer->groups[group].zone;
+    } else {
+        segment_reader_zone(segment->reader, group, zone_out);
+    }
+}
+
 static void select_groups(struct query_plan *plan, struct query_segment *segment)
 {
-    uint32_t count = segment_reader_group_count(segment->reader);
+    uint32_t count = segment->layer != NULL ? segment->layer->group_count
+                                            : segment_reader_group_count(segment->reader);
     segment->groups = arena_allocate(&plan->arena, (size_t)count * sizeof(uint32_t));
     bool names = names_matter(plan, segment);
     for (uint32_t i = 0; i < count; i++) {
         struct segment_group_zone zone;
-        segment_reader_zone(segment->reader, i, &zone);
-        if (zone_matters(plan, &zone, names)) {
+        query_segment_zone(segment, i, &zone);
+        if (zone_matters(plan, &zone, names) && values_matter(plan, segment, i)) {
             segment->groups[segment->group_count++] = i;
         } else {
             plan->users_skipped += zone.user_count;
@@ -264,6 +294,34 @@ static void survey_keys(struct query_plan *plan, struct query_segment *segment, 
     }
 }
 
+/// Layers of moved users come behind the segments, as further ones.
+static void add_layers(struct query_plan *plan)
+{
+    for (uint32_t s = 0; plan->identity != NULL && s < plan->identity->segment_count; s++) {
+        struct identity_rows *rows = &plan->identity->rows[s];
+        plan->segments[s].moved = rows->layer_count > 0 ? rows->moved : NULL;
+        for (uint32_t i = 0; i < rows->layer_count; i++) {
+            struct query_segment *layer = &plan->segments[plan->segment_count++];
+            layer->reader = rows->reader;
+            layer->schema = segment_reader_schema(rows->reader);
+            layer->origin = s;
+            layer->layer = &rows->layers[i];
+            layer->has_ids = plan->segments[s].has_ids;
+            // Ids of one person may hold copies of one event in one segment.
+            plan->duplicates = plan->duplicates || layer->has_ids;
+        }
+    }
+}
+
+static uint32_t count_layers(const struct query_plan *plan)
+{
+    uint32_t count = 0;
+    for (uint32_t s = 0; plan->identity != NULL && s < plan->identity->segment_count; s++) {
+        count += plan->identity->rows[s].layer_count;
+    }
+    return count;
+}
+
 static void survey_segments(struct query_plan *plan, struct store_snapshot *snapshot)
 {
     int64_t sequence = COLUMN_INTEGER_MISSING;
@@ -273,6 +331,7 @@ static void survey_segments(struct query_plan *plan, struct store_snapshot *snap
     for (uint32_t i = 0; i < plan->segment_count; i++) {
         struct query_segment *segment = &plan->segments[i];
         segment->reader = store_snapshot_segment(snapshot, i);
+        segment->origin = i;
         segment->schema = segment_reader_schema(segment->reader);
         const struct segment_meta *meta = segment_reader_meta(segment->reader);
         plan->rows_stored += meta->row_count;
@@ -284,6 +343,7 @@ static void survey_segments(struct query_plan *plan, struct store_snapshot *snap
         with_ids += segment->has_ids;
     }
     plan->duplicates = with_ids > 1;
+    add_layers(plan);
 }
 
 /// Dictionaries of what where_user reads.
@@ -351,7 +411,7 @@ static uint64_t collect_starts(const struct query_plan *plan, struct group_start
         const struct query_segment *segment = &plan->segments[i];
         for (uint32_t g = 0; g < segment->group_count; g++) {
             struct segment_group_zone zone;
-            segment_reader_zone(segment->reader, segment->groups[g], &zone);
+            query_segment_zone(segment, segment->groups[g], &zone);
             starts[at++] = (struct group_start){zone.key_min, zone.row_count};
             rows += zone.row_count;
         }
@@ -383,17 +443,45 @@ static void cut_tasks(struct query_plan *plan, uint32_t thread_count)
     memory_free(starts);
 }
 
+/// Rows of moved users: what all layers of a segment need, at once.
+static enum corong_status prepare_layers(struct query_plan *plan, struct identity_view *identity,
+                                         struct corong_error *error)
+{
+    for (uint32_t i = 0; i < plan->segment_count; i++) {
+        const struct query_segment *segment = &plan->segments[i];
+        bool first = segment->layer != NULL && segment->layer == segment->layer->rows->layers;
+        if (!first) {
+            continue;
+        }
+        struct segment_selection selection = segment->scan;
+        for (uint32_t k = 0; k < sizeof(selection.columns) / sizeof(selection.columns[0]); k++) {
+            selection.columns[k] |= segment->look.columns[k];
+        }
+        TRY(identity_prepare(identity, segment->origin, &selection, plan->ask.tasks, error));
+    }
+    return CORONG_OK;
+}
+
 static enum corong_status plan_build(struct query_plan *plan, struct store_snapshot *snapshot,
                                      uint32_t thread_count, struct corong_error *error)
 {
     TRY(compile_filters(plan, error));
     TRY(follow_columns(plan, error));
+    struct identity_view *identity = NULL;
+    if (!plan->ask.apart) {
+        TRY_IN(identity_view_of(snapshot, plan->as_of_us, plan->ask.tasks, &identity, error), error,
+               "identity links");
+    }
+    plan->identity = identity;
     plan->segments =
-        arena_allocate_zeroed(&plan->arena, plan->segment_count + 1, sizeof(struct query_segment));
+        arena_allocate_zeroed(&plan->arena, (size_t)plan->segment_count + count_layers(plan) + 1,
+                              sizeof(struct query_segment));
     survey_segments(plan, snapshot);
     for (uint32_t i = 0; i < plan->segment_count; i++) {
-        TRY_IN(prepare_segment(plan, &plan->segments[i], error), error, "segment %u", i);
+        TRY_IN(prepare_segment(plan, &plan->segments[i], error), error, "segment %u",
+               plan->segments[i].origin);
     }
+    TRY(prepare_layers(plan, identity, error));
     cut_tasks(plan, thread_count);
     return CORONG_OK;
 }

@@ -6,6 +6,7 @@
 /// Ownership: query_plan_deinit() frees all; the snapshot is borrowed.
 #pragma once
 
+#include "engine/query/identity/identity.h"
 #include "engine/query/query.h"
 #include "engine/query/query_tasks.h"
 #include "storage/column/canonical_row.h"
@@ -44,6 +45,9 @@ struct query_ask {
     bool history;                 ///< the person's values of `columns` are asked for
     struct query_tasks *tasks;    ///< where dictionaries are booked; NULL: nowhere
     const struct stage *customer; ///< what makes a customer, where `$customer` is asked for
+    bool apart;                   ///< ids are not brought together: users are those stored
+    uint32_t telling_count; ///< the first so many of `columns`: groups without a value of them
+                            ///< say nothing, unless their copies displace others; 0: all do
 };
 
 /// The column number of `$customer`, behind those stored, and the type of its values: 0 is "new", 1
@@ -52,9 +56,14 @@ struct query_ask {
 #define QUERY_CUSTOMER_COLUMN(schema) ((schema)->column_count)
 #define QUERY_CUSTOMER_TYPE ((enum column_type)5)
 
-/// One segment, prepared.
+/// One segment, prepared; or a layer of moved users: its dictionaries are then those of `reader`,
+/// its groups are not.
 struct query_segment {
     struct segment_reader *reader;
+    uint32_t origin;              ///< number of `reader` in the snapshot
+    struct identity_layer *layer; ///< NULL: a segment
+    uint64_t *const *moved; ///< of a segment, by group: bit set of users to pass over, or NULL;
+                            ///< NULL: nobody moved
     const struct schema *schema; ///< its own: a prefix of the plan's
     const struct dictionary *names;
     uint64_t *steps_of_name;                       ///< candidate steps by name code
@@ -86,9 +95,10 @@ struct query_plan {
     int64_t as_of_us;
     int64_t time_min_us; ///< over the store
     int64_t time_max_us;
-    bool sequences;  ///< sequence numbers differ somewhere
-    bool duplicates; ///< copies of one event may lie in different segments
-    struct query_segment *segments;
+    bool sequences;                       ///< sequence numbers differ somewhere
+    bool duplicates;                      ///< copies of one event may lie in different segments
+    const struct identity_view *identity; ///< NULL: nobody has a second id
+    struct query_segment *segments;       ///< those of the snapshot first, then layers
     uint32_t segment_count;
     struct hash128 *bounds; ///< task i has the keys [bounds[i], bounds[i + 1]); the last has no end
     uint32_t task_count;
@@ -118,6 +128,9 @@ int64_t query_plan_as_of(const struct store_snapshot *snapshot, int64_t asked_us
 CORONG_MUST_CHECK enum corong_status query_plan_attribute(const struct schema *schema,
                                                           struct text name, uint32_t *column_out,
                                                           struct corong_error *error);
+/// Zone map of a group, by its number in the segment or layer.
+void query_segment_zone(const struct query_segment *segment, uint32_t group,
+                        struct segment_group_zone *zone_out);
 /// a + b, held at the ends of the number range.
 static inline int64_t query_time_add(int64_t time_us, int64_t delta_us)
 {

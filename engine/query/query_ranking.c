@@ -97,8 +97,8 @@ static bool fill_key(const struct ranking *ranking, const struct query_raw *valu
             }
             part = 0;
         } else if (is_text(ranking, i)) {
-            uint32_t number = query_value_range_number(&ranking->values[i], values[i].source->index,
-                                                       (uint32_t)values[i].bits);
+            uint32_t number = query_value_range_number(
+                &ranking->values[i], values[i].source->segment->origin, (uint32_t)values[i].bits);
             if (number == QUERY_VALUE_NONE) {
                 return false;
             }

@@ -30,11 +30,13 @@ static void look_deinit(struct query_look *look)
     if (look->scratch != NULL) {
         segment_scratch_destroy(look->scratch);
     }
+    identity_scratch_destroy(look->moved);
 }
 
 void query_source_deinit(struct query_source *source)
 {
     segment_scratch_destroy(source->scratch);
+    identity_scratch_destroy(source->moved_scratch);
     look_deinit(&source->looks[0]);
     look_deinit(&source->looks[1]);
     look_deinit(&source->full);
@@ -211,17 +213,36 @@ static enum corong_status charge_buffers(struct query_source *source, struct cor
                               error);
 }
 
+/// Reads a group of the segment or layer, by its position.
+static enum corong_status read_group(struct query_source *source, uint32_t group,
+                                     const struct segment_selection *selection,
+                                     struct segment_scratch *scratch,
+                                     struct identity_scratch **moved, struct row_group *rows_out,
+                                     struct corong_error *error)
+{
+    const struct query_segment *segment = source->segment;
+    uint32_t index = segment->groups[group];
+    if (segment->layer == NULL) {
+        TRY(segment_reader_read(segment->reader, index, selection, scratch, rows_out, error));
+        source->reading->bytes += segment_reader_read_size(segment->reader, index, selection);
+        return CORONG_OK;
+    }
+    if (*moved == NULL) {
+        *moved = identity_scratch_create();
+    }
+    return identity_layer_read(segment->layer, index, selection, *moved, rows_out, error);
+}
+
 /// Decodes the group at `source->group` and stands before its first user.
 static enum corong_status load_group(struct query_source *source, struct corong_error *error)
 {
     TRY(query_tasks_check(source->tasks, error));
     const struct query_segment *segment = source->segment;
     int64_t start_us = clock_monotonic_us();
-    TRY(segment_reader_read(segment->reader, segment->groups[source->group], &segment->scan,
-                            source->scratch, &source->rows, error));
+    TRY(read_group(source, source->group, &segment->scan, source->scratch, &source->moved_scratch,
+                   &source->rows, error));
     source->reading->read_us += clock_monotonic_us() - start_us;
-    source->reading->bytes +=
-        segment_reader_read_size(segment->reader, segment->groups[source->group], &segment->scan);
+    source->moved = segment->moved == NULL ? NULL : segment->moved[segment->groups[source->group]];
     TRY(charge_buffers(source, error));
     prepare_rows(source);
     source->user = 0;
@@ -245,7 +266,7 @@ static void stand_at_user(struct query_source *source)
 static struct segment_group_zone zone_at(const struct query_source *source, uint32_t group)
 {
     struct segment_group_zone zone;
-    segment_reader_zone(source->segment->reader, source->segment->groups[group], &zone);
+    query_segment_zone(source->segment, source->segment->groups[group], &zone);
     return zone;
 }
 
@@ -290,6 +311,27 @@ static void stand_from(struct query_source *source, struct hash128 from)
     stand_at_user(source);
 }
 
+static enum corong_status step(struct query_source *source, struct corong_error *error)
+{
+    if (++source->user < source->rows.user_count) {
+        stand_at_user(source);
+        return CORONG_OK;
+    }
+    source->group++;
+    return enter_group(source, error);
+}
+
+/// Goes on from users whose rows are in a layer, under their person's key.
+static enum corong_status pass_over(struct query_source *source, struct corong_error *error)
+{
+    while (source->moved != NULL && !source->done &&
+           (source->moved[source->user / 64] >> (source->user % 64) & 1) != 0) {
+        source->reading->rows -= source->row_end - source->row;
+        TRY(step(source, error));
+    }
+    return CORONG_OK;
+}
+
 enum corong_status query_source_seek(struct query_source *source, struct hash128 from,
                                      const struct hash128 *end, struct corong_error *error)
 {
@@ -305,7 +347,7 @@ enum corong_status query_source_seek(struct query_source *source, struct hash128
     }
     TRY(load_group(source, error));
     stand_from(source, from);
-    return CORONG_OK;
+    return pass_over(source, error);
 }
 
 enum corong_status query_source_advance(struct query_source *source, struct hash128 from,
@@ -317,7 +359,7 @@ enum corong_status query_source_advance(struct query_source *source, struct hash
     if (hash128_compare(zone_at(source, source->group).key_max, from) >= 0) {
         source->user++;
         stand_from(source, from);
-        return CORONG_OK;
+        return pass_over(source, error);
     }
     source->group = find_group(source, from);
     TRY(enter_group(source, error));
@@ -325,18 +367,14 @@ enum corong_status query_source_advance(struct query_source *source, struct hash
         source->user++;
         stand_from(source, from);
     }
-    return CORONG_OK;
+    return pass_over(source, error);
 }
 
 enum corong_status query_source_next(struct query_source *source, struct corong_error *error)
 {
     DCHECK(!source->done);
-    if (++source->user < source->rows.user_count) {
-        stand_at_user(source);
-        return CORONG_OK;
-    }
-    source->group++;
-    return enter_group(source, error);
+    TRY(step(source, error));
+    return pass_over(source, error);
 }
 
 bool query_source_continues(const struct query_source *source)
@@ -351,7 +389,7 @@ enum corong_status query_source_skip(struct query_source *source, struct corong_
     if (source->user + 1 < source->rows.user_count) {
         source->user++; // keys of a group ascend: it is another user
         stand_at_user(source);
-        return CORONG_OK;
+        return pass_over(source, error);
     }
     struct hash128 key = source->key;
     uint32_t next = source->group + 1;
@@ -364,7 +402,7 @@ enum corong_status query_source_skip(struct query_source *source, struct corong_
     if (!source->done && hash128_equal(source->key, key)) {
         return query_source_next(source, error);
     }
-    return CORONG_OK;
+    return pass_over(source, error);
 }
 
 uint64_t query_source_possible(const struct query_source *source)
@@ -387,11 +425,8 @@ static enum corong_status look_load(struct query_source *source, struct query_lo
     }
     int64_t start_us = clock_monotonic_us();
     look->group = NO_GROUP;
-    TRY(segment_reader_read(source->segment->reader, source->segment->groups[group], selection,
-                            look->scratch, &look->rows, error));
+    TRY(read_group(source, group, selection, look->scratch, &look->moved, &look->rows, error));
     look->group = group;
-    source->reading->bytes += segment_reader_read_size(source->segment->reader,
-                                                       source->segment->groups[group], selection);
     source->reading->read_us += clock_monotonic_us() - start_us;
     return charge_buffers(source, error);
 }

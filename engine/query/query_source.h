@@ -17,7 +17,8 @@ struct query_reading {
 /// Some columns of some group, decoded apart from the scan. `group` is UINT32_MAX while empty.
 struct query_look {
     struct segment_scratch *scratch;
-    uint32_t group; ///< position in query_segment.groups
+    struct identity_scratch *moved; ///< instead, of a layer
+    uint32_t group;                 ///< position in query_segment.groups
     struct row_group rows;
 };
 
@@ -41,6 +42,8 @@ struct query_source {
 
     uint32_t group; ///< position in query_segment.groups of the loaded group
     struct segment_scratch *scratch;
+    struct identity_scratch *moved_scratch; ///< of a layer
+    const uint64_t *moved; ///< users of the loaded group to pass over, as bits; NULL: none
     struct row_group rows;
     struct query_times times;
     const struct column_packed *names; ///< NULL where rows.columns has them

@@ -32,6 +32,7 @@ static struct query_ask ask_of(const struct walk_plan *plan, const struct walk_o
         .as_of_us = QUERY_TIME_NONE,
         .order = QUERY_ORDER_ALL,
         .every_row = true,
+        .apart = true, // the live state is kept by id
         .names = true,
         .columns = plan->columns,
         .column_count = options->column_count,

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/query/identity/identity.h"
+
+#include "engine/query/identity/identity_private.h"
+#include "storage/base/memory.h"
+
+#include <pthread.h>
+
+const struct text identity_columns[IDENTITY_KIND_COUNT] = {
+    {"$anonymous", 10}, {"$previous", 9}, {"$alias", 6}};
+
+/// What a snapshot keeps.
+struct identity_kept {
+    struct identity_links links;
+    struct identity_view *views;
+};
+
+/// Held while a snapshot's links are looked for or resolved: rare, and two questions of one
+/// snapshot should not both do it.
+static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
+
+static void view_destroy(struct identity_view *view)
+{
+    for (uint32_t i = 0; view->rows != NULL && i < view->segment_count; i++) {
+        identity_rows_deinit(&view->rows[i]);
+    }
+    arena_deinit(&view->arena);
+    memory_free(view);
+}
+
+static void kept_destroy(void *context)
+{
+    struct identity_kept *kept = context;
+    while (kept->views != NULL) {
+        struct identity_view *next = kept->views->next;
+        view_destroy(kept->views);
+        kept->views = next;
+    }
+    identity_links_deinit(&kept->links);
+    memory_free(kept);
+}
+
+static enum corong_status kept_of(struct store_snapshot *snapshot, struct query_tasks *tasks,
+                                  struct identity_kept **kept_out, struct corong_error *error)
+{
+    *kept_out = store_snapshot_kept(snapshot);
+    if (*kept_out != NULL) {
+        return CORONG_OK;
+    }
+    struct identity_kept *kept = memory_allocate_zeroed(1, sizeof(*kept));
+    enum corong_status status = identity_links_collect(&kept->links, snapshot, tasks, error);
+    if (status != CORONG_OK) {
+        memory_free(kept);
+        return status;
+    }
+    store_snapshot_keep(snapshot, kept, kept_destroy);
+    *kept_out = kept;
+    return CORONG_OK;
+}
+
+/// How many links, the first ones, are known as of a moment.
+static uint32_t count_until(const struct identity_links *links, int64_t as_of_us)
+{
+    uint32_t low = 0;
+    for (uint32_t high = links->count; low < high;) {
+        uint32_t middle = low + (high - low) / 2;
+        if (links->links[middle].time_us <= as_of_us) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static enum corong_status view_make(struct identity_kept *kept, uint32_t link_count,
+                                    struct store_snapshot *snapshot, struct query_tasks *tasks,
+                                    struct identity_view **view_out, struct corong_error *error)
+{
+    struct identity_view *view = memory_allocate_zeroed(1, sizeof(*view));
+    view->link_count = link_count;
+    identity_resolve(kept->links.links, link_count, &view->arena, &view->resolution);
+    enum corong_status status = CORONG_OK;
+    if (view->resolution.member_count > 0) {
+        status = identity_rows_find(view, snapshot, tasks, error);
+    }
+    if (status != CORONG_OK) {
+        view_destroy(view);
+        return status;
+    }
+    view->next = kept->views;
+    kept->views = view;
+    *view_out = view;
+    return CORONG_OK;
+}
+
+static enum corong_status find_view(struct store_snapshot *snapshot, int64_t as_of_us,
+                                    struct query_tasks *tasks, struct identity_view **view_out,
+                                    struct corong_error *error)
+{
+    struct identity_kept *kept;
+    TRY(kept_of(snapshot, tasks, &kept, error));
+    uint32_t count = count_until(&kept->links, as_of_us);
+    struct identity_view *view = kept->views;
+    while (view != NULL && view->link_count != count) {
+        view = view->next;
+    }
+    if (view == NULL) {
+        TRY(view_make(kept, count, snapshot, tasks, &view, error));
+    }
+    *view_out = view;
+    return CORONG_OK;
+}
+
+enum corong_status identity_view_of(struct store_snapshot *snapshot, int64_t as_of_us,
+                                    struct query_tasks *tasks, struct identity_view **view_out,
+                                    struct corong_error *error)
+{
+    *view_out = NULL;
+    if (!identity_links_exist(snapshot)) {
+        return CORONG_OK;
+    }
+    struct query_limits limits = {0};
+    struct query_tasks *own = tasks == NULL ? query_tasks_create(&limits) : NULL;
+    pthread_mutex_lock(&making);
+    enum corong_status status =
+        find_view(snapshot, as_of_us, tasks == NULL ? own : tasks, view_out, error);
+    pthread_mutex_unlock(&making);
+    query_tasks_destroy(own);
+    return status;
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Between the files of this folder.
+#pragma once
+
+#include "engine/query/identity/identity.h"
+#include "engine/query/query_tasks.h"
+
+/// All links of a snapshot, sorted, each pair of one kind once: the first.
+struct identity_links {
+    struct arena arena;
+    struct identity_link *links;
+    uint32_t count;
+};
+
+/// Collects them. On failure there is nothing to deinit.
+CORONG_MUST_CHECK enum corong_status identity_links_collect(struct identity_links *links,
+                                                            struct store_snapshot *snapshot,
+                                                            struct query_tasks *tasks,
+                                                            struct corong_error *error);
+void identity_links_deinit(struct identity_links *links);
+/// False where no row of the snapshot can hold a link: nothing is to be collected.
+bool identity_links_exist(const struct store_snapshot *snapshot);
+
+/// Consecutive rows of one user in one group, and where they go.
+struct identity_place {
+    uint32_t group;
+    uint32_t first_row; ///< in the group
+    uint32_t row_count;
+    uint32_t target; ///< first row in the arrays
+};
+
+/// Finds the moved users of all segments and lays their rows out: view->rows.
+CORONG_MUST_CHECK enum corong_status identity_rows_find(struct identity_view *view,
+                                                        struct store_snapshot *snapshot,
+                                                        struct query_tasks *tasks,
+                                                        struct corong_error *error);
+void identity_rows_deinit(struct identity_rows *rows);
