@@ -89,7 +89,9 @@ void session_table_deinit(struct session_table *table)
 void session_table_prefetch(const struct session_table *table, struct hash128 key)
 {
     const struct session_part *part = part_of(table, key);
-    __builtin_prefetch(slot_at(table, part, home_of((uint32_t)key.high, part->slot_count)));
+    const uint8_t *slot = slot_at(table, part, home_of((uint32_t)key.high, part->slot_count));
+    __builtin_prefetch(slot);
+    __builtin_prefetch(slot + table->entry_size); // entries span lines, and the next is often it
 }
 
 static uint8_t *next_slot(const struct session_table *table, const struct session_part *part,

@@ -23,8 +23,61 @@ static void *column_resize(void *memory, size_t size, uint32_t capacity)
     return memory_resize_array(memory, capacity, size);
 }
 
+uint32_t *tail_take_words(struct tail *tail)
+{
+    struct tail_spares *spares = &tail->spares;
+    return spares->word_count > 0 ? spares->words[--spares->word_count]
+                                  : column_resize(NULL, sizeof(uint32_t), tail->row_capacity);
+}
+
+int64_t *tail_take_integers(struct tail *tail)
+{
+    struct tail_spares *spares = &tail->spares;
+    return spares->integer_count > 0 ? spares->integers[--spares->integer_count]
+                                     : column_resize(NULL, sizeof(int64_t), tail->row_capacity);
+}
+
+void tail_give_words(struct tail *tail, uint32_t *words)
+{
+    struct tail_spares *spares = &tail->spares;
+    if (words != NULL) {
+        ASSERT(spares->word_count < SCHEMA_COLUMN_COUNT_MAX);
+        spares->words[spares->word_count++] = words;
+    }
+}
+
+void tail_give_integers(struct tail *tail, int64_t *integers)
+{
+    struct tail_spares *spares = &tail->spares;
+    if (integers != NULL) {
+        ASSERT(spares->integer_count < SCHEMA_COLUMN_COUNT_MAX);
+        spares->integers[spares->integer_count++] = integers;
+    }
+}
+
+static void free_spares(struct tail *tail)
+{
+    struct tail_spares *spares = &tail->spares;
+    while (spares->word_count > 0) {
+        memory_free(spares->words[--spares->word_count]);
+    }
+    while (spares->integer_count > 0) {
+        memory_free(spares->integers[--spares->integer_count]);
+    }
+}
+
+static uint64_t spare_row_bytes(const struct tail *tail)
+{
+    return tail->spares.word_count * sizeof(uint32_t) +
+           tail->spares.integer_count * sizeof(int64_t);
+}
+
+// What a row has that never had a value: absent sequence numbers are 0.
 static int64_t missing_integer(const struct tail *tail, uint32_t column)
 {
+    if (column == COLUMN_SEQUENCE) {
+        return 0;
+    }
     return tail->schema->columns[column].type == COLUMN_NUMBER ? (int64_t)COLUMN_NUMBER_MISSING_BITS
                                                                : COLUMN_INTEGER_MISSING;
 }
@@ -35,12 +88,12 @@ void tail_add_column(struct tail *tail, uint32_t column)
     struct column_values *values = &tail->columns[column];
     tail->row_bytes += value_size(tail, column);
     if (tail->options.format->is_string[column]) {
-        values->codes = column_resize(NULL, sizeof(uint32_t), tail->row_capacity);
+        values->codes = tail_take_words(tail);
         memset(values->codes, 0xff, tail->row_count * sizeof(uint32_t));
         return;
     }
     int64_t missing = missing_integer(tail, column);
-    values->integers = column_resize(NULL, sizeof(int64_t), tail->row_capacity);
+    values->integers = tail_take_integers(tail);
     for (uint32_t row = 0; row < tail->row_count; row++) {
         values->integers[row] = missing;
     }
@@ -62,10 +115,9 @@ struct tail *tail_create(const struct tail_options *options)
     tail->row_capacity = ROW_CAPACITY_MIN;
     tail->users = column_resize(NULL, sizeof(uint32_t), tail->row_capacity);
     tail->future = column_resize(NULL, sizeof(uint8_t), tail->row_capacity);
-    // These are never all missing: absent sequence numbers are 0.
+    // These are never missing.
     tail_add_column(tail, COLUMN_TIME);
     tail_add_column(tail, COLUMN_NAME);
-    tail_add_column(tail, COLUMN_SEQUENCE);
     return tail;
 }
 
@@ -75,6 +127,7 @@ void tail_destroy(struct tail *tail)
         return;
     }
     tail_sort_release(tail);
+    free_spares(tail);
     for (uint32_t i = 0; i < tail->schema->column_count; i++) {
         memory_free(tail->columns[i].codes);
         memory_free(tail->columns[i].integers);
@@ -110,8 +163,8 @@ static uint64_t table_memory(const struct tail *tail)
 
 uint64_t tail_memory(const struct tail *tail)
 {
-    return tail->row_capacity * (tail->row_bytes + FLUSH_ROW_BYTES) + table_memory(tail) +
-           tail->chunk_bytes;
+    return tail->row_capacity * (tail->row_bytes + spare_row_bytes(tail) + FLUSH_ROW_BYTES) +
+           table_memory(tail) + tail->chunk_bytes;
 }
 
 uint64_t tail_copy_memory(const struct tail *tail, uint32_t count)
@@ -144,7 +197,8 @@ bool tail_has_room(const struct tail *tail, const struct event_batch *batch)
     if (wanted > ROW_CAPACITY_MAX || strings_are_many(tail)) {
         return false;
     }
-    uint64_t rows = (uint64_t)next_capacity(tail, wanted) * (tail->row_bytes + FLUSH_ROW_BYTES);
+    uint64_t rows = (uint64_t)next_capacity(tail, wanted) *
+                    (tail->row_bytes + spare_row_bytes(tail) + FLUSH_ROW_BYTES);
     return rows + table_memory(tail) + tail->chunk_bytes + batch->capacity <=
            tail->options.budget_bytes;
 }
@@ -154,6 +208,7 @@ void tail_reserve_rows(struct tail *tail, uint32_t wanted)
     if (wanted <= tail->row_capacity) {
         return;
     }
+    free_spares(tail);
     tail->row_capacity = next_capacity(tail, wanted);
     uint32_t capacity = tail->row_capacity;
     tail->users = column_resize(tail->users, sizeof(uint32_t), capacity);
@@ -191,7 +246,6 @@ static void append_users(struct tail *tail, const struct chunk *chunk)
         uint32_t user =
             user_table_resolve(&tail->user_table, row->user_key, (uint8_t)row->user_namespace,
                                event_batch_text(chunk->batch, row->user_id));
-        tail->user_table.entries[user].row_count++;
         tail->users[tail->row_count + i] = user;
         tail->future[tail->row_count + i] = row->future != 0;
         tail->columns[COLUMN_TIME].integers[tail->row_count + i] = row->time_us;
@@ -235,8 +289,24 @@ static void append_integers(struct tail *tail, const struct chunk *chunk, uint32
            chunk->count * sizeof(int64_t));
 }
 
+// Batches come from another core: the rows and strings of the next chunk are fetched while this one
+// is worked on. Strings of a row lie together.
+static void prefetch_next(const struct tail *tail, const struct chunk *chunk)
+{
+    uint32_t first = chunk->first + CHUNK;
+    uint32_t left = first < chunk->batch->row_count ? chunk->batch->row_count - first : 0;
+    for (uint32_t i = 0; i < left && i < CHUNK; i++) {
+        const struct event_row *row = chunk_row(tail, chunk, CHUNK + i);
+        __builtin_prefetch(chunk->batch->bytes + row->user_id.offset);
+    }
+    for (uint32_t i = CHUNK; i < left && i < 2 * CHUNK; i++) {
+        __builtin_prefetch(chunk_row(tail, chunk, CHUNK + i));
+    }
+}
+
 static void append_chunk(struct tail *tail, const struct chunk *chunk)
 {
+    prefetch_next(tail, chunk);
     append_users(tail, chunk);
     for (uint32_t column = COLUMN_NAME; column < tail->schema->column_count; column++) {
         if (tail->options.format->is_string[column]) {
@@ -282,17 +352,18 @@ void tail_canonical(void *context, uint32_t row, struct text_buffer *out)
     canonical_row_append(&tail->canonical, tail->schema, tail->values, out);
 }
 
-// Columns that hardly anybody fills are dropped again, so that a rare attribute does not cost
-// memory in every later tail.
+// Columns begin anew with their next value, so that a rare attribute does not cost memory in every
+// later tail; what nobody took since the last flush goes.
 static void forget_columns(struct tail *tail)
 {
-    for (uint32_t i = COLUMN_ID_HASH; i < tail->schema->column_count; i++) {
+    free_spares(tail);
+    for (uint32_t i = COLUMN_SEQUENCE; i < tail->schema->column_count; i++) {
         struct column_values *values = &tail->columns[i];
         if (values->codes == NULL && values->integers == NULL) {
             continue;
         }
-        memory_free(values->codes);
-        memory_free(values->integers);
+        tail_give_words(tail, values->codes);
+        tail_give_integers(tail, values->integers);
         *values = (struct column_values){NULL, NULL};
         tail->row_bytes -= value_size(tail, i);
     }

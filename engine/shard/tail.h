@@ -59,6 +59,15 @@ struct tail_flush {
     uint32_t *symbol_orders[SCHEMA_COLUMN_COUNT_MAX]; ///< code by rank, of string columns
 };
 
+/// Arrays of row_capacity values that wait for their next use: memory that was returned to the
+/// system and taken again would cost more than what is done in it.
+struct tail_spares {
+    void *words[SCHEMA_COLUMN_COUNT_MAX];    ///< uint32_t
+    void *integers[SCHEMA_COLUMN_COUNT_MAX]; ///< int64_t
+    uint32_t word_count;
+    uint32_t integer_count;
+};
+
 struct tail {
     struct tail_options options;
     const struct schema *schema;
@@ -66,9 +75,11 @@ struct tail {
     uint32_t row_count;
     uint32_t row_capacity;
     uint64_t row_bytes; ///< per row, of the columns that exist
-    uint32_t *users;    ///< number in user_table
+    struct tail_spares spares;
+    uint32_t *users; ///< number in user_table
     uint8_t *future;
-    /// By schema column; NULL until the first value that is not missing. Time is COLUMN_TIME.
+    /// By schema column; NULL until the first value that is not missing (a sequence number: not 0).
+    /// Time is COLUMN_TIME.
     struct column_values columns[SCHEMA_COLUMN_COUNT_MAX];
     struct symbol_table symbols[SCHEMA_COLUMN_COUNT_MAX]; ///< of string columns
     struct user_table user_table;
@@ -116,6 +127,12 @@ CORONG_MUST_CHECK enum corong_status tail_write_period(struct tail *tail,
 void tail_reserve_rows(struct tail *tail, uint32_t wanted);
 /// Makes a column whose rows so far are all missing.
 void tail_add_column(struct tail *tail, uint32_t column);
+/// An array of row_capacity codes (or users), or of integers; it may be a used one.
+uint32_t *tail_take_words(struct tail *tail);
+int64_t *tail_take_integers(struct tail *tail);
+/// Gives one back for the next use. NULL: nothing.
+void tail_give_words(struct tail *tail, uint32_t *words);
+void tail_give_integers(struct tail *tail, int64_t *integers);
 /// A tail of its own with the rows [first, first + count) of one that is not being flushed; its
 /// segments are made in memory, one for all periods. tail_copy.c.
 struct tail *tail_copy_rows(const struct tail *tail, uint32_t first, uint32_t count);

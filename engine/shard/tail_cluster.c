@@ -12,10 +12,10 @@
 #define ROW_COUNT_MIN (1u << 11) ///< fewer rows lie in the cache as they are
 
 struct cluster_pass {
+    struct tail *tail;
     const uint8_t *clusters; ///< by row
     uint32_t starts[CLUSTER_COUNT];
     uint32_t row_count;
-    uint32_t row_capacity;
 };
 
 static void count_clusters(struct cluster_pass *pass)
@@ -46,35 +46,35 @@ static uint8_t *assign_clusters(const struct tail *tail, const uint32_t *user_ra
     return clusters;
 }
 
-static void *move_words(const struct cluster_pass *pass, uint32_t *from)
+static uint32_t *move_words(const struct cluster_pass *pass, uint32_t *from)
 {
     uint32_t next[CLUSTER_COUNT];
     memcpy(next, pass->starts, sizeof(next));
-    uint32_t *to = memory_resize_array(NULL, pass->row_capacity, sizeof(*to));
+    uint32_t *to = tail_take_words(pass->tail);
     for (uint32_t row = 0; row < pass->row_count; row++) {
         to[next[pass->clusters[row]]++] = from[row];
     }
-    memory_free(from);
+    tail_give_words(pass->tail, from);
     return to;
 }
 
-static void *move_integers(const struct cluster_pass *pass, int64_t *from)
+static int64_t *move_integers(const struct cluster_pass *pass, int64_t *from)
 {
     uint32_t next[CLUSTER_COUNT];
     memcpy(next, pass->starts, sizeof(next));
-    int64_t *to = memory_resize_array(NULL, pass->row_capacity, sizeof(*to));
+    int64_t *to = tail_take_integers(pass->tail);
     for (uint32_t row = 0; row < pass->row_count; row++) {
         to[next[pass->clusters[row]]++] = from[row];
     }
-    memory_free(from);
+    tail_give_integers(pass->tail, from);
     return to;
 }
 
-static void *move_bytes(const struct cluster_pass *pass, uint8_t *from)
+static uint8_t *move_bytes(const struct cluster_pass *pass, uint8_t *from)
 {
     uint32_t next[CLUSTER_COUNT];
     memcpy(next, pass->starts, sizeof(next));
-    uint8_t *to = memory_resize_array(NULL, pass->row_capacity, sizeof(*to));
+    uint8_t *to = memory_allocate(pass->tail->row_capacity);
     for (uint32_t row = 0; row < pass->row_count; row++) {
         to[next[pass->clusters[row]]++] = from[row];
     }
@@ -88,8 +88,7 @@ void tail_cluster(struct tail *tail, const uint32_t *user_ranks)
         return;
     }
     uint8_t *clusters = assign_clusters(tail, user_ranks);
-    struct cluster_pass pass = {
-        .clusters = clusters, .row_count = tail->row_count, .row_capacity = tail->row_capacity};
+    struct cluster_pass pass = {.tail = tail, .clusters = clusters, .row_count = tail->row_count};
     count_clusters(&pass);
     tail->users = move_words(&pass, tail->users);
     tail->future = move_bytes(&pass, tail->future);

@@ -31,7 +31,6 @@ static void copy_users(const struct copy *copy)
                                       user_table_id(users, user));
         }
         copy->to->users[i] = numbers[user] - 1;
-        copy->to->user_table.entries[numbers[user] - 1].row_count++;
     }
     memory_free(numbers);
     memcpy(copy->to->future, copy->from->future + copy->first, copy->count);

@@ -207,21 +207,34 @@ static void rank_symbols(struct tail *tail)
     }
 }
 
+// Users become ranks, and starts[rank] to starts[rank + 1] are the places of a user's rows. Returns
+// how many rows the busiest user has.
+static uint32_t count_rows(struct tail *tail, const uint32_t *ranks, uint32_t *starts)
+{
+    uint32_t user_count = tail->user_table.count;
+    memset(starts, 0, (user_count + (size_t)1) * sizeof(*starts));
+    for (uint32_t row = 0; row < tail->row_count; row++) {
+        uint32_t rank = ranks[tail->users[row]];
+        tail->users[row] = rank;
+        starts[rank + 1]++;
+    }
+    uint32_t largest = 0;
+    for (uint32_t rank = 0; rank < user_count; rank++) {
+        largest = starts[rank + 1] > largest ? starts[rank + 1] : largest;
+        starts[rank + 1] += starts[rank];
+    }
+    return largest;
+}
+
 // Scatters the rows to their users, in key order; within a user they stay in order of arrival.
 static uint32_t scatter_rows(struct tail *tail, const uint32_t *ranks, uint32_t *starts)
 {
     const struct user_table *users = &tail->user_table;
-    uint32_t largest = 0;
-    starts[0] = 0;
-    for (uint32_t rank = 0; rank < users->count; rank++) {
-        uint32_t count = users->entries[tail->flush.user_order[rank]].row_count;
-        largest = count > largest ? count : largest;
-        starts[rank + 1] = starts[rank] + count;
-    }
+    uint32_t largest = count_rows(tail, ranks, starts);
     uint32_t *next = memory_allocate(users->count * sizeof(uint32_t));
     memcpy(next, starts, users->count * sizeof(uint32_t));
     for (uint32_t row = 0; row < tail->row_count; row++) {
-        uint32_t rank = ranks[tail->users[row]];
+        uint32_t rank = tail->users[row];
         tail->flush.rows[next[rank]++] =
             (struct tail_ordered){tail->columns[COLUMN_TIME].integers[row], row, rank};
     }

@@ -95,7 +95,7 @@ static void append_entry(struct user_table *table, struct hash128 key, uint8_t u
         memcpy(table->id_bytes + table->id_size, id.bytes, id.size);
     }
     table->entries[table->count++] =
-        (struct user_entry){key, table->id_size, (uint32_t)id.size, 0, user_namespace};
+        (struct user_entry){key, table->id_size, (uint32_t)id.size, user_namespace};
     table->id_size += id.size;
 }
 

@@ -17,7 +17,6 @@ struct user_entry {
     struct hash128 key;
     uint64_t id_offset;
     uint32_t id_size;
-    uint32_t row_count;
     uint8_t user_namespace;
 };
 

@@ -170,7 +170,9 @@ static char *put_moment(struct row_digester *digester, const struct column_value
     reserve(digester, digester->user_size + sizeof(parts) / sizeof(parts[0]) * NUMBER_SIZE + 1);
     char *to = digester->bytes + digester->user_size;
     for (size_t index = 0; index < sizeof(parts) / sizeof(parts[0]); index++) {
-        bytes_store_i64(to, integer_at(&columns[parts[index]], row));
+        const struct column_values *values = &columns[parts[index]];
+        bool is_zero = parts[index] == COLUMN_SEQUENCE && values->integers == NULL;
+        bytes_store_i64(to, is_zero ? 0 : integer_at(values, row));
         to += NUMBER_SIZE;
     }
     return to;
