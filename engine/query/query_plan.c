@@ -111,7 +111,7 @@ static enum corong_status book_dictionary(const struct query_plan *plan,
     return query_tasks_charge(plan->ask.tasks, bytes, "the distinct values of a column", error);
 }
 
-/// Binds a filter to the dictionaries of one segment and selects the columns that it reads.
+/// Binds a filter to the dictionaries of one segment.
 static enum corong_status prepare_filter(struct query_plan *plan, struct query_segment *segment,
                                          const struct filter *filter,
                                          struct filter_segment **prepared_out,
@@ -132,9 +132,54 @@ static enum corong_status prepare_filter(struct query_plan *plan, struct query_s
             }
             TRY(segment_reader_dictionary(segment->reader, column, &dictionaries[column], error));
         }
-        segment_select_wide(&segment->scan, column);
     }
     *prepared_out = filter_prepare(filter, &plan->arena, dictionaries);
+    return CORONG_OK;
+}
+
+/// The filter will be asked row by row.
+static void ask_rows(struct query_segment *segment, const struct filter *filter)
+{
+    const uint32_t *columns;
+    uint32_t count = filter_columns(filter, &columns);
+    for (uint32_t i = 0; i < count; i++) {
+        if (columns[i] < segment->schema->column_count) {
+            segment_select_wide(&segment->scan, columns[i]);
+        }
+    }
+    segment->filtered = true;
+}
+
+/// Binds a filter that clears `bits` in the steps of rows: as a table where it can be one.
+static enum corong_status prepare_clearing(struct query_plan *plan, struct query_segment *segment,
+                                           const struct filter *filter, uint64_t bits,
+                                           struct filter_segment **prepared_out,
+                                           struct corong_error *error)
+{
+    struct filter_segment *prepared;
+    const uint32_t *columns;
+    const struct dictionary *dictionary = NULL;
+    TRY(prepare_filter(plan, segment, filter, &prepared, error));
+    uint32_t count = filter_columns(filter, &columns);
+    if (count == 1 && columns[0] < segment->schema->column_count &&
+        segment->schema->columns[columns[0]].type == COLUMN_STRING) {
+        TRY(segment_reader_dictionary(segment->reader, columns[0], &dictionary, error));
+    }
+    if (dictionary == NULL ||
+        !query_fold_takes(&segment->folds, filter, plan->schema, dictionary->count)) {
+        *prepared_out = prepared;
+        ask_rows(segment, filter);
+        return CORONG_OK;
+    }
+    if (plan->ask.tasks != NULL) {
+        TRY(query_tasks_charge(plan->ask.tasks, query_fold_bytes(dictionary->count),
+                               "what filters say of the values of a column", error));
+    }
+    query_fold_add(&segment->folds, filter, prepared, plan->schema, dictionary->count, bits,
+                   &plan->arena);
+    if (!segment_selected(&segment->scan, columns[0])) { // it may be needed wide already
+        segment_select_packed(&segment->scan, columns[0]);
+    }
     return CORONG_OK;
 }
 
@@ -142,14 +187,17 @@ static enum corong_status prepare_filters(struct query_plan *plan, struct query_
                                           struct corong_error *error)
 {
     if (plan->where != NULL) {
-        TRY(prepare_filter(plan, segment, plan->where, &segment->where, error));
+        TRY(prepare_clearing(plan, segment, plan->where, ~plan->ask.not_hidden, &segment->where,
+                             error));
     }
     if (plan->where_entry != NULL) {
         TRY(prepare_filter(plan, segment, plan->where_entry, &segment->where_entry, error));
+        ask_rows(segment, plan->where_entry);
     }
     for (uint32_t k = 0; k < plan->ask.step_count; k++) {
         if (plan->step_where[k] != NULL) {
-            TRY(prepare_filter(plan, segment, plan->step_where[k], &segment->step_where[k], error));
+            TRY(prepare_clearing(plan, segment, plan->step_where[k], UINT64_C(1) << k,
+                                 &segment->step_where[k], error));
         }
     }
     return CORONG_OK;

@@ -8,6 +8,7 @@
 
 #include "engine/query/identity/identity.h"
 #include "engine/query/query.h"
+#include "engine/query/query_fold.h"
 #include "engine/query/query_tasks.h"
 #include "storage/column/canonical_row.h"
 
@@ -68,7 +69,9 @@ struct query_segment {
     const struct dictionary *names;
     uint64_t *steps_of_name;                       ///< candidate steps by name code
     uint64_t name_bits[QUERY_STAGE_BIT_COUNT_MAX]; ///< of user_name_masks, by step
-    struct filter_segment *where;                  ///< NULL: none
+    struct query_folds folds;                      ///< filters that became tables
+    bool filtered;                                 ///< others are left, and rows have to be asked
+    struct filter_segment *where;                  ///< NULL: none, or folded
     struct filter_segment *step_where[QUERY_STAGE_BIT_COUNT_MAX];
     struct segment_selection scan; ///< columns that every group read needs
     struct segment_selection look; ///< columns looked up on single rows

@@ -60,7 +60,7 @@ static void reserve_rows(struct query_source *source, uint32_t row_count)
     source->entries = memory_resize_array(source->entries, words, sizeof(uint64_t));
     source->later = memory_resize_array(source->later, words, sizeof(uint64_t));
     source->matches = memory_resize_array(source->matches, row_count, 1);
-    if (source->plan->filtered) {
+    if (source->segment->filtered) {
         source->steps = memory_resize_array(source->steps, row_count, sizeof(uint64_t));
     }
     if (source->plan->where_entry != NULL) {
@@ -92,7 +92,7 @@ static void fill_steps(struct query_source *source)
 {
     const struct query_segment *segment = source->segment;
     for (uint32_t i = 0; i < source->rows.row_count; i++) {
-        source->steps[i] = segment->steps_of_name[query_source_name(source, i)];
+        source->steps[i] = query_source_listed(source, i);
     }
     if (segment->where != NULL) {
         apply_filter(source, segment->where, ~source->plan->ask.not_hidden);
@@ -136,12 +136,70 @@ static void kinds_of_names(const struct query_source *source, uint8_t *kinds)
     }
 }
 
+/// Steps of each stored name, for names of one byte.
+static void steps_of_stored(const struct query_source *source, uint64_t *steps)
+{
+    uint8_t stored[QUERY_KIND_COUNT];
+    struct column_packed names = *source->names;
+    names.values = stored;
+    memset(steps, 0, QUERY_KIND_COUNT * sizeof(*steps));
+    for (uint32_t i = 0; i < source->segment->names->count; i++) {
+        stored[i] = (uint8_t)i;
+        steps[i] = source->segment->steps_of_name[column_packed_code(&names, i)];
+    }
+}
+
+/// Marks 64 rows or fewer by their steps: names of one byte, one fold over codes of four.
+static void mark_folded(struct query_source *source, const uint64_t *steps_of_name,
+                        const uint64_t *keep, uint32_t word)
+{
+    uint32_t left = source->rows.row_count - word * 64;
+    uint32_t end = left < 64 ? left : 64;
+    const struct column_packed *packed =
+        &source->rows.packed[source->segment->folds.folds[0].column];
+    const uint8_t *names = (const uint8_t *)source->names->values + (size_t)word * 64;
+    const uint32_t *stored = (const uint32_t *)packed->values + (size_t)word * 64;
+    uint32_t base = (uint32_t)packed->base + 1;
+    uint64_t entries = 0;
+    uint64_t later = 0;
+    for (uint32_t bit = 0; bit < end; bit++) {
+        uint64_t steps = steps_of_name[names[bit]] & keep[(uint32_t)(stored[bit] + base)];
+        entries |= (steps & 1) << bit;
+        later |= (uint64_t)(steps > 1) << bit;
+    }
+    source->entries[word] = entries;
+    source->later[word] = later;
+}
+
+/// The same for all rows; false where columns are stored in another way.
+static bool fill_folded(struct query_source *source)
+{
+    const struct query_folds *folds = &source->segment->folds;
+    if (folds->count != 1) {
+        return false;
+    }
+    const struct column_packed *packed = &source->rows.packed[folds->folds[0].column];
+    if (!packed->exists || packed->width != sizeof(uint32_t) || packed->ranked_codes != NULL) {
+        return false;
+    }
+    uint64_t steps[QUERY_KIND_COUNT];
+    steps_of_stored(source, steps);
+    for (uint32_t word = 0; word <= source->rows.row_count / 64; word++) {
+        mark_folded(source, steps, folds->folds[0].keep, word);
+    }
+    return true;
+}
+
 /// Marks the rows by their kinds.
 static void fill_bitmaps(struct query_source *source)
 {
     uint8_t kinds[QUERY_KIND_COUNT] = {0};
     uint32_t count = source->rows.row_count;
-    if (source->names != NULL && source->names->width == 1 && !source->plan->filtered) {
+    bool bytes = source->names != NULL && source->names->width == 1;
+    if (bytes && !source->segment->filtered && fill_folded(source)) {
+        return;
+    }
+    if (bytes && !source->segment->filtered && source->segment->folds.count == 0) {
         kinds_of_names(source, kinds);
         query_bitmaps_fill(source->names->values, count, kinds, source->entries, source->later);
         return;
@@ -187,7 +245,7 @@ static void prepare_rows(struct query_source *source)
     if (source->plan->ask.step_count == 0) {
         return;
     }
-    if (source->plan->filtered) {
+    if (source->segment->filtered) {
         fill_steps(source);
     }
     if (source->allowed != NULL) {

@@ -49,11 +49,11 @@ struct query_source {
     const struct column_packed *names; ///< NULL where rows.columns has them
     const int64_t *sequences;          ///< NULL where they never differ
     struct column_values *columns;     ///< of the plan's schema, for filters
-    uint64_t *steps;                   ///< by row; filled only where filters exist
-    uint64_t *entries;                 ///< bitmap: rows that may fill step 1
-    uint64_t *later;                   ///< bitmap: rows that may fill a later step
-    uint8_t *matches;                  ///< scratch of filters and of the bitmaps
-    uint8_t *allowed;                  ///< by row: may be an entry by where_entry; NULL: all may
+    uint64_t *steps;     ///< by row; filled only where some filter is asked row by row
+    uint64_t *entries;   ///< bitmap: rows that may fill step 1
+    uint64_t *later;     ///< bitmap: rows that may fill a later step
+    uint8_t *matches;    ///< scratch of filters and of the bitmaps
+    uint8_t *allowed;    ///< by row: may be an entry by where_entry; NULL: all may
     int64_t *wide_times; ///< memory of times.wide where times are not stored in 32 bits
     uint32_t row_capacity;
     struct arena filter_scratch;
@@ -114,11 +114,34 @@ static inline uint32_t query_source_name(const struct query_source *source, uint
                                  : source->rows.columns[COLUMN_NAME].codes[row];
 }
 
+/// Place in a fold's table of a row of the loaded group.
+static inline uint32_t query_source_folded(const struct query_source *source, uint32_t column,
+                                           uint32_t row)
+{
+    const struct column_packed *packed = &source->rows.packed[column];
+    const uint32_t *codes = source->rows.columns[column].codes;
+    uint32_t code = packed->exists  ? column_packed_code(packed, row)
+                    : codes != NULL ? codes[row]
+                                    : COLUMN_CODE_MISSING;
+    return code + 1;
+}
+
+/// Steps that a row of the loaded group may fill by its name and the filters that are tables.
+static inline uint64_t query_source_listed(const struct query_source *source, uint32_t row)
+{
+    const struct query_segment *segment = source->segment;
+    uint64_t steps = segment->steps_of_name[query_source_name(source, row)];
+    for (uint32_t i = 0; i < segment->folds.count; i++) {
+        const struct query_fold *fold = &segment->folds.folds[i];
+        steps &= fold->keep[query_source_folded(source, fold->column, row)];
+    }
+    return steps;
+}
+
 /// Steps that a row of the loaded group may fill.
 static inline uint64_t query_source_steps(const struct query_source *source, uint32_t row)
 {
-    return source->plan->filtered ? source->steps[row]
-                                  : source->segment->steps_of_name[query_source_name(source, row)];
+    return source->segment->filtered ? source->steps[row] : query_source_listed(source, row);
 }
 
 /// Rows of [begin, end) that may fill some step, of the word of 64 rows, as bits.
