@@ -444,6 +444,77 @@ static enum reject_reason decode_attributes(struct decoder *decoder)
     return REJECT_NONE;
 }
 
+static bool links_event(const struct mapping_link *link, struct text name)
+{
+    bool found = link->event_count == 0;
+    for (uint32_t index = 0; index < link->event_count && !found; index++) {
+        found = text_equal(link->events[index], name);
+    }
+    return found;
+}
+
+/// An id of a link. False where it is too long.
+static bool link_id(struct decoder *decoder, const struct mapping_source *source, char *joined,
+                    struct text *id_out)
+{
+    *id_out = source->kind == FROM_NOWHERE ? TEXT_MISSING
+              : source->kind == FROM_JOIN  ? join_text(decoder, source, joined)
+                                           : pick_text(decoder, source);
+    return id_out->size <= EVENT_ID_SIZE_MAX;
+}
+
+/// What one rule says of the event: whose it is, and what else is this person's. `given` has a bit
+/// for each kind of id that an earlier rule gave, and one more for whose it is.
+static bool decode_link(struct decoder *decoder, const struct mapping_link *link, uint32_t *given)
+{
+    struct event *event = &decoder->event;
+    struct text id = TEXT_MISSING;
+    uint32_t known = UINT32_C(1) << COLUMN_LINK_COUNT;
+    if ((*given & known) == 0 &&
+        !link_id(decoder, &link->known, decoder->joined_link[COLUMN_LINK_COUNT], &id)) {
+        return false;
+    }
+    if (id.size > 0) {
+        event->user_id = id;
+        event->user_namespace = USER_NAMESPACE_KNOWN;
+        *given |= known;
+    }
+    for (uint32_t kind = 0; kind < COLUMN_LINK_COUNT; kind++) {
+        if ((*given >> kind & 1) != 0 || event->user_namespace != USER_NAMESPACE_KNOWN) {
+            continue;
+        }
+        if (!link_id(decoder, &link->ids[kind], decoder->joined_link[kind], &id)) {
+            return false;
+        }
+        bool own = kind != COLUMN_LINK_ANONYMOUS && text_equal(id, event->user_id);
+        if (id.size > 0 && !own) {
+            decoder->values[decoder->mapping->link_columns[kind]].string = id;
+            *given |= UINT32_C(1) << kind;
+        }
+    }
+    return true;
+}
+
+/// The first rule for the event's name that has something to say of a kind of link says it.
+static enum reject_reason decode_links(struct decoder *decoder)
+{
+    const struct mapping *mapping = decoder->mapping;
+    uint32_t given = 0;
+    for (uint32_t kind = 0; kind < COLUMN_LINK_COUNT; kind++) {
+        if (mapping->link_columns[kind] != MAPPING_NO_COLUMN) {
+            decoder->values[mapping->link_columns[kind]].string = TEXT_MISSING;
+        }
+    }
+    for (uint32_t index = 0; index < mapping->link_count; index++) {
+        if (links_event(&mapping->links[index], decoder->values[COLUMN_NAME].string) &&
+            !decode_link(decoder, &mapping->links[index], &given)) {
+            decode_detail(decoder, "too long", TEXT_LITERAL("linked id"));
+            return REJECT_USER_TOO_LONG;
+        }
+    }
+    return REJECT_NONE;
+}
+
 bool decode_skipped(const struct decoder *decoder)
 {
     const struct mapping_source *source = &decoder->mapping->skip_where_missing;
@@ -462,6 +533,9 @@ enum reject_reason decode_event(struct decoder *decoder)
     reason = reason == REJECT_NONE ? decode_time(decoder) : reason;
     reason = reason == REJECT_NONE ? decode_revenue(decoder) : reason;
     reason = reason == REJECT_NONE ? decode_attributes(decoder) : reason;
+    if (reason == REJECT_NONE && decoder->mapping->link_count > 0) {
+        reason = decode_links(decoder);
+    }
     if (reason == REJECT_NONE) {
         decode_received(decoder);
         decode_sequence_and_id(decoder);

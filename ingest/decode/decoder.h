@@ -32,12 +32,13 @@ struct decoder {
     char timestamp_text[24];
     char partition_text[12];
     char detail[96];
-    char joined[EVENT_ID_SIZE_MAX + 2];          ///< the user
-    char joined_event_id[EVENT_ID_SIZE_MAX + 2]; ///< what identifies the event
-    char joined_time[TIMESTAMP_SIZE_MAX + 2];    ///< of several columns
-    char currency[3];                            ///< in capitals
-    struct log_reader *log;                      ///< format log; else NULL
-    locale_t locale;                             ///< "C": a decimal point is a point
+    char joined[EVENT_ID_SIZE_MAX + 2];                             ///< the user
+    char joined_event_id[EVENT_ID_SIZE_MAX + 2];                    ///< what identifies the event
+    char joined_link[COLUMN_LINK_COUNT + 1][EVENT_ID_SIZE_MAX + 2]; ///< linked ids, the known one
+    char joined_time[TIMESTAMP_SIZE_MAX + 2];                       ///< of several columns
+    char currency[3];                                               ///< in capitals
+    struct log_reader *log;                                         ///< format log; else NULL
+    locale_t locale; ///< "C": a decimal point is a point
     // CSV and TSV.
     bool file_begins;   ///< the next line may start with a byte-order mark
     bool header_wanted; ///< the next line is the header

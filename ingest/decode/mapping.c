@@ -33,6 +33,15 @@ struct text mapping_rename(const struct mapping *mapping, struct text name)
     return name;
 }
 
+bool mapping_has_link(const struct mapping *mapping, enum column_link kind)
+{
+    bool found = false;
+    for (uint32_t index = 0; index < mapping->link_count; index++) {
+        found = found || mapping->links[index].ids[kind].kind != FROM_NOWHERE;
+    }
+    return found;
+}
+
 void mapping_each_source(struct mapping *mapping,
                          void (*visit)(void *context, struct mapping_source *source), void *context)
 {
@@ -46,6 +55,12 @@ void mapping_each_source(struct mapping *mapping,
     visit(context, &mapping->amount);
     visit(context, &mapping->currency);
     visit(context, &mapping->skip_where_missing);
+    for (uint32_t index = 0; index < mapping->link_count; index++) {
+        visit(context, &mapping->links[index].known);
+        for (uint32_t kind = 0; kind < COLUMN_LINK_COUNT; kind++) {
+            visit(context, &mapping->links[index].ids[kind]);
+        }
+    }
     for (uint32_t index = 0; index < mapping->attribute_count; index++) {
         visit(context, &mapping->attributes[index].source);
     }

@@ -68,6 +68,17 @@ struct mapping_attribute {
     uint32_t column; ///< in the schema, once bound
 };
 
+#define MAPPING_LINK_COUNT_MAX 8u
+#define MAPPING_NO_COLUMN UINT32_MAX
+
+/// Which events say that two ids are one person's.
+struct mapping_link {
+    struct text *events; ///< names as stored; none: every event
+    uint32_t event_count;
+    struct mapping_source known; ///< whose event it is; FROM_NOWHERE: the user's, where it is known
+    struct mapping_source ids[COLUMN_LINK_COUNT];
+};
+
 struct mapping_rename {
     struct text from; ///< missing: a free slot of the table
     struct text to;
@@ -132,7 +143,11 @@ struct mapping {
     struct mapping_source skip_where_missing;
     struct mapping_attribute *attributes;
     uint32_t attribute_count;
-    struct mapping_rename *renames; ///< as written; then the table over them
+    struct mapping_link *links;
+    uint32_t link_count;
+    uint32_t
+        link_columns[COLUMN_LINK_COUNT]; ///< once bound; MAPPING_NO_COLUMN: no link of the kind
+    struct mapping_rename *renames;      ///< as written; then the table over them
     uint32_t rename_count;
     struct mapping_rename *rename_table;
     uint32_t rename_mask;
@@ -258,6 +273,9 @@ extern const char mapping_preset_access_log[];
 extern const char mapping_preset_matomo[];
 extern const char mapping_preset_bitly[];
 extern const char mapping_preset_woocommerce[];
+
+/// Whether some rule gives links of a kind.
+bool mapping_has_link(const struct mapping *mapping, enum column_link kind);
 
 /// Turns paths into fields. Errors name the place of the bad path.
 CORONG_MUST_CHECK enum corong_status mapping_compile(struct mapping *mapping, struct arena *arena,

@@ -177,6 +177,27 @@ static void append_names(struct text_buffer *out, const struct mapping *mapping)
     }
 }
 
+static void append_links(struct text_buffer *out, const struct mapping *mapping)
+{
+    static const char *const words[COLUMN_LINK_COUNT] = {"anonymous", "previous", "alias"};
+    text_buffer_append_string(out, mapping->link_count == 0 ? "links: ~\n" : "links:\n");
+    for (uint32_t index = 0; index < mapping->link_count; index++) {
+        const struct mapping_link *link = &mapping->links[index];
+        text_buffer_append_string(out, "  - { event: ");
+        for (uint32_t event = 0; event < link->event_count; event++) {
+            text_buffer_append_string(out, event == 0 ? "[" : ", ");
+            append_quoted(out, link->events[event]);
+        }
+        text_buffer_append_string(out, link->event_count == 0 ? "~, known: " : "], known: ");
+        append_source(out, &link->known);
+        for (uint32_t kind = 0; kind < COLUMN_LINK_COUNT; kind++) {
+            text_buffer_printf(out, ", %s: ", words[kind]);
+            append_source(out, &link->ids[kind]);
+        }
+        text_buffer_append_string(out, " }\n");
+    }
+}
+
 static void append_unroll(struct text_buffer *out, const struct mapping *mapping)
 {
     const struct mapping_source source = {.kind = mapping->unroll_count == 0 ? FROM_NOWHERE
@@ -226,4 +247,5 @@ void mapping_describe(const struct mapping *mapping, struct text_buffer *out)
     text_buffer_append_string(out, " }\n");
     append_attributes(out, mapping);
     append_key(out, "skip_where_missing", &mapping->skip_where_missing);
+    append_links(out, mapping);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ingest/decode/mapping.h"
+#include "ingest/decode/mapping_links.h"
 #include "ingest/decode/mapping_yaml.h"
 
 #include "engine/event/event.h"
@@ -10,8 +11,6 @@
 #define ATTRIBUTE_NAME_SIZE_MAX 128u
 #define RENAME_COUNT_MAX 65536u
 #define UNROLL_COUNT_MAX 8u
-
-enum source_form { FORM_PATHS = 0, FORM_CONSTANT = 1, FORM_JOIN = 2 };
 
 static const char *const format_words[] = {"json", "csv", "tsv", "combined", "log", NULL};
 static const char *const packed_words[] = {"auto", "lines", "no", NULL};
@@ -69,12 +68,9 @@ static enum corong_status parse_path_and_missing(const struct mapping_yaml *yaml
                                                 &source->absent_count);
 }
 
-/// Paths; or {const: word}, {path: paths, const: word} for where no path has a value, or
-/// {join: [paths]} or {path: paths, missing: [words]}, where `forms` has it. Null takes the source
-/// away.
-static enum corong_status parse_source(const struct mapping_yaml *yaml, const yaml_node_t *node,
-                                       const char *what, unsigned forms,
-                                       struct mapping_source *source)
+enum corong_status mapping_parse_source(const struct mapping_yaml *yaml, const yaml_node_t *node,
+                                        const char *what, enum mapping_form form,
+                                        struct mapping_source *source)
 {
     static const char *const words[][4] = {
         {NULL}, {"const", "path", NULL}, {"join", "path", "missing", NULL}};
@@ -82,18 +78,18 @@ static enum corong_status parse_source(const struct mapping_yaml *yaml, const ya
     if (mapping_yaml_is_null(node)) {
         return CORONG_OK;
     }
-    if (node->type != YAML_MAPPING_NODE || forms == FORM_PATHS) {
+    if (node->type != YAML_MAPPING_NODE || form == FORM_PATHS) {
         return parse_paths(yaml, node, what, source);
     }
-    TRY(mapping_yaml_keys(yaml, node, what, words[forms]));
-    const yaml_node_t *inner = mapping_yaml_find(yaml, node, words[forms][0]);
-    if (inner == NULL && forms == FORM_JOIN) {
+    TRY(mapping_yaml_keys(yaml, node, what, words[form]));
+    const yaml_node_t *inner = mapping_yaml_find(yaml, node, words[form][0]);
+    if (inner == NULL && form == FORM_JOIN) {
         return parse_path_and_missing(yaml, node, what, source);
     }
     if (inner == NULL) {
-        return mapping_yaml_error(yaml, node, "%s: '%s' was expected", what, words[forms][0]);
+        return mapping_yaml_error(yaml, node, "%s: '%s' was expected", what, words[form][0]);
     }
-    if (forms == FORM_CONSTANT) {
+    if (form == FORM_CONSTANT) {
         const yaml_node_t *path = mapping_yaml_find(yaml, node, "path");
         TRY(path == NULL ? CORONG_OK : parse_paths(yaml, path, what, source));
         source->kind = path == NULL ? FROM_CONSTANT : FROM_PATHS;
@@ -110,7 +106,7 @@ static enum corong_status parse_time(const struct mapping_yaml *yaml, const yaml
 {
     static const char *const words[] = {"path", "join", "unit", "zone", NULL};
     if (node->type != YAML_MAPPING_NODE) {
-        return parse_source(yaml, node, what, FORM_PATHS, source);
+        return mapping_parse_source(yaml, node, what, FORM_PATHS, source);
     }
     TRY(mapping_yaml_keys(yaml, node, what, words));
     const yaml_node_t *path = mapping_yaml_find(yaml, node, "path");
@@ -118,12 +114,12 @@ static enum corong_status parse_time(const struct mapping_yaml *yaml, const yaml
     const yaml_node_t *unit = mapping_yaml_find(yaml, node, "unit");
     const yaml_node_t *zone = mapping_yaml_find(yaml, node, "zone");
     if (path != NULL) {
-        TRY(parse_source(yaml, path, what, FORM_PATHS, source));
+        TRY(mapping_parse_source(yaml, path, what, FORM_PATHS, source));
     }
     if (join != NULL) {
         TRY(path == NULL ? CORONG_OK
                          : mapping_yaml_error(yaml, join, "%s: 'path' or 'join', not both", what));
-        TRY(parse_source(yaml, join, what, FORM_PATHS, source));
+        TRY(mapping_parse_source(yaml, join, what, FORM_PATHS, source));
         source->kind = FROM_JOIN;
     }
     uint32_t unit_index = (uint32_t)rule->unit;
@@ -182,10 +178,10 @@ static enum corong_status parse_revenue(const struct mapping_yaml *yaml, const y
     const yaml_node_t *amount = mapping_yaml_find(yaml, node, "amount");
     const yaml_node_t *currency = mapping_yaml_find(yaml, node, "currency");
     if (amount != NULL) {
-        TRY(parse_source(yaml, amount, "amount", FORM_PATHS, &mapping->amount));
+        TRY(mapping_parse_source(yaml, amount, "amount", FORM_PATHS, &mapping->amount));
     }
     if (currency != NULL) {
-        TRY(parse_source(yaml, currency, "currency", FORM_CONSTANT, &mapping->currency));
+        TRY(mapping_parse_source(yaml, currency, "currency", FORM_CONSTANT, &mapping->currency));
     }
     const yaml_node_t *events = mapping_yaml_find(yaml, node, "events");
     return events == NULL ? CORONG_OK
@@ -249,7 +245,7 @@ static enum corong_status parse_attribute(const struct mapping_yaml *yaml, const
     static const char *const words[] = {"path", "type", NULL};
     attribute->type = COLUMN_STRING;
     if (node->type != YAML_MAPPING_NODE) {
-        return parse_source(yaml, node, "attribute", FORM_PATHS, &attribute->source);
+        return mapping_parse_source(yaml, node, "attribute", FORM_PATHS, &attribute->source);
     }
     TRY(mapping_yaml_keys(yaml, node, "key of an attribute", words));
     const yaml_node_t *path = mapping_yaml_find(yaml, node, "path");
@@ -258,7 +254,7 @@ static enum corong_status parse_attribute(const struct mapping_yaml *yaml, const
         return mapping_yaml_error(yaml, node, "attribute '%.*s': 'path' was expected",
                                   (int)attribute->name.size, attribute->name.bytes);
     }
-    TRY(parse_source(yaml, path, "attribute", FORM_PATHS, &attribute->source));
+    TRY(mapping_parse_source(yaml, path, "attribute", FORM_PATHS, &attribute->source));
     if (type != NULL) {
         uint32_t index = 0;
         TRY(mapping_yaml_word(yaml, type, "type", type_words, &index));
@@ -279,6 +275,14 @@ static enum corong_status check_attribute_name(const struct mapping_yaml *yaml,
                 "attribute '%s': every event has a column of this name, choose "
                 "another",
                 taken[index]);
+        }
+    }
+    for (size_t index = 0; index < COLUMN_LINK_COUNT; index++) {
+        if (text_equal(name, column_link_names[index])) {
+            return mapping_yaml_error(yaml, key,
+                                      "attribute '%s': it is made by 'links', which says what ids "
+                                      "an event links; choose another name",
+                                      column_link_names[index].bytes);
         }
     }
     if (name.size > ATTRIBUTE_NAME_SIZE_MAX) {
@@ -359,7 +363,7 @@ static enum corong_status parse_unroll(const struct mapping_yaml *yaml, const ya
         }
         mapping->unroll_optional = index == 1;
     }
-    TRY(parse_source(yaml, path, "unroll", FORM_PATHS, &source));
+    TRY(mapping_parse_source(yaml, path, "unroll", FORM_PATHS, &source));
     if (source.path_count > UNROLL_COUNT_MAX) {
         return mapping_yaml_error(yaml, node, "unroll: at most %u paths are allowed",
                                   UNROLL_COUNT_MAX);
@@ -388,13 +392,14 @@ enum mapping_key {
     KEY_ATTRIBUTES,
     KEY_SKIP,
     KEY_COLUMNS,
+    KEY_LINKS,
 };
 
 static const char *const key_words[] = {"preset",   "format",    "packed",     "unroll",
                                         "user",     "anonymous", "time",       "received",
                                         "max_time", "sequence",  "name",       "names",
                                         "event_id", "revenue",   "attributes", "skip_where_missing",
-                                        "columns",  NULL};
+                                        "columns",  "links",     NULL};
 
 static enum corong_status parse_key(struct mapping_yaml *yaml, uint32_t key,
                                     const yaml_node_t *node, struct mapping *mapping)
@@ -414,9 +419,9 @@ static enum corong_status parse_key(struct mapping_yaml *yaml, uint32_t key,
     case KEY_UNROLL:
         return parse_unroll(yaml, node, mapping);
     case KEY_USER:
-        return parse_source(yaml, node, "user", FORM_JOIN, &mapping->user);
+        return mapping_parse_source(yaml, node, "user", FORM_JOIN, &mapping->user);
     case KEY_ANONYMOUS:
-        return parse_source(yaml, node, "anonymous", FORM_JOIN, &mapping->anonymous);
+        return mapping_parse_source(yaml, node, "anonymous", FORM_JOIN, &mapping->anonymous);
     case KEY_TIME:
         return parse_time(yaml, node, "time", &mapping->time, &mapping->time_rule);
     case KEY_RECEIVED:
@@ -424,23 +429,25 @@ static enum corong_status parse_key(struct mapping_yaml *yaml, uint32_t key,
     case KEY_MAX_TIME:
         return parse_max_time(yaml, node, mapping);
     case KEY_SEQUENCE:
-        return parse_source(yaml, node, "sequence", FORM_PATHS, &mapping->sequence);
+        return mapping_parse_source(yaml, node, "sequence", FORM_PATHS, &mapping->sequence);
     case KEY_NAME:
-        return parse_source(yaml, node, "name", FORM_CONSTANT, &mapping->name);
+        return mapping_parse_source(yaml, node, "name", FORM_CONSTANT, &mapping->name);
     case KEY_NAMES:
         return parse_names(yaml, node, mapping);
     case KEY_EVENT_ID:
-        return parse_source(yaml, node, "event_id", FORM_JOIN, &mapping->event_id);
+        return mapping_parse_source(yaml, node, "event_id", FORM_JOIN, &mapping->event_id);
     case KEY_REVENUE:
         return parse_revenue(yaml, node, mapping);
     case KEY_ATTRIBUTES:
         return parse_attributes(yaml, node, mapping);
     case KEY_SKIP:
-        return parse_source(yaml, node, "skip_where_missing", FORM_PATHS,
-                            &mapping->skip_where_missing);
+        return mapping_parse_source(yaml, node, "skip_where_missing", FORM_PATHS,
+                                    &mapping->skip_where_missing);
     case KEY_COLUMNS:
         // Null: the header gives them.
         return mapping_yaml_texts(yaml, node, "columns", &mapping->columns, &mapping->column_count);
+    case KEY_LINKS:
+        return mapping_links_parse(yaml, node, mapping);
     }
     ASSERT(false);
     return CORONG_INVALID;
@@ -480,6 +487,9 @@ static enum corong_status apply_preset(struct mapping *mapping, struct arena *ar
     if (status == CORONG_OK) {
         status = parse_keys(&yaml, root, mapping);
     }
+    if (status == CORONG_OK) {
+        status = mapping_links_complete(&yaml, root, mapping);
+    }
     yaml_document_delete(&document);
     mapping->preset = arena_copy_text(arena, name);
     return status;
@@ -495,6 +505,9 @@ static struct mapping *mapping_create_empty(struct arena *arena)
         zone_load(&mapping->time_rule.zone, arena, TEXT_LITERAL("UTC"), NULL);
     ASSERT(status == CORONG_OK);
     mapping->received_rule.zone = mapping->time_rule.zone;
+    for (uint32_t kind = 0; kind < COLUMN_LINK_COUNT; kind++) {
+        mapping->link_columns[kind] = MAPPING_NO_COLUMN;
+    }
     return mapping;
 }
 
@@ -549,6 +562,7 @@ enum corong_status mapping_parse(struct mapping **mapping_out, struct arena *are
     TRY(parse_preset_name(&yaml, node, mapping));
     TRY(parse_keys(&yaml, node, mapping));
     TRY(check_complete(&yaml, node, mapping));
+    TRY(mapping_links_complete(&yaml, node, mapping));
     TRY(mapping_compile(mapping, arena, error));
     *mapping_out = mapping;
     return CORONG_OK;

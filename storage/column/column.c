@@ -15,6 +15,12 @@ static const struct {
     [COLUMN_CURRENCY] = {"currency", COLUMN_STRING},
 };
 
+const struct text column_link_names[COLUMN_LINK_COUNT] = {
+    [COLUMN_LINK_ANONYMOUS] = {"$anonymous", 10},
+    [COLUMN_LINK_PREVIOUS] = {"$previous", 9},
+    [COLUMN_LINK_ALIAS] = {"$alias", 6},
+};
+
 void schema_init(struct schema *schema, struct arena *arena)
 {
     schema->columns = arena_allocate(arena, COLUMN_SYSTEM_COUNT * sizeof(*schema->columns));

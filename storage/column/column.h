@@ -45,6 +45,16 @@ enum system_column {
 #define SCHEMA_ATTRIBUTE_COUNT_MAX 256
 #define SCHEMA_COLUMN_COUNT_MAX (COLUMN_SYSTEM_COUNT + SCHEMA_ATTRIBUTE_COUNT_MAX)
 
+/// Attributes (strings) in which an event keeps the ids that it says are its user's too. They are
+/// made by the mapping's `links`; questions bring these ids together (engine/query/identity).
+enum column_link {
+    COLUMN_LINK_ANONYMOUS = 0, ///< "$anonymous": an anonymous id
+    COLUMN_LINK_PREVIOUS, ///< "$previous": an id from among the known ones, before it was known
+    COLUMN_LINK_ALIAS,    ///< "$alias": another known id of the same person
+    COLUMN_LINK_COUNT,
+};
+extern const struct text column_link_names[COLUMN_LINK_COUNT];
+
 struct schema_column {
     struct text name; ///< attribute name; system columns are named "time", "event", "seq", "id",
                       ///< "received", "revenue", "currency"

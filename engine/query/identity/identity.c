@@ -6,9 +6,6 @@
 
 #include <pthread.h>
 
-const struct text identity_columns[IDENTITY_KIND_COUNT] = {
-    {"$anonymous", 10}, {"$previous", 9}, {"$alias", 6}};
-
 /// What a snapshot keeps.
 struct identity_kept {
     struct identity_links links;

@@ -11,10 +11,6 @@
 #include "engine/query/query.h"
 #include "storage/storage.h"
 
-/// The attributes in which events keep what they link, by enum identity_kind. Made by the mapping's
-/// `links`.
-extern const struct text identity_columns[IDENTITY_KIND_COUNT];
-
 struct query_tasks;
 struct identity_layer;
 struct identity_scratch;

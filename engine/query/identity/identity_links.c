@@ -47,7 +47,7 @@ bool identity_links_exist(const struct store_snapshot *snapshot)
 {
     const struct schema *schema = store_snapshot_schema(snapshot);
     for (uint32_t kind = 0; kind < IDENTITY_KIND_COUNT; kind++) {
-        int32_t column = schema_find(schema, identity_columns[kind]);
+        int32_t column = schema_find(schema, column_link_names[kind]);
         for (uint32_t s = 0; column >= 0 && s < store_snapshot_segment_count(snapshot); s++) {
             if (segment_reader_dictionary_count(store_snapshot_segment(snapshot, s),
                                                 (uint32_t)column) > 0) {
@@ -243,7 +243,7 @@ enum corong_status identity_links_collect(struct identity_links *links,
     struct links_run run = {.tasks = tasks, .secret = store_snapshot_secret(snapshot)};
     uint32_t looked[IDENTITY_KIND_COUNT + 2];
     for (uint32_t kind = 0; kind < IDENTITY_KIND_COUNT; kind++) {
-        int32_t column = schema_find(schema, identity_columns[kind]);
+        int32_t column = schema_find(schema, column_link_names[kind]);
         if (column >= 0 && schema->columns[column].type == COLUMN_STRING) {
             looked[run.column_count] = (uint32_t)column;
             run.kinds[run.column_count] = (enum identity_kind)kind;

@@ -6,6 +6,7 @@
 #include "storage/base/arena.h"
 #include "storage/base/hash.h"
 #include "storage/base/text.h"
+#include "storage/column/column.h"
 
 #include <stdint.h>
 
@@ -13,10 +14,12 @@
 #define IDENTITY_KIOSK_COUNT 10u           ///< an id linked to so many others is a kiosk
 
 enum identity_kind {
-    IDENTITY_ANONYMOUS = 0, ///< `from` is an anonymous id: it belongs to its earliest link's `to`
-    IDENTITY_PREVIOUS,      ///< the same for an id in the name space of known ones, unless it is
-                            ///< one to which an earlier link led
-    IDENTITY_ALIAS,         ///< both are known ids of one person, who is called `to`
+    IDENTITY_ANONYMOUS = COLUMN_LINK_ANONYMOUS, ///< `from` is an anonymous id: it belongs to its
+                                                ///< earliest link's `to`
+    IDENTITY_PREVIOUS =
+        COLUMN_LINK_PREVIOUS, ///< the same for an id in the name space of known ones, unless it is
+                              ///< one to which an earlier link led
+    IDENTITY_ALIAS = COLUMN_LINK_ALIAS, ///< both are known ids of one person, who is called `to`
     IDENTITY_KIND_COUNT,
 };
 
