@@ -28,14 +28,27 @@ uint64_t segment_block_seed(const uint8_t *uuid, uint32_t block)
     return hash_bytes64_seeded(uuid, SEGMENT_UUID_SIZE, block);
 }
 
-void segment_header_build(uint8_t *header, const uint8_t *uuid)
+/// Features of a segment with these dictionaries.
+static uint32_t features_of(const struct segment_writer_options *options)
+{
+    uint32_t features = 0;
+    for (uint32_t kind = 0; kind < COLUMN_LINK_COUNT; kind++) {
+        int32_t column = schema_find(options->schema, column_link_names[kind]);
+        if (column >= 0 && options->dictionaries[column].count > 0) {
+            features |= SEGMENT_FEATURE_LINKS;
+        }
+    }
+    return features;
+}
+
+void segment_header_build(uint8_t *header, const struct segment_writer_options *options)
 {
     memset(header, 0, SEGMENT_HEADER_SIZE);
     memcpy(header, SEGMENT_MAGIC, SEGMENT_MAGIC_SIZE);
     bytes_store_u16(header + 8, SEGMENT_VERSION_MAJOR);
     bytes_store_u16(header + 10, SEGMENT_VERSION_MINOR);
-    // 12: incompatible features, 16: compatible features; none so far.
-    memcpy(header + HEADER_UUID_OFFSET, uuid, SEGMENT_UUID_SIZE);
+    bytes_store_u32(header + 12, features_of(options)); // 16: compatible features; none so far
+    memcpy(header + HEADER_UUID_OFFSET, options->uuid, SEGMENT_UUID_SIZE);
     bytes_store_u64(header + HEADER_HASH_OFFSET, hash_bytes64(header, HEADER_HASH_OFFSET));
 }
 
@@ -59,10 +72,10 @@ enum corong_status segment_header_check(const uint8_t *header, const uint8_t *uu
                          major, SEGMENT_VERSION_MAJOR);
     }
     uint32_t features = bytes_load_u32(header + 12);
-    if (features != 0) {
+    if ((features & ~SEGMENT_FEATURE_LINKS) != 0) {
         return error_set(error, CORONG_UNSUPPORTED,
                          "the segment uses features 0x%x, which this program does not know",
-                         features);
+                         features & ~SEGMENT_FEATURE_LINKS);
     }
     if (memcmp(header + HEADER_UUID_OFFSET, uuid, SEGMENT_UUID_SIZE) != 0) {
         return error_set(error, CORONG_CORRUPT, "the header has the uuid of another segment");

@@ -136,7 +136,10 @@ CORONG_MUST_CHECK enum corong_status segment_path(char *path, const char *direct
 /// The hash seed of a block: one moved to another place or file cannot pass.
 uint64_t segment_block_seed(const uint8_t *uuid, uint32_t block);
 
-void segment_header_build(uint8_t *header, const uint8_t *uuid);
+/// Incompatible feature: events link ids, which a program that does not bring them together must
+/// not count apart.
+#define SEGMENT_FEATURE_LINKS UINT32_C(8)
+void segment_header_build(uint8_t *header, const struct segment_writer_options *options);
 CORONG_MUST_CHECK enum corong_status
 segment_header_check(const uint8_t *header, const uint8_t *uuid, struct corong_error *error);
 /// The uuid that a header names; to be checked with segment_header_check().

@@ -99,7 +99,7 @@ enum corong_status segment_writer_create(struct segment_writer **writer_out,
     init_names(writer);
     init_ranks(writer);
     uint8_t header[SEGMENT_HEADER_SIZE];
-    segment_header_build(header, options->uuid);
+    segment_header_build(header, options);
     status = file_write_all(writer->descriptor, header, sizeof(header), error);
     if (status != CORONG_OK) {
         segment_writer_destroy(writer);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "engine/query/identity/identity.h"
 #include "tools/corong/console.h"
 #include "tools/corong/question.h"
 #include "tools/corong/settings.h"
@@ -20,9 +21,14 @@ enum exit_code cmd_inspect(const struct options *options)
         console_fail(&error);
         return EXIT_FAILED;
     }
+    struct identity_counts identity;
+    if (identity_count(snapshot, &identity, &error) != CORONG_OK) {
+        store_snapshot_close(snapshot);
+        return console_fail(&error);
+    }
     struct text_buffer out = {0};
-    report_store(settings_store(&config), snapshot, options_given(options, OPTION_COLUMNS), &style,
-                 &out);
+    report_store(settings_store(&config), snapshot, &identity,
+                 options_given(options, OPTION_COLUMNS), &style, &out);
     store_snapshot_close(snapshot);
     return console_write(stdout, &out);
 }

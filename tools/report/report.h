@@ -5,6 +5,7 @@
 /// a text_buffer.
 #pragma once
 
+#include "engine/query/identity/identity.h"
 #include "engine/query/people/people.h"
 #include "engine/query/peer/peer.h"
 #include "engine/query/query.h"
@@ -121,7 +122,9 @@ void report_live(const struct engine_live_view *view, const struct report_style 
 void report_progress(const struct ingest_progress *progress, const struct report_style *style,
                      struct text_buffer *out);
 /// `corong inspect`: segments, sizes, books, and with `columns` the encodings of each column.
-void report_store(const char *directory, struct store_snapshot *snapshot, bool columns,
+/// `identity` are the store's links.
+void report_store(const char *directory, struct store_snapshot *snapshot,
+                  const struct identity_counts *identity, bool columns,
                   const struct report_style *style, struct text_buffer *out);
 /// Thousands separators; durations as "3d 4h", "12.4 s"; rates as "12.3 %" or "–" for null.
 void report_count(struct text_buffer *out, uint64_t count);

@@ -21,6 +21,7 @@ struct part_total {
 };
 
 struct store_overview {
+    const struct identity_counts *identity;
     struct arena arena;
     struct part_total *parts;
     uint32_t part_count;
@@ -134,6 +135,46 @@ static double bytes_per_event(uint64_t size_bytes, uint64_t row_count)
     return row_count == 0 ? 0 : (double)size_bytes / (double)row_count;
 }
 
+static void draw_identity(const struct identity_counts *identity, struct text_buffer *out)
+{
+    const struct {
+        uint64_t count;
+        const char *one;
+        const char *many;
+    } counts[] = {
+        {identity->persons, " person of several ids", " persons of several ids"},
+        {identity->members, " id belongs to another", " ids belong to another"},
+        {identity->links, " link", " links"},
+        {identity->aliases, " alias", " aliases"},
+        {identity->conflicts, " link_conflict", " link_conflict"},
+        {identity->kiosks, " kiosk", " kiosks"},
+        {identity->over_limit, " over the limit", " over the limit"},
+    };
+    if (identity->links + identity->aliases == 0) {
+        return;
+    }
+    text_buffer_append_string(out, "  identity: ");
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        text_buffer_append_string(out, i == 0 ? "" : " · ");
+        report_count(out, counts[i].count);
+        text_buffer_append_string(out, counts[i].count == 1 ? counts[i].one : counts[i].many);
+    }
+    text_buffer_append_string(out, "\n");
+}
+
+static void write_identity(struct json_writer *writer, const struct identity_counts *identity)
+{
+    json_writer_begin(writer, "identity", '{');
+    json_writer_unsigned(writer, "links", identity->links);
+    json_writer_unsigned(writer, "aliases", identity->aliases);
+    json_writer_unsigned(writer, "linked_ids", identity->members);
+    json_writer_unsigned(writer, "persons", identity->persons);
+    json_writer_unsigned(writer, "link_conflict", identity->conflicts);
+    json_writer_unsigned(writer, "kiosks", identity->kiosks);
+    json_writer_unsigned(writer, "over_limit", identity->over_limit);
+    json_writer_end(writer, '}');
+}
+
 static void draw_head(const char *directory, const struct store_overview *overview,
                       const struct store_snapshot *snapshot, const struct report_style *style,
                       struct text_buffer *out)
@@ -161,8 +202,10 @@ static void draw_head(const char *directory, const struct store_overview *overvi
     report_count(out, totals.duplicates);
     text_buffer_append_string(out, " · erased ");
     report_count(out, totals.erased);
-    text_buffer_printf(out, " · commit %" PRIu64 " · digest %016" PRIx64 "%016" PRIx64 "\n\n",
+    text_buffer_printf(out, " · commit %" PRIu64 " · digest %016" PRIx64 "%016" PRIx64 "\n",
                        store_snapshot_sequence(snapshot), totals.digest.high, totals.digest.low);
+    draw_identity(overview->identity, out);
+    text_buffer_append_string(out, "\n");
 }
 
 static void segment_name(const struct segment_meta *meta, char *name, size_t size)
@@ -379,6 +422,9 @@ static void write_store(const char *directory, const struct store_overview *over
     json_writer_double(&writer, "bytes_per_event",
                        bytes_per_event(overview->size_bytes, overview->row_count));
     json_writer_bool(&writer, "balance", ingest_books_balance(&overview->counters));
+    if (overview->identity->links + overview->identity->aliases > 0) {
+        write_identity(&writer, overview->identity);
+    }
     json_writer_begin(&writer, "segments", '[');
     for (uint32_t index = 0; index < overview->segment_count; index++) {
         write_segment(&writer, segment_reader_meta(store_snapshot_segment(snapshot, index)));
@@ -395,10 +441,11 @@ static void write_store(const char *directory, const struct store_overview *over
     json_writer_end(&writer, '}');
 }
 
-void report_store(const char *directory, struct store_snapshot *snapshot, bool columns,
+void report_store(const char *directory, struct store_snapshot *snapshot,
+                  const struct identity_counts *identity, bool columns,
                   const struct report_style *style, struct text_buffer *out)
 {
-    struct store_overview overview = {0};
+    struct store_overview overview = {.identity = identity};
     collect(&overview, snapshot);
     if (style->format == REPORT_JSON) {
         write_store(directory, &overview, snapshot, columns, out);

@@ -8,6 +8,7 @@
 #define COLOUR_MATCH "32"
 #define COLOUR_OPEN "33"
 #define COLOUR_NONE "2"
+#define ID_SHOWN_COUNT 20u ///< ids of a person in a table
 
 static const char *const BECAUSE[PEOPLE_BECAUSE_COUNT] = {
     [PEOPLE_BECAUSE_NONE] = "",
@@ -163,6 +164,24 @@ static void append_verdict(const struct people_attempt *attempt, const struct qu
     }
 }
 
+/// "  one person: ann (known), a1 (anonymous)".
+static void table_ids(const struct people_trace_result *result, struct text_buffer *out)
+{
+    if (result->id_count == 0) {
+        return;
+    }
+    text_buffer_append_string(out, "  one person: ");
+    for (uint32_t i = 0; i < result->id_count && i < ID_SHOWN_COUNT; i++) {
+        text_buffer_append_string(out, i == 0 ? "" : ", ");
+        report_text(out, result->ids[i].id);
+        text_buffer_printf(out, " (%s)", people_namespace_name(result->ids[i].user_namespace));
+    }
+    if (result->id_count > ID_SHOWN_COUNT) {
+        text_buffer_printf(out, " and %u more", result->id_count - ID_SHOWN_COUNT);
+    }
+    text_buffer_append_string(out, "\n\n");
+}
+
 static void table_begin(struct report_people *people)
 {
     const struct people_trace *query = people->trace;
@@ -175,6 +194,7 @@ static void table_begin(struct report_people *people)
                               people_namespace_name(people->trace_result->user_namespace));
     text_buffer_append_string(people->out, ") in ");
     report_lines_funnel(query->funnel, people->style, people->out);
+    table_ids(people->trace_result, people->out);
     grid_add_column(grid, "time", GRID_LEFT, 0, NULL);
     grid_add_column(grid, "session", GRID_RIGHT, 3, NULL);
     grid_add_column(grid, "event", GRID_LEFT, 0, NULL);
@@ -297,6 +317,24 @@ static void json_attempt(struct report_people *people, const struct people_attem
     text_buffer_deinit(&words);
 }
 
+static void json_ids(struct json_writer *writer, const struct people_trace_result *result)
+{
+    if (result->id_count == 0) {
+        return;
+    }
+    json_writer_begin(writer, "ids", '[');
+    for (uint32_t i = 0; i < result->id_count; i++) {
+        const struct people_id *id = &result->ids[i];
+        json_writer_begin(writer, NULL, '{');
+        writer->flat = true;
+        json_writer_text(writer, "id", id->id);
+        json_writer_text(writer, "namespace", text_from(people_namespace_name(id->user_namespace)));
+        json_writer_end(writer, '}');
+        writer->flat = false;
+    }
+    json_writer_end(writer, ']');
+}
+
 static void json_begin(struct report_people *people)
 {
     struct json_writer *writer = &people->writer;
@@ -305,6 +343,7 @@ static void json_begin(struct report_people *people)
     report_json_question(writer, people->trace->funnel);
     json_writer_text(writer, "user", people->trace->user_id);
     json_writer_text(writer, "namespace", text_from(people_namespace_name(result->user_namespace)));
+    json_ids(writer, result);
     json_writer_unsigned(writer, "event_count", result->event_count);
     json_writer_unsigned(writer, "opened_count", result->opened_count);
     json_writer_begin(writer, "attempts", '[');

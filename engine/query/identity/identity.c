@@ -126,3 +126,45 @@ enum corong_status identity_view_of(struct store_snapshot *snapshot, int64_t as_
     query_tasks_destroy(own);
     return status;
 }
+
+enum corong_status identity_count(struct store_snapshot *snapshot,
+                                  struct identity_counts *counts_out, struct corong_error *error)
+{
+    *counts_out = (struct identity_counts){0};
+    if (!identity_links_exist(snapshot)) {
+        return CORONG_OK;
+    }
+    struct query_limits limits = {0};
+    struct query_tasks *tasks = query_tasks_create(&limits);
+    struct identity_kept *kept;
+    pthread_mutex_lock(&making);
+    enum corong_status status = kept_of(snapshot, tasks, &kept, error);
+    pthread_mutex_unlock(&making);
+    if (status == CORONG_OK) {
+        struct arena arena = {0};
+        struct identity_resolution resolution;
+        identity_resolve(kept->links.links, kept->links.count, &arena, &resolution);
+        *counts_out = resolution.counts;
+        arena_deinit(&arena);
+    }
+    query_tasks_destroy(tasks);
+    return status;
+}
+
+struct hash128 identity_key(const struct identity_view *view, struct hash128 key)
+{
+    const struct identity_member *member =
+        view == NULL ? NULL : identity_find(&view->resolution, key);
+    return member == NULL ? key : view->resolution.persons[member->person].key;
+}
+
+const struct identity_person *identity_person_at(const struct identity_view *view,
+                                                 struct hash128 key)
+{
+    for (uint32_t i = 0; view != NULL && i < view->resolution.person_count; i++) {
+        if (hash128_equal(view->resolution.persons[i].key, key)) {
+            return &view->resolution.persons[i];
+        }
+    }
+    return NULL;
+}

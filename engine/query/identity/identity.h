@@ -46,6 +46,16 @@ CORONG_MUST_CHECK enum corong_status identity_view_of(struct store_snapshot *sna
                                                       struct identity_view **view_out,
                                                       struct corong_error *error);
 
+/// What all links of a snapshot come to, whatever the moment; all 0 where there are none.
+CORONG_MUST_CHECK enum corong_status identity_count(struct store_snapshot *snapshot,
+                                                    struct identity_counts *counts_out,
+                                                    struct corong_error *error);
+/// The key of the person to whom a key belongs: itself where nobody has it. `view` may be NULL.
+struct hash128 identity_key(const struct identity_view *view, struct hash128 key);
+/// The person with this key, or NULL. `view` may be NULL.
+const struct identity_person *identity_person_at(const struct identity_view *view,
+                                                 struct hash128 key);
+
 /// Some users of a segment under their person's key, in groups as those of a segment.
 struct identity_layer {
     struct identity_rows *rows;

@@ -150,9 +150,16 @@ struct people_trace {
     struct text gather[PEOPLE_GATHER_COUNT_MAX];
     uint32_t gather_count;
 };
+/// An id of a person.
+struct people_id {
+    uint8_t user_namespace;
+    struct text id;
+};
 struct people_trace_result {
     bool found;
-    uint8_t user_namespace;
+    uint8_t user_namespace; ///< of the id asked for
+    struct people_id *ids;  ///< of a person who has several: first what the person is called by,
+    uint32_t id_count;      ///< then by namespace and bytes; 0: only the one asked for
     struct people_attempt *attempts; ///< by entry
     uint32_t attempt_count;
     uint64_t event_count;

@@ -37,6 +37,7 @@ enum corong_status people_find(struct store_snapshot *snapshot, struct text user
     struct query_tasks *tasks = query_tasks_create(&limits);
     struct query_plan plan;
     struct query_ask ask = ask_of(tasks);
+    struct hash128 persons[PEOPLE_NAMESPACE_COUNT];
     *namespaces_out = 0;
     enum corong_status status = query_plan_init(&plan, snapshot, &ask, 1, error);
     if (status != CORONG_OK) {
@@ -44,12 +45,18 @@ enum corong_status people_find(struct store_snapshot *snapshot, struct text user
         return status;
     }
     for (uint8_t space = 0; space < PEOPLE_NAMESPACE_COUNT && status == CORONG_OK; space++) {
-        struct hash128 key = hash_user(store_snapshot_secret(snapshot), space, user_id);
+        struct hash128 own = hash_user(store_snapshot_secret(snapshot), space, user_id);
+        struct hash128 key = identity_key(plan.identity, own);
         struct people_walk walk;
         bool found = false;
         people_walk_init(&walk, &plan, tasks, NULL);
         status = people_walk_user(&walk, key, note_rows, &found, error);
         people_walk_deinit(&walk);
+        persons[space] = key;
+        for (uint8_t i = 0; i < space; i++) {
+            // An id of two namespaces that is the same person's in both is not ambiguous.
+            found = found && !((*namespaces_out >> i & 1) != 0 && hash128_equal(persons[i], key));
+        }
         *namespaces_out |= (uint32_t)found << space;
     }
     query_plan_deinit(&plan);

@@ -88,11 +88,45 @@ static enum corong_status report(void *context, struct query_units *units,
     return CORONG_OK;
 }
 
+static int compare_ids(const void *left, const void *right)
+{
+    const struct people_id *a = left;
+    const struct people_id *b = right;
+    return a->user_namespace != b->user_namespace ? a->user_namespace - b->user_namespace
+                                                  : text_compare(a->id, b->id);
+}
+
+/// All ids of a person who has several.
+static void list_ids(struct trace_run *run)
+{
+    const struct identity_view *view = run->plan.identity;
+    const struct identity_person *person = identity_person_at(view, run->history.key);
+    if (person == NULL) {
+        return;
+    }
+    uint32_t number = (uint32_t)(person - view->resolution.persons);
+    struct people_trace_result *result = &run->result;
+    result->ids =
+        arena_allocate_zeroed(&run->arena, IDENTITY_PERSON_ID_COUNT_MAX, sizeof(*result->ids));
+    result->ids[result->id_count++] = (struct people_id){0, person->id};
+    for (uint32_t i = 0; i < view->resolution.member_count; i++) {
+        const struct identity_member *member = &view->resolution.members[i];
+        if (member->person == number) {
+            ASSERT(result->id_count < IDENTITY_PERSON_ID_COUNT_MAX);
+            result->ids[result->id_count++] =
+                (struct people_id){member->user_namespace, member->id};
+        }
+    }
+    qsort(result->ids + 1, result->id_count - 1, sizeof(*result->ids), compare_ids);
+}
+
 /// The question's answer for this user alone.
 static enum corong_status ask_question(struct trace_run *run, struct corong_error *error)
 {
     const struct query_funnel *funnel = run->query->funnel;
     TRY(query_plan_init(&run->plan, run->snapshot, &run->ask, 1, error));
+    run->history.key = identity_key(run->plan.identity, run->history.key);
+    list_ids(run);
     people_walk_narrow(&run->plan, run->history.key);
     query_units_init(&run->units, &run->plan, funnel, run->tasks, report, run);
     run->fill.query = funnel;
