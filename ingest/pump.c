@@ -130,7 +130,7 @@ static void reject_message(struct pump *pump, enum reject_reason reason, const c
 static void decode(struct pump *pump)
 {
     struct decode_sink sink = {pump, take_event, take_rejected_event};
-    struct decode_outcome outcome = {0};
+    struct decode_outcome outcome;
     pump->event_index = 0;
     pump->event_taken = 0;
     if (decoder_wants_headers(pump->decoder)) {

@@ -17,6 +17,8 @@ void event_format_init(struct event_format *format, const struct schema *schema)
         if (schema->columns[i].type == COLUMN_STRING) {
             format->is_string[i] = true;
             format->string_columns[format->string_count++] = i;
+        } else if (i != COLUMN_TIME) {
+            format->integer_columns[format->integer_count++] = i;
         }
     }
 }
@@ -50,51 +52,61 @@ void event_batch_reset(struct event_batch *batch)
     batch->string_end = batch->capacity;
 }
 
-// Most texts are short, and a call would cost more than the copy: halves that overlap.
+// Most texts are short, and a call would cost more than the copy: pieces that overlap.
 static inline void copy_text(char *to, const char *from, size_t size)
 {
-    if (size > 16) {
+    if (size > 32) {
         memcpy(to, from, size);
+    } else if (size > 16) {
+        memcpy(to, from, 16);
+        memcpy(to + size - 16, from + size - 16, 16);
     } else if (size >= 8) {
         memcpy(to, from, 8);
         memcpy(to + size - 8, from + size - 8, 8);
-    } else {
-        for (size_t index = 0; index < size; index++) {
-            to[index] = from[index];
-        }
+    } else if (size >= 4) {
+        memcpy(to, from, 4);
+        memcpy(to + size - 4, from + size - 4, 4);
+    } else if (size > 0) {
+        to[0] = from[0];
+        to[size / 2] = from[size / 2];
+        to[size - 1] = from[size - 1];
     }
 }
 
-static struct event_string batch_string(struct event_batch *batch, struct text text)
+/// `end` is where the strings so far begin.
+static inline struct event_string put_string(char *bytes, uint32_t *end, struct text text)
 {
     if (text.bytes == NULL) {
         return (struct event_string){EVENT_STRING_MISSING, 0};
     }
-    batch->string_end -= (uint32_t)text.size;
-    copy_text(batch->bytes + batch->string_end, text.bytes, text.size);
-    return (struct event_string){batch->string_end, (uint32_t)text.size};
+    *end -= (uint32_t)text.size;
+    copy_text(bytes + *end, text.bytes, text.size);
+    return (struct event_string){*end, (uint32_t)text.size};
 }
 
 bool event_batch_append(struct event_batch *batch, const struct event_format *format,
                         const struct event *event, struct hash128 user_key)
 {
-    if (event_batch_need(format, event) > batch->string_end - batch->row_end) {
+    uint32_t end = batch->string_end;
+    if (event_batch_need(format, event) > end - batch->row_end) {
         return false;
     }
     struct event_row *row = (struct event_row *)(void *)(batch->bytes + batch->row_end);
     row->user_key = user_key;
     row->time_us = event->time_us;
-    row->user_id = batch_string(batch, event->user_id);
+    row->user_id = put_string(batch->bytes, &end, event->user_id);
     row->user_namespace = event->user_namespace;
     row->future = event->future;
-    for (uint32_t i = COLUMN_NAME; i < format->schema->column_count; i++) {
-        if (format->is_string[i]) {
-            row->values[i].string = batch_string(batch, event->values[i].string);
-        } else {
-            row->values[i].integer = event->values[i].integer;
-        }
+    for (uint32_t i = 0; i < format->string_count; i++) {
+        uint32_t column = format->string_columns[i];
+        row->values[column].string = put_string(batch->bytes, &end, event->values[column].string);
+    }
+    for (uint32_t i = 0; i < format->integer_count; i++) {
+        uint32_t column = format->integer_columns[i];
+        row->values[column].integer = event->values[column].integer;
     }
     row->values[COLUMN_TIME].integer = event->time_us;
+    batch->string_end = end;
     batch->row_end += format->row_size;
     batch->row_count++;
     return true;

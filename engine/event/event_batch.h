@@ -43,6 +43,8 @@ struct event_format {
     uint32_t string_count;
     uint32_t string_columns[SCHEMA_COLUMN_COUNT_MAX]; ///< columns of type STRING
     bool is_string[SCHEMA_COLUMN_COUNT_MAX];
+    uint32_t integer_count;
+    uint32_t integer_columns[SCHEMA_COLUMN_COUNT_MAX]; ///< all others, but for the time
 };
 
 struct event_batch {

@@ -196,17 +196,22 @@ static void outcome_clear(struct decode_outcome *outcome)
     outcome->detail[0] = '\0';
 }
 
+void decode_begin(struct decoder *decoder, struct text document, struct decode_outcome *outcome)
+{
+    outcome_clear(outcome);
+    decoder->document = document;
+    decoder->event_index = 0;
+    scratch_forget(decoder, document.size);
+}
+
 void decode_document(struct decoder *decoder, struct text text, const struct decode_sink *sink,
                      struct decode_outcome *outcome)
 {
-    outcome_clear(outcome);
-    decoder->document = text;
-    decoder->event_index = 0;
+    decode_begin(decoder, text, outcome);
     if (decode_is_blank(text)) {
         outcome->blank = true;
         return;
     }
-    scratch_forget(decoder, text.size);
     switch (decoder->mapping->format) {
     case MAPPING_JSON:
         decode_json(decoder, text, sink, outcome);
@@ -238,6 +243,9 @@ void decode_message_with(struct decoder *decoder, struct text message,
     }
     if (decoder->mapping->metadata_count > 0) {
         decode_metadata(decoder, metadata);
+    }
+    if (decode_json_known(decoder, message, sink, outcome_out)) {
+        return;
     }
     // A message of no bytes may have no address.
     if (message.size > 0 && decoder->mapping->packed != PACKED_NO &&

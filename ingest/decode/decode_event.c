@@ -56,12 +56,9 @@ static char *scratch_take(struct decoder *decoder, size_t size)
     return decoder->scratch + decoder->scratch_used;
 }
 
-struct text decode_field_text(struct decoder *decoder, struct decode_field *field)
+struct text decode_unescape(struct decoder *decoder, struct decode_field *field)
 {
     struct text text = {field->bytes, field->size};
-    if (__builtin_expect(field->escape == FIELD_PLAIN, 1)) {
-        return text;
-    }
     char *to = scratch_take(decoder, text.size);
     size_t size = field->escape == FIELD_ESCAPED_JSON  ? json_string_unescape(text, to)
                   : field->escape == FIELD_ESCAPED_CSV ? unescape_csv(text, to)
@@ -89,6 +86,14 @@ static inline struct decode_field *pick(struct decoder *decoder,
                                         bool empty_counts)
 {
     bool other = false;
+    if (__builtin_expect(source->path_count == 1, 1)) {
+        struct decode_field *field = &decoder->fields[source->fields[0]];
+        if (__builtin_expect(kinds >> field->kind & 1, 1)) {
+            return field->size > 0 || empty_counts ? field : NULL;
+        }
+        decoder->notes.mistyped += field->kind != FIELD_MISSING;
+        return NULL;
+    }
     for (uint32_t index = 0; index < source->path_count; index++) {
         struct decode_field *field = &decoder->fields[source->fields[index]];
         if (field->kind == FIELD_MISSING) {
@@ -106,7 +111,7 @@ static inline struct decode_field *pick(struct decoder *decoder,
     return NULL;
 }
 
-static struct text pick_text(struct decoder *decoder, const struct mapping_source *source)
+static inline struct text pick_text(struct decoder *decoder, const struct mapping_source *source)
 {
     if (source->kind == FROM_CONSTANT) {
         return source->constant;
@@ -147,12 +152,12 @@ static struct text join_text(struct decoder *decoder, const struct mapping_sourc
     return any ? (struct text){to, size} : TEXT_MISSING;
 }
 
-static enum reject_reason decode_user(struct decoder *decoder)
+static inline enum reject_reason decode_user(struct decoder *decoder)
 {
     const struct mapping *mapping = decoder->mapping;
     const struct mapping_source *sources[] = {&mapping->user, &mapping->anonymous};
     for (uint8_t index = 0; index < 2; index++) {
-        struct text id = sources[index]->kind == FROM_JOIN
+        struct text id = __builtin_expect(sources[index]->kind == FROM_JOIN, 0)
                              ? join_text(decoder, sources[index], decoder->joined)
                              : pick_text(decoder, sources[index]);
         if (id.size > EVENT_ID_SIZE_MAX) {
@@ -171,7 +176,7 @@ static enum reject_reason decode_user(struct decoder *decoder)
     return REJECT_USER_MISSING;
 }
 
-static enum reject_reason decode_name(struct decoder *decoder)
+static inline enum reject_reason decode_name(struct decoder *decoder)
 {
     struct text name = pick_text(decoder, &decoder->mapping->name);
     if (name.size == 0) {
@@ -215,7 +220,8 @@ static enum reject_reason join_time(struct decoder *decoder, const struct mappin
 
 /// The time at the first path that has one. REJECT_TIME_MISSING where none has.
 static enum reject_reason pick_time(struct decoder *decoder, const struct mapping_source *source,
-                                    const struct timestamp_rule *rule, int64_t *time_out,
+                                    const struct timestamp_rule *rule,
+                                    struct timestamp_cache *cache, int64_t *time_out,
                                     struct text *text_out, bool *floored_out)
 {
     if (__builtin_expect(source->kind == FROM_JOIN, 0)) {
@@ -232,7 +238,7 @@ static enum reject_reason pick_time(struct decoder *decoder, const struct mappin
         bool fits = *time_out >= EVENT_TIME_MIN_US && *time_out < EVENT_TIME_MAX_US;
         return fits ? REJECT_NONE : REJECT_TIME_RANGE;
     }
-    return timestamp_parse(rule, *text_out, time_out, floored_out);
+    return timestamp_cache_parse(cache, rule, *text_out, time_out, floored_out);
 }
 
 static enum reject_reason decode_time(struct decoder *decoder)
@@ -240,8 +246,9 @@ static enum reject_reason decode_time(struct decoder *decoder)
     const struct mapping *mapping = decoder->mapping;
     struct text text = TEXT_MISSING;
     bool floored = false;
-    enum reject_reason reason = pick_time(decoder, &mapping->time, &mapping->time_rule,
-                                          &decoder->event.time_us, &text, &floored);
+    enum reject_reason reason =
+        pick_time(decoder, &mapping->time, &mapping->time_rule, &decoder->time_cache,
+                  &decoder->event.time_us, &text, &floored);
     decoder->notes.time_floored += floored;
     if (reason == REJECT_TIME_MISSING) {
         decode_detail(decoder, "nothing at path", mapping->time.paths[0].text);
@@ -264,7 +271,7 @@ static void decode_received(struct decoder *decoder)
         struct text text;
         bool floored;
         enum reject_reason reason = pick_time(decoder, &mapping->received, &mapping->received_rule,
-                                              &received, &text, &floored);
+                                              &decoder->received_cache, &received, &text, &floored);
         if (reason != REJECT_NONE) {
             received = COLUMN_INTEGER_MISSING;
             decoder->notes.mistyped += reason != REJECT_TIME_MISSING;
@@ -429,7 +436,7 @@ static void decode_typed_attribute(struct decoder *decoder,
     decoder->values[attribute->column].integer = value;
 }
 
-static enum reject_reason decode_attributes(struct decoder *decoder)
+static inline enum reject_reason decode_attributes(struct decoder *decoder)
 {
     const struct mapping *mapping = decoder->mapping;
     for (uint32_t index = 0; index < mapping->attribute_count; index++) {

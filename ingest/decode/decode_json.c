@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ingest/decode/decoder.h"
 
+#include "ingest/decode/json_shape.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -156,6 +158,24 @@ static enum reject_reason scan_line_of_list(struct decoder *decoder, enum reject
     }
     *text = line;
     return REJECT_NONE;
+}
+
+/// The same as decode_document() does of it: what steps take is an object, holds no line end, and
+/// no array of theirs is unrolled.
+bool decode_json_known(struct decoder *decoder, struct text text, const struct decode_sink *sink,
+                       struct decode_outcome *outcome)
+{
+    const struct mapping *mapping = decoder->mapping;
+    if (mapping->format != MAPPING_JSON || decoder->capture.shapes == NULL ||
+        !json_shape_scan(&mapping->plan, text, &decoder->capture)) {
+        return false;
+    }
+    decode_begin(decoder, text, outcome);
+    if (__builtin_expect((mapping->text_count | mapping->array_count) != 0, 0)) {
+        decode_lookups(decoder, false);
+    }
+    decode_single(decoder, sink, outcome);
+    return true;
 }
 
 void decode_json(struct decoder *decoder, struct text text, const struct decode_sink *sink,

@@ -6,6 +6,7 @@
 #include "ingest/decode/decode.h"
 #include "ingest/decode/json_scan.h"
 #include "ingest/decode/mapping.h"
+#include "ingest/decode/timestamp_cache.h"
 
 #include <locale.h>
 #include <stdbool.h>
@@ -25,6 +26,8 @@ struct decoder {
     union canonical_value *values;
     uint32_t value_count;
     struct decode_notes notes;
+    struct timestamp_cache time_cache;
+    struct timestamp_cache received_cache;
     struct text document; ///< in hand: the message, or a line of it
     uint32_t event_index; ///< in it
     const struct metadata *metadata;
@@ -54,8 +57,15 @@ struct decoder {
 enum reject_reason decode_event(struct decoder *decoder);
 /// The first bytes of what was wrong, made printable, into decoder->detail: "time: 'yesterday'".
 void decode_detail(struct decoder *decoder, const char *what, struct text found);
+/// The text of a field that holds escapes; afterwards the field is plain.
+struct text decode_unescape(struct decoder *decoder, struct decode_field *field);
 /// A string's text, unescaped once per message. Missing fields give a missing text.
-struct text decode_field_text(struct decoder *decoder, struct decode_field *field);
+static inline struct text decode_field_text(struct decoder *decoder, struct decode_field *field)
+{
+    return __builtin_expect(field->escape == FIELD_PLAIN, 1)
+               ? (struct text){field->bytes, field->size}
+               : decode_unescape(decoder, field);
+}
 /// Whether the mapping's skip_where_missing finds nothing.
 bool decode_skipped(const struct decoder *decoder);
 
@@ -73,12 +83,17 @@ void decode_document(struct decoder *decoder, struct text text, const struct dec
 /// A message with line breaks in it, of a mapping that may be packed.
 void decode_packed(struct decoder *decoder, struct text message, const struct decode_sink *sink,
                    struct decode_outcome *outcome);
+/// Before a document is decoded: what was unescaped of the one before is forgotten.
+void decode_begin(struct decoder *decoder, struct text document, struct decode_outcome *outcome);
 /// Whether there is nothing but white space.
 bool decode_is_blank(struct text text);
 
 /// The four families. `text` is not empty. They fill `outcome` and push events.
 void decode_json(struct decoder *decoder, struct text text, const struct decode_sink *sink,
                  struct decode_outcome *outcome);
+/// A whole message that JSON documents before it were like: true where it was one and was taken.
+bool decode_json_known(struct decoder *decoder, struct text text, const struct decode_sink *sink,
+                       struct decode_outcome *outcome);
 void decode_csv(struct decoder *decoder, struct text text, const struct decode_sink *sink,
                 struct decode_outcome *outcome);
 void decode_combined(struct decoder *decoder, struct text text, const struct decode_sink *sink,

@@ -5,8 +5,9 @@
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 
-#define WINDOW_SIZE ((1u << 20) + (1u << 17)) ///< a megabyte read, the anchor, and a usual line
-#define READ_SIZE_MIN (1u << 17)              ///< room below which the bytes are moved down
+/// What was read stays in the cache of the core until it is scanned.
+#define WINDOW_SIZE ((1u << 18) + (1u << 17))
+#define READ_SIZE_MIN (1u << 17) ///< room below which the bytes are moved down
 
 void replay_window_init(struct replay_window *window, struct replay_stream *stream,
                         const char *path)
