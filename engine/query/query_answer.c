@@ -5,6 +5,7 @@
 #include "engine/query/query_narrow.h"
 #include "engine/query/query_outcome.h"
 #include "engine/query/query_pass.h"
+#include "engine/query/query_brief.h"
 #include "engine/query/query_repeat.h"
 #include "storage/base/memory.h"
 
@@ -29,6 +30,7 @@ struct answer_state {
     uint32_t taken_count;
     uint32_t taken_capacity;
     uint64_t *throughput; ///< by output, bucket and step; the last output is the total
+    struct query_brief_sums briefs;
 };
 
 static uint64_t *throughput_cell(const struct query_answer *answer, uint64_t *cells,
@@ -56,6 +58,7 @@ static void state_init(struct query_pass *pass, void *state)
     worker->part.tally.lean =
         worker->way->answer->lean && (query->left_out & QUERY_OUTPUT_TIMES) == 0;
     query_attribution_init(&worker->rule, query, pass->asked.columns);
+    query_brief_init(&worker->briefs, &pass->plan, query->funnel.step_count);
     worker->throughput =
         memory_allocate_zeroed(throughput_size(worker->way->answer) + 1, sizeof(uint64_t));
 }
@@ -65,6 +68,7 @@ static void state_deinit(void *state)
     struct answer_state *worker = state;
     query_slices_deinit(&worker->part.slices);
     query_tally_deinit(&worker->part.tally);
+    query_brief_deinit(&worker->briefs);
     memory_free(worker->taken);
     memory_free(worker->throughput);
 }
@@ -74,7 +78,7 @@ static enum corong_status charge(void *state, struct query_units *units, struct 
 {
     struct answer_state *worker = state;
     uint64_t bytes = query_tally_bytes(&worker->part.tally) +
-                     query_slices_bytes(&worker->part.slices) +
+                     query_slices_bytes(&worker->part.slices) + query_brief_bytes(&worker->briefs) +
                      throughput_size(worker->way->answer) * sizeof(uint64_t);
     uint64_t grown = bytes - worker->charged_bytes;
     worker->charged_bytes = bytes;
@@ -227,11 +231,45 @@ static enum corong_status report(void *context, struct query_units *units,
     return due ? charge(worker, units, error) : CORONG_OK;
 }
 
+/// Users of whom only counts are asked.
+static enum corong_status report_briefs(void *context, struct query_units *units, uint32_t source,
+                                        uint32_t group, const struct query_brief *briefs,
+                                        uint32_t count, struct corong_error *error)
+{
+    struct answer_state *worker = context;
+    TRY(query_brief_add(&worker->briefs, &worker->part.slices, &units->cursor.sources[source],
+                        group, briefs, count, error));
+    uint64_t value_bytes = worker->part.slices.values.arena.used_bytes;
+    worker->since_charge += count;
+    bool due =
+        worker->since_charge >= CHARGE_EVERY || value_bytes > worker->charged_bytes + CHARGE_SIZE;
+    return due ? charge(worker, units, error) : CORONG_OK;
+}
+
+/// After a task: what was summed up by itself joins the tally.
+static enum corong_status settle(void *state, struct query_units *units, struct corong_error *error)
+{
+    struct answer_state *worker = state;
+    query_brief_settle(&worker->briefs, &worker->part.tally);
+    return charge(state, units, error);
+}
+
+/// Counts alone, of slices that are values of the entry event and are ranked on the way.
+static bool brief_is_enough(const struct query_answer *answer)
+{
+    const struct query_funnel *query = answer->query;
+    const uint32_t parts = QUERY_OUTPUT_TIMES | QUERY_OUTPUT_MONEY | QUERY_OUTPUT_DAYS;
+    return (query->left_out & parts) == parts && answer->listing == NULL && !answer->lean &&
+           !answer->overlap && answer->buckets == NULL && query->customer == NULL &&
+           query->attribution == QUERY_ATTRIBUTION_ENTRY;
+}
+
 static const struct query_pass_calls answer_calls = {
     .state_size = sizeof(struct answer_state),
     .init = state_init,
     .report = report,
-    .settle = charge,
+    .brief = report_briefs,
+    .settle = settle,
     .deinit = state_deinit,
 };
 
@@ -328,7 +366,8 @@ enum corong_status query_answer_pass(const struct query_answer *answer,
                                      struct corong_error *error)
 {
     struct answer_way way = {.answer = answer};
-    struct query_pass_options options = {.context = &way, .no_texts = answer->frugal};
+    struct query_pass_options options = {
+        .context = &way, .no_texts = answer->frugal, .brief = brief_is_enough(answer)};
     struct query_pass pass;
     *result_out = (struct query_funnel_result){0};
     TRY(query_pass_open(&pass, answer->snapshot, answer->query, &answer_calls, &options, error));

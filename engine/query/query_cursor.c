@@ -95,6 +95,11 @@ static void take_places(struct query_cursor *cursor)
     }
 }
 
+void query_cursor_resume(struct query_cursor *cursor)
+{
+    take_places(cursor);
+}
+
 enum corong_status query_cursor_enter(struct query_cursor *cursor, struct hash128 from,
                                       const struct hash128 *end, struct corong_error *error)
 {

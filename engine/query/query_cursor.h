@@ -39,6 +39,8 @@ CORONG_MUST_CHECK enum corong_status query_cursor_enter(struct query_cursor *cur
                                                         struct hash128 from,
                                                         const struct hash128 *end,
                                                         struct corong_error *error);
+/// Sources were moved by hand, each stands at a user or is done.
+void query_cursor_resume(struct query_cursor *cursor);
 /// Leaves users with smaller keys out; before query_cursor_next().
 CORONG_MUST_CHECK enum corong_status
 query_cursor_advance(struct query_cursor *cursor, struct hash128 from, struct corong_error *error);

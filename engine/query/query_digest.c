@@ -44,6 +44,7 @@ void query_digest_provenance(const struct query_plan *plan, struct store_snapsho
         .events_matched = work->events_matched,
         .users_read = work->users_read,
         .users_skipped = work->users_skipped + plan->users_skipped,
+        .users_in_blocks = work->users_in_blocks,
         .bytes_read = work->bytes_read,
         .type_mismatches = plan->type_mismatches,
         .seconds_total = (double)(clock_monotonic_us() - work->start_us) / 1e6,
@@ -53,6 +54,7 @@ void query_digest_provenance(const struct query_plan *plan, struct store_snapsho
         .source_count = sources,
         .complete = true,
     };
+    memcpy(provenance_out->users_left, work->users_left, sizeof(work->users_left));
     note_committed(snapshot, provenance_out);
     hex128(store_snapshot_totals(snapshot).digest, provenance_out->store_digest);
 }

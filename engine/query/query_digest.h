@@ -17,6 +17,8 @@ struct query_work {
     uint64_t events_matched;
     uint64_t users_read;
     uint64_t users_skipped;
+    uint64_t users_in_blocks;
+    uint64_t users_left[QUERY_BLOCK_REASON_COUNT];
     uint64_t bytes_read;
     int64_t read_us;
     int64_t match_us;

@@ -9,8 +9,11 @@ enum corong_status query_pass_open(struct query_pass *pass, struct store_snapsho
                                    const struct query_pass_options *options,
                                    struct corong_error *error)
 {
-    *pass = (struct query_pass){
-        .query = query, .calls = calls, .buckets = options->buckets, .context = options->context};
+    *pass = (struct query_pass){.query = query,
+                                .calls = calls,
+                                .buckets = options->buckets,
+                                .brief = options->brief,
+                                .context = options->context};
     struct query_ask ask;
     TRY(query_funnel_ask(snapshot, query, &pass->asked, &ask, error));
     pass->tasks = query_tasks_create(&query->limits);
@@ -46,6 +49,7 @@ enum corong_status query_pass_run(struct query_pass *pass, struct corong_error *
         pass->calls->init(pass, worker->state);
         query_units_init(&worker->units, &pass->plan, pass->query, pass->tasks, pass->calls->report,
                          worker->state);
+        worker->units.brief = pass->brief ? pass->calls->brief : NULL;
         if (pass->buckets != NULL) {
             query_units_by_bucket(&worker->units, pass->buckets);
         }

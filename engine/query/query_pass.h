@@ -14,6 +14,7 @@ struct query_pass_calls {
     size_t state_size;
     void (*init)(struct query_pass *pass, void *state);
     query_report_function *report; ///< its context is the state
+    query_brief_function *brief;   ///< its short form; NULL: there is none
     /// After each task, to book memory. May be NULL.
     enum corong_status (*settle)(void *state, struct query_units *units,
                                  struct corong_error *error);
@@ -30,6 +31,7 @@ struct query_pass {
     struct query_tasks *tasks;
     const struct query_pass_calls *calls;
     const struct query_buckets *buckets;
+    bool brief;
     void *context; ///< the caller's, for `init`
     struct query_funnel_asked asked;
     struct query_plan plan;
@@ -42,6 +44,7 @@ struct query_pass_options {
     const struct query_buckets *buckets; ///< see query_units_by_bucket(); NULL: none
     bool no_slices;                      ///< attributes are not looked up
     bool no_money;                       ///< nor amounts
+    bool brief;                          ///< `brief` is enough
     bool no_texts;                       ///< the dictionaries of slice attributes stay as stored
     void *context;                       ///< goes to query_pass.context
 };

@@ -13,7 +13,8 @@ static uint32_t step_of(const struct query_units *units, const struct query_atte
 static int64_t until_of(const struct query_units *units, const struct query_attempt *attempt)
 {
     int64_t until_us = query_time_add(attempt->entry_us, units->rule.window_us);
-    return until_us < units->end_us ? until_us : query_time_add(units->end_us, -1);
+    until_us = until_us < units->end_us ? until_us : query_time_add(units->end_us, -1);
+    return until_us < units->plan->as_of_us ? until_us : units->plan->as_of_us;
 }
 
 static bool is_matched(const struct query_attempt *attempt, const struct query_source *source,

@@ -149,6 +149,16 @@ struct query_comparison {
     struct query_change change;   ///< their sums
 };
 
+/// Why engine/query/block left a user to the general way.
+enum query_block_reason {
+    QUERY_BLOCK_TIE = 0,   ///< step rows at one instant
+    QUERY_BLOCK_ORDER,     ///< rows in several segments that are not one after the other in time
+    QUERY_BLOCK_CONTINUES, ///< rows go on in the next row group
+    QUERY_BLOCK_KEY,       ///< another user's key begins with the same 64 bits
+    QUERY_BLOCK_WIDE,      ///< more segments at once than it merges
+    QUERY_BLOCK_REASON_COUNT,
+};
+
 /// What every answer says about where it comes from.
 struct query_provenance {
     char definition_hash[33]; ///< hex
@@ -165,10 +175,12 @@ struct query_provenance {
     uint64_t events_read;         ///< rows decoded
     uint64_t events_matched;      ///< rows that match some step
     uint64_t users_read;
-    uint64_t users_skipped; ///< answered by name mask or zone map alone
-    uint64_t bytes_read;    ///< compressed
+    uint64_t users_skipped;   ///< answered by name mask or zone map alone
+    uint64_t users_in_blocks; ///< of users_read: done by engine/query/block ...
+    uint64_t users_left[QUERY_BLOCK_REASON_COUNT]; ///< ... and left by it, by reason
+    uint64_t bytes_read;                           ///< compressed
     uint64_t type_mismatches;
-    double seconds_total; ///< wall; not part of the digest, nor are the four above
+    double seconds_total; ///< wall; not part of the digest, nor is what was read
     double seconds_read;  ///< summed over threads: reading and decoding
     double seconds_match; ///< summed over threads: predicates and matching
     uint32_t thread_count;

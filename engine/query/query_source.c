@@ -435,11 +435,16 @@ enum corong_status query_source_next(struct query_source *source, struct corong_
     return pass_over(source, error);
 }
 
+bool query_source_group_continues(const struct query_source *source)
+{
+    return source->group + 1 < source->segment->group_count &&
+           hash128_equal(zone_at(source, source->group + 1).key_min,
+                         source->rows.user_keys[source->rows.user_count - 1]);
+}
+
 bool query_source_continues(const struct query_source *source)
 {
-    return source->user + 1 == source->rows.user_count &&
-           source->group + 1 < source->segment->group_count &&
-           hash128_equal(zone_at(source, source->group + 1).key_min, source->key);
+    return source->user + 1 == source->rows.user_count && query_source_group_continues(source);
 }
 
 enum corong_status query_source_skip(struct query_source *source, struct corong_error *error)

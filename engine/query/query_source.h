@@ -86,6 +86,8 @@ CORONG_MUST_CHECK enum corong_status query_source_next(struct query_source *sour
 /// Leaves the present user, groups that hold no other user are not decoded.
 CORONG_MUST_CHECK enum corong_status query_source_skip(struct query_source *source,
                                                        struct corong_error *error);
+/// True where the rows of the loaded group's last user go on in the next group.
+bool query_source_group_continues(const struct query_source *source);
 /// True where the present user's rows go on in the next group.
 bool query_source_continues(const struct query_source *source);
 /// Steps that the present user's rows in this group can fill at most, by name masks.

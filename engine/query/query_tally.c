@@ -139,6 +139,22 @@ void query_tally_attempt(struct query_tally *tally, uint32_t slice,
     }
 }
 
+void query_tally_levels(struct query_tally *tally, uint32_t slice, uint32_t level, bool open,
+                        uint64_t count)
+{
+    DCHECK(level > 0 && level <= tally->step_count);
+    reserve_slice(tally, slice);
+    struct query_cell *cells = &tally->cells[(size_t)slice * tally->step_count];
+    bool won = level == tally->step_count;
+    cells[0].entered += count;
+    cells[level - 1].won += won ? count : 0;
+    cells[level - 1].dropped += won ? 0 : count;
+    cells[level - 1].open += open ? count : 0;
+    for (uint32_t k = 0; k < level; k++) {
+        cells[k].reached += count;
+    }
+}
+
 void query_tally_money(struct query_tally *tally, const struct query_money_key *key, int64_t amount)
 {
     uint32_t number =

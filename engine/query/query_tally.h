@@ -72,6 +72,9 @@ void query_tally_deinit(struct query_tally *tally);
 /// Counts one attempt in a slice, and with `days` also by day.
 void query_tally_attempt(struct query_tally *tally, uint32_t slice,
                          const struct query_attempt *attempt, bool days);
+/// Counts `count` attempts of a closed entry that ended at a level, all open or none.
+void query_tally_levels(struct query_tally *tally, uint32_t slice, uint32_t level, bool open,
+                        uint64_t count);
 void query_tally_money(struct query_tally *tally, const struct query_money_key *key,
                        int64_t amount);
 uint64_t query_tally_bytes(const struct query_tally *tally);

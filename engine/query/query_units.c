@@ -54,10 +54,12 @@ void query_units_init(struct query_units *units, const struct query_plan *plan,
     units->session.timeout_us =
         query->session_timeout_us == 0 ? SESSION_TIMEOUT_DEFAULT_US : query->session_timeout_us;
     query_cursor_init(&units->cursor, plan, tasks, &units->reading);
+    units->block = query_block_create(units);
 }
 
 void query_units_deinit(struct query_units *units)
 {
+    query_block_destroy(units->block);
     query_cursor_deinit(&units->cursor);
     query_gather_deinit(&units->gather);
     query_history_deinit(&units->history);
@@ -76,6 +78,8 @@ void query_units_by_bucket(struct query_units *units, const struct query_buckets
            (units->per_session || !units->in_sessions));
     units->buckets = buckets;
     units->fast = false;
+    query_block_destroy(units->block);
+    units->block = NULL;
 }
 
 enum corong_status query_units_look(struct query_units *units, struct query_place place,
@@ -285,8 +289,8 @@ static enum corong_status match_user(struct query_units *units, struct corong_er
     return query_cursor_skip(&units->cursor, error);
 }
 
-/// Keeps the user's id: its row group may be gone when its attempt is known.
-static void keep_id(struct query_units *units)
+/// Its row group may be gone when its attempt is known.
+void query_units_keep_id(struct query_units *units)
 {
     const struct query_source *source = &units->cursor.sources[units->cursor.parts[0]];
     const struct row_group *rows = &source->rows;
@@ -297,25 +301,37 @@ static void keep_id(struct query_units *units)
     units->user_namespace = rows->user_flags[source->user] & USER_NAMESPACE_MASK;
 }
 
+/// Does the user at whom the cursor stands.
+static enum corong_status do_user(struct query_units *units, struct corong_error *error)
+{
+    units->users_read++;
+    // Rows that are outside all units are counted, so no person is left out.
+    bool all = units->rows_after || units->dialect.any_entry || units->hold.column_count > 0;
+    if ((units->cursor.possible & units->entry_steps) == 0 && !all) {
+        units->users_skipped++;
+        return query_cursor_skip(&units->cursor, error);
+    }
+    if (units->plan->ask.ids) {
+        query_units_keep_id(units);
+    }
+    return match_user(units, error);
+}
+
 enum corong_status query_units_task(struct query_units *units, uint32_t task,
                                     struct corong_error *error)
 {
     int64_t start_us = clock_monotonic_us();
     int64_t read_before_us = units->reading.read_us;
     TRY(query_cursor_seek(&units->cursor, task, error));
-    while (query_cursor_next(&units->cursor)) {
-        units->users_read++;
-        // Rows that are outside all units are counted, so no person is left out.
-        bool all = units->rows_after || units->dialect.any_entry || units->hold.column_count > 0;
-        if ((units->cursor.possible & units->entry_steps) == 0 && !all) {
-            units->users_skipped++;
-            TRY(query_cursor_skip(&units->cursor, error));
-            continue;
+    query_block_reset(units->block);
+    for (;;) {
+        if (units->block != NULL) {
+            TRY(query_block_run(units->block, error));
         }
-        if (units->plan->ask.ids) {
-            keep_id(units);
+        if (!query_cursor_next(&units->cursor)) {
+            break;
         }
-        TRY(match_user(units, error));
+        TRY(do_user(units, error));
     }
     units->reading.match_us +=
         clock_monotonic_us() - start_us - (units->reading.read_us - read_before_us);
@@ -331,6 +347,10 @@ void query_units_add_work(const struct query_units *units, struct query_work *wo
     work->events_outside += units->hold.outside;
     work->users_read += units->users_read;
     work->users_skipped += units->users_skipped;
+    work->users_in_blocks += query_block_users(units->block);
+    for (uint32_t i = 0; i < QUERY_BLOCK_REASON_COUNT; i++) {
+        work->users_left[i] += query_block_left(units->block, (enum query_block_reason)i);
+    }
     work->read_us += units->reading.read_us;
     work->match_us += units->reading.match_us;
 }

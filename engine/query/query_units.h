@@ -4,6 +4,7 @@
 #pragma once
 
 #include "engine/dialect/dialect.h"
+#include "engine/query/block/block.h"
 #include "engine/query/query_buckets.h"
 #include "engine/query/query_cursor.h"
 #include "engine/query/query_customer.h"
@@ -57,11 +58,13 @@ struct query_units {
     query_report_function *report;
     void *context;
     struct match_rule rule;
-    bool in_sessions; ///< attempts stay inside sessions
-    bool per_session; ///< and each session is a unit
-    bool clipped;     ///< some rows of the store lie outside the question's ranges
-    bool bare;        ///< rows are gathered by query_gather_rows()
-    bool fast;        ///< the rule is one that query_fast_match() has
+    bool in_sessions;            ///< attempts stay inside sessions
+    bool per_session;            ///< and each session is a unit
+    bool clipped;                ///< some rows of the store lie outside the question's ranges
+    bool bare;                   ///< rows are gathered by query_gather_rows()
+    bool fast;                   ///< the rule is one that query_fast_match() has
+    struct query_block *block;   ///< goes through users on its own; NULL: not for this question
+    query_brief_function *brief; ///< takes its users where only counts are asked for; else NULL
     struct dialect_needs dialect;
     int64_t end_us;  ///< what is matched lies before this (`range: inside`); INT64_MAX: no end
     bool rows_after; ///< rows after as-of exist and are to be counted
@@ -110,6 +113,8 @@ void query_units_init(struct query_units *units, const struct query_plan *plan,
                       const struct query_funnel *query, struct query_tasks *tasks,
                       query_report_function *report, void *context);
 void query_units_deinit(struct query_units *units);
+/// Keeps the id of the user at whom the cursor stands.
+void query_units_keep_id(struct query_units *units);
 /// From now on each unit is asked for the entries of each bucket by themselves, in one go. Not
 /// where sessions are pieces of units, with `range: inside`, or with a dialect.
 void query_units_by_bucket(struct query_units *units, const struct query_buckets *buckets);

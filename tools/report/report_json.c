@@ -332,6 +332,8 @@ static void write_work(struct json_writer *writer, const struct query_provenance
     json_writer_unsigned(writer, "events_matched", provenance->events_matched);
     json_writer_unsigned(writer, "users_read", provenance->users_read);
     json_writer_unsigned(writer, "users_skipped", provenance->users_skipped);
+    json_writer_unsigned(writer, "users_in_blocks", provenance->users_in_blocks);
+    report_json_counts(writer, "users_left", provenance->users_left, QUERY_BLOCK_REASON_COUNT);
     json_writer_unsigned(writer, "bytes_read", provenance->bytes_read);
     json_writer_unsigned(writer, "thread_count", provenance->thread_count);
     json_writer_double(writer, "seconds_total", provenance->seconds_total);

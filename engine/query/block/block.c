@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/query/block/block.h"
+
+#include "engine/query/block/block_bits.h"
+#include "engine/query/block/block_walk.h"
+#include "engine/query/query_units.h"
+#include "storage/base/invariant.h"
+#include "storage/base/memory.h"
+
+struct query_block {
+    struct query_units *units;
+    struct block_lane *lanes; ///< by source
+    struct block_ranges ranges;
+    int64_t open_from_us; ///< an attempt that begins here or later may still be won
+    uint32_t step_count;
+    bool brief;
+    struct block_lane *active[QUERY_BLOCK_LANE_COUNT_MAX]; ///< lanes that stand at a user, by time
+    uint32_t active_count;
+    uint64_t users;
+    uint64_t left[QUERY_BLOCK_REASON_COUNT];
+};
+
+/// A question that query_fast_match() can answer, of people.
+static bool is_asked(const struct query_units *units)
+{
+    return units->fast && !units->in_sessions && !units->per_session && units->buckets == NULL &&
+           units->end_us == INT64_MAX && !units->dialect.any_entry &&
+           units->hold.column_count == 0 && units->entry_steps == 1;
+}
+
+struct query_block *query_block_create(struct query_units *units)
+{
+    if (!is_asked(units)) {
+        return NULL;
+    }
+    const struct query_plan *plan = units->plan;
+    struct query_block *block = memory_allocate_zeroed(1, sizeof(*block));
+    block->units = units;
+    block->lanes = memory_allocate_zeroed((size_t)plan->segment_count + 1, sizeof(*block->lanes));
+    for (uint32_t i = 0; i < plan->segment_count; i++) {
+        block->lanes[i].source = &units->cursor.sources[i];
+        block->lanes[i].group = BLOCK_NO_GROUP;
+    }
+    block->ranges =
+        (struct block_ranges){plan->ask.rows, plan->as_of_us, units->gather.entries.to_us};
+    block->step_count = units->rule.step_count;
+    if (__builtin_sub_overflow(plan->as_of_us, units->rule.window_us, &block->open_from_us)) {
+        block->open_from_us = INT64_MIN;
+    }
+    return block;
+}
+
+void query_block_destroy(struct query_block *block)
+{
+    if (block != NULL) {
+        memory_free(block->lanes);
+        memory_free(block);
+    }
+}
+
+uint64_t query_block_users(const struct query_block *block)
+{
+    return block == NULL ? 0 : block->users;
+}
+
+uint64_t query_block_left(const struct query_block *block, enum query_block_reason reason)
+{
+    return block == NULL ? 0 : block->left[reason];
+}
+
+void query_block_reset(struct query_block *block)
+{
+    for (uint32_t i = 0; block != NULL && i < block->units->plan->segment_count; i++) {
+        block->lanes[i].group = BLOCK_NO_GROUP;
+    }
+}
+
+/// Hands over what was counted of the lane's group.
+static enum corong_status flush(struct query_block *block, struct block_lane *lane,
+                                struct corong_error *error)
+{
+    uint32_t count = lane->batch_count;
+    lane->batch_count = 0;
+    return count == 0
+               ? CORONG_OK
+               : block->units->brief(block->units->context, block->units, lane->source->index,
+                                     lane->group, lane->batch, count, error);
+}
+
+static void insert_lane(struct query_block *block, struct block_lane *lane)
+{
+    uint32_t at = block->active_count++;
+    while (at > 0 && block->active[at - 1]->min_us > lane->min_us) {
+        block->active[at] = block->active[at - 1];
+        at--;
+    }
+    block->active[at] = lane;
+}
+
+static void remove_lane(struct query_block *block, uint32_t at)
+{
+    block->active_count--;
+    for (; at < block->active_count; at++) {
+        block->active[at] = block->active[at + 1];
+    }
+}
+
+/// Takes over from the cursor; false where too many segments have users left.
+static bool enter(struct query_block *block)
+{
+    uint32_t count = 0;
+    block->active_count = 0;
+    for (uint32_t i = 0; i < block->units->plan->segment_count; i++) {
+        count += !block->lanes[i].source->done;
+    }
+    if (count > QUERY_BLOCK_LANE_COUNT_MAX) {
+        block->left[QUERY_BLOCK_WIDE]++;
+        return false;
+    }
+    for (uint32_t i = 0; i < block->units->plan->segment_count; i++) {
+        if (!block->lanes[i].source->done) {
+            block_lane_enter(&block->lanes[i], &block->ranges);
+            insert_lane(block, &block->lanes[i]);
+        }
+    }
+    return true;
+}
+
+static enum corong_status leave(struct query_block *block, struct corong_error *error)
+{
+    for (uint32_t i = 0; i < block->active_count; i++) {
+        TRY(flush(block, block->active[i], error));
+        block_lane_leave(block->active[i]);
+    }
+    query_cursor_resume(&block->units->cursor);
+    return CORONG_OK;
+}
+
+/// The active lanes that stand at the least key, by its high half.
+static inline uint32_t least_lanes(const struct query_block *block)
+{
+    uint64_t least = UINT64_MAX;
+    uint32_t lanes = 0;
+    for (uint32_t i = 0; i < block->active_count; i++) {
+        uint64_t high = block->active[i]->keys[block->active[i]->user].high;
+        least = high < least ? high : least;
+    }
+    for (uint32_t i = 0; i < block->active_count; i++) {
+        lanes |= (uint32_t)(block->active[i]->keys[block->active[i]->user].high == least) << i;
+    }
+    return lanes;
+}
+
+/// Narrows a run to the rows that can matter; rows after as-of are counted.
+static void cut_run(struct query_block *block, struct block_run *run)
+{
+    const struct block_lane *lane = run->lane;
+    const struct block_ranges *ranges = &block->ranges;
+    while (run->end > run->begin && block_lane_time(lane, run->end - 1) > ranges->as_of_us) {
+        block->units->after_as_of++;
+        run->end--;
+    }
+    while (run->begin < run->end && block_lane_time(lane, run->begin) < ranges->rows.from_us) {
+        run->begin++;
+    }
+    while (run->end > run->begin && block_lane_time(lane, run->end - 1) > ranges->rows.to_us) {
+        run->end--;
+    }
+    run->entry_end = run->end;
+    while (run->entry_end > run->begin &&
+           block_lane_time(lane, run->entry_end - 1) >= ranges->entries_to_us) {
+        run->entry_end--;
+    }
+}
+
+/// Whether the lane's rows are over before those of the next run begin.
+static bool is_before(const struct block_run *earlier, const struct block_run *later)
+{
+    return earlier->lane->max_us < later->lane->min_us ||
+           block_lane_time(earlier->lane, earlier->end - 1) <
+               block_lane_time(later->lane, later->begin);
+}
+
+/// Collects the runs of the user at whom `lanes` stand. False: a user for the general way.
+static inline bool collect(struct query_block *block, uint32_t lanes, struct block_user *user,
+                           uint32_t *possible_out)
+{
+    const struct block_lane *first = block->active[__builtin_ctz(lanes)];
+    uint32_t possible = 0;
+    user->run_count = 0;
+    user->row_count = 0;
+    for (uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
+        const struct block_lane *lane = block->active[__builtin_ctz(rest)];
+        struct block_run *run = &user->runs[user->run_count];
+        uint32_t end = lane->row + lane->row_counts[lane->user];
+        *run = (struct block_run){lane, lane->row, end, end};
+        if (lane->user >= lane->stop) {
+            block->left[QUERY_BLOCK_CONTINUES]++;
+            return false;
+        }
+        if (lane != first && lane->keys[lane->user].low != first->keys[first->user].low) {
+            block->left[QUERY_BLOCK_KEY]++;
+            return false;
+        }
+        if (user->run_count > 0 && !is_before(run - 1, run)) {
+            block->left[QUERY_BLOCK_ORDER]++;
+            return false;
+        }
+        possible |= block_lane_possible(lane, block->step_count);
+        user->row_count += end - run->begin;
+        user->run_count++;
+    }
+    *possible_out = possible;
+    return true;
+}
+
+/// Cuts the runs by the question's ranges; those without rows are left out.
+static void cut(struct query_block *block, struct block_user *user)
+{
+    uint32_t kept = 0;
+    user->row_count = 0;
+    for (uint32_t i = 0; i < user->run_count; i++) {
+        struct block_run run = user->runs[i];
+        if (run.lane->cut) {
+            cut_run(block, &run);
+        }
+        if (run.begin < run.end) {
+            user->runs[kept++] = run;
+            user->row_count += run.end - run.begin;
+        }
+    }
+    user->run_count = kept;
+}
+
+static inline bool is_cut(const struct block_user *user)
+{
+    bool some = false;
+    for (uint32_t i = 0; i < user->run_count; i++) {
+        some |= user->runs[i].lane->cut;
+    }
+    return some;
+}
+
+/// Rows of the user that match some step.
+static inline uint64_t step_rows(const struct block_user *user)
+{
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < user->run_count; i++) {
+        const struct block_run *run = &user->runs[i];
+        for (uint32_t row = run->begin; row < run->end; row += BLOCK_WORD_SIZE) {
+            uint32_t count = run->end - row < BLOCK_WORD_SIZE ? run->end - row : BLOCK_WORD_SIZE;
+            uint64_t bits = block_bits_at(run->lane->entries, row, count) |
+                            block_bits_at(run->lane->later, row, count);
+            rows += (uint64_t)__builtin_popcountll(bits);
+        }
+    }
+    return rows;
+}
+
+static inline void place(const struct block_run *run, uint32_t step, uint32_t row,
+                         struct query_attempt *attempt)
+{
+    const struct block_lane *lane = run->lane;
+    attempt->matched_us[step] = block_lane_time(lane, row);
+    attempt->places[step] = (struct query_place){lane->source->index, lane->group, row};
+}
+
+/// First row of a later step in [row, run->end), or BLOCK_NO_ROW.
+static uint32_t next_later(const struct block_run *run, uint32_t row)
+{
+    for (; row < run->end; row += BLOCK_WORD_SIZE) {
+        uint32_t count = run->end - row < BLOCK_WORD_SIZE ? run->end - row : BLOCK_WORD_SIZE;
+        uint64_t bits = block_bits_at(run->lane->later, row, count);
+        if (bits != 0) {
+            return row + block_bits_lowest(bits);
+        }
+    }
+    return BLOCK_NO_ROW;
+}
+
+/// From the entry, the earliest row of each step in turn.
+static void fill_attempt(const struct block_user *user, struct query_attempt *attempt)
+{
+    const struct block_run *run = &user->runs[user->entry_run];
+    uint32_t row = user->entry_row;
+    place(run, 0, row, attempt);
+    for (uint32_t step = 1; step < user->level; step++) {
+        do {
+            uint32_t next = next_later(run, row + 1);
+            for (; next == BLOCK_NO_ROW; next = next_later(run, run->begin)) {
+                run++;
+                ASSERT(run < user->runs + user->run_count);
+            }
+            row = next;
+        } while ((block_lane_steps(run->lane, row) >> step & 1) == 0);
+        place(run, step, row, attempt);
+    }
+    query_attempt_fill(attempt, user->level, user->step_count);
+}
+
+/// Lets the cursor stand at the user, for whoever looks at it, and reports.
+static enum corong_status report(struct query_block *block, uint32_t lanes,
+                                 const struct block_user *user, bool open,
+                                 struct corong_error *error)
+{
+    struct query_units *units = block->units;
+    struct query_attempt attempt;
+    fill_attempt(user, &attempt);
+    attempt.open = open;
+    units->cursor.part_count = 0;
+    for (uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
+        struct block_lane *lane = block->active[__builtin_ctz(rest)];
+        block_lane_leave(lane);
+        units->cursor.key = lane->source->key;
+        units->cursor.parts[units->cursor.part_count++] = lane->source->index;
+    }
+    if (units->plan->ask.ids) {
+        query_units_keep_id(units);
+    }
+    units->at_rows = true;
+    enum corong_status status = units->report(units->context, units, &attempt, error);
+    units->at_rows = false;
+    return status;
+}
+
+/// Counts a user who has an entry.
+static inline enum corong_status count(struct query_block *block, uint32_t lanes,
+                                       const struct block_user *user, struct corong_error *error)
+{
+    bool open = user->level < user->step_count && user->last_us >= block->open_from_us;
+    if (!block->brief) {
+        return report(block, lanes, user, open, error);
+    }
+    struct block_lane *lane = (struct block_lane *)(uintptr_t)user->runs[user->entry_run].lane;
+    lane->batch[lane->batch_count++] =
+        (struct query_brief){user->entry_row, (uint8_t)user->level, open};
+    return lane->batch_count < BLOCK_BATCH_SIZE ? CORONG_OK : flush(block, lane, error);
+}
+
+/// Loads the next groups of lanes whose users are all done.
+static enum corong_status refill(struct query_block *block, uint32_t finished,
+                                 struct corong_error *error)
+{
+    struct block_lane *lanes[QUERY_BLOCK_LANE_COUNT_MAX];
+    uint32_t count = 0;
+    while (finished != 0) {
+        uint32_t at = 31 - (uint32_t)__builtin_clz(finished);
+        finished ^= UINT32_C(1) << at;
+        lanes[count++] = block->active[at];
+        remove_lane(block, at);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        bool more;
+        TRY(flush(block, lanes[i], error));
+        TRY(block_lane_refill(lanes[i], &block->ranges, &more, error));
+        if (more) {
+            insert_lane(block, lanes[i]);
+        }
+    }
+    return CORONG_OK;
+}
+
+/// Goes on behind the user at whom `lanes` stand.
+static inline enum corong_status consume(struct query_block *block, uint32_t lanes,
+                                         struct corong_error *error)
+{
+    uint32_t finished = 0;
+    for (uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
+        uint32_t at = (uint32_t)__builtin_ctz(rest);
+        struct block_lane *lane = block->active[at];
+        block_lane_next(lane);
+        finished |= (uint32_t)(lane->user >= lane->end) << at;
+    }
+    return finished == 0 ? CORONG_OK : refill(block, finished, error);
+}
+
+/// Does the user at whom `lanes` stand, but for going on. False: a user for the general way.
+static inline bool do_user(struct query_block *block, uint32_t lanes, struct block_user *user)
+{
+    uint32_t possible;
+    if (!collect(block, lanes, user, &possible)) {
+        return false;
+    }
+    user->level = 0;
+    uint64_t after_as_of = block->units->after_as_of;
+    if (is_cut(user)) {
+        cut(block, user);
+    }
+    if ((possible & 1) == 0) {
+        block->units->users_skipped++;
+        return true;
+    }
+    user->reach = (uint32_t)__builtin_ctzll(~(uint64_t)possible);
+    user->reach = user->reach < user->step_count ? user->reach : user->step_count;
+    if (!block_walk(user)) {
+        block->left[QUERY_BLOCK_TIE]++;
+        block->units->after_as_of = after_as_of;
+        return false;
+    }
+    block->units->events_matched += step_rows(user);
+    return true;
+}
+
+static enum corong_status go(struct query_block *block, struct corong_error *error)
+{
+    struct block_user user;
+    user.step_count = block->step_count;
+    user.whole = !block->brief;
+    user.window_us = block->units->rule.window_us;
+    user.first_only = block->units->rule.attempts == FUNNEL_ATTEMPTS_FIRST;
+    while (block->active_count > 0) {
+        uint32_t lanes = least_lanes(block);
+        if (!do_user(block, lanes, &user)) {
+            return CORONG_OK;
+        }
+        block->users++;
+        block->units->users_read++;
+        if (user.level > 0) {
+            TRY(count(block, lanes, &user, error));
+        }
+        TRY(consume(block, lanes, error));
+    }
+    return CORONG_OK;
+}
+
+enum corong_status query_block_run(struct query_block *block, struct corong_error *error)
+{
+    block->brief = block->units->brief != NULL;
+    if (!enter(block)) {
+        return CORONG_OK;
+    }
+    TRY(go(block, error));
+    return leave(block, error);
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/query/block/block_lane.h"
+
+#include "storage/base/invariant.h"
+
+/// Steps by stored name, for names of one byte.
+static void take_names(struct block_lane *lane)
+{
+    const struct query_source *source = lane->source;
+    uint8_t stored[BLOCK_NAME_COUNT];
+    lane->names = NULL;
+    if (source->names == NULL || source->names->width != 1 || source->plan->filtered) {
+        return;
+    }
+    struct column_packed names = *source->names;
+    lane->names = names.values;
+    names.values = stored;
+    for (uint32_t i = 0; i < source->segment->names->count; i++) {
+        stored[i] = (uint8_t)i;
+        uint32_t code = column_packed_code(&names, i);
+        lane->steps_of_name[i] = (uint32_t)source->segment->steps_of_name[code];
+    }
+}
+
+/// The task's users end at the first key that is not the task's.
+static void find_ends(struct block_lane *lane, const struct segment_group_zone *zone)
+{
+    const struct query_source *source = lane->source;
+    uint32_t end = source->rows.user_count;
+    if (source->has_end && hash128_compare(zone->key_max, source->end) >= 0) {
+        uint32_t low = source->user;
+        while (low < end) {
+            uint32_t middle = low + (end - low) / 2;
+            if (hash128_compare(lane->keys[middle], source->end) < 0) {
+                low = middle + 1;
+            } else {
+                end = middle;
+            }
+        }
+    }
+    lane->end = end;
+    bool whole = end == source->rows.user_count;
+    lane->stop = end - (whole && query_source_group_continues(source));
+}
+
+static void take_group(struct block_lane *lane, const struct block_ranges *ranges)
+{
+    const struct query_source *source = lane->source;
+    const struct row_group *rows = &source->rows;
+    struct segment_group_zone zone;
+    query_segment_zone(source->segment, source->segment->groups[source->group], &zone);
+    lane->keys = rows->user_keys;
+    lane->row_counts = rows->user_row_counts;
+    lane->masks = rows->user_name_masks;
+    lane->entries = source->entries;
+    lane->later = source->later;
+    lane->times = source->times;
+    lane->moved = source->moved;
+    lane->min_us = zone.time_min_us;
+    lane->max_us = zone.time_max_us;
+    lane->cut = zone.time_min_us < ranges->rows.from_us || zone.time_max_us > ranges->rows.to_us ||
+                zone.time_max_us > ranges->as_of_us || zone.time_max_us >= ranges->entries_to_us;
+    take_names(lane);
+    find_ends(lane, &zone);
+    lane->group = source->group;
+}
+
+void block_lane_enter(struct block_lane *lane, const struct block_ranges *ranges)
+{
+    const struct query_source *source = lane->source;
+    DCHECK(!source->done);
+    if (lane->group != source->group) {
+        take_group(lane, ranges);
+    }
+    lane->user = source->user;
+    lane->row = source->row;
+}
+
+void block_lane_leave(struct block_lane *lane)
+{
+    struct query_source *source = lane->source;
+    uint32_t row_end = lane->row + lane->row_counts[lane->user];
+    source->reading->rows += row_end - source->row_end;
+    source->user = lane->user;
+    source->key = lane->keys[lane->user];
+    source->row = lane->row;
+    source->row_end = row_end;
+}
+
+enum corong_status block_lane_refill(struct block_lane *lane, const struct block_ranges *ranges,
+                                     bool *more_out, struct corong_error *error)
+{
+    struct query_source *source = lane->source;
+    source->reading->rows += lane->row - source->row_end;
+    source->user = lane->user - 1;
+    source->row_end = lane->row;
+    lane->group = BLOCK_NO_GROUP;
+    TRY(query_source_next(source, error));
+    *more_out = !source->done;
+    if (*more_out) {
+        take_group(lane, ranges);
+        lane->user = source->user;
+        lane->row = source->row;
+    }
+    return CORONG_OK;
+}

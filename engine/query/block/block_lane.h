@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+/// One segment's loaded row group as the kernel reads it: what a user needs is here, side by side.
+/// Thread: one worker.
+#pragma once
+
+#include "engine/query/block/block.h"
+#include "engine/query/query_source.h"
+
+#define QUERY_BLOCK_LANE_COUNT_MAX 16u ///< segments whose users are merged at once
+#define BLOCK_NAME_COUNT 256u
+#define BLOCK_BATCH_SIZE 256u
+#define BLOCK_NO_GROUP UINT32_MAX
+
+struct block_lane {
+    struct query_source *source;
+    const struct hash128 *keys;
+    const uint32_t *row_counts;
+    const uint64_t *masks;
+    const uint64_t *entries;
+    const uint64_t *later;
+    const uint64_t *moved; ///< users whose rows are elsewhere, as bits; NULL: none
+    struct query_times times;
+    const uint8_t *names; ///< NULL: query_source_steps() says which steps a row may fill
+    uint32_t group;       ///< what all this is of; BLOCK_NO_GROUP: nothing
+    uint32_t user;
+    uint32_t row;  ///< the first of `user`
+    uint32_t stop; ///< from this user on the kernel does not go by itself
+    uint32_t end;  ///< the users before it are the task's
+    int64_t min_us;
+    int64_t max_us;
+    bool cut; ///< some rows lie outside the question's ranges
+    uint32_t steps_of_name[BLOCK_NAME_COUNT];
+    struct query_brief batch[BLOCK_BATCH_SIZE];
+    uint32_t batch_count;
+};
+
+/// What of the question a lane is cut by.
+struct block_ranges {
+    struct query_range rows; ///< both ends included
+    int64_t as_of_us;
+    int64_t entries_to_us; ///< entries lie before
+};
+
+/// Stands where the source stands, which has a user.
+void block_lane_enter(struct block_lane *lane, const struct block_ranges *ranges);
+/// Puts the source where the lane stands; its user is one of the task's.
+void block_lane_leave(struct block_lane *lane);
+/// All of the task's users of the group are done: takes the next group. False: there is none.
+CORONG_MUST_CHECK enum corong_status block_lane_refill(struct block_lane *lane,
+                                                       const struct block_ranges *ranges,
+                                                       bool *more_out, struct corong_error *error);
+
+/// Goes on to the next user whose rows are here, or to `end`.
+static inline void block_lane_next(struct block_lane *lane)
+{
+    lane->row += lane->row_counts[lane->user++];
+    while (lane->moved != NULL && lane->user < lane->end &&
+           (lane->moved[lane->user / 64] >> (lane->user % 64) & 1) != 0) {
+        lane->source->reading->rows -= lane->row_counts[lane->user];
+        lane->row += lane->row_counts[lane->user++];
+    }
+}
+
+static inline int64_t block_lane_time(const struct block_lane *lane, uint32_t row)
+{
+    const struct query_times *times = &lane->times;
+    return times->units != NULL ? (int64_t)(times->base + times->units[row] * times->power)
+                                : times->wide[row];
+}
+
+static inline uint32_t block_lane_steps(const struct block_lane *lane, uint32_t row)
+{
+    return lane->names != NULL ? lane->steps_of_name[lane->names[row]]
+                               : (uint32_t)query_source_steps(lane->source, row);
+}
+
+/// Steps that the lane's user can fill at most, by the names that it has.
+static inline uint32_t block_lane_possible(const struct block_lane *lane, uint32_t step_count)
+{
+    uint64_t mask = lane->masks[lane->user];
+    const uint64_t *bits = lane->source->segment->name_bits;
+    uint32_t possible = 0;
+    for (uint32_t k = 0; k < step_count; k++) {
+        possible |= (uint32_t)((mask & bits[k]) != 0) << k;
+    }
+    return possible;
+}
