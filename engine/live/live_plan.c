@@ -73,7 +73,9 @@ enum corong_status live_plan_init(struct live_plan *plan, const struct definitio
                                   const struct schema *schema, struct corong_error *error)
 {
     *plan = (struct live_plan){.schema = schema};
-    uint32_t funnel_count = definitions == NULL ? 0 : definitions->funnel_count;
+    // A link brings two users' events together, backwards too: such funnels are answered by asking.
+    bool none = definitions == NULL || schema_has_links(schema);
+    uint32_t funnel_count = none ? 0 : definitions->funnel_count;
     plan->followed =
         arena_allocate_zeroed(&plan->arena, funnel_count, sizeof(struct live_followed));
     for (uint32_t i = 0; i < funnel_count; i++) {

@@ -39,6 +39,8 @@ CORONG_MUST_CHECK enum corong_status mapping_from_preset(struct mapping **mappin
                                                          struct arena *arena, struct text name,
                                                          struct corong_error *error);
 enum mapping_format mapping_format(const struct mapping *mapping);
+/// True if some events link ids of one person.
+bool mapping_has_links(const struct mapping *mapping);
 /// CSV or TSV whose files begin with a line of column names: a message alone says nothing.
 bool mapping_has_header(const struct mapping *mapping);
 /// Adds the mapping's attributes to the store's schema and remembers their indices. Once, before

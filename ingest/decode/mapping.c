@@ -18,6 +18,11 @@ bool mapping_has_header(const struct mapping *mapping)
            mapping->column_count == 0;
 }
 
+bool mapping_has_links(const struct mapping *mapping)
+{
+    return mapping->link_count > 0;
+}
+
 struct text mapping_rename(const struct mapping *mapping, struct text name)
 {
     if (mapping->rename_count == 0) {

@@ -41,6 +41,15 @@ int32_t schema_find(const struct schema *schema, struct text name)
     return -1;
 }
 
+bool schema_has_links(const struct schema *schema)
+{
+    bool found = false;
+    for (uint32_t kind = 0; kind < COLUMN_LINK_COUNT; kind++) {
+        found = found || schema_find(schema, column_link_names[kind]) >= 0;
+    }
+    return found;
+}
+
 // 0x00 ends a name in the canonical row and 0xff ends the row, so neither may occur in one.
 static enum corong_status check_name(struct text name, struct corong_error *error)
 {

@@ -71,6 +71,8 @@ struct schema {
 void schema_init(struct schema *schema, struct arena *arena);
 /// Index of a column, or -1.
 int32_t schema_find(const struct schema *schema, struct text name);
+/// True if events of this schema may link ids.
+bool schema_has_links(const struct schema *schema);
 /// Adds an attribute, or finds it. A known name with another type, a system name, or one attribute
 /// too many is CORONG_INVALID with both types (or the limit) named.
 CORONG_MUST_CHECK enum corong_status schema_add(struct schema *schema, struct arena *arena,

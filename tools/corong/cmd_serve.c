@@ -26,8 +26,14 @@ static struct text describe_mapping(const struct mapping *mapping, struct arena 
 }
 
 /// Funnels that the live counts lack are named, so that nobody looks for them.
-static void note_not_live(const struct definitions *definitions)
+static void note_not_live(const struct config *config)
 {
+    const struct definitions *definitions = &config->definitions;
+    if (config->mapping != NULL && mapping_has_links(config->mapping)) {
+        console_note("funnels are answered by 'corong funnel' and not counted live: the mapping "
+                     "links ids, and a link changes what has been counted");
+        return;
+    }
     for (uint32_t index = 0; index < definitions->funnel_count; index++) {
         const struct funnel *funnel = &definitions->funnels[index];
         const char *obstacle = funnel_live_obstacle(funnel);
@@ -48,7 +54,7 @@ static enum corong_status load(void *context, struct arena *arena,
     TRY(settings_load(&options, &config, error));
     TRY(check_mapping(&config, error));
     if (!options_given(&options, OPTION_QUIET)) {
-        note_not_live(&config.definitions);
+        note_not_live(&config);
     }
     *settings_out = (struct serve_settings){
         .directory = settings_store(&config),

@@ -136,10 +136,12 @@ static enum corong_status open_all(struct server *server, struct corong_error *e
     return CORONG_OK;
 }
 
-static uint32_t live_funnel_count(const struct definitions *definitions)
+static uint32_t live_funnel_count(const struct server *server)
 {
+    const struct definitions *definitions = &server->current->definitions;
+    bool none = schema_has_links(store_schema(server->store));
     uint32_t count = 0;
-    for (uint32_t index = 0; index < definitions->funnel_count; index++) {
+    for (uint32_t index = 0; index < definitions->funnel_count && !none; index++) {
         count += funnel_live_obstacle(&definitions->funnels[index]) == NULL;
     }
     return count;
@@ -151,7 +153,7 @@ static void say_start(const struct server *server)
     while (server->first.kafka_topics != NULL && server->first.kafka_topics[topics] != NULL) {
         topics++;
     }
-    uint32_t funnels = live_funnel_count(&server->current->definitions);
+    uint32_t funnels = live_funnel_count(server);
     serve_log_line(SERVICE_INFO, "serving '%s': %u topic%s, %u stages, %u funnel%s followed live",
                    server->directory, topics, topics == 1 ? "" : "s",
                    server->current->definitions.stage_count, funnels, funnels == 1 ? "" : "s");
