@@ -145,6 +145,8 @@ struct mapping {
     uint32_t attribute_count;
     struct mapping_link *links;
     uint32_t link_count;
+    struct mapping_link *preset_links; ///< meant by `links: true`
+    uint32_t preset_link_count;
     uint32_t
         link_columns[COLUMN_LINK_COUNT]; ///< once bound; MAPPING_NO_COLUMN: no link of the kind
     struct mapping_rename *renames;      ///< as written; then the table over them

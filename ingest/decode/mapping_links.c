@@ -48,12 +48,40 @@ static enum corong_status parse_link(const struct mapping_yaml *yaml, const yaml
     return CORONG_OK;
 }
 
+void mapping_links_offer(struct mapping *mapping)
+{
+    mapping->preset_links = mapping->links;
+    mapping->preset_link_count = mapping->link_count;
+    mapping->links = NULL;
+    mapping->link_count = 0;
+}
+
+/// `true` or `false`.
+static enum corong_status take_preset(const struct mapping_yaml *yaml, const yaml_node_t *node,
+                                      struct mapping *mapping)
+{
+    static const char *const truths[] = {"false", "true", NULL};
+    uint32_t index = 0;
+    TRY(mapping_yaml_word(yaml, node, "links", truths, &index));
+    if (index == 1 && mapping->preset_link_count == 0) {
+        return mapping_yaml_error(yaml, node,
+                                  "links: there is no preset that knows which events link ids; "
+                                  "{event: NAME, anonymous: PATH} says it");
+    }
+    mapping->links = mapping->preset_links;
+    mapping->link_count = index == 1 ? mapping->preset_link_count : 0;
+    return CORONG_OK;
+}
+
 enum corong_status mapping_links_parse(const struct mapping_yaml *yaml, const yaml_node_t *node,
                                        struct mapping *mapping)
 {
     mapping->link_count = 0;
     if (mapping_yaml_is_null(node)) {
         return CORONG_OK;
+    }
+    if (node->type == YAML_SCALAR_NODE) {
+        return take_preset(yaml, node, mapping);
     }
     mapping->links =
         arena_allocate_zeroed(yaml->arena, MAPPING_LINK_COUNT_MAX, sizeof(*mapping->links));

@@ -14,10 +14,12 @@ CORONG_MUST_CHECK enum corong_status mapping_parse_source(const struct mapping_y
                                                           const yaml_node_t *node, const char *what,
                                                           enum mapping_form form,
                                                           struct mapping_source *source);
-/// A rule or a list of them, instead of those of the preset; null: none.
+/// A rule or a list of them; `true`: the preset's; `false` or null: none.
 CORONG_MUST_CHECK enum corong_status mapping_links_parse(const struct mapping_yaml *yaml,
                                                          const yaml_node_t *node,
                                                          struct mapping *mapping);
+/// What a preset says in `links` is not done before a mapping says `links: true`.
+void mapping_links_offer(struct mapping *mapping);
 /// Rules that name no id mean the mapping's `anonymous`. After all keys are read.
 CORONG_MUST_CHECK enum corong_status mapping_links_complete(const struct mapping_yaml *yaml,
                                                             const yaml_node_t *node,

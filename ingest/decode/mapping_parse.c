@@ -487,9 +487,7 @@ static enum corong_status apply_preset(struct mapping *mapping, struct arena *ar
     if (status == CORONG_OK) {
         status = parse_keys(&yaml, root, mapping);
     }
-    if (status == CORONG_OK) {
-        status = mapping_links_complete(&yaml, root, mapping);
-    }
+    mapping_links_offer(mapping);
     yaml_document_delete(&document);
     mapping->preset = arena_copy_text(arena, name);
     return status;

@@ -4,6 +4,9 @@
 #define SEGMENT_FIELDS(prefix)                                                                     \
     "user: '" prefix "userId'\n"                                                                   \
     "anonymous: '" prefix "anonymousId'\n"                                                         \
+    "links:\n"                                                                                     \
+    "  - { event: identify, anonymous: '" prefix "anonymousId' }\n"                                \
+    "  - { event: alias, anonymous: '" prefix "previousId', alias: '" prefix "previousId' }\n"     \
     "time: ['" prefix "timestamp', '" prefix "originalTimestamp', '" prefix "sentAt']\n"           \
     "received: '" prefix "receivedAt'\n"                                                           \
     "name: ['" prefix "event', '" prefix "type']\n"                                                \

@@ -261,6 +261,36 @@ Test(decode, test_joined_ids_never_collide)
     closed();
 }
 
+Test(decode, test_links_give_the_ids_that_are_the_same_persons)
+{
+    opened("user: u\nanonymous: a\ntime: t\nname: n\nlinks:\n  - event: [login, signup]\n"
+           "  - { event: merge, known: to, alias: old, previous: was }\n");
+    expect_lines("{\"u\":\"k\",\"a\":\"x\",\"t\":1,\"n\":\"login\"}",
+                 "known k login 1000000 $anonymous=x\n");
+    expect_lines("{\"u\":\"k\",\"a\":\"x\",\"t\":1,\"n\":\"view\"}", "known k view 1000000\n");
+    expect_lines("{\"a\":\"x\",\"t\":1,\"n\":\"login\"}", "anonymous x login 1000000\n");
+    expect_lines("{\"u\":\"k\",\"a\":\"\",\"t\":1,\"n\":\"signup\"}", "known k signup 1000000\n");
+    // The event is whose id `known` is, and nobody is linked to himself.
+    expect_lines("{\"u\":\"k\",\"to\":\"z\",\"old\":\"y\",\"was\":\"z\",\"t\":1,\"n\":\"merge\"}",
+                 "known z merge 1000000 $alias=y\n");
+    expect_lines("{\"a\":\"x\",\"to\":\"z\",\"was\":7,\"t\":1,\"n\":\"merge\"}",
+                 "known z merge 1000000 $previous=7\n");
+    closed();
+}
+
+Test(decode, test_linked_ids_have_the_limit_of_ids)
+{
+    char message[EVENT_ID_SIZE_MAX + 100];
+    opened("user: u\ntime: t\nname: n\nlinks: { anonymous: a }\n");
+    snprintf(message, sizeof(message), "{\"u\":1,\"t\":1,\"n\":\"v\",\"a\":\"%0*d\"}",
+             (int)EVENT_ID_SIZE_MAX, 7);
+    cr_expect_not_null(strstr(decode_harness_lines(&harness, message), "$anonymous=0"));
+    snprintf(message, sizeof(message), "{\"u\":1,\"t\":1,\"n\":\"v\",\"a\":\"%0*d\"}",
+             (int)EVENT_ID_SIZE_MAX + 1, 7);
+    expect_reject(message, REJECT_USER_TOO_LONG);
+    closed();
+}
+
 Test(decode, test_otto_sessions_become_events)
 {
     opened("preset: otto\n");

@@ -19,6 +19,13 @@ static void opened(const char *preset)
     decode_harness_open(&harness, yaml);
 }
 
+static void opened_with_links(const char *preset)
+{
+    char yaml[64];
+    snprintf(yaml, sizeof(yaml), "preset: %s\nlinks: true\n", preset);
+    decode_harness_open(&harness, yaml);
+}
+
 /// Every one of `parts` (NULL-terminated) is somewhere in what the message makes.
 static void expect_parts(const char *message, const char *const *parts)
 {
@@ -63,6 +70,50 @@ Test(mapping_preset, test_posthog)
     struct metadata metadata = {.timestamp_us = 7000000, .partition = METADATA_NO_PARTITION};
     harness.metadata = &metadata;
     EXPECT("{\"event\":\"a\",\"distinct_id\":\"d4\"}", "known d4 a 7000000");
+    decode_harness_close(&harness);
+}
+
+Test(mapping_preset, test_links_of_each_system)
+{
+    opened_with_links("segment");
+    EXPECT("{\"type\":\"identify\",\"userId\":\"k\",\"anonymousId\":\"a\",\"timestamp\":1}",
+           "known k identify 1000000", " $anonymous=a");
+    EXPECT("{\"type\":\"alias\",\"userId\":\"k\",\"previousId\":\"p\",\"timestamp\":1}",
+           "known k alias 1000000", " $alias=p", " $anonymous=p");
+    decode_harness_close(&harness);
+    opened_with_links("rudderstack");
+    EXPECT("{\"batch\":[{\"type\":\"identify\",\"userId\":\"k\",\"anonymousId\":\"a\","
+           "\"timestamp\":1}]}",
+           "known k identify 1000000", " $anonymous=a");
+    decode_harness_close(&harness);
+    opened_with_links("posthog");
+    EXPECT("{\"event\":\"$identify\",\"distinct_id\":\"k\",\"timestamp\":1,\"properties\":{"
+           "\"$anon_distinct_id\":\"a\"}}",
+           "known k $identify 1000000", " $previous=a");
+    EXPECT("{\"event\":\"$create_alias\",\"distinct_id\":\"k\",\"timestamp\":1,\"properties\":{"
+           "\"alias\":\"p\"}}",
+           "known k $create_alias 1000000", " $alias=p");
+    decode_harness_close(&harness);
+    opened_with_links("mixpanel");
+    EXPECT("{\"event\":\"$identify\",\"properties\":{\"time\":1,\"distinct_id\":\"x\","
+           "\"$identified_id\":\"k\",\"$anon_id\":\"a\"}}",
+           "known k $identify 1000000", " $previous=a");
+    EXPECT("{\"event\":\"v\",\"properties\":{\"time\":1,\"$user_id\":\"k\",\"$device_id\":\"d\"}}",
+           "known k v 1000000", " $anonymous=d");
+    decode_harness_close(&harness);
+    opened_with_links("amplitude");
+    EXPECT("{\"event_type\":\"v\",\"user_id\":\"k\",\"device_id\":\"d\",\"time\":1}",
+           "known k v 1000000", " $anonymous=d");
+    decode_harness_close(&harness);
+    opened_with_links("snowplow");
+    EXPECT("{\"event\":\"page_view\",\"user_id\":\"k\",\"domain_userid\":\"d\","
+           "\"derived_tstamp\":\"1970-01-01T00:00:01Z\"}",
+           "known k ", " $anonymous=d");
+    decode_harness_close(&harness);
+    opened_with_links("ga4");
+    EXPECT("{\"event_timestamp\":\"1\",\"event_name\":\"a\",\"user_id\":\"k\","
+           "\"user_pseudo_id\":\"d\"}",
+           "known k a 1", " $anonymous=d");
     decode_harness_close(&harness);
 }
 

@@ -44,6 +44,40 @@ Test(mapping, test_errors_name_place_and_nearest_word)
     expect_error("user: { const: x }\ntime: t\nname: n\n", "unknown user 'const'");
 }
 
+Test(mapping, test_links_are_checked)
+{
+    expect_error(ENOUGH "links: { evnt: identify }\n", "did you mean 'event'");
+    expect_error(ENOUGH "links: { event: identify }\n",
+                 "links: 'anonymous', 'previous' or 'alias' was expected");
+    expect_error("anonymous: a\ntime: t\nname: n\nlinks: { event: identify }\n",
+                 "links: 'known' or the mapping's 'user' was expected");
+    expect_error(ENOUGH "links: [x]\n", "{event: NAME, anonymous: PATH} was expected");
+    expect_error(ENOUGH "links: true\n", "there is no preset that knows which events link ids");
+    expect_error(ENOUGH "links: yes\n", "unknown links 'yes', allowed: false, true");
+    expect_error(ENOUGH "links: { event: { a: b }, alias: x }\n", "a word was expected");
+    expect_error(ENOUGH "attributes: { $anonymous: x }\n", "it is made by 'links'");
+    expect_error(ENOUGH "attributes: { $alias: x }\n", "choose another name");
+}
+
+static void expect_rules(uint32_t count, bool good)
+{
+    struct text_buffer yaml = {0};
+    struct decode_harness harness;
+    text_buffer_append_string(&yaml, ENOUGH "links:\n");
+    for (uint32_t i = 0; i < count; i++) {
+        text_buffer_append_string(&yaml, "  - { alias: x }\n");
+    }
+    cr_expect_eq(decode_harness_parse(&harness, yaml.bytes) == CORONG_OK, good, "%u", count);
+    decode_harness_close(&harness);
+    text_buffer_deinit(&yaml);
+}
+
+Test(mapping, test_eight_rules_may_link)
+{
+    expect_rules(8, true);
+    expect_rules(9, false);
+}
+
 Test(mapping, test_repeated_keys_and_aliases_are_refused)
 {
     expect_error(ENOUGH "user: v\n", "test.yaml:4:1: key 'user' is given twice, first in line 1");
