@@ -78,7 +78,11 @@ def check_document(document):
     terms = {row["name"]: row for row in document["model"]["terms"]}
     for row in terms.values():
         require(row["low"] <= row["coefficient"] + 1e-9 and row["coefficient"] <= row["high"] + 1e-9, f"band of {row}")
+        constant = row["from"] == "parameters"
+        require(constant or row["coefficient"] == 0 or row["high"] > row["coefficient"] * 1.005, f"no band: {row}")
     require(terms["bytes_per_event"]["coefficient"] > 0.5, "bytes_per_event")
+    require({"merge_ns_per_row", "rewrites_per_tier", "flushed_bytes_per_event", "reader_ns_per_event",
+             "restart_start_ns"} <= set(terms), f"terms {set(terms)}")
     system = sum(row["cpu_ns_per_event"] for row in document["ingest_stages"] if row["system"])
     require(system > 100, f"{system} ns an event")
     everything = sum(row["cpu_ns_per_event"] for row in document["ingest_stages"])
@@ -87,7 +91,9 @@ def check_document(document):
     require(all("measured" in row for row in document["model"]["held_out"]), "a prediction that was not checked")
     largest_users = max(row["users"] for row in document["growth"])
     if document["hold"]["live_users"] > largest_users > 1000:
-        live = terms["live_bytes_per_user"]["coefficient"] / document["memory"]["per_live_user_bytes"]
+        users = document["hold"]["live_users"]
+        live = (terms["live_bytes_per_user"]["coefficient"] + terms["live_base_bytes"]["coefficient"] / users
+                ) / document["memory"]["per_live_user_bytes"]
         require(0.5 < live < 2, f"live_bytes_per_user is {live} times what was held")
 
 

@@ -37,6 +37,13 @@ struct bench_options {
     double questions_per_second;   ///< negative: 1
     const char *parent;            ///< folder for temporary stores; NULL: $TMPDIR or /tmp
     bool quiet;                    ///< no progress
+    uint64_t growth_events;        ///< only the growth up to so many; 0: everything
+    uint64_t prefill_events;       ///< only a load over a store of so many; 0: everything
+    /// Of a growth: a document whose sizes need not be measured again, or NULL.
+    json_t *resumed;
+    /// Told of the document after each size, so that it can be kept; may be NULL.
+    void (*kept)(void *context, json_t *document);
+    void *context;
 };
 
 /// Runs and fills a new document; the caller json_decref()s it. CORONG_CANCELLED: interrupted;

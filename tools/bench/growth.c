@@ -2,224 +2,285 @@
 // Stores of growing size, each filled as fast as it goes: what ingest, questions, a restart, disk
 // and memory cost at each.
 #include "storage/base/clock.h"
-#include "storage/segment/segment.h"
 #include "tools/bench/run.h"
 
 #include <math.h>
 #include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #define GROWTH_SHARE 0.12 ///< of the budget, for the largest size alone
 #define SIZE_LEAST 10000.0
 #define SIZE_LEAST_QUICK 1700.0
 #define SIZE_MOST 1e9
-#define QUESTION_TRIES 3u
-#define LARGEST_STEP 3.0 ///< the largest size is the one before it so many times
+#define LARGEST_STEP 3.0               ///< the largest size is the one before it so many times
+#define DECADE_STEP 3.1622776601683795 ///< and of --growth: half decades
+#define PROBE_EVENTS 200000u
+#define MERGING_COMMITS                                                                            \
+    72 ///< of the store that shows what merging costs: a full tier of full tiers
+#define MERGING_INTERVAL_LEAST_US 25000
 
-static int compare_doubles(const void *left, const void *right)
+static json_t *spread_json(const struct run_spread *spread)
 {
-    double a = *(const double *)left;
-    double b = *(const double *)right;
-    return (a > b) - (a < b);
+    return json_pack("[f,f,f,i]", spread->median, spread->low, spread->high, (int)spread->count);
 }
 
-static enum corong_status ask_all(struct run *run, struct run_size *size,
-                                  struct corong_error *error)
+static void set_count(json_t *row, const char *name, uint64_t value)
 {
-    for (uint32_t question = 0; question < SUBJECT_QUESTION_COUNT; question++) {
-        double seconds[QUESTION_TRIES];
-        for (uint32_t tries = 0; tries < QUESTION_TRIES; tries++) {
-            int64_t begun_us = clock_monotonic_us();
-            TRY(subject_ask(&run->subject, (enum subject_question)question, true, 1, error));
-            seconds[tries] = (double)(clock_monotonic_us() - begun_us) / 1e6;
-        }
-        qsort(seconds, QUESTION_TRIES, sizeof(seconds[0]), compare_doubles);
-        size->question_seconds[question] = seconds[QUESTION_TRIES / 2];
-    }
-    return CORONG_OK;
+    json_object_set_new(row, name, json_integer((json_int_t)value));
 }
 
-/// Abandoned as by kill -9, opened again, asked: until the first answer.
-static enum corong_status restart(struct run *run, struct run_size *size,
-                                  struct corong_error *error)
+static void set_real(json_t *row, const char *name, double value)
 {
-    TRY(subject_stop(&run->subject, false, error));
-    int64_t begun_us = clock_monotonic_us();
-    TRY(subject_reopen(&run->subject, error));
-    TRY(subject_ask(&run->subject, SUBJECT_FUNNEL, false, 0, error));
-    size->restart_seconds = (double)(clock_monotonic_us() - begun_us) / 1e6;
-    return subject_stop(&run->subject, true, error);
-}
-
-static json_t *column_row(json_t *rows, const char *name)
-{
-    size_t index;
-    json_t *row;
-    json_array_foreach(rows, index, row)
-    {
-        if (strcmp(json_string_value(json_object_get(row, "column")), name) == 0) {
-            return row;
-        }
-    }
-    row = json_pack("{s:s,s:f}", "column", name, "bytes", 0.0);
-    json_array_append_new(rows, row);
-    return row;
-}
-
-/// Adds what each column of a segment takes; parts in brackets belong to users.
-static void add_columns(struct segment_reader *reader, struct arena *arena, json_t *rows,
-                        uint64_t *user_bytes)
-{
-    struct segment_column_report *reports =
-        arena_allocate_zeroed(arena, SCHEMA_COLUMN_COUNT_MAX + 8, sizeof(*reports));
-    uint32_t count = segment_reader_report(reader, arena, reports);
-    for (uint32_t index = 0; index < count; index++) {
-        char name[128];
-        snprintf(name, sizeof(name), "%.*s", (int)reports[index].name.size,
-                 reports[index].name.bytes);
-        json_t *row = column_row(rows, name);
-        double bytes = json_real_value(json_object_get(row, "bytes"));
-        json_object_set_new(row, "bytes", json_real(bytes + (double)reports[index].size_bytes));
-        *user_bytes += name[0] == '(' ? reports[index].size_bytes : 0;
-    }
-}
-
-static enum corong_status measure_store(struct run *run, struct run_size *size,
-                                        struct corong_error *error)
-{
-    struct store_snapshot *snapshot;
-    struct arena arena = {0};
-    json_t *rows = json_array();
-    TRY(store_snapshot_open(&snapshot, run->subject.directory, error));
-    size->bytes = size->user_bytes = size->users = 0;
-    for (uint32_t index = 0; index < store_snapshot_segment_count(snapshot); index++) {
-        struct segment_reader *reader = store_snapshot_segment(snapshot, index);
-        size->bytes += segment_reader_meta(reader)->size_bytes;
-        size->users += segment_reader_meta(reader)->user_count;
-        add_columns(reader, &arena, rows, &size->user_bytes);
-    }
-    uint64_t stored = store_snapshot_totals(snapshot).rows;
-    size_t index;
-    json_t *row;
-    json_array_foreach(rows, index, row)
-    {
-        double bytes = json_real_value(json_object_get(row, "bytes"));
-        json_object_set_new(row, "bytes", json_real(stored == 0 ? 0 : bytes / (double)stored));
-    }
-    json_object_set_new(run->document, "bytes_per_event", rows);
-    store_snapshot_close(snapshot);
-    arena_deinit(&arena);
-    return CORONG_OK;
-}
-
-static enum corong_status compact(struct run *run, struct run_size *size,
-                                  struct corong_error *error)
-{
-    struct store *store;
-    struct store_options open = {0};
-    struct store_compact_options options = {0};
-    TRY(store_open(&store, run->subject.directory, &open, error));
-    int64_t begun_us = clock_monotonic_us();
-    enum corong_status status = store_compact(store, &options, NULL, error);
-    size->compact_seconds = (double)(clock_monotonic_us() - begun_us) / 1e6;
-    store_close(store);
-    return status;
-}
-
-static enum corong_status fill(struct run *run, struct run_size *size, const int *cores,
-                               uint32_t core_count, struct corong_error *error)
-{
-    struct phase_result result;
-    char label[64];
-    snprintf(label, sizeof(label), "%.3g events", (double)size->events);
-    struct phase_options options = run_phase_options(run, 0, label);
-    options.count = size->events;
-    options.is_last = true;
-    options.questions_per_second = 0;
-    options.load_cores = cores;
-    options.load_core_count = core_count;
-    enum corong_status status = phase_run(&options, &result, error);
-    size->ingest_seconds = result.whole_seconds;
-    size->cpu_ns_per_event = phase_cpu_per_event(&result);
-    size->resident_bytes = result.resident_peak_bytes;
-    size->live_bytes = result.live_bytes;
-    size->users = result.live_users;
-    size->flushed_bytes = result.merge.bytes_flushed;
-    size->merged_bytes = result.merge.bytes_merged;
-    size->generator_limited = result.generator_limited;
-    phase_deinit(&result);
-    return status;
-}
-
-static enum corong_status run_size(struct run *run, struct run_size *size,
-                                   struct corong_error *error)
-{
-    struct subject_options options = run_subject_options(run, BENCH_FILES);
-    run_restart_crowd(run, size->events);
-    TRY(subject_open(&run->subject, &options, error));
-    TRY(fill(run, size, NULL, 0, error));
-    TRY(restart(run, size, error));
-    TRY(compact(run, size, error));
-    TRY(ask_all(run, size, error));
-    return measure_store(run, size, error);
+    json_object_set_new(row, name, json_real(value));
 }
 
 static json_t *size_json(const struct run_size *size)
 {
+    json_t *row = json_object();
     json_t *questions = json_object();
+    json_t *spreads = json_object();
     for (uint32_t question = 0; question < SUBJECT_QUESTION_COUNT; question++) {
-        json_object_set_new(questions, subject_question_name((enum subject_question)question),
-                            json_real(size->question_seconds[question]));
+        const char *name = subject_question_name((enum subject_question)question);
+        json_object_set_new(questions, name, json_real(size->questions[question].median));
+        json_object_set_new(spreads, name, spread_json(&size->questions[question]));
     }
-    return json_pack("{s:I,s:I,s:f,s:f,s:f,s:f,s:f,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:b}", "events",
-                     (json_int_t)size->events, "users", (json_int_t)size->users, "ingest_seconds",
-                     size->ingest_seconds, "cpu_ns_per_event", size->cpu_ns_per_event,
-                     "query_seconds", size->question_seconds[SUBJECT_FUNNEL], "restart_seconds",
-                     size->restart_seconds, "compact_seconds", size->compact_seconds, "questions",
-                     questions, "bytes", (json_int_t)size->bytes, "user_bytes",
-                     (json_int_t)size->user_bytes, "bytes_flushed", (json_int_t)size->flushed_bytes,
-                     "bytes_merged", (json_int_t)size->merged_bytes, "memory",
-                     (json_int_t)size->resident_bytes, "live_bytes", (json_int_t)size->live_bytes,
-                     "generator_limited", size->generator_limited);
+    json_object_set_new(spreads, "restart", spread_json(&size->restart));
+    set_count(row, "events", size->events);
+    set_count(row, "users", size->users);
+    set_real(row, "ingest_seconds", size->ingest_seconds);
+    set_real(row, "cpu_ns_per_event", size->cpu_ns_per_event);
+    set_real(row, "query_seconds", size->questions[SUBJECT_FUNNEL].median);
+    set_real(row, "query_ns_per_event",
+             size->questions[SUBJECT_FUNNEL].median * 1e9 / (double)size->events);
+    json_object_set_new(row, "questions", questions);
+    set_real(row, "restart_seconds", size->restart.median);
+    set_real(row, "settle_seconds", size->settle_seconds);
+    json_object_set_new(row, "spreads", spreads);
+    set_real(row, "compact_seconds", size->compact_seconds);
+    set_real(row, "compact_cpu_seconds", size->compact_cpu_seconds);
+    set_count(row, "compact_rows", size->compact_rows);
+    set_count(row, "stored", size->stored);
+    set_count(row, "bytes", size->bytes);
+    set_count(row, "user_bytes", size->user_bytes);
+    set_count(row, "bytes_flushed", size->flushed_bytes);
+    set_count(row, "bytes_merged", size->merged_bytes);
+    set_count(row, "rows_merged", size->merged_rows);
+    set_count(row, "merge_cpu_ns", size->merge_ns);
+    set_count(row, "commits", size->commits);
+    set_count(row, "memory", size->resident_bytes);
+    set_count(row, "live_bytes", size->live_bytes);
+    set_count(row, "tails_bytes", size->tails_bytes);
+    json_object_set_new(row, "generator_limited", json_boolean(size->generator_limited));
+    return row;
+}
+
+static double read_real(const json_t *row, const char *name)
+{
+    return json_number_value(json_object_get(row, name));
+}
+
+static uint64_t read_count(const json_t *row, const char *name)
+{
+    return (uint64_t)read_real(row, name);
+}
+
+static struct run_spread read_spread(const json_t *row, const char *name)
+{
+    const json_t *spread = json_object_get(json_object_get(row, "spreads"), name);
+    return (struct run_spread){json_number_value(json_array_get(spread, 0)),
+                               json_number_value(json_array_get(spread, 1)),
+                               json_number_value(json_array_get(spread, 2)),
+                               (uint32_t)json_integer_value(json_array_get(spread, 3))};
+}
+
+/// What size_json() wrote.
+static struct run_size read_size(const json_t *row)
+{
+    struct run_size size = {
+        .events = read_count(row, "events"),
+        .users = read_count(row, "users"),
+        .ingest_seconds = read_real(row, "ingest_seconds"),
+        .cpu_ns_per_event = read_real(row, "cpu_ns_per_event"),
+        .restart = read_spread(row, "restart"),
+        .settle_seconds = read_real(row, "settle_seconds"),
+        .compact_seconds = read_real(row, "compact_seconds"),
+        .compact_cpu_seconds = read_real(row, "compact_cpu_seconds"),
+        .compact_rows = read_count(row, "compact_rows"),
+        .stored = read_count(row, "stored"),
+        .bytes = read_count(row, "bytes"),
+        .user_bytes = read_count(row, "user_bytes"),
+        .flushed_bytes = read_count(row, "bytes_flushed"),
+        .merged_bytes = read_count(row, "bytes_merged"),
+        .merged_rows = read_count(row, "rows_merged"),
+        .merge_ns = read_count(row, "merge_cpu_ns"),
+        .commits = read_count(row, "commits"),
+        .resident_bytes = read_count(row, "memory"),
+        .live_bytes = read_count(row, "live_bytes"),
+        .tails_bytes = read_count(row, "tails_bytes"),
+        .generator_limited = json_is_true(json_object_get(row, "generator_limited")),
+    };
+    for (uint32_t question = 0; question < SUBJECT_QUESTION_COUNT; question++) {
+        size.questions[question] =
+            read_spread(row, subject_question_name((enum subject_question)question));
+    }
+    return size;
 }
 
 /// Two digits are enough.
 static uint64_t rounded(double number)
 {
-    double unit = pow(10, floor(log10(number)) - 1);
-    return (uint64_t)(floor(number / unit) * unit);
+    double unit = pow(10, floor(log10(number) + 1e-9) - 1);
+    return (uint64_t)(floor(number / unit + 1e-9) * unit);
+}
+
+static void choose_sizes(struct run *run, double largest, double step, uint32_t count)
+{
+    for (uint32_t index = 0; index < count; index++) {
+        double size = largest / pow(step, count - 1 - index);
+        run->sizes[index] = (struct run_size){.events = rounded(size)};
+    }
+    run->size_planned = count;
+}
+
+/// How fast events can be taken in, roughly.
+static enum corong_status probe(struct run *run, double *rate_out, struct corong_error *error)
+{
+    struct run_size size = {.events = PROBE_EVENTS};
+    TRY(run_fill_only(run, &size, 0, error));
+    *rate_out = (double)size.events / size.ingest_seconds;
+    return CORONG_OK;
+}
+
+static enum corong_status plan_sizes(struct run *run, struct corong_error *error)
+{
+    const struct bench_options *options = run->options;
+    if (options->growth_events > 0) {
+        choose_sizes(run, (double)options->growth_events, DECADE_STEP, RUN_SIZE_COUNT);
+        return CORONG_OK;
+    }
+    double least = 81 * (options->quick ? SIZE_LEAST_QUICK : SIZE_LEAST);
+    double largest = least;
+    if (!options->quick) {
+        double rate;
+        TRY(probe(run, &rate, error));
+        largest =
+            fmin(SIZE_MOST, fmax(least, rate * (double)run_share_us(run, GROWTH_SHARE) / 1e6));
+    }
+    choose_sizes(run, largest, LARGEST_STEP, RUN_SIZE_COUNT);
+    return CORONG_OK;
+}
+
+/// How long the sizes that are left take: by a line through the last two, as starts and ends weigh
+/// in small ones. 0: not known yet.
+static double seconds_left(const struct run *run)
+{
+    double left = 0;
+    if (run->size_count < 2) {
+        return 0;
+    }
+    double events = (double)run->sizes[run->size_count - 1].events;
+    double before = (double)run->sizes[run->size_count - 2].events;
+    double slope = (run->size_seconds - run->size_seconds_before) / (events - before);
+    slope = slope > 0 ? slope : run->size_seconds / events;
+    for (uint32_t index = run->size_count; index < run->size_planned; index++) {
+        left += run->size_seconds + slope * ((double)run->sizes[index].events - events);
+    }
+    return left;
+}
+
+static void tell_size(struct run *run, const struct run_size *size, bool known)
+{
+    double left = seconds_left(run);
+    char eta[64] = "";
+    if (run->size_count < run->size_planned && left > 1) {
+        snprintf(eta, sizeof(eta), "; about %.0f s for what is left", left);
+    }
+    run_say(run,
+            "%10llu events: %.2f s to take in, %.1f ms a funnel, %.2f s to restart, "
+            "%.2f bytes an event%s%s",
+            (unsigned long long)size->events, size->ingest_seconds,
+            size->questions[SUBJECT_FUNNEL].median * 1e3, size->restart.median,
+            (double)size->bytes / (double)size->events, known ? " (as measured before)" : "", eta);
+}
+
+/// The row of this size in the run that is taken up again, or NULL.
+static const json_t *known_size(const struct run *run, uint64_t events)
+{
+    size_t index;
+    json_t *row;
+    json_array_foreach(json_object_get(run->options->resumed, "growth"), index, row)
+    {
+        if (run->resumes && read_count(row, "events") == events) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+static void keep_columns(struct run *run)
+{
+    json_t *columns = json_object_get(run->options->resumed, "bytes_per_event");
+    if (columns != NULL) {
+        json_object_set(run->document, "bytes_per_event", columns);
+    }
+}
+
+static enum corong_status next_size(struct run *run, struct run_size *size,
+                                    struct corong_error *error)
+{
+    const json_t *known = known_size(run, size->events);
+    int64_t begun_us = clock_monotonic_us();
+    if (known != NULL) {
+        *size = read_size(known);
+        keep_columns(run);
+    } else {
+        TRY(run_one_size(run, size, error));
+    }
+    double seconds = (double)(clock_monotonic_us() - begun_us) / 1e6;
+    run->size_seconds_before = run->size_seconds;
+    run->size_seconds = known != NULL ? size->ingest_seconds * 1.5 : seconds;
+    run->size_count++;
+    json_array_append_new(json_object_get(run->document, "growth"), size_json(size));
+    tell_size(run, size, known != NULL);
+    if (run->options->kept != NULL) {
+        json_object_set_new(run->document, "unfinished", json_true());
+        run->options->kept(run->options->context, run->document);
+    }
+    return CORONG_OK;
 }
 
 enum corong_status run_growth(struct run *run, struct corong_error *error)
 {
-    json_t *rows = json_array();
-    json_object_set_new(run->document, "growth", rows);
-    double rate = run->sustainable > 0 ? run->sustainable : run->ceiling / 10;
-    double largest = rate * (double)run_share_us(run, GROWTH_SHARE) / 1e6;
-    largest = largest > SIZE_MOST ? SIZE_MOST : largest;
-    double least = 81 * (run->options->quick ? SIZE_LEAST_QUICK : SIZE_LEAST);
-    largest = largest < least || run->options->quick ? least : largest;
-    for (uint32_t index = 0; index < RUN_SIZE_COUNT; index++) {
-        double size = largest / pow(LARGEST_STEP, RUN_SIZE_COUNT - 1 - index);
-        run->sizes[index] = (struct run_size){.events = rounded(size)};
-    }
-    for (; run->size_count < RUN_SIZE_COUNT; run->size_count++) {
-        struct run_size *size = &run->sizes[run->size_count];
-        if (run->size_count == RUN_SIZE_COUNT - 1) {
+    json_object_set_new(run->document, "growth", json_array());
+    TRY(plan_sizes(run, error));
+    while (run->size_count < run->size_planned) {
+        if (run->size_count > 0 && run->size_count == run->size_planned - 1) {
             run_predict_size(run);
         }
-        enum corong_status status = run_size(run, size, error);
-        subject_close(&run->subject);
-        TRY(status);
-        json_array_append_new(rows, size_json(size));
-        run_say(run,
-                "%10llu events: %.2f s to take in, %.1f ms a funnel, %.2f s to restart, "
-                "%.2f bytes an event",
-                (unsigned long long)size->events, size->ingest_seconds,
-                size->question_seconds[SUBJECT_FUNNEL] * 1e3, size->restart_seconds,
-                (double)size->bytes / (double)size->events);
+        TRY(next_size(run, &run->sizes[run->size_count], error));
     }
+    return CORONG_OK;
+}
+
+/// A middle size with commits in quick succession: many runs, many merges.
+enum corong_status run_merging(struct run *run, struct corong_error *error)
+{
+    uint32_t middle = run->size_count > 2 ? run->size_count - 2 : run->size_count - 1;
+    struct run_size *size = &run->merging;
+    *size = (struct run_size){.events = run->sizes[middle].events};
+    // The load has a pace that leaves time for as many commits, and some cores for the merges.
+    double seconds = 1.5 * run->sizes[middle].ingest_seconds;
+    double least = MERGING_COMMITS * MERGING_INTERVAL_LEAST_US / 1e6;
+    seconds = seconds > least ? seconds : least;
+    int64_t interval_us = (int64_t)(seconds * 1e6 / MERGING_COMMITS);
+    size->pace = (double)size->events / seconds;
+    TRY(run_fill_only(run, size, interval_us, error));
+    json_t *row = size_json(size);
+    set_real(row, "commit_interval_seconds", (double)interval_us / 1e6);
+    json_object_set_new(run->document, "merging", row);
+    run_say(run, "%10llu events in %llu commits: %llu merges, each row rewritten %.2f times",
+            (unsigned long long)size->events, (unsigned long long)size->commits,
+            (unsigned long long)size->merge_count,
+            (double)size->merged_rows / (double)size->events);
     return CORONG_OK;
 }
 
@@ -247,13 +308,14 @@ static enum corong_status run_on(struct run *run, uint32_t cores, json_t *rows,
         left[core] = (int)core;
     }
     left_count = left_count == 0 ? run->core_count : left_count;
-    struct run_size size = {.events = run->sizes[RUN_SIZE_COUNT - 2].events};
+    struct run_size size = {.events =
+                                run->sizes[run->size_count > 1 ? run->size_count - 2 : 0].events};
     struct subject_options options = run_subject_options(run, BENCH_FILES);
     options.shard_count = cores;
     run_restart_crowd(run, size.events);
     use_cores(0, cores);
     enum corong_status status = subject_open(&run->subject, &options, error);
-    status = status == CORONG_OK ? fill(run, &size, left, left_count, error) : status;
+    status = status == CORONG_OK ? run_fill(run, &size, left, left_count, error) : status;
     use_cores(0, run->core_count);
     subject_close(&run->subject);
     if (status == CORONG_OK) {

@@ -35,20 +35,47 @@ static double live_bytes_of(const struct run_size *size)
 }
 static double funnel_ns_of(const struct run_size *size)
 {
-    return size->question_seconds[SUBJECT_FUNNEL] * 1e9;
+    return size->questions[SUBJECT_FUNNEL].median * 1e9;
 }
 static double restart_ns_of(const struct run_size *size)
 {
-    return size->restart_seconds * 1e9;
+    return size->restart.median * 1e9;
+}
+static double settle_ns_of(const struct run_size *size)
+{
+    return size->settle_seconds * 1e9;
 }
 static double ingest_ns_of(const struct run_size *size)
 {
     return size->cpu_ns_per_event * (double)size->events;
 }
-static double compact_ns_of(const struct run_size *size)
+/// How far apart measurements of the same lie, as a share.
+typedef double size_noise(const struct run_size *size);
+
+/// A range of so many values, in standard deviations (Tippett 1925).
+static double range_of(uint32_t count)
 {
-    return size->compact_seconds * 1e9;
+    static const double known[] = {1, 1, 1.128, 1.693, 2.059, 2.326, 2.534};
+    return count < 7 ? known[count] : count < 15 ? 3 : 3.9;
 }
+static double noise_of(const struct run_spread *spread)
+{
+    return spread->count < 2 || spread->median <= 0
+               ? 0
+               : (spread->high - spread->low) / spread->median / range_of(spread->count);
+}
+static double funnel_noise_of(const struct run_size *size)
+{
+    return noise_of(&size->questions[SUBJECT_FUNNEL]);
+}
+static double restart_noise_of(const struct run_size *size)
+{
+    return noise_of(&size->restart);
+}
+
+#define LEAST_NOISE_TIME 0.05 ///< what the same machine does a minute later
+#define LEAST_NOISE_BYTES 0.01
+#define LEAST_NOISE_MEMORY 0.1 ///< what allocators keep, and how full buffers are at the peak
 
 /// What is fitted over the sizes. `slope_term` NULL: only for the check.
 static const struct size_term {
@@ -58,21 +85,23 @@ static const struct size_term {
     const char *intercept_unit;
     size_figure *x;
     size_figure *y;
+    size_noise *noise; ///< NULL: measured once
     const char *check; ///< NULL: the sum of others is checked
     const char *check_unit;
 } size_terms[] = {
-    {"bytes_per_event", "bytes", NULL, NULL, events_of, event_bytes_of, NULL, NULL},
-    {"bytes_per_user_and_period", "bytes", NULL, NULL, users_of, user_bytes_of, NULL, NULL},
-    {NULL, NULL, NULL, NULL, events_of, bytes_of, "bytes on disk", "bytes"},
-    {"live_bytes_per_user", "bytes", NULL, NULL, users_of, live_bytes_of, "bytes of live users",
-     "bytes"},
-    {"funnel_ns_per_event", "ns", "funnel_start_ns", "ns", events_of, funnel_ns_of,
+    {"bytes_per_event", "bytes", NULL, NULL, events_of, event_bytes_of, NULL, NULL, NULL},
+    {"bytes_per_user_and_period", "bytes", NULL, NULL, users_of, user_bytes_of, NULL, NULL, NULL},
+    {NULL, NULL, NULL, NULL, events_of, bytes_of, NULL, "bytes on disk", "bytes"},
+    {"live_bytes_per_user", "bytes", "live_base_bytes", "bytes", users_of, live_bytes_of, NULL,
+     "bytes of live users", "bytes"},
+    {"funnel_ns_per_event", "ns", "funnel_start_ns", "ns", events_of, funnel_ns_of, funnel_noise_of,
      "a funnel over everything", "ns"},
     {"restart_ns_per_event", "ns", "restart_start_ns", "ns", events_of, restart_ns_of,
-     "restart until the first answer", "ns"},
-    {"backfill_cpu_ns_per_event", "ns", NULL, NULL, events_of, ingest_ns_of,
+     restart_noise_of, "restart until the first answer", "ns"},
+    {"settle_ns_per_event", "ns", "settle_start_ns", "ns", events_of, settle_ns_of, NULL,
+     "restart until live counts are whole", "ns"},
+    {"backfill_cpu_ns_per_event", "ns", "backfill_start_ns", "ns", events_of, ingest_ns_of, NULL,
      "processor time to take everything in", "ns"},
-    {"compact_ns_per_event", "ns", NULL, NULL, events_of, compact_ns_of, NULL, NULL},
 };
 
 static void add_term(json_t *terms, const char *name, const char *unit, double value, double low,
@@ -146,36 +175,61 @@ static struct run_size expected_of(const struct run *run)
     return next;
 }
 
-static void fit_size(struct run *run, const struct size_term *term, struct run_size *next)
+/// Points of all sizes that are there, and of the load that was held where `of_hold` says so: its
+/// users are many.
+static struct fit fit_sizes(const struct run *run, const struct size_term *term, double least,
+                            bool of_hold)
 {
-    double x[RUN_SIZE_COUNT];
-    double y[RUN_SIZE_COUNT];
+    double x[RUN_SIZE_COUNT + 1];
+    double y[RUN_SIZE_COUNT + 1];
+    double squares = 0;
     uint32_t count = 0;
     for (; count < run->size_count; count++) {
-        x[count] = fmax(1, term->x(&run->sizes[count]));
-        y[count] = term->y(&run->sizes[count]);
+        const struct run_size *size = &run->sizes[count];
+        double noise = term->noise == NULL ? 0 : term->noise(size);
+        x[count] = fmax(1, term->x(size));
+        y[count] = term->y(size);
+        squares += noise * noise / run->size_count;
     }
-    bool of_live = term->y == live_bytes_of;
-    if (of_live && run->hold_users > 0) { // small tables are all slack: many users are needed
+    if (of_hold && run->hold_users > 0) {
         x[count] = (double)run->hold_users;
         y[count++] = (double)run->hold_live_bytes;
     }
     struct fit fit;
-    fit_cost(x, y, count, &fit);
-    json_t *terms = part_of(run, "terms");
-    if (term->slope_term != NULL) {
-        add_term(terms, term->slope_term, term->slope_unit, fit.slope, fit.slope_low,
-                 fit.slope_high, of_live ? "sizes, hold" : "sizes");
-    }
-    if (term->intercept_term != NULL) {
-        add_term(terms, term->intercept_term, term->intercept_unit, fit.intercept,
-                 fit.intercept_low, fit.intercept_high, "sizes");
-    }
-    if (of_live) {
+    fit_cost(x, y, count, (struct fit_noise){sqrt(squares), least}, &fit);
+    return fit;
+}
+
+static struct fit fit_size(const struct run *run, const struct size_term *term, bool at_end)
+{
+    bool of_bytes = term->slope_unit == NULL || strcmp(term->slope_unit, "bytes") == 0;
+    return fit_sizes(run, term, of_bytes ? LEAST_NOISE_BYTES : LEAST_NOISE_TIME,
+                     at_end && term->y == live_bytes_of);
+}
+
+static void predict_size(struct run *run, const struct size_term *term, struct run_size *next)
+{
+    struct fit fit = fit_size(run, term, false);
+    if (term->y == live_bytes_of) {
         next->live_bytes = (uint64_t)(fit.intercept + fit.slope * (double)next->users);
     }
     if (term->check != NULL) {
         predict(run, term->check, term->check_unit, fmax(1, term->x(next)), &fit, 0);
+    }
+}
+
+/// The terms, of all sizes: the largest too, once it was predicted.
+static void add_size_term(struct run *run, const struct size_term *term)
+{
+    struct fit fit = fit_size(run, term, true);
+    json_t *terms = part_of(run, "terms");
+    if (term->slope_term != NULL) {
+        add_term(terms, term->slope_term, term->slope_unit, fit.slope, fit.slope_low,
+                 fit.slope_high, "sizes");
+    }
+    if (term->intercept_term != NULL) {
+        add_term(terms, term->intercept_term, term->intercept_unit, fit.intercept,
+                 fit.intercept_low, fit.intercept_high, "sizes");
     }
 }
 
@@ -189,7 +243,7 @@ void run_predict_load(struct run *run, double rate)
         y[index] = run->loads[index].cores;
     }
     struct fit fit;
-    fit_cost(x, y, run->load_count, &fit);
+    fit_cost(x, y, run->load_count, (struct fit_noise){0, LEAST_NOISE_TIME}, &fit);
     json_t *terms = part_of(run, "terms");
     add_term(terms, "cpu_ns_per_event", "ns", fit.slope * 1e9, fit.slope_low * 1e9,
              fit.slope_high * 1e9, "loads");
@@ -198,81 +252,143 @@ void run_predict_load(struct run *run, double rate)
     predict(run, "cores, merging apart", "cores", rate, &fit, 0);
 }
 
-/// Events that wait for a commit when everything was read.
-static double waiting_of(const struct run_size *size, double interval_seconds)
+/// Events that wait for a commit at the most: what comes in meanwhile.
+static double waiting_of(const struct run *run, const struct run_size *size)
 {
-    double taken = (double)size->events / size->ingest_seconds * interval_seconds;
-    return fmin((double)size->events, taken);
+    struct subject_options options = run_subject_options((struct run *)run, BENCH_FILES);
+    double seconds = (double)options.commit_interval_us / 1e6;
+    return fmin((double)size->events, (double)size->events / size->ingest_seconds * seconds);
 }
 
-/// What is resident beside live users: rings, libraries and the load itself, and rows that wait for
-/// a commit.
-static void fit_memory(struct run *run, const struct run_size *next)
+/// What is resident beside live users: what stands by itself, and rows that wait for a commit.
+/// Buffers fill up, so that the first rows take more than later ones: the line's curvature shows in
+/// its band.
+static struct fit fit_memory(const struct run *run)
 {
     double x[RUN_SIZE_COUNT];
     double y[RUN_SIZE_COUNT];
-    struct subject_options options = run_subject_options(run, BENCH_FILES);
-    double interval = (double)options.commit_interval_us / 1e6;
     for (uint32_t index = 0; index < run->size_count; index++) {
         const struct run_size *size = &run->sizes[index];
-        x[index] = waiting_of(size, interval);
-        y[index] = (double)size->resident_bytes - (double)size->live_bytes;
+        x[index] = waiting_of(run, size);
+        y[index] = fmax(1, (double)size->resident_bytes - (double)size->live_bytes);
     }
     struct fit fit;
-    fit_cost(x, y, run->size_count, &fit);
+    fit_cost(x, y, run->size_count, (struct fit_noise){0, LEAST_NOISE_MEMORY}, &fit);
+    return fit;
+}
+
+static void add_memory_terms(struct run *run)
+{
+    struct fit fit = fit_memory(run);
+    struct subject_options options = run_subject_options(run, BENCH_FILES);
+    double interval = (double)options.commit_interval_us / 1e6;
     json_t *terms = part_of(run, "terms");
     add_term(terms, "memory_base_bytes", "bytes", fit.intercept, fit.intercept_low,
              fit.intercept_high, "sizes");
     add_term(terms, "memory_per_waiting_event", "bytes", fit.slope, fit.slope_low, fit.slope_high,
              "sizes");
     add_term(terms, "commit_interval", "s", interval, interval, interval, "parameters");
-    predict(run, "resident memory", "bytes", waiting_of(next, interval), &fit,
-            (double)next->live_bytes);
 }
 
 void run_predict_size(struct run *run)
 {
     struct run_size next = expected_of(run);
     for (size_t index = 0; index < sizeof(size_terms) / sizeof(size_terms[0]); index++) {
-        fit_size(run, &size_terms[index], &next);
+        predict_size(run, &size_terms[index], &next);
     }
-    fit_memory(run, &next);
+    struct fit memory = fit_memory(run);
+    predict(run, "resident memory", "bytes", waiting_of(run, &next), &memory,
+            (double)next.live_bytes);
 }
 
-static double stage_of(const json_t *document, const char *stage)
+/// A mean with its 90 % band, no narrower than the least noise of times.
+static void add_mean(json_t *terms, const char *name, const char *unit, const double *values,
+                     uint32_t count, const char *from)
 {
-    size_t index;
-    json_t *row;
-    json_array_foreach(json_object_get(document, "ingest_stages"), index, row)
-    {
-        if (strcmp(json_string_value(json_object_get(row, "stage")), stage) == 0) {
-            return json_real_value(json_object_get(row, "cpu_ns_per_event"));
+    double x[RUN_SIZE_COUNT + 1];
+    struct fit fit;
+    count = count < RUN_SIZE_COUNT + 1 ? count : RUN_SIZE_COUNT + 1;
+    for (uint32_t index = 0; index < count; index++) {
+        x[index] = 1;
+    }
+    fit_cost(x, values, count, (struct fit_noise){0, LEAST_NOISE_TIME}, &fit);
+    double value = fit.intercept + fit.slope; // one of them is 0
+    add_term(terms, name, unit, value, fit.intercept_low + fit.slope_low,
+             fit.intercept_high + fit.slope_high, from);
+}
+
+/// Tiers between a commit and all of a store: a full one has eight runs (storage/merge).
+#define RUNS_PER_TIER 8.0
+
+/// How often a row is written again per tier: once in the long run, less where the last tiers are
+/// not full yet. What this machine showed and that limit are the band's ends.
+static void add_rewrites(const struct run *run, json_t *terms)
+{
+    const struct run_size *merging = &run->merging;
+    double tiers = log(fmax(1, (double)merging->commits)) / log(RUNS_PER_TIER);
+    double per_tier =
+        tiers > 0 ? (double)merging->merged_rows / (double)merging->events / tiers : 1;
+    add_term(terms, "rewrites_per_tier", "times", (per_tier + 1) / 2,
+             fmin(per_tier, 1) * (1 - LEAST_NOISE_TIME), fmax(per_tier, 1) * (1 + LEAST_NOISE_TIME),
+             "merging, and its limit");
+}
+
+/// Bytes of a row when it is committed, and when it is merged.
+static void add_written(const struct run *run, json_t *terms)
+{
+    double flushed[RUN_SIZE_COUNT + 1];
+    double merged[RUN_SIZE_COUNT + 1];
+    uint32_t count = 0;
+    uint32_t merged_count = 0;
+    for (uint32_t index = run->size_count / 2; index <= run->size_count; index++) {
+        const struct run_size *size = index < run->size_count ? &run->sizes[index] : &run->merging;
+        double events = fmax(1, (double)size->events);
+        flushed[count++] = (double)size->flushed_bytes / events;
+        if (index < run->size_count) {
+            merged[merged_count++] = (double)size->bytes / fmax(1, (double)size->stored);
+        } else if (size->merged_rows > 0) {
+            merged[merged_count++] = (double)size->merged_bytes / (double)size->merged_rows;
         }
     }
-    return 0;
+    add_mean(terms, "flushed_bytes_per_event", "bytes", flushed, count, "sizes, merging");
+    add_mean(terms, "merged_bytes_per_row", "bytes", merged, merged_count, "sizes, merging");
 }
 
-/// What merging writes beside what commits write; it grows with the logarithm of the size.
-static void fit_merges(const struct run *run, json_t *terms)
+/// What merging a row costs, wherever it was seen: the compactions at the end of each size, and the
+/// merges of the store with many commits.
+static void add_merge_terms(struct run *run)
 {
-    double x[RUN_SIZE_COUNT];
-    double y[RUN_SIZE_COUNT];
-    for (uint32_t index = 0; index < run->size_count; index++) {
-        const struct run_size *size = &run->sizes[index];
-        x[index] = log((double)size->events);
-        y[index] = size->flushed_bytes == 0
-                       ? 1
-                       : 1 + (double)size->merged_bytes / (double)size->flushed_bytes;
+    double ns[RUN_SIZE_COUNT + 1];
+    uint32_t count = 0;
+    for (uint32_t index = run->size_count / 2; index < run->size_count; index++) {
+        const struct run_size *size = &run->sizes[index]; // small ones are start and end alone
+        if (size->compact_rows > 0) {
+            ns[count++] = size->compact_cpu_seconds * 1e9 / (double)size->compact_rows;
+        }
     }
-    struct fit fit;
-    fit_points(x, y, run->size_count, &fit);
-    add_term(terms, "written_per_byte_per_log_event", "bytes", fit.slope, fit.slope_low,
-             fit.slope_high, "sizes");
-    const struct store_merge_figures *merge = &run->merge;
-    double last = merge->bytes_flushed == 0
-                      ? 1
-                      : 1 + (double)merge->bytes_merged / (double)merge->bytes_flushed;
-    add_term(terms, "written_per_byte", "bytes", last, last, last, "loads");
+    const struct run_size *merging = &run->merging;
+    if (merging->merged_rows > 0) {
+        ns[count++] = (double)merging->merge_ns / (double)merging->merged_rows;
+    }
+    json_t *terms = part_of(run, "terms");
+    if (count > 0) {
+        add_mean(terms, "merge_ns_per_row", "ns", ns, count, "compactions, merging");
+    }
+    add_rewrites(run, terms);
+    add_written(run, terms);
+}
+
+/// Of the thread that reads: there is one per server.
+static void add_reader_term(struct run *run)
+{
+    double ns[RUN_RATE_COUNT_MAX];
+    uint32_t count = 0;
+    for (uint32_t index = 0; index < run->load_count && index < RUN_SIZE_COUNT + 1; index++) {
+        ns[count++] = run->loads[index].reader_ns_per_event;
+    }
+    if (count > 0) {
+        add_mean(part_of(run, "terms"), "reader_ns_per_event", "ns", ns, count, "loads");
+    }
 }
 
 void run_model(struct run *run)
@@ -285,14 +401,12 @@ void run_model(struct run *run)
         if (size_terms[index].check != NULL) {
             check(run, size_terms[index].check, size_terms[index].y(largest));
         }
+        add_size_term(run, &size_terms[index]);
     }
     check(run, "resident memory", (double)largest->resident_bytes);
-    json_t *terms = part_of(run, "terms");
-    fit_merges(run, terms);
-    double pump_ns = stage_of(run->document, "poll+decode+route");
-    double merge_ns = run->merge_events > 0 ? (double)run->merge_ns / (double)run->merge_events : 0;
-    add_term(terms, "merge_ns_per_event", "ns", merge_ns, merge_ns, merge_ns, "all loads");
-    add_term(terms, "reader_ns_per_event", "ns", pump_ns, pump_ns, pump_ns, "hold");
+    add_memory_terms(run);
+    add_merge_terms(run);
+    add_reader_term(run);
     json_t *seen = json_pack("{s:f,s:f,s:f}", "events_per_second", run->sustainable, "events",
                              (double)largest->events, "users", (double)largest->users);
     json_object_set_new(json_object_get(run->document, "model"), "measured", seen);

@@ -265,6 +265,18 @@ static void tell(struct phase *phase, int64_t passed_us)
                       lag_seconds(phase));
 }
 
+/// Rows in memory that are in no segment yet.
+static void note_tails(struct phase *phase)
+{
+    struct engine *engine = service_hold(phase->options->subject->service);
+    if (engine != NULL) {
+        uint64_t tails = engine_memory_read(engine).tails;
+        uint64_t *most = &phase->result->tails_most_bytes;
+        *most = tails > *most ? tails : *most;
+        service_release(phase->options->subject->service);
+    }
+}
+
 static enum corong_status tick(struct phase *phase, struct corong_error *error)
 {
     struct subject *subject = phase->options->subject;
@@ -274,6 +286,7 @@ static enum corong_status tick(struct phase *phase, struct corong_error *error)
     struct phase_result *result = phase->result;
     result->resident_peak_bytes =
         resident > result->resident_peak_bytes ? resident : result->resident_peak_bytes;
+    note_tails(phase);
     TRY(service_tick(subject->service, error));
     TRY(subject_check_disk(subject, error));
     pthread_mutex_lock(&phase->lock);

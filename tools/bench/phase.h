@@ -71,6 +71,7 @@ struct phase_result {
     struct store_merge_figures merge_before;
     struct store_merge_figures merge;
     uint64_t rows_committed;
+    uint64_t tails_most_bytes; ///< rows that waited for a commit, at the most seen
 };
 
 /// Runs it; the system is drained before and after. The result is to be freed with phase_deinit(),

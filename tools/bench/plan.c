@@ -11,6 +11,7 @@
 #define PERIOD_DAYS 30.0
 #define EVENTS_PER_VISITOR 10.0
 #define PARTITIONS_PER_READER 2.0
+#define RUNS_PER_TIER 8.0 ///< of storage/merge
 
 struct term {
     double value;
@@ -66,6 +67,7 @@ struct projection {
     double users;
     double visitors; ///< users of a day
     double periods;
+    double days;
     double day; ///< events of one
     bool beyond_day;
     bool beyond_rate;
@@ -83,6 +85,7 @@ static struct projection project(const json_t *document, const struct bench_plan
         .events = plan->events_per_day * plan->days,
         .users = plan->users,
         .day = plan->events_per_day,
+        .days = plan->days,
         .visitors = plan->users_per_day > 0
                         ? plan->users_per_day
                         : fmin(plan->users, plan->events_per_day / EVENTS_PER_VISITOR),
@@ -99,15 +102,30 @@ static struct projection project(const json_t *document, const struct bench_plan
     return projection;
 }
 
+static struct term times(struct term left, struct term right)
+{
+    return (struct term){left.value * right.value, left.low * right.low, left.high * right.high};
+}
+
+/// How often a row is written again until its period is one run.
+static struct term rewrites_of(const json_t *document, const struct projection *projection)
+{
+    double commit = projection->day / SECONDS_PER_DAY * find(document, "commit_interval").value;
+    double period = projection->day * fmin(projection->days, PERIOD_DAYS);
+    double tiers = log(fmax(1, period / fmax(1, commit))) / log(RUNS_PER_TIER);
+    return scale(find(document, "rewrites_per_tier"), tiers);
+}
+
 static void need_cores(const json_t *document, const struct projection *projection, json_t *needs)
 {
-    struct term event =
-        add(find(document, "cpu_ns_per_event"), find(document, "merge_ns_per_event"));
+    struct term merging =
+        times(rewrites_of(document, projection), find(document, "merge_ns_per_row"));
+    struct term event = add(find(document, "cpu_ns_per_event"), merging);
     struct term busy = add(scale(event, projection->rate / 1e9), find(document, "idle_cores"));
     struct term cores = at_least(scale(busy, 1 / UTILISATION), 1);
     need(needs, "cores", "cores", cores, projection->beyond_rate,
-         "(idle_cores + (cpu_ns_per_event + merge_ns_per_event) x events a second at the peak) "
-         "/ 0.7; questions come on top");
+         "(idle_cores + (cpu_ns_per_event + rewrites x merge_ns_per_row) x events a second at the "
+         "peak) / 0.7, rewrites as below; questions come on top");
     struct term readers =
         scale(find(document, "reader_ns_per_event"), projection->rate / 1e9 / UTILISATION);
     readers = (struct term){ceil(readers.value), ceil(readers.low), ceil(readers.high)};
@@ -126,10 +144,12 @@ static void need_memory(const json_t *document, const struct projection *project
     struct term memory = add(scale(find(document, "memory_base_bytes"), servers),
                              scale(find(document, "memory_per_waiting_event"), waiting));
     memory = add(memory, scale(find(document, "live_bytes_per_user"), projection->visitors));
+    memory = add(memory, scale(find(document, "live_base_bytes"), servers));
     need(needs, "memory_bytes", "bytes", memory,
          projection->beyond_users || projection->beyond_rate,
          "servers x memory_base_bytes + memory_per_waiting_event x events a second at the peak x "
-         "commit_interval + live_bytes_per_user x users of a day");
+         "commit_interval + live_bytes_per_user x users of a day + live_base_bytes x "
+         "servers");
 }
 
 static void need_disk(const json_t *document, const struct projection *projection, double days,
@@ -145,20 +165,13 @@ static void need_disk(const json_t *document, const struct projection *projectio
          projection->beyond_events || projection->beyond_all_users,
          "bytes_per_event x events kept + bytes_per_user_and_period x users x periods, and room "
          "to merge one period");
-    struct term written = find(document, "written_per_byte");
-    struct term per_log = find(document, "written_per_byte_per_log_event");
-    double seen = json_number_value(
-        json_object_get(json_object_get(json_object_get(document, "model"), "measured"), "events"));
-    double logs = log(fmax(1, projection->events * period / fmax(1, seen)));
-    struct term factor = add(written, scale(per_log, logs));
-    double per_second = event_bytes.value * projection->events / (days * SECONDS_PER_DAY);
-    bool merged = written.value > 1;
-    need(needs, "written_bytes_per_second", "bytes/s", scale(factor, per_second),
-         projection->beyond_events || !merged,
-         merged ? "bytes_per_event x events a second x (written_per_byte + "
-                  "written_per_byte_per_log_event x ln(events of a period / measured))"
-                : "bytes_per_event x events a second: the least, as nothing was merged in so short "
-                  "a run; a longer --budget shows what merging writes");
+    struct term merged =
+        times(rewrites_of(document, projection), find(document, "merged_bytes_per_row"));
+    struct term written = add(find(document, "flushed_bytes_per_event"), merged);
+    need(needs, "written_bytes_per_second", "bytes/s",
+         scale(written, projection->day / SECONDS_PER_DAY), projection->beyond_events,
+         "events a second x (flushed_bytes_per_event + rewrites x merged_bytes_per_row), where "
+         "rewrites = rewrites_per_tier x log8(events of a period / events of a commit)");
 }
 
 static void need_time(const json_t *document, const struct projection *projection, json_t *needs)
@@ -173,7 +186,11 @@ static void need_time(const json_t *document, const struct projection *projectio
                               find(document, "restart_start_ns"));
     need(needs, "restart_seconds", "s", scale(restart, 1e-9), projection->beyond_day,
          "restart_start_ns + restart_ns_per_event x events of a day, which is what a server "
-         "follows live and reads again");
+         "follows live and reads again; until the first answer");
+    struct term settle = add(scale(find(document, "settle_ns_per_event"), projection->day),
+                             find(document, "settle_start_ns"));
+    need(needs, "settle_seconds", "s", scale(settle, 1e-9), projection->beyond_day,
+         "settle_start_ns + settle_ns_per_event x events of a day: until live counts are whole");
 }
 
 static json_t *plan_json(const json_t *document, const struct bench_plan *plan)

@@ -67,6 +67,7 @@ struct subject_options run_subject_options(struct run *run, enum bench_through t
     return (struct subject_options){
         .through = through,
         .parent = run->parent,
+        .directory = run->directory,
         .topic = options->topic,
         .properties = options->properties,
         .partition_count =
@@ -185,6 +186,22 @@ static json_t *parameters_json(struct run *run)
                      (json_int_t)subject.memory_limit_bytes, "shape", shape);
 }
 
+/// A document is taken up again where it was stopped: the same program, load and machine.
+static void check_resumed(struct run *run)
+{
+    const json_t *before = run->options->resumed;
+    const json_t *was = json_object_get(before, "machine");
+    const json_t *is = json_object_get(run->document, "machine");
+    static const char *const same[] = {"cpu", "cores", "corong"};
+    run->resumes = json_is_true(json_object_get(before, "unfinished")) &&
+                   json_equal(json_object_get(before, "parameters"),
+                              json_object_get(run->document, "parameters"));
+    for (size_t index = 0; index < sizeof(same) / sizeof(same[0]); index++) {
+        run->resumes = run->resumes && json_equal(json_object_get(was, same[index]),
+                                                  json_object_get(is, same[index]));
+    }
+}
+
 /// The parts that one service over one growing store goes through.
 static enum corong_status load_parts(struct run *run, struct corong_error *error)
 {
@@ -206,12 +223,19 @@ static enum corong_status all_parts(struct run *run, struct corong_error *error)
     if (run->options->kind == BENCH_REPLAYED) {
         return run_recorded(run, error);
     }
-    enum corong_status status = load_parts(run, error);
+    check_resumed(run);
+    // Growth comes first: its processes are forks of this one, which has done nothing yet.
+    TRY(run_growth(run, error));
+    TRY(run_merging(run, error));
+    enum corong_status status =
+        run->options->growth_events > 0 ? CORONG_OK : load_parts(run, error);
     subject_close(&run->subject);
     TRY(status);
-    TRY(run_growth(run, error));
-    TRY(run_cores(run, error));
+    if (run->options->growth_events == 0) {
+        TRY(run_cores(run, error));
+    }
     run_model(run);
+    json_object_del(run->document, "unfinished");
     bench_plan_examples(run->document);
     return CORONG_OK;
 }
@@ -224,6 +248,7 @@ enum corong_status bench_run(const struct bench_options *options, json_t **docum
     enum corong_status status = all_parts(run, error);
     if (status != CORONG_OK) {
         subject_close(&run->subject);
+        subject_remove(run->directory);
         json_decref(run->document);
         run->document = NULL;
     } else {

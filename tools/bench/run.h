@@ -13,6 +13,15 @@ struct run_load {
     double rate;
     double cores; ///< kept busy by the system, questions left out
     double cpu_ns_per_event;
+    double reader_ns_per_event; ///< of the thread that reads
+};
+
+/// The same measured several times.
+struct run_spread {
+    double median;
+    double low; ///< the least and the most of them
+    double high;
+    uint32_t count;
 };
 
 /// One store of a stated size, filled as fast as it goes.
@@ -21,15 +30,26 @@ struct run_size {
     uint64_t users;
     double ingest_seconds;
     double cpu_ns_per_event;
-    double question_seconds[SUBJECT_QUESTION_COUNT];
-    double restart_seconds;
+    struct run_spread questions[SUBJECT_QUESTION_COUNT]; ///< seconds
+    struct run_spread restart;                           ///< seconds
+    double settle_seconds; ///< from a start until the live counts are whole
     double compact_seconds;
-    uint64_t bytes;      ///< of the store once merged
-    uint64_t user_bytes; ///< of these, keys and ids of users
+    double compact_cpu_seconds;
+    uint64_t compact_rows; ///< rewritten by the compaction
+    uint64_t stored;       ///< rows
+    uint64_t bytes;        ///< of the store once merged
+    uint64_t user_bytes;   ///< of these, keys and ids of users
     uint64_t flushed_bytes;
     uint64_t merged_bytes;
+    uint64_t merged_rows;
+    uint64_t merge_ns;
+    uint64_t merge_count;
+    uint64_t commits;
     uint64_t resident_bytes;
     uint64_t live_bytes;
+    uint64_t tails_bytes;       ///< rows that waited for a commit, at the most
+    int64_t commit_interval_us; ///< 0: the run's
+    double pace;                ///< events per second; 0: as fast as it goes
     bool generator_limited;
 };
 
@@ -44,6 +64,7 @@ struct run {
     const char *slice;
     struct text_buffer mapping; ///< of the generated lines
     const char *parent;
+    char *directory; ///< of the store that parts share, or NULL: each its own
     uint32_t core_count;
     uint32_t shard_count;
     double ceiling;          ///< events per second of the generator alone
@@ -52,13 +73,16 @@ struct run {
     bool generator_was_limit;
     struct run_load loads[RUN_RATE_COUNT_MAX];
     uint32_t load_count;
-    struct store_merge_figures merge; ///< of the service that the loads went through
-    uint64_t merge_ns;                ///< that it spent on merging, and
-    uint64_t merge_events;            ///< the events that it was sent meanwhile
-    uint64_t hold_users;              ///< live at the end of the load held
+    uint64_t hold_users; ///< live at the end of the load held
     uint64_t hold_live_bytes;
     struct run_size sizes[RUN_SIZE_COUNT];
-    uint32_t size_count;
+    uint32_t size_count;   ///< that are there
+    uint32_t size_planned; ///< that will be
+    double size_seconds;   ///< that the last of them took, all its parts
+    double size_seconds_before;
+    struct run_size merging; ///< commits in quick succession, so that much is merged
+    double decode_ns;        ///< of a line, alone; 0: not measured
+    bool resumes;            ///< the sizes of options->resumed count
     int64_t begun_us;
     int64_t told_us;
     json_t *document;
@@ -87,6 +111,7 @@ CORONG_MUST_CHECK enum corong_status run_search(struct run *run, struct corong_e
 CORONG_MUST_CHECK enum corong_status run_hold(struct run *run, struct corong_error *error);
 CORONG_MUST_CHECK enum corong_status run_held_out_load(struct run *run, struct corong_error *error);
 CORONG_MUST_CHECK enum corong_status run_growth(struct run *run, struct corong_error *error);
+CORONG_MUST_CHECK enum corong_status run_merging(struct run *run, struct corong_error *error);
 CORONG_MUST_CHECK enum corong_status run_cores(struct run *run, struct corong_error *error);
 CORONG_MUST_CHECK enum corong_status run_recorded(struct run *run, struct corong_error *error);
 CORONG_MUST_CHECK enum corong_status run_learn(struct run *run, struct corong_error *error);
@@ -98,5 +123,15 @@ void run_predict_size(struct run *run);
 void run_model(struct run *run);
 /// "ingest_stages", "queries", "memory" and "merge" from the phase that people will ask about.
 void run_add_phase(struct run *run, const struct phase_result *result);
-/// Counts what a phase of the service under load spent on merging.
-void run_add_merging(struct run *run, const struct phase_result *result);
+/// One store, in child processes: filled, killed, started again, merged, asked. Adds
+/// "bytes_per_event" to the document.
+CORONG_MUST_CHECK enum corong_status run_one_size(struct run *run, struct run_size *size,
+                                                  struct corong_error *error);
+/// A store that is only filled, in a child process, with commits at this distance.
+CORONG_MUST_CHECK enum corong_status run_fill_only(struct run *run, struct run_size *size,
+                                                   int64_t commit_interval_us,
+                                                   struct corong_error *error);
+/// Fills the subject, which is open; `cores` (or none) are those that the load runs on.
+CORONG_MUST_CHECK enum corong_status run_fill(struct run *run, struct run_size *size,
+                                              const int *cores, uint32_t core_count,
+                                              struct corong_error *error);

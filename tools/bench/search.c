@@ -97,11 +97,17 @@ enum corong_status run_ceiling(struct run *run, struct corong_error *error)
     return CORONG_OK;
 }
 
+static struct run_load load_of(const struct phase_result *result)
+{
+    double events = result->events > 0 ? (double)result->events : 1;
+    return (struct run_load){result->rate, phase_cores(result), phase_cpu_per_event(result),
+                             (double)result->stage_ns[STAGE_PUMP] / events};
+}
+
 static void keep_load(struct run *run, const struct phase_result *result)
 {
     if (run->load_count < RUN_RATE_COUNT_MAX && result->verdict == STEADY_STEADY) {
-        run->loads[run->load_count++] =
-            (struct run_load){result->rate, phase_cores(result), phase_cpu_per_event(result)};
+        run->loads[run->load_count++] = load_of(result);
     }
 }
 
@@ -122,7 +128,6 @@ static enum corong_status try_rate(struct run *run, double rate, json_t *steps,
     enum corong_status status = phase_run(&options, result, error);
     if (status == CORONG_OK) {
         keep_load(run, result);
-        run_add_merging(run, result);
         json_array_append_new(steps, phase_json(result, true));
         run_say(run,
                 "%10.0f events/s: %s%s, lag %+.0f events/s, visible after %.0f ms (99 %%: %.0f)",
@@ -269,12 +274,6 @@ void run_add_phase(struct run *run, const struct phase_result *result)
     json_object_set_new(run->document, "merge", merge_json(result));
 }
 
-void run_add_merging(struct run *run, const struct phase_result *result)
-{
-    run->merge_ns += result->stage_ns[STAGE_MERGE];
-    run->merge_events += result->events;
-}
-
 /// A rate that leaves room, for longer: what people will see.
 enum corong_status run_hold(struct run *run, struct corong_error *error)
 {
@@ -296,7 +295,6 @@ enum corong_status run_hold(struct run *run, struct corong_error *error)
         json_object_set_new(hold, "question_waits", waits);
         json_object_set_new(run->document, "hold", hold);
         run_add_phase(run, result);
-        run_add_merging(run, result);
         run->hold_users = result->live_users;
         run->hold_live_bytes = result->live_bytes;
         run_say(run,
@@ -329,10 +327,7 @@ enum corong_status run_held_out_load(struct run *run, struct corong_error *error
         options.questions_per_second = 0;
         enum corong_status status = phase_run(&options, &result, error);
         if (status == CORONG_OK) {
-            run->loads[run->load_count++] =
-                (struct run_load){result.rate, phase_cores(&result), phase_cpu_per_event(&result)};
-            run->merge = result.merge;
-            run_add_merging(run, &result);
+            run->loads[run->load_count++] = load_of(&result);
             json_object_set_new(run->document, "merge", merge_json(&result));
             json_array_append_new(rows, phase_json(&result, false));
         }

@@ -25,19 +25,27 @@
 #define WINDOW_BYTES_PER_PARTITION (2u << 20)
 #define LINE_SIZE_GUESS 400u
 
-static enum corong_status make_directory(struct subject *subject, struct corong_error *error)
+enum corong_status subject_folder(const char *parent, char **path_out, struct corong_error *error)
 {
     struct text_buffer path = {0};
-    text_buffer_printf(&path, "%s/corong-bench-XXXXXX", subject->options.parent);
+    text_buffer_printf(&path, "%s/corong-bench-XXXXXX", parent);
     enum corong_status status =
         mkdtemp(path.bytes) == NULL
             ? error_set_errno(error, "cannot make a temporary folder '%s'", path.bytes)
             : CORONG_OK;
-    if (status == CORONG_OK) {
-        subject->directory = memory_copy_string(path.bytes, path.size);
-    }
+    *path_out = status == CORONG_OK ? memory_copy_string(path.bytes, path.size) : NULL;
     text_buffer_deinit(&path);
     return status;
+}
+
+static enum corong_status make_directory(struct subject *subject, struct corong_error *error)
+{
+    const char *given = subject->options.directory;
+    if (given != NULL) {
+        subject->directory = memory_copy_string(given, strlen(given));
+        return CORONG_OK;
+    }
+    return subject_folder(subject->options.parent, &subject->directory, error);
 }
 
 /// The funnel that is followed live and asked: the names, in their order.
@@ -241,8 +249,19 @@ enum corong_status subject_open(struct subject *subject, const struct subject_op
     return options->through == BENCH_BROKERS ? wait_for_partitions(subject, error) : CORONG_OK;
 }
 
-enum corong_status subject_reopen(struct subject *subject, struct corong_error *error)
+void subject_define(struct subject *subject, const struct subject_options *options)
 {
+    *subject = (struct subject){.options = *options, .pipe_in = -1, .pipe_out = -1};
+    subject->directory = memory_copy_string(options->directory, strlen(options->directory));
+    define(subject);
+}
+
+enum corong_status subject_start(struct subject *subject, const struct subject_options *options,
+                                 struct corong_error *error)
+{
+    *subject = (struct subject){.options = *options, .pipe_in = -1, .pipe_out = -1};
+    define(subject);
+    TRY(make_directory(subject, error));
     TRY(open_store(subject, error));
     TRY(add_attributes(subject, error));
     return open_service(subject, false, error);
@@ -287,6 +306,27 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
     return 0;
 }
 
+void subject_remove(char *path)
+{
+    if (path != NULL) {
+        (void)!nftw(path, remove_entry, REMOVE_DESCRIPTORS, FTW_DEPTH | FTW_PHYS);
+    }
+    memory_free(path);
+}
+
+enum corong_status subject_wait_durable(struct subject *subject, struct corong_error *error)
+{
+    struct ingest_progress progress;
+    while (service_job_wait(subject->job, POLL_MS * 1000, &progress) != SERVICE_JOB_DONE) {
+        TRY(service_tick(subject->service, error));
+        TRY(subject_check_disk(subject, error));
+        if (pump_stop_asked(subject->options.stop)) {
+            return error_set(error, CORONG_CANCELLED, "interrupted");
+        }
+    }
+    return CORONG_OK;
+}
+
 void subject_close(struct subject *subject)
 {
     struct corong_error error;
@@ -295,10 +335,11 @@ void subject_close(struct subject *subject)
     produce_broker_stop(subject->broker);
     subject->produce = NULL;
     subject->broker = NULL;
-    if (subject->directory != NULL) {
-        (void)!nftw(subject->directory, remove_entry, REMOVE_DESCRIPTORS, FTW_DEPTH | FTW_PHYS);
+    if (subject->options.directory == NULL) {
+        subject_remove(subject->directory);
+    } else {
+        memory_free(subject->directory);
     }
-    memory_free(subject->directory);
     subject->directory = NULL;
     arena_deinit(&subject->arena);
 }

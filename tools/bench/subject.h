@@ -23,6 +23,7 @@
 struct subject_options {
     enum bench_through through;
     const char *parent;            ///< folder for temporary folders
+    const char *directory;         ///< the store's, which stays; NULL: a new one in `parent`
     const char *topic;             ///< of a given broker
     const char *const *properties; ///< of a given broker: "name=value", NULL-terminated
     uint32_t partition_count;      ///< of the broker in this process
@@ -61,6 +62,15 @@ struct subject {
     uint64_t window;     ///< events that may be unread in the broker of this process
 };
 
+/// A new folder for a store; the caller frees its name, or removes it with subject_remove().
+CORONG_MUST_CHECK enum corong_status subject_folder(const char *parent, char **path_out,
+                                                    struct corong_error *error);
+/// Removes the folder with all that is in it, and frees the name. NULL-safe.
+void subject_remove(char *path);
+/// Waits until everything that was written to the pipe (whose end was told) is durable.
+CORONG_MUST_CHECK enum corong_status subject_wait_durable(struct subject *subject,
+                                                          struct corong_error *error);
+
 /// Makes the folder and the store, connects, starts the service.
 CORONG_MUST_CHECK enum corong_status subject_open(struct subject *subject,
                                                   const struct subject_options *options,
@@ -71,9 +81,13 @@ CORONG_MUST_CHECK enum corong_status subject_stop(struct subject *subject, bool 
                                                   struct corong_error *error);
 /// Stops, closes, removes the folder. NULL-safe fields: works after a failed open.
 void subject_close(struct subject *subject);
-/// Opens store and service again over the folder (after subject_stop()); no load can be sent then.
-CORONG_MUST_CHECK enum corong_status subject_reopen(struct subject *subject,
-                                                    struct corong_error *error);
+/// Only what questions need: `directory` of the options, and the funnel. Nothing is opened.
+void subject_define(struct subject *subject, const struct subject_options *options);
+/// Opens store and service over `directory` of the options, as after a restart; no load can be sent
+/// then.
+CORONG_MUST_CHECK enum corong_status subject_start(struct subject *subject,
+                                                   const struct subject_options *options,
+                                                   struct corong_error *error);
 
 /// What the load's thread hands over: one line with its key. Waits where the system is behind.
 struct subject_line {

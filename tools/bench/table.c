@@ -176,6 +176,9 @@ static void table_stages(const json_t *document, struct text_buffer *out)
     size_t index;
     json_t *row;
     double sum = 0;
+    if (json_array_size(at(document, "ingest_stages")) == 0) {
+        return;
+    }
     heading(out, "CPU per event by stage");
     json_array_foreach(at(document, "ingest_stages"), index, row)
     {
@@ -196,6 +199,9 @@ static void table_questions(const json_t *document, struct text_buffer *out)
     double unasked = number(at(document, "hold"), "questions_unasked");
     size_t index;
     json_t *row;
+    if (json_array_size(at(document, "queries")) == 0) {
+        return;
+    }
     heading(out, "questions while events come in");
     text_buffer_printf(out, "  %-12s %8s %10s %10s %10s %10s\n", "", "asked", "median", "90 %",
                        "99 %", "worst");
@@ -296,7 +302,11 @@ static void table_model(const json_t *document, struct text_buffer *out)
         append_value(out, unit, number(row, "high"));
         text_buffer_append_string(out, "\n");
     }
-    heading(out, "checked against a run three times as large, which it had not seen");
+    const json_t *sizes = at(document, "growth");
+    size_t largest = json_array_size(sizes) > 1 ? json_array_size(sizes) - 1 : 1;
+    text_buffer_printf(out, "\nchecked against a run %.2g times as large, which it had not seen\n",
+                       number(json_array_get(sizes, largest), "events") /
+                           fmax(1, number(json_array_get(sizes, largest - 1), "events")));
     json_array_foreach(at(model, "held_out"), index, row)
     {
         size_t start = out->size;

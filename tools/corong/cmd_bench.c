@@ -7,6 +7,7 @@
 #include "tools/corong/settings.h"
 
 #include <limits.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,8 @@
 #define NUMBER_MOST 1e18
 #define SPEED_MOST 1e9
 #define QUESTIONS_MOST 1000.0
+#define COUNT_LEAST 1e4
+#define COUNT_MOST 1e10
 
 static void on_signal(int number)
 {
@@ -51,6 +54,32 @@ static enum corong_status number_of(const struct options *options, enum option_i
                : error_set(error, CORONG_INVALID,
                            "--%s '%s' is no number from %g to %g, such as 1000000 or 2.5e9",
                            OPTION_SPECS[id].name, word, least, most);
+}
+
+/// A count such as 100M, 1e8 or 100000000; 0 where the option was not given.
+static enum corong_status count_of(const struct options *options, enum option_id id,
+                                   uint64_t *count_out, struct corong_error *error)
+{
+    *count_out = 0;
+    if (!options_given(options, id)) {
+        return CORONG_OK;
+    }
+    const char *word = options->values[id].text.bytes;
+    char *end;
+    double number = strtod(word, &end);
+    const char *units = "kMG";
+    const char *unit = *end == '\0' ? NULL : strchr(units, *end);
+    for (long power = unit == NULL ? 0 : unit - units + 1; power > 0; power--) {
+        number *= 1000;
+    }
+    end += unit != NULL;
+    if (end == word || *end != '\0' || !(number >= COUNT_LEAST && number <= COUNT_MOST)) {
+        return error_set(error, CORONG_INVALID,
+                         "--%s '%s' is no number of events from 10k to 10G, such as 100M or 1e8",
+                         OPTION_SPECS[id].name, word);
+    }
+    *count_out = (uint64_t)llround(number);
+    return CORONG_OK;
 }
 
 static const char **strings_of(const struct options *options, enum option_id id)
@@ -109,6 +138,16 @@ static enum corong_status check_load(const struct options *options, struct coron
     }
     if (options_given(options, OPTION_SPEED) && !replay) {
         return error_set(error, CORONG_INVALID, "--speed is of --replay");
+    }
+    if (options_given(options, OPTION_GROWTH) &&
+        (replay || options_given(options, OPTION_PREFILL) ||
+         options_given(options, OPTION_BUDGET))) {
+        return error_set(error, CORONG_INVALID,
+                         "--growth measures all that it is told to, as fast as it goes: it goes "
+                         "without --replay, --prefill and --budget");
+    }
+    if (options_given(options, OPTION_PREFILL) && replay) {
+        return error_set(error, CORONG_INVALID, "--prefill and --replay exclude each other");
     }
     return check_brokers(options, error);
 }
@@ -184,6 +223,8 @@ static enum corong_status gather(const struct options *options, struct bench_opt
     if (speed->given && !text_equal(speed->text, TEXT_LITERAL("max"))) {
         TRY(number_of(options, OPTION_SPEED, 1e-3, SPEED_MOST, 0, &bench->speed, error));
     }
+    TRY(count_of(options, OPTION_GROWTH, &bench->growth_events, error));
+    TRY(count_of(options, OPTION_PREFILL, &bench->prefill_events, error));
     bench->seed = (uint64_t)options_number(options, OPTION_SEED, 0);
     bench->budget_us = options_number(options, OPTION_BUDGET, 0);
     bench->quick = options_given(options, OPTION_QUICK);
@@ -247,6 +288,12 @@ static enum corong_status check_output(const struct options *options, struct cor
                : error_set_errno(error, "cannot write the run to '%s'", path);
 }
 
+/// After each size of a growth. What cannot be written now is seen at the end.
+static void keep_part(void *context, json_t *document)
+{
+    (void)!json_dump_file(document, output_path(context), JSON_FORM);
+}
+
 static enum corong_status keep(const struct options *options, const json_t *document,
                                struct corong_error *error)
 {
@@ -267,6 +314,16 @@ static enum corong_status keep(const struct options *options, const json_t *docu
     return CORONG_OK;
 }
 
+/// What is there of a growth that was stopped.
+static void take_up(const struct options *options, struct bench_options *bench)
+{
+    if (bench->growth_events > 0) {
+        bench->resumed = json_load_file(output_path(options), 0, NULL);
+        bench->kept = keep_part;
+        bench->context = (void *)options;
+    }
+}
+
 static enum exit_code run(const struct options *options, const struct bench_plan *plan)
 {
     struct corong_error error = {0};
@@ -277,7 +334,9 @@ static enum exit_code run(const struct options *options, const struct bench_plan
         return console_fail(&error);
     }
     catch_signals();
+    take_up(options, &bench);
     enum corong_status status = bench_run(&bench, &document, &error);
+    json_decref(bench.resumed);
     if (status == CORONG_OK && plan->events_per_day > 0) {
         status = bench_plan(document, plan, &error);
     }

@@ -215,6 +215,12 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
     [OPTION_BUDGET] = {"budget", "TIME", OPTION_KIND_DURATION, 5 * MICROSECONDS_PER_SECOND,
                        MICROSECONDS_PER_DAY, NULL,
                        "about how long it may take (default 2m30s); sizes grow with it"},
+    [OPTION_GROWTH] =
+        {"growth", "N", OPTION_KIND_TEXT, 0, 0, NULL,
+         "only how it grows, by decades up to so many events: 100M; goes on where it was stopped"},
+    [OPTION_PREFILL] =
+        {"prefill", "N", OPTION_KIND_TEXT, 0, 0, NULL,
+         "only freshness and latency at 80 % of capacity, over a store of so many events: 50M"},
     [OPTION_QUICK] = {"quick", NULL, OPTION_KIND_FLAG, 0, 0, NULL,
                       "seconds only: shows that everything works, measures little"},
     [OPTION_EVENTS] = {"events", "N", OPTION_KIND_COUNT, 1000, INT64_C(10000000000), NULL,

@@ -26,7 +26,10 @@ static json_t *known_model(void)
     json_array_append_new(terms, term("bytes_per_event", 5, 4, 6));
     json_array_append_new(terms, term("bytes_per_user_and_period", 20, 20, 20));
     json_array_append_new(terms, term("funnel_ns_per_event", 10, 10, 10));
-    json_array_append_new(terms, term("written_per_byte", 3, 3, 3));
+    json_array_append_new(terms, term("rewrites_per_tier", 0.5, 0.4, 1));
+    json_array_append_new(terms, term("merge_ns_per_row", 100, 90, 120));
+    json_array_append_new(terms, term("flushed_bytes_per_event", 7, 6, 8));
+    json_array_append_new(terms, term("merged_bytes_per_row", 6, 5, 7));
     return json_pack("{s:i,s:{s:o,s:{s:f,s:f,s:f}}}", "corong_bench", 1, "model", "terms", terms,
                      "measured", "events_per_second", 5e5, "events", 1e8, "users", 1e6);
 }
@@ -53,15 +56,18 @@ Test(bench_plan, needs_follow_from_the_terms)
                               .days = 60,
                               .peak = 2};
     cr_assert_eq(bench_plan(document, &plan, NULL), CORONG_OK);
-    cr_expect_float_eq(needed(document, "cores", "value"), 1.5 / 0.7, 1e-9);
-    cr_expect_float_eq(needed(document, "cores", "low"), 1.4 / 0.7, 1e-9);
-    cr_expect_float_eq(needed(document, "cores", "high"), 1.7 / 0.7, 1e-9);
+    // A commit holds 5 s, a period 30 days of the average: so many tiers of eight.
+    double tiers = log(30 * 86400.0 / 5) / log(8);
+    cr_expect_float_eq(needed(document, "cores", "value"), (1.5 + 0.5 * tiers * 0.1) / 0.7, 1e-9);
+    cr_expect_float_eq(needed(document, "cores", "low"), (1.4 + 0.4 * tiers * 0.09) / 0.7, 1e-9);
+    cr_expect_float_eq(needed(document, "cores", "high"), (1.7 + tiers * 0.12) / 0.7, 1e-9);
     cr_expect_eq(needed(document, "servers", "value"), 1);
     cr_expect_eq(needed(document, "partitions", "value"), 2);
     cr_expect_float_eq(needed(document, "memory_bytes", "value"), 1e9 + 2e8 + 5e7, 1);
     double kept = 5 * plan.events_per_day * 60 + 20 * 4e7 * 2;
     cr_expect_float_eq(needed(document, "disk_bytes", "value") / (kept * 1.5), 1, 1e-9);
-    cr_expect_float_eq(needed(document, "written_bytes_per_second", "value"), 3 * 5 * 500000.0, 1);
+    cr_expect_float_eq(needed(document, "written_bytes_per_second", "value"),
+                       (7 + 0.5 * tiers * 6) * 500000.0, 1);
     cr_expect(extrapolated(document, "cores") && extrapolated(document, "memory_bytes") &&
               extrapolated(document, "disk_bytes"));
     json_decref(document);

@@ -157,6 +157,40 @@ Test(bench_fit, known_coefficients_lie_in_their_bands)
               predictions);
 }
 
+/// Shares of costs with errors of 10 % that lie in the band of what comes at three times the size.
+static double cost_share(double bend)
+{
+    uint64_t state = 8;
+    uint32_t inside = 0;
+    for (uint32_t trial = 0; trial < TRIAL_COUNT; trial++) {
+        const double x[] = {1e5, 3e5, 9e5, 2.7e6, 8.1e6};
+        double y[5];
+        for (uint32_t index = 0; index < 5; index++) {
+            double cost = 1e6 + 30 * pow(x[index] / 2.7e6, bend) * 2.7e6;
+            y[index] = cost * (1 + 0.17 * noise(&state)); // a standard error of about 6 %
+        }
+        struct fit fit;
+        double value;
+        double low;
+        double high;
+        fit_cost(x, y, 4, (struct fit_noise){.least = 0.05}, &fit);
+        fit_predict(&fit, x[4], &value, &low, &high);
+        cr_assert(low > 0 && low < value && value < high);
+        inside += low <= y[4] && y[4] <= high;
+    }
+    return (double)inside / TRIAL_COUNT;
+}
+
+Test(bench_fit, costs_at_three_times_the_size_lie_in_their_bands)
+{
+    double straight = cost_share(1);
+    cr_expect(straight > 0.88, "%f", straight);
+    double bent = cost_share(1.1); // it grows by a tenth of a decade more per decade
+    cr_expect(bent > 0.88, "%f", bent);
+    double flat = cost_share(0.9);
+    cr_expect(flat > 0.88, "%f", flat);
+}
+
 Test(bench_fit, lines_without_noise_are_found_exactly)
 {
     const double x[] = {100, 300, 900};
@@ -172,11 +206,20 @@ Test(bench_fit, lines_without_noise_are_found_exactly)
     cr_expect_float_eq(value, 5407, 1e-6);
     cr_expect_float_eq(high - low, 0, 1e-3);
     const double below[] = {80, 290, 895}; // the intercept would be negative
-    fit_cost(x, below, 3, &fit);
+    struct fit_noise least = {.least = 0.02};
+    fit_cost(x, below, 3, least, &fit);
     cr_expect_eq(fit.intercept, 0);
-    cr_expect_float_eq(fit.slope, 0.988, 0.01);
-    fit_cost(x, y, 3, &fit);
+    cr_expect_float_eq(fit.slope, 0.92, 0.02, "points weigh by their shares");
+    fit_cost(x, y, 3, least, &fit);
     cr_expect_float_eq(fit.intercept, 7, 1e-6);
+    cr_expect(fit.slope_low < fit.slope * 0.98 && fit.slope_high > fit.slope * 1.02,
+              "no band is narrower than what is known of the noise");
+    const double level[] = {50, 49, 48}; // the slope would be negative
+    fit_cost(x, level, 3, least, &fit);
+    cr_expect_eq(fit.slope, 0);
+    cr_expect_float_eq(fit.intercept, 49, 0.1);
+    fit_cost(x, y, 1, least, &fit);
+    cr_expect(fit.slope_low > 0 && fit.slope_low < fit.slope / 1.1, "one point proves little");
     fit_points(x, y, 0, &fit);
     cr_expect_eq(fit.count, 0);
 }
