@@ -162,9 +162,9 @@ enum corong_status query_gather_add(struct query_gather *gather, const struct qu
     return CORONG_OK;
 }
 
-/// Takes one row of query_gather_rows(), for which there is room.
-static inline void take_row(struct query_gather *gather, const struct query_source *source,
-                            uint32_t row, uint64_t stages, int64_t time_us)
+static inline struct match_event event_of(const struct query_gather *gather,
+                                          const struct query_source *source, uint32_t row,
+                                          uint64_t stages, int64_t time_us)
 {
     uint32_t mask = UINT32_MAX >> (FUNNEL_STEP_COUNT_MAX - gather->step_count);
     struct match_event event = {.time_us = time_us,
@@ -172,9 +172,41 @@ static inline void take_row(struct query_gather *gather, const struct query_sour
                                 .hits = (uint16_t)(stages >> gather->step_count)};
     event.entry_allowed = (event.steps & gather->entry_steps) != 0 && in_range(gather, time_us) &&
                           (source->allowed == NULL || source->allowed[row] != 0);
-    gather->events[gather->count] = event;
+    return event;
+}
+
+struct match_event query_gather_event(const struct query_gather *gather,
+                                      const struct query_source *source, uint32_t row,
+                                      uint64_t stages, int64_t time_us)
+{
+    return event_of(gather, source, row, stages, time_us);
+}
+
+uint64_t query_gather_pack(const struct query_source *source, uint32_t row)
+{
+    return pack(source, row);
+}
+
+enum corong_status query_gather_put(struct query_gather *gather, const struct match_event *event,
+                                    uint64_t place, struct corong_error *error)
+{
+    if (gather->count == gather->capacity) {
+        TRY(grow(gather, error));
+    }
+    gather->events[gather->count] = *event;
+    gather->places[gather->count++] = place;
+    keep(gather, event->time_us, event->entry_allowed);
+    gather->kept_count = gather->count;
+    return CORONG_OK;
+}
+
+/// Takes one row of query_gather_rows(), for which there is room.
+static inline void take_row(struct query_gather *gather, const struct query_source *source,
+                            uint32_t row, uint64_t stages, int64_t time_us)
+{
+    gather->events[gather->count] = event_of(gather, source, row, stages, time_us);
     gather->places[gather->count++] = pack(source, row);
-    keep(gather, time_us, event.entry_allowed);
+    keep(gather, time_us, gather->events[gather->count - 1].entry_allowed);
 }
 
 enum corong_status query_gather_rows(struct query_gather *gather, const struct query_source *source,

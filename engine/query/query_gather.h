@@ -54,6 +54,16 @@ struct query_gathered query_gather_row(const struct query_source *source, uint32
 CORONG_MUST_CHECK enum corong_status query_gather_add(struct query_gather *gather,
                                                       const struct query_gathered *row,
                                                       struct corong_error *error);
+/// A row as the matcher wants it, where query_gather_rows() may be used.
+struct match_event query_gather_event(const struct query_gather *gather,
+                                      const struct query_source *source, uint32_t row,
+                                      uint64_t stages, int64_t time_us);
+/// Packed, as in query_gather.places.
+uint64_t query_gather_pack(const struct query_source *source, uint32_t row);
+/// Adds an event of a unit that is whole: nothing is left out.
+CORONG_MUST_CHECK enum corong_status query_gather_put(struct query_gather *gather,
+                                                      const struct match_event *event,
+                                                      uint64_t place, struct corong_error *error);
 /// Adds rows [begin, end) of the loaded group that have a step or an exclusion and whose time lies
 /// within `rows` (both ends included); adds their number to `*matched`. As query_gather_add() for
 /// each, but only where nothing tells rows of one instant apart: no sequence numbers, no tolerance,

@@ -276,8 +276,15 @@ static enum corong_status book(struct query_units *units, struct corong_error *e
     return CORONG_OK;
 }
 
-/// Asks the matcher.
-static enum corong_status ask(struct query_units *units, bool last, struct corong_error *error)
+/// Events of what was gathered.
+struct piece_span {
+    uint32_t begin;
+    uint32_t end;
+};
+
+/// Asks the matcher about a span: all events, or where the rule is plain those that can matter.
+static enum corong_status ask(struct query_units *units, const struct piece_span *span, bool last,
+                              struct corong_error *error)
 {
     const struct query_gather *gather = &units->gather;
     struct match_rule *rule = &units->rule;
@@ -294,7 +301,11 @@ static enum corong_status ask(struct query_units *units, bool last, struct coron
     } else if (rule->attempts == FUNNEL_ATTEMPTS_ALL) {
         return funnel_match_all(rule, gather->events, gather->count, take_attempt, &run, error);
     } else {
-        funnel_match(rule, gather->events, gather->count, &result);
+        funnel_match(rule, gather->events + span->begin, span->end - span->begin, &result);
+        for (uint32_t k = 0; k < result.level && span->begin > 0; k++) {
+            result.events[k] +=
+                span->begin; // the rule is plain: every step up to the level is made
+        }
     }
     return take_attempt(&run, &result, error);
 }
@@ -318,12 +329,34 @@ static uint32_t take_entries(struct query_units *units)
     return count;
 }
 
+/// The events that entries in [first, last] can use: from the first one's instant to the end of the
+/// last one's window. `from` is such a span of earlier entries.
+static struct piece_span span_of(const struct query_units *units, const struct piece_span *from,
+                                 uint32_t first, uint32_t last)
+{
+    const struct query_gather *gather = &units->gather;
+    struct piece_span span = {first, from->end > last ? from->end : last + 1};
+    if (!match_rule_is_plain(&units->rule)) {
+        return (struct piece_span){0, gather->count};
+    }
+    while (span.begin > 0 &&
+           gather->events[span.begin - 1].time_us == gather->events[first].time_us) {
+        span.begin--;
+    }
+    int64_t until_us = query_time_add(gather->events[last].time_us, units->rule.window_us);
+    while (span.end < gather->count && gather->events[span.end].time_us <= until_us) {
+        span.end++;
+    }
+    return span;
+}
+
 /// Asks for the entries of each bucket by themselves.
 static enum corong_status ask_by_bucket(struct query_units *units, bool last,
                                         struct corong_error *error)
 {
     struct query_gather *gather = &units->gather;
     uint32_t count = take_entries(units);
+    struct piece_span span = {0};
     for (uint32_t from = 0, to = 0; from < count; from = to) {
         int64_t first_us = gather->events[units->entries[from]].time_us;
         units->bucket = query_buckets_at(units->buckets, first_us);
@@ -338,7 +371,8 @@ static enum corong_status ask_by_bucket(struct query_units *units, bool last,
         gather->first_entry_us = first_us;
         gather->last_entry_us = gather->events[units->entries[to - 1]].time_us;
         units->further_count = 0;
-        TRY(ask(units, last, error));
+        span = span_of(units, &span, units->entries[from], units->entries[to - 1]);
+        TRY(ask(units, &span, last, error));
         for (uint32_t i = from; i < to; i++) {
             gather->events[units->entries[i]].entry_allowed = false;
         }
@@ -354,7 +388,9 @@ enum corong_status query_piece_match(struct query_units *units, bool last,
         TRY(judge_entries(units, error));
     }
     if (gather->has_entry || (units->dialect.any_entry && gather->count > 0)) {
-        TRY(units->buckets != NULL ? ask_by_bucket(units, last, error) : ask(units, last, error));
+        const struct piece_span all = {0, gather->count};
+        TRY(units->buckets != NULL ? ask_by_bucket(units, last, error)
+                                   : ask(units, &all, last, error));
     }
     query_gather_reset(&units->gather); // blocks end with their session
     return CORONG_OK;

@@ -43,6 +43,12 @@ void query_units_init(struct query_units *units, const struct query_plan *plan,
     units->hold.column_count = plan->ask.unit_column_count;
     units->bare = plan->ask.unit_column_count == 0 && !plan->sequences &&
                   funnel->tie_tolerance_us == 0 && !units->gather.keep_all;
+    units->grouped = query_group_takes(plan) && match_rule_is_plain(&units->rule) &&
+                     !units->dialect.matcher && !plan->sequences && plan->history_count == 0 &&
+                     funnel->tie_tolerance_us == 0 && units->seen_step == 0 && !units->in_sessions;
+    if (units->grouped) {
+        query_group_init(&units->group, plan, tasks);
+    }
     units->gather.entries = query->range;
     if (query->range.to_us == QUERY_TIME_NONE) {
         units->gather.entries.to_us = INT64_MAX;
@@ -65,6 +71,7 @@ void query_units_deinit(struct query_units *units)
     query_history_deinit(&units->history);
     query_customer_deinit(&units->customer);
     query_hold_deinit(&units->hold);
+    query_group_deinit(&units->group);
     memory_free(units->seen);
     memory_free(units->further);
     memory_free(units->entries);
@@ -159,6 +166,33 @@ static enum corong_status take_row(struct query_units *units, struct query_sourc
     return query_hold_add(&units->hold, source, rows, row, &held, error);
 }
 
+/// Run of a user whose units are cut by the values of one attribute.
+static enum corong_status run_group(struct query_units *units, struct query_source *source,
+                                    uint32_t begin, uint32_t end, struct corong_error *error)
+{
+    const struct query_range *range = &units->plan->ask.rows;
+    const struct row_group *looked = NULL;
+    for (uint32_t word = begin / 64; word * 64 < end; word++) {
+        uint64_t bits = query_source_step_bits(source, word, begin, end);
+        if (bits != 0 && looked == NULL) {
+            TRY(query_source_look(source, source->group, &looked, error));
+        }
+        for (; bits != 0; bits &= bits - 1) {
+            uint32_t row = word * 64 + (uint32_t)__builtin_ctzll(bits);
+            int64_t time_us = query_source_time(source, row);
+            if (time_us < range->from_us || time_us > range->to_us) {
+                continue;
+            }
+            struct match_event event = query_gather_event(&units->gather, source, row,
+                                                          query_source_steps(source, row), time_us);
+            units->events_matched++;
+            TRY(query_group_add(&units->group, source, looked, row, &event,
+                                query_gather_pack(source, row), error));
+        }
+    }
+    return CORONG_OK;
+}
+
 /// Run of a user whose sessions do not matter: only rows with a step are visited.
 static enum corong_status run_steps(void *context, struct query_source *source, uint32_t begin,
                                     uint32_t end, struct corong_error *error)
@@ -167,6 +201,9 @@ static enum corong_status run_steps(void *context, struct query_source *source, 
     const struct query_range *rows = &units->plan->ask.rows;
     end = cut_as_of(units, source, begin, end);
     TRY(query_history_add(&units->history, source, begin, end, error));
+    if (units->grouped) {
+        return run_group(units, source, begin, end, error);
+    }
     if (units->bare) {
         return query_gather_rows(&units->gather, source, begin, end, rows, &units->events_matched,
                                  error);
@@ -251,6 +288,61 @@ static enum corong_status match_held(struct query_units *units, struct corong_er
     return CORONG_OK;
 }
 
+/// Reports the unit of one event, which is an entry.
+static enum corong_status report_single(struct query_units *units, uint32_t index,
+                                        struct corong_error *error)
+{
+    const struct match_event *event = &units->group.events[index];
+    struct query_attempt attempt;
+    attempt.matched_us[0] = event->time_us;
+    attempt.places[0] = query_gather_unpack(units->group.places[index]);
+    query_attempt_fill(&attempt, 1, units->rule.step_count);
+    attempt.open = !attempt.won && query_units_may_convert(units, event->time_us);
+    attempt.further_begin = 0;
+    attempt.further_end = 0;
+    return units->report(units->context, units, &attempt, error);
+}
+
+/// Matches the unit of the sorted rows [begin, end), unless it has no entry.
+static enum corong_status match_group(struct query_units *units, uint32_t begin, uint32_t end,
+                                      struct corong_error *error)
+{
+    const struct query_group *group = &units->group;
+    bool any = false;
+    for (uint32_t i = begin; i < end; i++) {
+        any = any || group->events[query_group_index(group->rows[i])].entry_allowed;
+    }
+    if (!any) {
+        return CORONG_OK;
+    }
+    if (end - begin == 1 && units->buckets == NULL) {
+        return report_single(units, query_group_index(group->rows[begin]), error);
+    }
+    query_piece_start(units);
+    for (uint32_t i = begin; i < end; i++) {
+        uint32_t index = query_group_index(group->rows[i]);
+        TRY(query_gather_put(&units->gather, &group->events[index], group->places[index], error));
+    }
+    TRY(query_piece_match(units, true, error));
+    return query_piece_finish(units, error);
+}
+
+/// The person's rows as units by the values of one attribute.
+static enum corong_status match_groups(struct query_units *units, struct corong_error *error)
+{
+    struct query_group *group = &units->group;
+    query_group_sort(group);
+    for (uint32_t begin = 0, end = 0; begin < group->count; begin = end) {
+        uint64_t key = query_group_key(group->rows[begin]);
+        for (end = begin + 1; end < group->count && query_group_key(group->rows[end]) == key;) {
+            end++;
+        }
+        group->units++;
+        TRY(match_group(units, begin, end, error));
+    }
+    return CORONG_OK;
+}
+
 /// Gathers the user's rows and asks the exact matcher.
 static enum corong_status user_by_gathering(struct query_units *units, struct corong_error *error)
 {
@@ -259,11 +351,15 @@ static enum corong_status user_by_gathering(struct query_units *units, struct co
     units->session.any = false;
     units->session_number = 0;
     units->hold.count = 0;
+    units->group.count = 0;
     TRY(query_cursor_rows(&units->cursor,
                           units->in_sessions   ? run_sessions
                           : units->every_event ? run_all
                                                : run_steps,
                           units, error));
+    if (units->grouped) {
+        return match_groups(units, error);
+    }
     if (units->hold.column_count > 0) {
         return match_held(units, error);
     }
@@ -344,7 +440,7 @@ void query_units_add_work(const struct query_units *units, struct query_work *wo
     work->events_read += units->reading.rows;
     work->bytes_read += units->reading.bytes;
     work->events_matched += units->events_matched;
-    work->events_outside += units->hold.outside;
+    work->events_outside += units->hold.outside + units->group.outside;
     work->users_read += units->users_read;
     work->users_skipped += units->users_skipped;
     work->users_in_blocks += query_block_users(units->block);

@@ -10,6 +10,7 @@
 #include "engine/query/query_customer.h"
 #include "engine/query/query_digest.h"
 #include "engine/query/query_gather.h"
+#include "engine/query/query_group.h"
 #include "engine/query/query_history.h"
 #include "engine/query/query_hold.h"
 #include "engine/query/query_session_rule.h"
@@ -79,6 +80,8 @@ struct query_units {
     int64_t session_end_us;  ///< where the session of what is gathered ends at the latest
     int64_t session_last_us; ///< its last event so far
     struct query_hold hold;  ///< where attributes make the units
+    bool grouped;            ///< they do in the common shape: `group` is used instead
+    struct query_group group;
     uint32_t session_number;
     struct query_attempt attempt; ///< best session of the unit, where sessions are not units
     uint32_t score;               ///< of `attempt`
