@@ -825,7 +825,7 @@ def a_unit_of_several_values_is_in_other_once():
     events = [{"u": "ann", "t": BASE + at, "n": "A", "a": value} for at, value in enumerate(["x", "y", "z"])]
     answer = ask(events + [{"u": "bob", "t": BASE, "n": "A", "a": "x"}], "A", "--by", "a", "--top", "1",
                  "--attribution", "each")
-    same(answer["question"]["overlap"], True)
+    same(answer["definition"]["overlap"], True)
     same([row["values"] for row in answer["slices"]], [["x"]])
     same((answer["slices"][0]["won"], answer["other"]["won"], answer["total"]["won"]), (2, 1, 2))
     same(answer["other"]["slice_count"], 2)

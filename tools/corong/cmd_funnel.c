@@ -33,10 +33,10 @@ static enum exit_code ask(const struct options *options, const struct config *co
         return query_object_print(options, config, &query.funnel);
     }
     if (options_given(options, OPTION_DIALECT_DIFF)) {
-        return dialect_difference(options, &query, snapshot);
+        return dialect_difference(options, config, &query, snapshot);
     }
     if (options_given(options, OPTION_DIALECT_ANSWER)) {
-        return dialect_answer(options, &query, snapshot);
+        return dialect_answer(options, config, &query, snapshot);
     }
     struct cache *cache = make_cache(options, snapshot, &query);
     enum corong_status status = query_funnel_run(snapshot, &query, options->arena, &result, &error);
@@ -48,7 +48,7 @@ static enum exit_code ask(const struct options *options, const struct config *co
         return console_fail(&error);
     }
     struct text_buffer out = {0};
-    struct report_style style = console_style(options, stdout);
+    struct report_style style = query_object_style(options, config, &query.funnel);
     report_funnel(&query, &result, &style, &out);
     return console_write(stdout, &out);
 }

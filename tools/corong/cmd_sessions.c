@@ -25,7 +25,7 @@ static enum exit_code ask(const struct options *options, const struct config *co
         return console_fail(&error);
     }
     struct text_buffer out = {0};
-    struct report_style style = console_style(options, stdout);
+    struct report_style style = query_object_style(options, config, NULL);
     report_sessions(&query, &result, &style, &out);
     return console_write(stdout, &out);
 }

@@ -121,8 +121,7 @@ static enum exit_code ask(const struct options *options, const struct config *co
     struct trace_list list = {.query = {.funnel = &funnel,
                                         .user_id = options->operands[0],
                                         .stages = config->definitions.stages,
-                                        .stage_count = config->definitions.stage_count},
-                              .style = console_style(options, stdout)};
+                                        .stage_count = config->definitions.stage_count}};
     uint8_t user_namespace = 0;
     if (question_funnel(&rest, config, snapshot, &funnel, &error) != CORONG_OK ||
         people_question_gather(options, list.query.gather, &list.query.gather_count, &error) !=
@@ -136,6 +135,7 @@ static enum exit_code ask(const struct options *options, const struct config *co
         CORONG_OK) {
         return console_fail(&error);
     }
+    list.style = query_object_style(options, config, &funnel.funnel);
     return write_trace(&list, snapshot, user_namespace);
 }
 

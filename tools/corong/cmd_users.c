@@ -72,7 +72,7 @@ static enum exit_code ask(const struct options *options, const struct config *co
     if (options_given(options, OPTION_PRINT_QUERY)) {
         return query_object_print(options, config, &funnel.funnel);
     }
-    list.style = console_style(options, stdout);
+    list.style = query_object_style(options, config, &funnel.funnel);
     return write_list(&list, snapshot);
 }
 

@@ -3,6 +3,7 @@
 
 #include "engine/query/peer/peer.h"
 #include "tools/corong/console.h"
+#include "tools/corong/query_object.h"
 #include "tools/report/report.h"
 
 #include <string.h>
@@ -13,8 +14,8 @@ const char *const DIALECT_ANSWERS[] = {"breakdown",   "trends", "time_to_convert
                                        "correlation", "runs",   NULL};
 #define ANSWER_RUNS 4
 
-enum exit_code dialect_difference(const struct options *options, const struct query_funnel *query,
-                                  struct store_snapshot *snapshot)
+enum exit_code dialect_difference(const struct options *options, const struct config *config,
+                                  const struct query_funnel *query, struct store_snapshot *snapshot)
 {
     struct corong_error error = {0};
     struct peer_diff_result result;
@@ -23,7 +24,7 @@ enum exit_code dialect_difference(const struct options *options, const struct qu
         return console_fail(&error);
     }
     struct text_buffer out = {0};
-    struct report_style style = console_style(options, stdout);
+    struct report_style style = query_object_style(options, config, &query->funnel);
     uint32_t rows = (uint32_t)options_number(options, OPTION_TOP, DIFF_ROWS_DEFAULT);
     report_dialect_diff(query, dialect, &result, rows, &style, &out);
     return console_write(stdout, &out);
@@ -57,11 +58,11 @@ static enum corong_status take_attribution(const struct query_funnel *query,
 }
 
 static enum corong_status ask_posthog(const struct options *options,
-                                      const struct query_funnel *query, uint32_t answer,
+                                      const struct query_funnel *query,
+                                      const struct report_style *style, uint32_t answer,
                                       struct store_snapshot *snapshot, struct text_buffer *out,
                                       struct corong_error *error)
 {
-    struct report_style style = console_style(options, stdout);
     struct peer_posthog_result result;
     struct peer_posthog question = {
         .query = query,
@@ -83,15 +84,15 @@ static enum corong_status ask_posthog(const struct options *options,
     }
     TRY(take_attribution(query, &question, error));
     TRY(peer_posthog_run(snapshot, &question, options->arena, &result, error));
-    report_peer_posthog(&question, &result, &style, out);
+    report_peer_posthog(&question, &result, style, out);
     return CORONG_OK;
 }
 
 static enum corong_status ask_pinot(const struct options *options, const struct query_funnel *query,
+                                    const struct report_style *style,
                                     struct store_snapshot *snapshot, struct text_buffer *out,
                                     struct corong_error *error)
 {
-    struct report_style style = console_style(options, stdout);
     struct peer_pinot_result result;
     struct peer_pinot question = {.query = query, .modes = query->funnel.dialect_modes};
     if (query->funnel.dialect != DIALECT_PINOT) {
@@ -103,7 +104,7 @@ static enum corong_status ask_pinot(const struct options *options, const struct 
     question.function = sets ? PEER_PINOT_FUNNEL_COUNT : PEER_PINOT_COMPLETE_COUNT;
     question.modes = sets ? 0 : question.modes;
     TRY(peer_pinot_run(snapshot, &question, options->arena, &result, error));
-    report_peer_pinot(&question, &result, &style, out);
+    report_peer_pinot(&question, &result, style, out);
     return CORONG_OK;
 }
 
@@ -124,17 +125,18 @@ static enum corong_status check_alone(const struct query_funnel *query, uint32_t
                      DIALECT_ANSWERS[answer], idle);
 }
 
-enum exit_code dialect_answer(const struct options *options, const struct query_funnel *query,
-                              struct store_snapshot *snapshot)
+enum exit_code dialect_answer(const struct options *options, const struct config *config,
+                              const struct query_funnel *query, struct store_snapshot *snapshot)
 {
     struct corong_error error = {0};
     struct text_buffer out = {0};
     uint32_t answer = (uint32_t)options_number(options, OPTION_DIALECT_ANSWER, 0);
+    struct report_style style = query_object_style(options, config, &query->funnel);
     enum corong_status status = check_alone(query, answer, &error);
     if (status == CORONG_OK) {
         status = answer == ANSWER_RUNS
-                     ? ask_pinot(options, query, snapshot, &out, &error)
-                     : ask_posthog(options, query, answer, snapshot, &out, &error);
+                     ? ask_pinot(options, query, &style, snapshot, &out, &error)
+                     : ask_posthog(options, query, &style, answer, snapshot, &out, &error);
     }
     if (status != CORONG_OK) {
         text_buffer_deinit(&out);

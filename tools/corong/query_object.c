@@ -387,3 +387,17 @@ enum exit_code query_object_print(const struct options *options, const struct co
     }
     return console_write(stdout, &out);
 }
+
+struct report_style query_object_style(const struct options *options, const struct config *config,
+                                       const struct funnel *funnel)
+{
+    struct report_style style = console_style(options, stdout);
+    struct text_buffer text = {0};
+    if (style.format == REPORT_JSON) {
+        query_object_write_json(options, config, funnel, &text);
+        text.size -= text.size > 0; // its line end
+        style.question = arena_copy_text(options->arena, (struct text){text.bytes, text.size});
+        text_buffer_deinit(&text);
+    }
+    return style;
+}

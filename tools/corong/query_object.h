@@ -44,6 +44,9 @@ void query_object_write(const struct options *options, const struct config *conf
 /// The same as JSON, without comments.
 void query_object_write_json(const struct options *options, const struct config *config,
                              const struct funnel *funnel, struct text_buffer *out);
+/// How an answer is written, with the question itself where that is JSON. Memory: options->arena.
+struct report_style query_object_style(const struct options *options, const struct config *config,
+                                       const struct funnel *funnel);
 /// Answers --print-query on standard output, as YAML, or as JSON where --format json asks for it.
 enum exit_code query_object_print(const struct options *options, const struct config *config,
                                   const struct funnel *funnel);

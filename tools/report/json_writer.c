@@ -87,6 +87,12 @@ void json_writer_text(struct json_writer *writer, const char *key, struct text t
     append_string(writer->out, text);
 }
 
+void json_writer_raw(struct json_writer *writer, const char *key, struct text json)
+{
+    lead_in(writer, key);
+    text_buffer_append_text(writer->out, json);
+}
+
 void json_writer_unsigned(struct json_writer *writer, const char *key, uint64_t value)
 {
     lead_in(writer, key);
@@ -138,7 +144,7 @@ void json_writer_time(struct json_writer *writer, const char *key, int64_t time_
     }
     lead_in(writer, key);
     text_buffer_append(writer->out, "\"", 1);
-    report_time(writer->out, time_us);
+    report_instant(writer->out, time_us);
     text_buffer_append(writer->out, "\"", 1);
 }
 

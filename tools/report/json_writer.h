@@ -23,6 +23,8 @@ void json_writer_begin(struct json_writer *writer, const char *key, char bracket
 void json_writer_end(struct json_writer *writer, char bracket);
 void json_writer_text(struct json_writer *writer, const char *key,
                       struct text text); ///< missing: null
+/// A value that is JSON already.
+void json_writer_raw(struct json_writer *writer, const char *key, struct text json);
 void json_writer_unsigned(struct json_writer *writer, const char *key, uint64_t value);
 void json_writer_signed(struct json_writer *writer, const char *key, int64_t value);
 void json_writer_double(struct json_writer *writer, const char *key, double value); ///< 12 digits

@@ -117,7 +117,7 @@ static void civil_from_days(int64_t days, long long *year, unsigned *month, unsi
     *year = year_of_era + era * 400 + (*month <= 2);
 }
 
-void report_time(struct text_buffer *out, int64_t time_us)
+static void append_time(struct text_buffer *out, int64_t time_us, bool clock)
 {
     int64_t days = time_us / MICROSECONDS_PER_DAY - (time_us % MICROSECONDS_PER_DAY < 0);
     int64_t rest_us = time_us - days * MICROSECONDS_PER_DAY;
@@ -126,7 +126,7 @@ void report_time(struct text_buffer *out, int64_t time_us)
     unsigned day;
     civil_from_days(days, &year, &month, &day);
     text_buffer_printf(out, "%04lld-%02u-%02u", year, month, day);
-    if (rest_us == 0) {
+    if (rest_us == 0 && !clock) {
         return;
     }
     int64_t seconds = rest_us / MICROSECONDS_PER_SECOND;
@@ -139,6 +139,16 @@ void report_time(struct text_buffer *out, int64_t time_us)
         text_buffer_printf(out, ".%03lld", fraction / 1000);
     }
     text_buffer_append(out, "Z", 1);
+}
+
+void report_time(struct text_buffer *out, int64_t time_us)
+{
+    append_time(out, time_us, false);
+}
+
+void report_instant(struct text_buffer *out, int64_t time_us)
+{
+    append_time(out, time_us, true);
 }
 
 void report_amount(struct text_buffer *out, int64_t amount)

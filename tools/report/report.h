@@ -16,9 +16,10 @@ enum report_format { REPORT_TABLE = 0, REPORT_JSON, REPORT_CSV };
 
 struct report_style {
     enum report_format format;
-    bool colour;    ///< only on a terminal
-    uint32_t width; ///< columns of the terminal; fewer than 80 are taken as 80
-    bool timing;    ///< also say where the time went and how much was read
+    bool colour;          ///< only on a terminal
+    uint32_t width;       ///< columns of the terminal; fewer than 80 are taken as 80
+    bool timing;          ///< also say where the time went and how much was read
+    struct text question; ///< as JSON that --query reads back, for answers in JSON; missing: none
 };
 
 void report_funnel(const struct query_funnel *query, const struct query_funnel_result *result,
@@ -136,6 +137,8 @@ void report_text(struct text_buffer *out, struct text text);
 void report_size(struct text_buffer *out, uint64_t size_bytes);
 /// RFC 3339 in UTC, as short as is exact: "2026-01-02", "2026-01-02T03:04:05Z".
 void report_time(struct text_buffer *out, int64_t time_us);
+/// The same for programs: always with its clock.
+void report_instant(struct text_buffer *out, int64_t time_us);
 /// 1/10000 units as "1,234.50", with four digits where two do not suffice.
 void report_amount(struct text_buffer *out, int64_t amount);
 /// sum / count, half to even; 0 where count is 0.

@@ -158,7 +158,7 @@ void report_csv_stages(const struct query_stages_result *result, struct text_buf
             add_count(out, row->events);
             add_count(out, row->users);
             text_buffer_append(out, ",", 1);
-            report_time(out, result->first_bucket_us + (int64_t)bucket * result->bucket_us);
+            report_instant(out, result->first_bucket_us + (int64_t)bucket * result->bucket_us);
             add_count(out, row->bucket_events[bucket]);
             text_buffer_append(out, "\n", 1);
         }

@@ -147,7 +147,7 @@ static void write_json(const struct diff_report *report)
     struct json_writer writer;
     json_writer_init(&writer, report->out);
     json_writer_begin(&writer, NULL, '{');
-    report_json_question(&writer, report->query);
+    report_json_question(&writer, report->query, report->style);
     json_writer_text(&writer, "dialect", report->dialect);
     json_writer_time(&writer, "as_of", result->as_of_us);
     json_writer_unsigned(&writer, "users", result->users);
@@ -183,7 +183,7 @@ static void write_csv_times(const struct peer_diff_user *user, uint32_t side,
     struct text_buffer times = {0};
     for (uint32_t k = 0; k < user->level[side]; k++) {
         text_buffer_append_string(&times, k > 0 ? " " : "");
-        report_time(&times, user->times_us[side][k]);
+        report_instant(&times, user->times_us[side][k]);
     }
     report_csv_cell(out, (struct text){times.bytes == NULL ? "" : times.bytes, times.size}, false);
     text_buffer_deinit(&times);

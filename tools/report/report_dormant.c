@@ -215,9 +215,9 @@ static void csv_user(struct report_people *people, const struct people_sleeper *
     report_csv_cell(out, user->user_id, true);
     text_buffer_printf(out, ",%s,%s,", people_namespace_name(user->user_namespace),
                        AGES[user->age]);
-    report_time(out, user->first_us);
+    report_instant(out, user->first_us);
     text_buffer_append(out, ",", 1);
-    report_time(out, user->last_us);
+    report_instant(out, user->last_us);
     text_buffer_printf(out, ",%" PRIu64, user->events);
     csv_values(people, user->values);
     text_buffer_append(out, "\n", 1);
@@ -250,7 +250,7 @@ static void json_counts(struct json_writer *writer, const char *key,
 
 static void json_question(struct json_writer *writer, const struct people_dormant *query)
 {
-    json_writer_begin(writer, "question", '{');
+    json_writer_begin(writer, "definition", '{');
     json_writer_text(writer, "kind", TEXT_LITERAL("dormant"));
     json_writer_text(writer, "did", query->stage == NULL ? TEXT_MISSING : query->stage->name);
     json_writer_text(writer, "where", query->where);

@@ -148,12 +148,19 @@ static void write_outputs(struct json_writer *writer, uint32_t left_out)
     write_texts(writer, "outputs", named, count);
 }
 
-static void write_funnel_question(struct json_writer *writer, const struct query_funnel *query)
+void report_json_asked(struct json_writer *writer, const struct report_style *style)
+{
+    if (style->question.bytes != NULL) {
+        json_writer_raw(writer, "question", style->question);
+    }
+}
+
+static void write_funnel_definition(struct json_writer *writer, const struct query_funnel *query)
 {
     const struct funnel *funnel = &query->funnel;
     struct text_buffer window = {0};
     words_window(funnel, &window);
-    json_writer_begin(writer, "question", '{');
+    json_writer_begin(writer, "definition", '{');
     json_writer_text(writer, "kind", TEXT_LITERAL("funnel"));
     json_writer_text(writer, "funnel", funnel->name);
     json_writer_begin(writer, "steps", '[');
@@ -421,7 +428,7 @@ void report_json_funnel(const struct query_funnel *query, const struct query_fun
     uint32_t step_count = query->funnel.step_count;
     json_writer_init(&writer, out);
     json_writer_begin(&writer, NULL, '{');
-    write_funnel_question(&writer, query);
+    report_json_question(&writer, query, style);
     json_writer_begin(&writer, "total", '{');
     report_json_slice(&writer, &result->total, &query->funnel);
     json_writer_end(&writer, '}');
@@ -460,7 +467,8 @@ void report_json_stages(const struct query_stages *query, const struct query_sta
     struct json_writer writer;
     json_writer_init(&writer, out);
     json_writer_begin(&writer, NULL, '{');
-    json_writer_begin(&writer, "question", '{');
+    report_json_asked(&writer, style);
+    json_writer_begin(&writer, "definition", '{');
     json_writer_text(&writer, "kind", TEXT_LITERAL("stages"));
     json_writer_begin(&writer, "stages", '[');
     for (uint32_t index = 0; index < query->stage_count; index++) {
@@ -512,7 +520,8 @@ void report_json_sessions(const struct query_sessions *query,
     int64_t timeout_us = query->session_timeout_us;
     json_writer_init(&writer, out);
     json_writer_begin(&writer, NULL, '{');
-    json_writer_begin(&writer, "question", '{');
+    report_json_asked(&writer, style);
+    json_writer_begin(&writer, "definition", '{');
     json_writer_text(&writer, "kind", TEXT_LITERAL("sessions"));
     write_range(&writer, &query->range, query->as_of_us);
     json_writer_signed(&writer, "session_timeout_us",
@@ -575,9 +584,11 @@ void report_json_live(struct json_writer *writer, const struct report_live_end *
     json_writer_end(writer, '}');
 }
 
-void report_json_question(struct json_writer *writer, const struct query_funnel *query)
+void report_json_question(struct json_writer *writer, const struct query_funnel *query,
+                          const struct report_style *style)
 {
-    write_funnel_question(writer, query);
+    report_json_asked(writer, style);
+    write_funnel_definition(writer, query);
 }
 
 void report_json_provenance(struct json_writer *writer, const struct query_provenance *provenance,

@@ -9,7 +9,7 @@
 
 static void write_question(struct json_writer *writer, const struct query_pattern *query)
 {
-    json_writer_begin(writer, "question", '{');
+    json_writer_begin(writer, "definition", '{');
     json_writer_text(writer, "kind", TEXT_LITERAL("pattern"));
     json_writer_text(writer, "pattern", query->pattern);
     json_writer_begin(writer, "steps", '[');

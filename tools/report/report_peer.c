@@ -280,7 +280,7 @@ static void write_json(const struct peer_report *report)
     struct json_writer writer;
     json_writer_init(&writer, report->out);
     json_writer_begin(&writer, NULL, '{');
-    report_json_question(&writer, report->query);
+    report_json_question(&writer, report->query, report->style);
     enum peer_view view = report->pinot != NULL ? PEER_STEPS : report->question->view;
     json_writer_text(&writer, "answer", text_from(report->pinot != NULL ? "runs" : VIEWS[view]));
     if (report->pinot != NULL) {

@@ -58,7 +58,7 @@ static void write_trends(const struct query_funnel *query, const struct peer_pos
         for (uint32_t r = 0; r < group->trend_count; r++) {
             const struct peer_trend_row *row = &group->trend[r];
             write_values(query, group->values, out);
-            report_time(out, row->bucket_us);
+            report_instant(out, row->bucket_us);
             text_buffer_printf(out, ",%" PRIu64 ",%" PRIu64 "\n", row->entered, row->converted);
         }
     }

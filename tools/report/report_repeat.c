@@ -204,7 +204,7 @@ static void json_repeat(const struct people_repeat *query,
     struct json_writer writer;
     json_writer_init(&writer, out);
     json_writer_begin(&writer, NULL, '{');
-    json_writer_begin(&writer, "question", '{');
+    json_writer_begin(&writer, "definition", '{');
     json_writer_text(&writer, "kind", TEXT_LITERAL("repeat"));
     json_writer_text(&writer, "stage", query->stage->name);
     json_writer_time(&writer, "from", query->range.from_us);

@@ -273,7 +273,7 @@ static void csv_event(struct report_people *people, const struct people_event *e
     struct text_buffer *out = people->out;
     report_csv_cell(out, people->trace->user_id, true);
     text_buffer_printf(out, ",%s,", people_namespace_name(people->trace_result->user_namespace));
-    report_time(out, event->time_us);
+    report_instant(out, event->time_us);
     csv_number(out, event->session);
     report_csv_cell(out, event->name, false);
     report_csv_cell(out, event->label.bytes == NULL ? TEXT_LITERAL("") : event->label, false);
@@ -340,7 +340,7 @@ static void json_begin(struct report_people *people)
     struct json_writer *writer = &people->writer;
     const struct people_trace_result *result = people->trace_result;
     json_writer_begin(writer, NULL, '{');
-    report_json_question(writer, people->trace->funnel);
+    report_json_question(writer, people->trace->funnel, people->style);
     json_writer_text(writer, "user", people->trace->user_id);
     json_writer_text(writer, "namespace", text_from(people_namespace_name(result->user_namespace)));
     json_ids(writer, result);

@@ -223,16 +223,16 @@ static void csv_unit(struct report_people *people, const struct people_unit *uni
     }
     if (funnel->funnel.unit == FUNNEL_UNIT_SESSION) {
         text_buffer_append(out, ",", 1);
-        report_time(out, unit->session_us);
+        report_instant(out, unit->session_us);
     }
     text_buffer_append(out, ",", 1);
-    report_time(out, unit->entry_us);
+    report_instant(out, unit->entry_us);
     text_buffer_printf(out, ",%s,%u", report_people_state(unit), unit->level);
     for (uint32_t k = 0; k < funnel->funnel.step_count; k++) {
         bool made = (unit->made >> k & 1) != 0;
         text_buffer_append(out, ",", 1);
         if (made) {
-            report_time(out, unit->matched_us[k]);
+            report_instant(out, unit->matched_us[k]);
         }
         if (is_any(funnel)) {
             report_csv_cell(
@@ -282,7 +282,7 @@ static void json_begin(struct report_people *people)
 {
     struct json_writer *writer = &people->writer;
     json_writer_begin(writer, NULL, '{');
-    report_json_question(writer, people->users->funnel);
+    report_json_question(writer, people->users->funnel, people->style);
     json_cell(writer, people->users);
     json_writer_unsigned(writer, "count", people->users_result->count);
     report_json_provenance(writer, &people->users_result->provenance, people->style);

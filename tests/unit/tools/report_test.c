@@ -200,7 +200,7 @@ Test(report, the_json_of_a_funnel_is_exact)
     cr_assert_eq(json_array_size(slices), 2);
     cr_assert(json_is_null(value));
     cr_assert_str_eq(
-        json_string_value(json_object_get(json_object_get(root, "question"), "window")), "7d");
+        json_string_value(json_object_get(json_object_get(root, "definition"), "window")), "7d");
     cr_assert_null(json_object_get(json_object_get(root, "provenance"), "work"));
     EXPECT_TEXT(out, "\"p50_us\": 12400000,");
     EXPECT_TEXT(out, "D\\u001bE");
@@ -279,7 +279,7 @@ Test(report, stages_and_sessions_come_in_every_format)
     EXPECT_TEXT(out, "▂·█");
     text_buffer_reset(&out);
     report_stages(&stages, &stages_result, &CSV, &out);
-    EXPECT_TEXT(out, "visit,10,4,1970-01-03,9\n");
+    EXPECT_TEXT(out, "visit,10,4,1970-01-03T00:00:00Z,9\n");
     text_buffer_reset(&out);
     report_stages(&stages, &stages_result, &JSON, &out);
     EXPECT_TEXT(out, "\"bucket_events\": [1, 0, 9]");
