@@ -57,7 +57,7 @@ class Corong:
             _, cost = process.measured(words)
             if run > 0:
                 samples.append(cost["seconds"])
-        out, warm_cost = process.measured(words + ["--repeat", str(runs)])
+        out, warm_cost = process.measured(words + ["--again", str(runs)])
         result = json.loads(out)
         inside = result["provenance"]["work"]["seconds_repeated"]
         answer = questions.corong_answer(question, result)

@@ -116,6 +116,9 @@ struct query_stages_result {
     uint32_t bucket_count;
     struct query_provenance provenance;
 };
+/// The bucket of a zone (NULL: UTC) that a moment lies in: [from, to). `kind` is not NONE.
+struct query_range query_bucket_around(enum query_bucket kind, const struct zone *zone,
+                                       int64_t time_us);
 CORONG_MUST_CHECK enum corong_status query_stages_run(struct store_snapshot *snapshot,
                                                       const struct query_stages *query,
                                                       struct arena *arena,

@@ -100,6 +100,16 @@ static int64_t bucket_begin(enum query_bucket kind, const struct zone *zone, int
     return begin;
 }
 
+struct query_range query_bucket_around(enum query_bucket kind, const struct zone *zone,
+                                       int64_t time_us)
+{
+    int64_t next;
+    int64_t begin =
+        bucket_begin(kind, zone == NULL ? &utc : zone,
+                     floor_to(time_us, MICROSECONDS_PER_SECOND) / MICROSECONDS_PER_SECOND, &next);
+    return (struct query_range){begin * MICROSECONDS_PER_SECOND, next * MICROSECONDS_PER_SECOND};
+}
+
 enum corong_status query_buckets_init(struct query_buckets *buckets_out, enum query_bucket kind,
                                       const struct zone *zone, int64_t from_us, int64_t to_us,
                                       struct arena *arena, struct corong_error *error)

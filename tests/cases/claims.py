@@ -562,7 +562,7 @@ def the_default_as_of_is_the_latest_of_min_time_and_received():
     same(answer["provenance"]["as_of"], "2026-01-01T02:00:00Z")
     same((levels(answer), answer["provenance"]["after_as_of"]), ([1], 1), "bob's event is later than T:")
     late = [{"u": "ann", "t": BASE, "n": "A", "r": BASE + 5 * HOUR}]
-    same(ask(late, "A")["provenance"]["as_of"], "2026-01-01", "a late arrival moves T by its time only:")
+    same(ask(late, "A")["provenance"]["as_of"], "2026-01-01T00:00:00Z", "a late arrival moves T by its time only:")
 
 
 @claim
@@ -574,7 +574,7 @@ def future_events_never_move_as_of_and_are_counted():
     same((shop.books["run"]["stored"], shop.books["run"]["future"]), (4, 2))
     answer = shop.funnel("A")
     same((answer["provenance"]["as_of"], levels(answer), answer["provenance"]["after_as_of"]),
-         ("2026-01-01", [1], 3))
+         ("2026-01-01T00:00:00Z", [1], 3))
     same(levels(shop.funnel("A", "--as-of", "2028-01-01")), [3], "T can be asked for:")
     shop.remove()
 
@@ -584,7 +584,7 @@ def events_beyond_max_time_are_future():
     mapping = {"max_time": "2026-01-02T00:00:00Z"}
     shop = Shop(events_of(f"A@0 A@{DAY} A@{DAY + 1}"), **mapping)
     same(shop.books["run"]["future"], 1)
-    same(shop.funnel("A")["provenance"]["as_of"], "2026-01-02")
+    same(shop.funnel("A")["provenance"]["as_of"], "2026-01-02T00:00:00Z")
     shop.remove()
 
 
@@ -751,7 +751,7 @@ def an_empty_denominator_is_null():
 @claim
 def throughput_counts_the_day_of_the_matched_event():
     answer = ask(events_of(f"A@{23 * HOUR} B@{25 * HOUR}") + events_of(f"A@{24 * HOUR}", "bob"), "A B")
-    same(answer["days"], [{"day": "2026-01-01", "reached": [1, 0]}, {"day": "2026-01-02", "reached": [1, 1]}])
+    same(answer["days"], [{"day": "2026-01-01T00:00:00Z", "reached": [1, 0]}, {"day": "2026-01-02T00:00:00Z", "reached": [1, 1]}])
 
 
 # ---- SEMANTICS 6: slices

@@ -37,3 +37,8 @@ try corong funnel --step visit --step order --customer click
 try corong funnel --step visit --step order --dialect ga4 --window 1d
 try corong funnel --step visit --step order --dialect posthog --dialect-answer correlation --survival
 try corong funnel --step visit --step order --dialect posthog --dialect-answer breakdown --trend day
+try corong funnel --step visit --step order --dialect posthog --dialect-answer correlation --by country
+try corong funnel --step visit --step order --dialect-diff mixpanel --trend day
+try corong repeat order --by country
+try corong funnel --step visit --step order --order strict --repeats allow --format csv
+try corong funnel --query <(echo '{funnel: {steps: [visit, order], dialect: ga4, window: 2h}}') 2>&1 | sed "s,/dev/fd/[0-9]*,FILE,"

@@ -11,7 +11,7 @@ def ask(words, document=None):
 STEPS = ["--step", "visit", "--step", "click"]
 QUESTIONS = [
     ("funnel",), ("funnel", "--by", "country", "--top", "3", "--attempts", "all", "--window", "1h"),
-    ("funnel", "--order", "strict", "--repeats", "allow", "--scope", "funnel"),
+    ("funnel", "--order", "strict", "--repeat", "allow", "--scope", "funnel"),
     ("funnel", "--order", "any", "--anchor", "first=1"),
     ("funnel", "--where", "country = 'DE' or page like '%\"x\\\\'", "--where-entry", "country is not null"),
     ("funnel", "--trend", "day", "--zone", "Europe/Berlin"), ("funnel", "--exclude", "order after 1 before 2 remove"),

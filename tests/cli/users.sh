@@ -13,6 +13,11 @@ corong users "${steps[@]}" --reached 3 --by country --slice '(none)' --format cs
 corong users "${steps[@]}" --by country --attribution step:2 --slice DE --format csv | plain
 corong users "${steps[@]}" --reached order --day 2026-01-02 --format csv | plain
 corong users "${steps[@]}" --unit session --dropped 1 --format csv | plain
+echo "behind a bucket of the trend, as many as it says:"
+corong funnel "${steps[@]}" --trend day --from 2026-01-01T00:00:01Z --format json | grep -E '"(label|partial)"' | head -4
+corong users "${steps[@]}" --reached 1 --trend day --trend-bucket 2026-01-02T09:00 --format csv | plain
+corong users "${steps[@]}" --reached 1 --trend-bucket 2026-01-02 | plain
+corong users "${steps[@]}" --reached 1 --trend day | plain
 corong users "${steps[@]}" --dropped clik | plain
 corong users "${steps[@]}" --dropped 1 --won | plain
 corong users "${steps[@]}" --slice DE | plain

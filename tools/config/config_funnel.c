@@ -358,6 +358,7 @@ static enum corong_status load_dialect(struct arena *arena, const struct yaml_pl
     struct yaml_place place = yaml_walk_key(funnel_place, arena, "dialect");
     struct corong_error inner;
     struct text text;
+    int64_t window_us = funnel->window_us;
     if (place.node == NULL) {
         return CORONG_OK;
     }
@@ -366,7 +367,18 @@ static enum corong_status load_dialect(struct arena *arena, const struct yaml_pl
     if (status == CORONG_OK) {
         status = dialect_apply(funnel, &inner);
     }
-    return status == CORONG_OK ? CORONG_OK : yaml_walk_fail(&place, status, "%s", inner.message);
+    if (status != CORONG_OK) {
+        return yaml_walk_fail(&place, status, "%s", inner.message);
+    }
+    struct yaml_place window = yaml_walk_key(funnel_place, arena, "window");
+    if (window.node != NULL && window_us != funnel->window_us &&
+        funnel->window_us == FUNNEL_WINDOW_NONE) {
+        return yaml_walk_fail(&window, CORONG_INVALID,
+                              "dialect '%s' knows no window over the whole funnel; max_gap of a "
+                              "step bounds the time before it",
+                              dialect_name(funnel->dialect));
+    }
+    return CORONG_OK;
 }
 
 static enum corong_status load_rest(struct arena *arena, const struct yaml_place *place,

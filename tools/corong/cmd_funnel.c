@@ -6,7 +6,7 @@
 #include "tools/corong/question_funnel.h"
 #include "tools/corong/repeat.h"
 
-/// With --repeat, half of the memory keeps what was decoded for the next time.
+/// With --again, half of the memory keeps what was decoded for the next time.
 static struct cache *make_cache(const struct options *options, struct store_snapshot *snapshot,
                                 struct query_funnel *query)
 {

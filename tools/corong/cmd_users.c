@@ -63,6 +63,7 @@ static enum exit_code ask(const struct options *options, const struct config *co
     struct query_funnel funnel;
     struct users_list list = {.query = {.funnel = &funnel}};
     if (question_funnel(options, config, snapshot, &funnel, &error) != CORONG_OK ||
+        people_question_bucket(options, &funnel, &error) != CORONG_OK ||
         people_question_cell(options, &funnel, &list.query.cell, &error) != CORONG_OK ||
         people_question_gather(options, list.query.gather, &list.query.gather_count, &error) !=
             CORONG_OK ||

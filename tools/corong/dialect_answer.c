@@ -20,6 +20,19 @@ enum exit_code dialect_difference(const struct options *options, const struct co
     struct corong_error error = {0};
     struct peer_diff_result result;
     struct text dialect = options->values[OPTION_DIALECT_DIFF].text;
+    const char *idle = query->by_count > 0                             ? "--by"
+                       : query->compared                               ? "--compare"
+                       : query->survival                               ? "--survival"
+                       : query->throughput != QUERY_BUCKET_NONE        ? "--throughput"
+                       : query->trend != QUERY_BUCKET_NONE             ? "--trend"
+                       : options_given(options, OPTION_DIALECT_ANSWER) ? "--dialect-answer"
+                                                                       : NULL;
+    if (idle != NULL) {
+        error_set(&error, CORONG_INVALID,
+                  "--dialect-diff compares the levels of all users and knows no %s; leave it out",
+                  idle);
+        return console_fail(&error);
+    }
     if (peer_diff_run(snapshot, query, dialect, options->arena, &result, &error) != CORONG_OK) {
         return console_fail(&error);
     }
@@ -113,7 +126,10 @@ static enum corong_status check_alone(const struct query_funnel *query, uint32_t
                                       struct corong_error *error)
 {
     bool trends = strcmp(DIALECT_ANSWERS[answer], "trends") == 0;
-    const char *idle = query->compared                                ? "--compare"
+    bool sliced =
+        trends || answer == ANSWER_RUNS || strcmp(DIALECT_ANSWERS[answer], "breakdown") == 0;
+    const char *idle = query->by_count > 0 && !sliced                 ? "--by"
+                       : query->compared                              ? "--compare"
                        : query->survival                              ? "--survival"
                        : query->throughput != QUERY_BUCKET_NONE       ? "--throughput"
                        : query->trend != QUERY_BUCKET_NONE && !trends ? "--trend"

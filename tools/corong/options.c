@@ -6,6 +6,7 @@
 #include "storage/base/clock.h"
 #include "storage/base/invariant.h"
 #include "tools/config/config.h"
+#include "tools/corong/console.h"
 #include "tools/corong/dialect_answer.h"
 #include "tools/corong/instant.h"
 
@@ -13,6 +14,7 @@
 #include <inttypes.h>
 
 #define OPTION_FIRST_VALUE 256
+#define OPTION_FORMER_REPEATS (OPTION_FIRST_VALUE + OPTION_COUNT)
 
 static const char *const TIMESTAMPS[] = {"event", "now", NULL};
 static const char *const ORDERS[] = {"loose", "strict", "any", NULL};
@@ -118,7 +120,7 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
                       "of the steps: anything between (default), nothing between, or in any order"},
     [OPTION_SCOPE] = {"scope", "WORD", OPTION_KIND_WORD, 0, 0, SCOPES,
                       "order strict: no event between (default), or none that matches a step"},
-    [OPTION_REPEATS] = {"repeats", "WORD", OPTION_KIND_WORD, 0, 0, REPEATS,
+    [OPTION_REPEATS] = {"repeat", "WORD", OPTION_KIND_WORD, 0, 0, REPEATS,
                         "order strict: a repeat of the step just matched breaks it (default)"},
     [OPTION_ENTRY] = {"entry", "WORD", OPTION_KIND_WORD, 0, 0, ENTRIES,
                       "open: an attempt may begin at any step, not only at the first"},
@@ -153,6 +155,8 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
     [OPTION_WON] = {"won", NULL, OPTION_KIND_FLAG, 0, 0, NULL, "those who reached the last step"},
     [OPTION_SLICE] = {"slice", "VALUE[,VALUE]", OPTION_KIND_LIST, 0, 0, NULL,
                       "of one slice of --by: a value for each attribute, (none) or (other)"},
+    [OPTION_TREND_BUCKET] = {"trend-bucket", "TIME", OPTION_KIND_TIME, 0, 0, NULL,
+                             "with --trend: of the bucket of entries that holds this time"},
     [OPTION_DAY] = {"day", "DATE", OPTION_KIND_TIME, 0, 0, NULL,
                     "whose step lies in this day (UTC), such as 2026-01-03"},
     [OPTION_GATHER] = {"gather", "ATTR[,ATTR]", OPTION_KIND_LIST, 0, 0, NULL,
@@ -190,7 +194,7 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
                         "of a served store, only what is on disk already"},
     [OPTION_TIMING] = {"timing", NULL, OPTION_KIND_FLAG, 0, 0, NULL,
                        "also say where the time went"},
-    [OPTION_REPEAT] = {"repeat", "N", OPTION_KIND_COUNT, 1, 10000, NULL,
+    [OPTION_REPEAT] = {"again", "N", OPTION_KIND_COUNT, 1, 10000, NULL,
                        "ask N times more in this process and say how long each took"},
     [OPTION_COLOR] = {"color", "WORD", OPTION_KIND_WORD, 0, 0, COLORS,
                       "colour; auto: on a terminal, unless NO_COLOR is set"},
@@ -268,8 +272,14 @@ static enum corong_status unknown_option(const uint8_t *allowed, const char *wor
         names[index] = OPTION_SPECS[allowed[index]].name;
     }
     const char *bare = word + strspn(word, "-");
-    const char *nearest =
-        words_nearest((struct text){bare, (size_t)(strchrnul(bare, '=') - bare)}, names);
+    struct text given = {bare, (size_t)(strchrnul(bare, '=') - bare)};
+    for (uint32_t id = 0; id < OPTION_COUNT; id++) {
+        if (text_equal(given, text_from(OPTION_SPECS[id].name))) {
+            return error_set(error, CORONG_INVALID, "'--%s' belongs to other commands",
+                             OPTION_SPECS[id].name);
+        }
+    }
+    const char *nearest = words_nearest(given, names);
     if (nearest == NULL) {
         return error_set(error, CORONG_INVALID, "unknown option '%s'", word);
     }
@@ -383,6 +393,14 @@ enum corong_status options_set(struct options *options, enum option_id id, const
     return CORONG_OK;
 }
 
+static bool is_allowed(const uint8_t *allowed, enum option_id id)
+{
+    while (*allowed != OPTION_COUNT && *allowed != id) {
+        allowed++;
+    }
+    return *allowed == id;
+}
+
 /// The rows of getopt_long(), from the table.
 static void list_for_getopt(const uint8_t *allowed, struct option *long_options)
 {
@@ -392,6 +410,10 @@ static void list_for_getopt(const uint8_t *allowed, struct option *long_options)
         long_options[index] = (struct option){
             spec->name, spec->kind == OPTION_KIND_FLAG ? no_argument : required_argument, NULL,
             OPTION_FIRST_VALUE + allowed[index]};
+    }
+    if (is_allowed(allowed, OPTION_REPEATS)) {
+        long_options[count++] =
+            (struct option){"repeats", required_argument, NULL, OPTION_FORMER_REPEATS};
     }
     long_options[count] = (struct option){0};
 }
@@ -427,11 +449,28 @@ static void take_operands(struct options *options, int argument_count, char **ar
     }
 }
 
+/// The option that a word means, by its former name too: --repeats was what is --repeat, as in
+/// documents, and --repeat N what is --again N.
+static enum option_id option_of(int code, const uint8_t *allowed, const char *argument)
+{
+    if (code == OPTION_FORMER_REPEATS) {
+        console_note("--repeats %s is --repeat %s", argument, argument);
+        return OPTION_REPEATS;
+    }
+    enum option_id id = (enum option_id)(code - OPTION_FIRST_VALUE);
+    bool number = id == OPTION_REPEATS && argument[0] >= '0' && argument[0] <= '9';
+    if (number && is_allowed(allowed, OPTION_REPEAT)) {
+        console_note("--repeat %s, asked again to measure it, is --again %s", argument, argument);
+        return OPTION_REPEAT;
+    }
+    return id;
+}
+
 enum corong_status options_parse(struct options *options, struct arena *arena,
                                  const uint8_t *allowed, int argument_count, char **arguments,
                                  struct corong_error *error)
 {
-    struct option long_options[OPTION_COUNT + 1];
+    struct option long_options[OPTION_COUNT + 2];
     ASSERT(allowed_count(allowed) <= OPTION_COUNT);
     *options = (struct options){.arena = arena, .allowed = allowed};
     list_for_getopt(allowed, long_options);
@@ -445,7 +484,7 @@ enum corong_status options_parse(struct options *options, struct arena *arena,
         if (code == '?' || code == ':') {
             return refuse_option(code, allowed, arguments, error);
         }
-        enum option_id id = code == 'h' ? OPTION_HELP : (enum option_id)(code - OPTION_FIRST_VALUE);
+        enum option_id id = code == 'h' ? OPTION_HELP : option_of(code, allowed, optarg);
         TRY_IN(options_set(options, id, optarg, error), error, "--%s", OPTION_SPECS[id].name);
     }
     take_operands(options, argument_count, arguments);

@@ -203,3 +203,27 @@ enum corong_status people_question_flush(struct text_buffer *out, struct corong_
     text_buffer_reset(out);
     return CORONG_OK;
 }
+
+enum corong_status people_question_bucket(const struct options *options,
+                                          struct query_funnel *funnel, struct corong_error *error)
+{
+    bool named = options_given(options, OPTION_TREND_BUCKET);
+    if (named != (funnel->trend != QUERY_BUCKET_NONE)) {
+        return error_set(error, CORONG_INVALID,
+                         named ? "--trend-bucket: of hours, days, weeks or months? Give --trend too"
+                               : "--trend: which bucket's users? Give --trend-bucket TIME too");
+    }
+    if (!named) {
+        return CORONG_OK;
+    }
+    struct query_range bucket = query_bucket_around(funnel->trend, funnel->zone,
+                                                    options->values[OPTION_TREND_BUCKET].number);
+    struct query_range *range = &funnel->range;
+    bool later = range->from_us != QUERY_TIME_NONE && range->from_us > bucket.from_us;
+    bool sooner = range->to_us != QUERY_TIME_NONE && range->to_us < bucket.to_us;
+    *range = (struct query_range){later ? range->from_us : bucket.from_us,
+                                  sooner ? range->to_us : bucket.to_us};
+    // A bucket is the question asked for its entries.
+    funnel->trend = QUERY_BUCKET_NONE;
+    return CORONG_OK;
+}

@@ -24,3 +24,7 @@ people_question_rows(const struct options *options, uint64_t *rows_out, struct c
 /// Writes the buffer to standard output once it is large; CORONG_IO where that fails.
 CORONG_MUST_CHECK enum corong_status people_question_flush(struct text_buffer *out,
                                                            struct corong_error *error);
+/// Narrows the question to the bucket of its trend that --trend-bucket names.
+CORONG_MUST_CHECK enum corong_status people_question_bucket(const struct options *options,
+                                                            struct query_funnel *funnel,
+                                                            struct corong_error *error);

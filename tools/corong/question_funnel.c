@@ -172,6 +172,15 @@ static enum corong_status take_rules(struct funnel_question *run)
                          "bounds the time before a step",
                          dialect_name(funnel->dialect));
     }
+    bool left = window_us != funnel->window_us && funnel->window_us == FUNNEL_WINDOW_NONE;
+    if (left && window_us != FUNNEL_WINDOW_DEFAULT_US) {
+        struct text_buffer words = {0};
+        duration_format(window_us, &words);
+        console_note("dialect '%s' knows no window over the whole funnel: the funnel's own, %s, is "
+                     "left out; max_gap bounds the time before a step",
+                     dialect_name(funnel->dialect), words.bytes);
+        text_buffer_deinit(&words);
+    }
     return funnel_check(funnel, run->error);
 }
 

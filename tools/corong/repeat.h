@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/// --repeat: a question asked again and again in one process, as a server or a benchmark of warm
+/// --again: a question asked again and again in one process, as a server or a benchmark of warm
 /// caches would. Thread: main.
 #pragma once
 
 #include "engine/query/query.h"
 #include "tools/corong/options.h"
 
-/// Asks as often as --repeat says (not at all without it) and leaves the wall seconds of each time
+/// Asks as often as --again says (not at all without it) and leaves the wall seconds of each time
 /// in the provenance of `result`, which holds the answer already. Every time must give its digest:
 /// CORONG_CORRUPT otherwise. Memory: the seconds in options->arena, the answers are dropped.
 CORONG_MUST_CHECK enum corong_status repeat_funnel(const struct options *options,

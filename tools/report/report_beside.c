@@ -22,11 +22,21 @@ static void heading(struct text_buffer *out, const char *text, const struct repo
     report_lines_dim(text, style, out);
 }
 
+bool report_bucket_is_part(const struct query_funnel *query,
+                           const struct query_funnel_result *result, const struct query_trend *row)
+{
+    const struct query_range *range = &query->range;
+    bool begun = range->from_us != QUERY_TIME_NONE && range->from_us > row->begin_us;
+    bool ended = range->to_us != QUERY_TIME_NONE && range->to_us < row->end_us;
+    return begun || ended || result->provenance.as_of_us < row->end_us - 1;
+}
+
 static void add_bucket(struct grid *grid, enum query_bucket bucket,
-                       const struct query_funnel *query, int64_t begin_us)
+                       const struct query_funnel *query, int64_t begin_us, bool part)
 {
     struct text_buffer label = {0};
     report_bucket(&label, bucket, query->zone, begin_us);
+    text_buffer_append_string(&label, part ? " *" : "");
     grid_add_string(grid, label.bytes);
     text_buffer_deinit(&label);
 }
@@ -44,6 +54,7 @@ static void draw_trend(const struct query_funnel *query, const struct query_funn
                        const struct report_style *style, struct text_buffer *out)
 {
     struct grid grid = {0};
+    bool parts = false;
     double best = 0;
     for (uint32_t b = 0; b < result->trend_count; b++) {
         const struct query_slice *total = &result->trend[b].total;
@@ -60,7 +71,9 @@ static void draw_trend(const struct query_funnel *query, const struct query_funn
         const struct query_slice *total = &result->trend[b].total;
         uint64_t entered = entered_of(total);
         double rate = entered == 0 ? 0 : (double)total->won / (double)entered;
-        add_bucket(&grid, query->trend, query, result->trend[b].begin_us);
+        bool part = report_bucket_is_part(query, result, &result->trend[b]);
+        add_bucket(&grid, query->trend, query, result->trend[b].begin_us, part);
+        parts |= part;
         for (uint32_t k = 0; k < query->funnel.step_count; k++) {
             grid_add_count(&grid, total->steps[k].reached);
         }
@@ -73,6 +86,10 @@ static void draw_trend(const struct query_funnel *query, const struct query_funn
             "entries of each bucket; a unit may be in several, so they need not sum to the total",
             style);
     grid_render(&grid, style, out);
+    if (parts) {
+        text_buffer_append_string(out, "  ");
+        report_lines_dim("* a part of its bucket: the range or as of cuts it", style, out);
+    }
     grid_deinit(&grid);
 }
 
@@ -88,7 +105,7 @@ static void draw_throughput(const struct query_funnel *query,
     grid_add_column(&grid, "last step a second", GRID_RIGHT, 1, NULL);
     for (uint32_t b = 0; b < result->throughput_count; b++) {
         const struct query_throughput *row = &result->throughput[b];
-        add_bucket(&grid, query->throughput, query, row->begin_us);
+        add_bucket(&grid, query->throughput, query, row->begin_us, false);
         for (uint32_t k = 0; k <= last; k++) {
             grid_add_count(&grid, row->total[k]);
         }

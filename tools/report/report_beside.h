@@ -19,6 +19,9 @@ void report_csv_beside(const struct query_funnel *query, const struct query_funn
 /// "2026-01".
 void report_bucket(struct text_buffer *out, enum query_bucket bucket, const struct zone *zone,
                    int64_t begin_us);
+/// Whether the range, or as of, leaves a part of a trend's bucket out.
+bool report_bucket_is_part(const struct query_funnel *query,
+                           const struct query_funnel_result *result, const struct query_trend *row);
 const char *report_bucket_word(enum query_bucket bucket);
 /// "entry", "step:2", "each:1".
 void report_attribution(struct text_buffer *out, const struct query_funnel *query);

@@ -47,6 +47,7 @@ static void write_trend(struct json_writer *writer, const struct query_funnel *q
         const struct query_trend *row = &result->trend[b];
         json_writer_begin(writer, NULL, '{');
         write_bucket(writer, query->trend, query, row->begin_us, row->end_us);
+        json_writer_bool(writer, "partial", report_bucket_is_part(query, result, row));
         json_writer_begin(writer, "total", '{');
         report_json_slice(writer, &row->total, &query->funnel);
         json_writer_end(writer, '}');

@@ -26,6 +26,8 @@ static const char *const BECAUSE[PEOPLE_BECAUSE_COUNT] = {
     [PEOPLE_BECAUSE_TIE] = "tie",
     [PEOPLE_BECAUSE_GAP] = "gap",
     [PEOPLE_BECAUSE_STRICT] = "strict",
+    [PEOPLE_BECAUSE_BREAKS] = "breaks",
+    [PEOPLE_BECAUSE_ANCHOR] = "anchor",
     [PEOPLE_BECAUSE_REPEAT] = "repeat",
     [PEOPLE_BECAUSE_ORDER] = "order",
 };
@@ -87,6 +89,7 @@ static void append_because(const struct people_event *event, const struct query_
         [PEOPLE_BECAUSE_TIE] = "tie: another event of this instant was taken",
         [PEOPLE_BECAUSE_GAP] = "gap: too soon or too late after the step before",
         [PEOPLE_BECAUSE_STRICT] = "strict: something came between",
+        [PEOPLE_BECAUSE_ANCHOR] = "anchor: on the wrong side of the anchored step",
         [PEOPLE_BECAUSE_REPEAT] = "matched already",
         [PEOPLE_BECAUSE_ORDER] = "order: the steps before it are not matched then",
     };
@@ -94,7 +97,9 @@ static void append_because(const struct people_event *event, const struct query_
         append_excluded(event, funnel, out);
         return;
     }
-    if (event->because == PEOPLE_BECAUSE_OTHER_ATTEMPT) {
+    if (event->because == PEOPLE_BECAUSE_BREAKS) {
+        text_buffer_printf(out, "strict: ends attempt %u, another event was due", event->attempt);
+    } else if (event->because == PEOPLE_BECAUSE_OTHER_ATTEMPT) {
         text_buffer_printf(out, "of attempt %u, which is not the reported one", event->attempt);
     } else {
         text_buffer_append_string(out, WORDS[event->because]);

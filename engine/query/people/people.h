@@ -114,6 +114,8 @@ enum people_because {
     PEOPLE_BECAUSE_TIE,      ///< another event of the same instant was taken
     PEOPLE_BECAUSE_GAP,      ///< too soon or too late after the step before
     PEOPLE_BECAUSE_STRICT,   ///< order strict: something came between
+    PEOPLE_BECAUSE_BREAKS,   ///< order strict: it ends the attempt
+    PEOPLE_BECAUSE_ANCHOR,   ///< order any: on the wrong side of the anchored step
     PEOPLE_BECAUSE_REPEAT,   ///< its step is matched already
     PEOPLE_BECAUSE_ORDER,    ///< the steps before its own are not matched at that time
     PEOPLE_BECAUSE_COUNT,

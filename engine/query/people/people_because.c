@@ -184,6 +184,68 @@ static uint32_t stopped_before(const struct people_because_rule *rule,
     return 0;
 }
 
+/// Whether strict order looks at an event behind step `level`: a repeat of that step may be let
+/// pass.
+static bool in_scope(const struct people_because_rule *rule, const struct people_record *record,
+                     uint32_t level)
+{
+    const struct funnel *funnel = &rule->query->funnel;
+    uint32_t steps = (uint32_t)record->kept & step_mask(rule);
+    bool repeat = funnel->repeat == FUNNEL_REPEAT_ALLOW && (steps >> (level - 1) & 1) != 0;
+    return !repeat && (funnel->scope == FUNNEL_SCOPE_ALL || steps != 0);
+}
+
+/// Order strict: the first event in scope behind an attempt's last, and not its next step: it ends
+/// the attempt.
+static const struct people_attempt *broken(const struct people_because_rule *rule,
+                                           const struct people_history *history, uint32_t index)
+{
+    const struct people_record *record = &history->records[index];
+    const struct people_attempt *attempt = attempt_before(rule, record);
+    bool strict = rule->query->funnel.order == FUNNEL_ORDER_STRICT;
+    if (!strict || attempt == NULL || !in_window(rule, attempt, record->time_us)) {
+        return NULL;
+    }
+    uint32_t level = attempt->unit.level;
+    int64_t last_us = attempt->unit.matched_us[level - 1];
+    if (level >= rule->query->funnel.step_count || record->time_us <= last_us ||
+        (record->kept >> level & 1) != 0 || !in_scope(rule, record, level)) {
+        return NULL;
+    }
+    for (uint32_t i = index; i-- > 0 && history->records[i].time_us > last_us;) {
+        const struct people_record *other = &history->records[i];
+        if (other->instant != record->instant && in_scope(rule, other, level)) {
+            return NULL;
+        }
+    }
+    return attempt;
+}
+
+/// Order any: whether an anchor keeps an event out of the attempt (NULL: of any).
+static bool anchored(const struct people_because_rule *rule, const struct people_record *record,
+                     const struct people_attempt *attempt)
+{
+    const struct funnel *funnel = &rule->query->funnel;
+    uint32_t steps = (uint32_t)record->kept & step_mask(rule);
+    if (funnel->order != FUNNEL_ORDER_ANY) {
+        return false;
+    }
+    if (attempt == NULL) {
+        return funnel->anchor_first != 0 && (steps >> (funnel->anchor_first - 1) & 1) == 0;
+    }
+    if (funnel->anchor_last == 0) {
+        return false;
+    }
+    uint32_t last = funnel->anchor_last - 1;
+    for (uint32_t left = attempt->unit.made; left != 0; left &= left - 1) {
+        uint32_t rank = (uint32_t)__builtin_ctz(left);
+        if (attempt->unit.steps[rank] == last) {
+            return record->time_us > attempt->unit.matched_us[rank];
+        }
+    }
+    return (steps >> last & 1) != 0;
+}
+
 /// Why an event that lies within an attempt's window is no part of it.
 static enum people_because left_out(const struct people_because_rule *rule,
                                     const struct people_history *history, uint32_t index,
@@ -201,6 +263,9 @@ static enum people_because left_out(const struct people_because_rule *rule,
     }
     if (open_steps == 0) {
         return PEOPLE_BECAUSE_REPEAT;
+    }
+    if (anchored(rule, record, attempt)) {
+        return PEOPLE_BECAUSE_ANCHOR;
     }
     bool next = level < funnel->step_count && (open_steps >> level & 1) != 0 &&
                 record->time_us > attempt->unit.matched_us[level - 1];
@@ -246,6 +311,12 @@ static enum people_because unused(const struct people_because_rule *rule,
     if (tied(rule, history, index)) {
         return PEOPLE_BECAUSE_TIE;
     }
+    if (attempt == NULL && anchored(rule, record, NULL)) {
+        return PEOPLE_BECAUSE_ANCHOR;
+    }
+    if (attempt == NULL && rule->query->funnel.order == FUNNEL_ORDER_ANY) {
+        return PEOPLE_BECAUSE_OTHER_ENTRY;
+    }
     event_out->attempt = other_attempt(rule, history, record);
     if (event_out->attempt != 0) {
         return PEOPLE_BECAUSE_OTHER_ATTEMPT;
@@ -274,8 +345,15 @@ void people_because_tell(const struct people_because_rule *rule,
     event_out->did = PEOPLE_DID_NOTHING;
     if (record->time_us > rule->as_of_us) {
         event_out->because = PEOPLE_BECAUSE_AFTER_AS_OF;
-    } else if (tell_excluded(rule, record, event_out)) {
         return;
+    }
+    if (tell_excluded(rule, record, event_out)) {
+        return;
+    }
+    const struct people_attempt *attempt = broken(rule, history, index);
+    if (attempt != NULL) {
+        event_out->because = PEOPLE_BECAUSE_BREAKS;
+        event_out->attempt = attempt->number;
     } else if ((record->kept & step_mask(rule)) == 0) {
         event_out->because = no_step(rule, record, &event_out->step);
     } else {
