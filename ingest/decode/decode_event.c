@@ -86,7 +86,7 @@ static inline struct decode_field *pick(struct decoder *decoder,
                                         bool empty_counts)
 {
     bool other = false;
-    if (__builtin_expect(source->path_count == 1, 1)) {
+    if (__builtin_expect(source->path_count == 1 && source->absent_count == 0, 1)) {
         struct decode_field *field = &decoder->fields[source->fields[0]];
         if (__builtin_expect(kinds >> field->kind & 1, 1)) {
             return field->size > 0 || empty_counts ? field : NULL;
