@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ingest/decode/decoder.h"
 
+#include "ingest/decode/byte_find.h"
 #include "ingest/decode/utf8_check.h"
 
 #include <stdio.h>
@@ -8,24 +9,31 @@
 
 /// The places of one line.
 struct log_line {
+    const char *begin;
     struct text places[COMBINED_FIELD_COUNT];
 };
-
-static const char *find(const char *at, const char *end, char byte)
-{
-    return at < end ? memchr(at, byte, (size_t)(end - at)) : NULL;
-}
 
 static struct text between(const char *begin, const char *end)
 {
     return (struct text){begin, (size_t)(end - begin)};
 }
 
-/// `at` is behind the opening quote. Returns the closing one; a backslash protects what follows.
-static const char *find_quote(const char *at, const char *end)
+/// NULL where the line has no such byte from `at` on.
+static inline const char *find(const struct log_line *line, const char *at, const char *end,
+                               char byte)
 {
-    for (; at < end && *at != '"'; at++) {
-        at += *at == '\\' && at + 1 < end;
+    return at < end ? byte_find(line->begin, at, end, byte) : NULL;
+}
+
+/// `at` is behind the opening quote. Returns the closing one; a backslash protects what follows.
+static inline const char *find_quote(const struct log_line *line, const char *at, const char *end)
+{
+    while (at < end) {
+        at = byte_find_either(line->begin, at, end, '"', '\\');
+        if (at == end || *at == '"') {
+            break;
+        }
+        at += at + 1 < end ? 2 : 1;
     }
     return at < end ? at : NULL;
 }
@@ -35,14 +43,14 @@ static const char *find_quote(const char *at, const char *end)
 static void split_request(struct log_line *line, struct text request)
 {
     const char *end = request.bytes + request.size;
-    const char *space = find(request.bytes, end, ' ');
+    const char *space = find(line, request.bytes, end, ' ');
     if (space == NULL || space == request.bytes || space + 1 == end) {
         return;
     }
     const char *target = space + 1;
-    const char *last = find(target, end, ' ');
+    const char *last = find(line, target, end, ' ');
     const char *target_end = last == NULL ? end : last;
-    const char *question = find(target, target_end, '?');
+    const char *question = find(line, target, target_end, '?');
     line->places[COMBINED_METHOD] = between(request.bytes, space);
     line->places[COMBINED_PATH] = between(target, question == NULL ? target_end : question);
     if (question != NULL) {
@@ -56,17 +64,17 @@ static void split_request(struct log_line *line, struct text request)
 /// `ip ident authuser [time] `. Returns what follows, or NULL. A user name may hold spaces.
 static const char *split_client(struct log_line *line, const char *at, const char *end)
 {
-    const char *ip_end = find(at, end, ' ');
-    const char *ident_end = ip_end == NULL ? NULL : find(ip_end + 1, end, ' ');
+    const char *ip_end = find(line, at, end, ' ');
+    const char *ident_end = ip_end == NULL ? NULL : find(line, ip_end + 1, end, ' ');
     if (ident_end == NULL || ip_end == at) {
         return NULL;
     }
     const char *user = ident_end + 1;
-    const char *bracket = find(user, end, '[');
+    const char *bracket = find(line, user, end, '[');
     while (bracket != NULL && bracket[-1] != ' ') {
-        bracket = find(bracket + 1, end, '[');
+        bracket = find(line, bracket + 1, end, '[');
     }
-    const char *close = bracket == NULL ? NULL : find(bracket, end, ']');
+    const char *close = bracket == NULL ? NULL : find(line, bracket, end, ']');
     if (close == NULL || bracket - 1 <= user) {
         return NULL;
     }
@@ -78,12 +86,13 @@ static const char *split_client(struct log_line *line, const char *at, const cha
 }
 
 /// ` "text"`. Returns what follows, or NULL.
-static const char *split_quoted(const char *at, const char *end, struct text *text_out)
+static const char *split_quoted(const struct log_line *line, const char *at, const char *end,
+                                struct text *text_out)
 {
     if (end - at < 3 || at[0] != ' ' || at[1] != '"') {
         return NULL;
     }
-    const char *close = find_quote(at + 2, end);
+    const char *close = find_quote(line, at + 2, end);
     if (close == NULL) {
         return NULL;
     }
@@ -92,12 +101,13 @@ static const char *split_quoted(const char *at, const char *end, struct text *te
 }
 
 /// ` word`. Returns what follows, or NULL.
-static const char *split_word(const char *at, const char *end, struct text *text_out)
+static const char *split_word(const struct log_line *line, const char *at, const char *end,
+                              struct text *text_out)
 {
     if (at == end || *at != ' ') {
         return NULL;
     }
-    const char *stop = find(at + 1, end, ' ');
+    const char *stop = find(line, at + 1, end, ' ');
     *text_out = between(at + 1, stop == NULL ? end : stop);
     return text_out->size == 0 ? NULL : at + 1 + text_out->size;
 }
@@ -108,9 +118,9 @@ static bool split_line(struct log_line *line, struct text text)
     const char *end = text.bytes + text.size;
     const char *at = split_client(line, text.bytes, end);
     struct text request = TEXT_MISSING;
-    at = at == NULL ? NULL : split_quoted(at, end, &request);
-    at = at == NULL ? NULL : split_word(at, end, &line->places[COMBINED_STATUS]);
-    at = at == NULL ? NULL : split_word(at, end, &line->places[COMBINED_BYTES]);
+    at = at == NULL ? NULL : split_quoted(line, at, end, &request);
+    at = at == NULL ? NULL : split_word(line, at, end, &line->places[COMBINED_STATUS]);
+    at = at == NULL ? NULL : split_word(line, at, end, &line->places[COMBINED_BYTES]);
     if (at == NULL) {
         return false;
     }
@@ -118,8 +128,8 @@ static bool split_line(struct log_line *line, struct text text)
     if (at == end) {
         return true;
     }
-    at = split_quoted(at, end, &line->places[COMBINED_REFERRER]);
-    at = at == NULL ? NULL : split_quoted(at, end, &line->places[COMBINED_AGENT]);
+    at = split_quoted(line, at, end, &line->places[COMBINED_REFERRER]);
+    at = at == NULL ? NULL : split_quoted(line, at, end, &line->places[COMBINED_AGENT]);
     return at != NULL && (at == end || *at == ' ');
 }
 
@@ -131,7 +141,7 @@ static void store_places(struct decoder *decoder, const struct log_line *line)
             continue;
         }
         struct text text = line->places[place];
-        bool missing = text.bytes == NULL || text_equal(text, TEXT_LITERAL("-"));
+        bool missing = text.bytes == NULL || (text.size == 1 && *text.bytes == '-');
         decoder->fields[fields[place]] =
             (struct decode_field){.bytes = text.bytes,
                                   .size = (uint32_t)text.size,
@@ -153,7 +163,7 @@ void decode_combined(struct decoder *decoder, struct text text, const struct dec
         decode_reject(decoder, REJECT_NOT_UTF8, outcome);
         return;
     }
-    struct log_line line = {0};
+    struct log_line line = {.begin = text.bytes};
     if (!split_line(&line, text)) {
         decode_detail(decoder, "line", text);
         decode_reject(decoder, REJECT_NOT_LOG_LINE, outcome);

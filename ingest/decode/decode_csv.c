@@ -6,6 +6,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define CSV_COLUMN_COUNT_MAX 65535u
 
@@ -164,9 +167,94 @@ static enum reject_reason read_row(struct decoder *decoder, struct text line)
     return REJECT_NONE;
 }
 
+static inline void fields_clear(struct decoder *decoder)
+{
+    for (uint16_t field = 0; field < decoder->mapping->document_field_count; field++) {
+        decoder->fields[field] = (struct decode_field){0};
+    }
+}
+
+#ifdef __SSE2__
+/// Bit per byte of 16: separators, and what makes a row unusual.
+struct row_masks {
+    unsigned separators;
+    unsigned unusual;
+};
+
+static inline struct row_masks masks_at(const char *at, char separator, char quote)
+{
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+    __m128i quotes = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(quote));
+    // The sign bit of a byte says that it is not ASCII.
+    return (struct row_masks){
+        (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(separator))),
+        (unsigned)_mm_movemask_epi8(_mm_or_si128(bytes, quotes))};
+}
+
+static inline void put_column(struct decoder *decoder, uint32_t column, const char *begin,
+                              const char *end)
+{
+    uint16_t field = decoder->columns[column];
+    if (field != FIELD_NONE) {
+        decoder->fields[field] =
+            (struct decode_field){.bytes = begin,
+                                  .size = (uint32_t)(end - begin),
+                                  .kind = begin == end ? FIELD_MISSING : FIELD_STRING};
+    }
+}
+
+/// A row of ASCII without quotes, with as many fields as the header: one pass. False: read_row()
+/// tells what it is.
+static bool take_plain_row(struct decoder *decoder, struct text line)
+{
+    bool tabs = decoder->mapping->format == MAPPING_TSV;
+    char separator = tabs ? '\t' : ',';
+    char quote = tabs ? '\x80' : '"'; // tabs know no quoting; this is not ASCII anyway
+    const char *end = line.bytes + line.size;
+    const char *begin = line.bytes;
+    uint32_t column = 0;
+    if (line.size < 16 || decoder->column_count == 0) {
+        return false;
+    }
+    fields_clear(decoder);
+    for (const char *at = line.bytes; at < end;) {
+        bool whole = end - at >= 16;
+        const char *from = whole ? at : end - 16;
+        struct row_masks masks = masks_at(from, separator, quote);
+        unsigned seen = (unsigned)(at - from); // bytes of an earlier step
+        if (masks.unusual != 0) {
+            return false;
+        }
+        for (unsigned mask = masks.separators >> seen << seen; mask != 0; mask &= mask - 1) {
+            const char *stop = from + __builtin_ctz(mask);
+            if (column + 1 >= decoder->column_count) {
+                return false;
+            }
+            put_column(decoder, column++, begin, stop);
+            begin = stop + 1;
+        }
+        at = from + 16;
+    }
+    put_column(decoder, column++, begin, end);
+    return column == decoder->column_count;
+}
+#else
+static bool take_plain_row(struct decoder *decoder, struct text line)
+{
+    (void)decoder;
+    (void)line;
+    return false;
+}
+#endif
+
 void decode_csv(struct decoder *decoder, struct text text, const struct decode_sink *sink,
                 struct decode_outcome *outcome)
 {
+    if (!decoder->header_wanted && take_plain_row(decoder, text)) {
+        decode_lookups(decoder, false);
+        decode_single(decoder, sink, outcome);
+        return;
+    }
     const char *fault = utf8_check(text);
     if (fault != NULL) {
         decode_detail(decoder, "not UTF-8",
@@ -182,9 +270,7 @@ void decode_csv(struct decoder *decoder, struct text text, const struct decode_s
         }
         return;
     }
-    for (uint16_t field = 0; field < decoder->mapping->document_field_count; field++) {
-        decoder->fields[field] = (struct decode_field){0};
-    }
+    fields_clear(decoder);
     enum reject_reason reason = read_row(decoder, text);
     if (reason != REJECT_NONE) {
         decode_reject(decoder, reason, outcome);

@@ -2,6 +2,19 @@
 #include "ingest/decode/utf8_check.h"
 
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#ifdef __SSE2__
+/// Of 32 bytes.
+static inline bool is_ascii(const char *at)
+{
+    __m128i low = _mm_loadu_si128((const __m128i *)(const void *)at);
+    __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(at + 16));
+    return _mm_movemask_epi8(_mm_or_si128(low, high)) == 0;
+}
+#endif
 
 const char *utf8_check(struct text text)
 {
@@ -9,6 +22,11 @@ const char *utf8_check(struct text text)
     const char *end = text.bytes + text.size;
     while (at < end) {
         uint64_t word;
+#ifdef __SSE2__
+        while (end - at >= 32 && is_ascii(at)) {
+            at += 32;
+        }
+#endif
         while (end - at >= 8 &&
                (memcpy(&word, at, 8), (word & UINT64_C(0x8080808080808080)) == 0)) {
             at += 8;
