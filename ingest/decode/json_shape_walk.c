@@ -89,7 +89,7 @@ static void pass_key(struct walker *walker)
 static bool open_context(struct walker *walker, uint16_t node, char close)
 {
     struct json_shapes *shapes = walker->shapes;
-    for (uint16_t index = 1; index < shapes->context_count; index++) {
+    for (uint32_t index = 1; index < shapes->context_count; index++) {
         const struct json_context *context = &shapes->contexts[index];
         if (context->parent == walker->context && context->node == node &&
             context->close == close) {
