@@ -190,7 +190,9 @@ static void consume(struct shard *shard, const struct event_batch *batch)
     live_take(shard->live, &taken);
     uint64_t memory = tail_memory(shard->tail);
     publish(shard, memory);
-    if (!shard->asked_for_commit && memory > shard->options.tail.budget_bytes / 4 * 3) {
+    // By what the rows take: capacity stays when they go, and would ask again at once.
+    if (!shard->asked_for_commit &&
+        tail_fill(shard->tail) > shard->options.tail.budget_bytes / 4 * 3) {
         shard->asked_for_commit = true;
         shard->options.owner.wants_commit(shard->options.owner.context);
     }

@@ -227,3 +227,9 @@ uint64_t symbol_table_memory(const struct symbol_table *table)
     return (uint64_t)table->slot_count * sizeof(struct symbol_slot) +
            (uint64_t)table->entry_capacity * sizeof(struct symbol_entry) + table->capacity;
 }
+
+uint64_t symbol_table_fill(const struct symbol_table *table)
+{
+    return table->count * (2 * sizeof(struct symbol_slot) + sizeof(struct symbol_entry)) +
+           table->size;
+}

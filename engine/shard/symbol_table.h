@@ -54,5 +54,7 @@ static inline struct text symbol_table_text(const struct symbol_table *table, ui
 }
 /// Fills `order_out` (code by rank) and `ranks_out` (rank by code), table->count entries each.
 void symbol_table_rank(const struct symbol_table *table, uint32_t *order_out, uint32_t *ranks_out);
+/// About what the strings at hand take of what is held.
+uint64_t symbol_table_fill(const struct symbol_table *table);
 /// Bytes held.
 uint64_t symbol_table_memory(const struct symbol_table *table);

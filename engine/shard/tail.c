@@ -167,6 +167,17 @@ uint64_t tail_memory(const struct tail *tail)
            table_memory(tail) + tail->chunk_bytes;
 }
 
+uint64_t tail_fill(const struct tail *tail)
+{
+    uint64_t sum = tail->row_count * (tail->row_bytes + FLUSH_ROW_BYTES) +
+                   user_table_fill(&tail->user_table) + tail->chunk_bytes;
+    const struct event_format *format = tail->options.format;
+    for (uint32_t i = 0; i < format->string_count; i++) {
+        sum += symbol_table_fill(&tail->symbols[format->string_columns[i]]);
+    }
+    return sum;
+}
+
 uint64_t tail_copy_memory(const struct tail *tail, uint32_t count)
 {
     // Tables by share, twice: they double as they grow. Codes are mapped through one number each.
@@ -203,13 +214,8 @@ bool tail_has_room(const struct tail *tail, const struct event_batch *batch)
            tail->options.budget_bytes;
 }
 
-void tail_reserve_rows(struct tail *tail, uint32_t wanted)
+static void resize_columns(struct tail *tail)
 {
-    if (wanted <= tail->row_capacity) {
-        return;
-    }
-    free_spares(tail);
-    tail->row_capacity = next_capacity(tail, wanted);
     uint32_t capacity = tail->row_capacity;
     tail->users = column_resize(tail->users, sizeof(uint32_t), capacity);
     tail->future = column_resize(tail->future, sizeof(uint8_t), capacity);
@@ -220,6 +226,15 @@ void tail_reserve_rows(struct tail *tail, uint32_t wanted)
         } else if (values->integers != NULL) {
             values->integers = column_resize(values->integers, sizeof(int64_t), capacity);
         }
+    }
+}
+
+void tail_reserve_rows(struct tail *tail, uint32_t wanted)
+{
+    if (wanted > tail->row_capacity) {
+        free_spares(tail);
+        tail->row_capacity = next_capacity(tail, wanted);
+        resize_columns(tail);
     }
 }
 
@@ -369,6 +384,20 @@ static void forget_columns(struct tail *tail)
     }
 }
 
+static void shrink(struct tail *tail)
+{
+    free_spares(tail);
+    tail->row_capacity = ROW_CAPACITY_MIN;
+    resize_columns(tail);
+    user_table_deinit(&tail->user_table);
+    user_table_init(&tail->user_table);
+    for (uint32_t i = 0; i < tail->options.format->string_count; i++) {
+        struct symbol_table *symbols = &tail->symbols[tail->options.format->string_columns[i]];
+        symbol_table_deinit(symbols);
+        symbol_table_init(symbols, tail->options.secret);
+    }
+}
+
 void tail_discard(struct tail *tail)
 {
     tail_sort_release(tail);
@@ -379,6 +408,10 @@ void tail_discard(struct tail *tail)
     forget_columns(tail);
     tail->row_count = 0;
     tail->chunk_bytes = 0;
+    if (tail_memory(tail) > tail->options.budget_bytes / 8 * 7) {
+        // Next time other parts may need more: a tail that is full without rows could take none.
+        shrink(tail);
+    }
 }
 
 static void output_add(struct tail_output *output, const struct segment_meta *meta)

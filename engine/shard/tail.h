@@ -102,6 +102,8 @@ void tail_values(void *tail, uint32_t row, union canonical_value *values_out);
 void tail_canonical(void *tail, uint32_t row, struct text_buffer *out);
 /// Bytes held.
 uint64_t tail_memory(const struct tail *tail);
+/// Bytes that the rows at hand fill of it; what a flush leaves behind is not counted.
+uint64_t tail_fill(const struct tail *tail);
 /// Sorts and writes everything and adds what came out to `output`. After an error the tail is
 /// unchanged except for what was written already, and the call may be repeated.
 CORONG_MUST_CHECK enum corong_status tail_flush(struct tail *tail, struct tail_output *output,

@@ -201,3 +201,9 @@ uint64_t user_table_memory(const struct user_table *table)
     return (uint64_t)table->slot_count * sizeof(struct user_slot) +
            (uint64_t)table->entry_capacity * sizeof(struct user_entry) + table->id_capacity;
 }
+
+uint64_t user_table_fill(const struct user_table *table)
+{
+    return table->count * (2 * sizeof(struct user_slot) + sizeof(struct user_entry)) +
+           table->id_size;
+}

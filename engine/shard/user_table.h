@@ -52,3 +52,5 @@ static inline struct text user_table_id(const struct user_table *table, uint32_t
 /// Fills ranks_out[user] with the user's place by key and order_out[place] with the user.
 void user_table_rank(const struct user_table *table, uint32_t *order_out, uint32_t *ranks_out);
 uint64_t user_table_memory(const struct user_table *table);
+/// About what the users at hand take of it.
+uint64_t user_table_fill(const struct user_table *table);

@@ -183,6 +183,16 @@ static uint64_t segment_row_max(const struct merge_setup *setup)
     return aim >= (double)most ? most : (uint64_t)aim + SEGMENT_GROUP_ROW_COUNT;
 }
 
+// Runs of one store have one secret, but for those that were written with all keys.
+static const struct hash_secret *find_secret(const struct merge_setup *setup)
+{
+    const struct hash_secret *secret = NULL;
+    for (uint32_t index = 0; index < setup->input_count && secret == NULL; index++) {
+        secret = segment_reader_secret(setup->inputs[index].reader);
+    }
+    return secret;
+}
+
 static void open_sink(struct merge_setup *setup)
 {
     const struct compact_sink_options options = {
@@ -195,6 +205,7 @@ static void open_sink(struct merge_setup *setup)
         .segment_row_max = segment_row_max(setup),
         .zstd_level =
             setup->request->zstd_level > 0 ? setup->request->zstd_level : COMPACT_ZSTD_LEVEL,
+        .secret = find_secret(setup),
     };
     setup->merge.sink = compact_sink_create(&options);
 }

@@ -59,6 +59,7 @@ static enum corong_status open_writer(struct compact_sink *sink, struct corong_e
         .dictionaries = sink->options.dictionaries,
         .period = sink->options.period,
         .zstd_level = sink->options.zstd_level,
+        .secret = sink->options.secret,
     };
     hash_random_bytes(options.uuid, SEGMENT_UUID_SIZE);
     sink->writer_row_count = 0;

@@ -15,7 +15,8 @@ struct compact_sink_options {
     int64_t period;
     int64_t as_of_us; ///< of every segment written
     int zstd_level;
-    uint64_t segment_row_max; ///< a user after this many rows begins the next segment
+    const struct hash_secret *secret; ///< as segment_writer_options'; borrowed
+    uint64_t segment_row_max;         ///< a user after this many rows begins the next segment
 };
 
 struct compact_sink;

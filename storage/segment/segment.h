@@ -48,6 +48,9 @@ struct segment_writer_options {
                                            ///< non-strings. Borrowed until seal.
     int64_t period;
     int zstd_level; ///< 1 to 12; 0: written quickly, for a segment that does not live long
+    /// Of the user keys, copied: keys that are hash_user() of their ids are left out, and computed
+    /// when read. NULL: keys are stored.
+    const struct hash_secret *secret;
 };
 
 /// Creates the file under its final name (O_EXCL): nobody looks at it until a manifest names it.
@@ -109,6 +112,8 @@ void segment_reader_present(struct segment_reader *reader, const struct schema *
 /// From now on what is decoded is looked for in `cache` and left there (borrowed; it outlives the
 /// reader and all scratches that were used with it). Called once, before other threads read.
 void segment_reader_use_cache(struct segment_reader *reader, struct cache *cache);
+/// The secret that keys which are left out are computed with, or NULL: this segment has all keys.
+const struct hash_secret *segment_reader_secret(const struct segment_reader *reader);
 const struct segment_meta *segment_reader_meta(const struct segment_reader *reader);
 /// The schema the segment was written with (a prefix-compatible part of the store's), or the part
 /// of the presented one that reaches to the segment's last column.

@@ -114,9 +114,22 @@ static void append_columns(struct text_buffer *out, const struct segment_footer 
     for (uint32_t bit = 0; bit < footer->name_bit_count; bit++) {
         text_buffer_append_u32(out, footer->name_codes[bit]);
     }
+    if (footer->has_secret) {
+        text_buffer_append(out, footer->secret.bytes, HASH_SECRET_SIZE);
+    }
 }
 
-static void append_group(struct text_buffer *out, const struct segment_group *group)
+static void append_numbers(struct text_buffer *out, const struct segment_strings *strings)
+{
+    text_buffer_append_u8(out, strings->digits);
+    if (strings->digits > 0) {
+        text_buffer_append_u8(out, (uint8_t)strings->prefix.size);
+        text_buffer_append_text(out, strings->prefix);
+    }
+}
+
+static void append_group(struct text_buffer *out, const struct segment_footer *footer,
+                         const struct segment_group *group)
 {
     const struct segment_group_zone *zone = &group->zone;
     text_buffer_append_u32(out, zone->row_count);
@@ -131,6 +144,9 @@ static void append_group(struct text_buffer *out, const struct segment_group *gr
         append_array(out, &group->parts[part]);
     }
     append_strings(out, &group->ids);
+    if (footer->has_secret) {
+        append_numbers(out, &group->ids);
+    }
 }
 
 static bool column_is_absent(const struct segment_footer *footer, uint32_t column)
@@ -160,7 +176,7 @@ void segment_footer_append(const struct segment_footer *footer, struct text_buff
     append_columns(out, footer);
     text_buffer_append_u32(out, footer->group_count);
     for (uint32_t group = 0; group < footer->group_count; group++) {
-        append_group(out, &footer->groups[group]);
+        append_group(out, footer, &footer->groups[group]);
     }
     append_arrays(out, footer);
     text_buffer_append_u32(out, footer->block_count);
@@ -227,6 +243,15 @@ static bool strings_fit(const struct segment_strings *strings, uint32_t block_co
     return blocks <= block_count - strings->first_block;
 }
 
+static bool numbers_fit(const struct segment_strings *strings)
+{
+    if (strings->digits == 0 || strings->digits == SEGMENT_DIGITS_NATURAL) {
+        return true;
+    }
+    return strings->digits <= SEGMENT_DIGITS_MAX &&
+           strings->size_bytes == strings->count * (strings->prefix.size + strings->digits);
+}
+
 static enum corong_status parse_name_bits(struct byte_cursor *cursor, struct segment_footer *footer,
                                           struct corong_error *error)
 {
@@ -243,7 +268,25 @@ static enum corong_status parse_name_bits(struct byte_cursor *cursor, struct seg
     return CORONG_OK;
 }
 
-static void parse_group(struct byte_cursor *cursor, struct segment_group *group)
+static void take_secret(struct byte_cursor *cursor, struct segment_footer *footer)
+{
+    const void *secret = byte_cursor_take(cursor, HASH_SECRET_SIZE);
+    if (secret != NULL) {
+        memcpy(footer->secret.bytes, secret, HASH_SECRET_SIZE);
+    }
+}
+
+static void take_numbers(struct byte_cursor *cursor, struct segment_strings *strings)
+{
+    strings->digits = byte_cursor_u8(cursor);
+    if (strings->digits > 0) {
+        size_t size = byte_cursor_u8(cursor);
+        const void *prefix = byte_cursor_take(cursor, size);
+        strings->prefix = prefix == NULL ? (struct text){"", 0} : (struct text){prefix, size};
+    }
+}
+
+static void parse_group(struct byte_cursor *cursor, bool has_numbers, struct segment_group *group)
 {
     struct segment_group_zone *zone = &group->zone;
     zone->row_count = byte_cursor_u32(cursor);
@@ -259,6 +302,9 @@ static void parse_group(struct byte_cursor *cursor, struct segment_group *group)
         group->parts[part] = take_array(cursor, zone->user_count);
     }
     group->ids = take_strings(cursor);
+    if (has_numbers) {
+        take_numbers(cursor, &group->ids);
+    }
 }
 
 static enum corong_status parse_groups(struct byte_cursor *cursor, struct arena *arena,
@@ -271,7 +317,7 @@ static enum corong_status parse_groups(struct byte_cursor *cursor, struct arena 
     footer->groups = arena_allocate_zeroed(arena, footer->group_count, sizeof(*footer->groups));
     for (uint32_t at = 0; at < footer->group_count; at++) {
         struct segment_group *group = &footer->groups[at];
-        parse_group(cursor, group);
+        parse_group(cursor, footer->has_secret, group);
         const struct segment_group_zone *zone = &group->zone;
         if (cursor->failed || zone->row_count == 0 ||
             zone->row_count > SEGMENT_GROUP_ROW_COUNT_MAX || zone->user_count == 0 ||
@@ -358,9 +404,21 @@ static bool column_fits(const struct segment_footer *footer, uint32_t group, uin
 }
 
 // Keys are the only parts whose 64 bits are unsigned, so their bounds say nothing.
-static bool part_fits(const struct segment_group *group, unsigned part, uint32_t block_count)
+static bool part_fits(const struct segment_footer *footer, const struct segment_group *group,
+                      unsigned part)
 {
     const struct segment_array *array = &group->parts[part];
+    uint32_t block_count = footer->block_count;
+    if (part == SEGMENT_KEY_HIGH || part == SEGMENT_KEY_LOW) {
+        // Both halves are there, or both follow from the ids.
+        bool derive = array->kind == SEGMENT_ARRAY_MISSING;
+        if (derive != segment_keys_derive(group)) {
+            return false;
+        }
+        if (derive) {
+            return footer->has_secret;
+        }
+    }
     return (array->kind == SEGMENT_ARRAY_CONSTANT || array->kind == SEGMENT_ARRAY_BLOCK) &&
            array_fits(array, group->zone.user_count, block_count) &&
            array->present_count == group->zone.user_count;
@@ -389,20 +447,21 @@ static enum corong_status check_references(const struct segment_footer *footer,
             }
         }
         for (unsigned part = 0; part < SEGMENT_PART_COUNT; part++) {
-            if (!part_fits(&footer->groups[group], part, footer->block_count)) {
+            if (!part_fits(footer, &footer->groups[group], part)) {
                 return corrupt(error, "users of a group");
             }
         }
-        if (!strings_fit(&footer->groups[group].ids, footer->block_count)) {
+        const struct segment_strings *ids = &footer->groups[group].ids;
+        if (!strings_fit(ids, footer->block_count) || !numbers_fit(ids)) {
             return corrupt(error, "user ids of a group");
         }
     }
     return CORONG_OK;
 }
 
-enum corong_status segment_footer_parse(const uint8_t *bytes, size_t size, uint64_t blocks_end,
-                                        struct arena *arena, struct segment_footer *footer,
-                                        struct corong_error *error)
+enum corong_status segment_footer_parse(const uint8_t *bytes, size_t size, uint32_t features,
+                                        uint64_t blocks_end, struct arena *arena,
+                                        struct segment_footer *footer, struct corong_error *error)
 {
     struct byte_cursor cursor = byte_cursor_over(bytes, size);
     memset(footer, 0, sizeof(*footer));
@@ -412,6 +471,10 @@ enum corong_status segment_footer_parse(const uint8_t *bytes, size_t size, uint6
     }
     TRY(parse_schema(&cursor, arena, footer, error));
     TRY(parse_name_bits(&cursor, footer, error));
+    footer->has_secret = (features & SEGMENT_FEATURE_DERIVED_KEYS) != 0;
+    if (footer->has_secret) {
+        take_secret(&cursor, footer);
+    }
     TRY(parse_groups(&cursor, arena, footer, error));
     TRY(parse_arrays(&cursor, arena, footer, error));
     TRY(parse_blocks(&cursor, blocks_end, arena, footer, error));

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#define HEADER_FEATURES_OFFSET 12u
 #define HEADER_UUID_OFFSET 24u
 #define HEADER_HASH_OFFSET 56u
 #define TRAILER_HASH_OFFSET 48u
@@ -31,7 +32,7 @@ uint64_t segment_block_seed(const uint8_t *uuid, uint32_t block)
 /// Features of a segment with these dictionaries.
 static uint32_t features_of(const struct segment_writer_options *options)
 {
-    uint32_t features = 0;
+    uint32_t features = options->secret != NULL ? SEGMENT_FEATURE_DERIVED_KEYS : 0;
     for (uint32_t kind = 0; kind < COLUMN_LINK_COUNT; kind++) {
         int32_t column = schema_find(options->schema, column_link_names[kind]);
         if (column >= 0 && options->dictionaries[column].count > 0) {
@@ -47,9 +48,15 @@ void segment_header_build(uint8_t *header, const struct segment_writer_options *
     memcpy(header, SEGMENT_MAGIC, SEGMENT_MAGIC_SIZE);
     bytes_store_u16(header + 8, SEGMENT_VERSION_MAJOR);
     bytes_store_u16(header + 10, SEGMENT_VERSION_MINOR);
-    bytes_store_u32(header + 12, features_of(options)); // 16: compatible features; none so far
+    bytes_store_u32(header + HEADER_FEATURES_OFFSET, features_of(options));
+    // 16: compatible features; none so far.
     memcpy(header + HEADER_UUID_OFFSET, options->uuid, SEGMENT_UUID_SIZE);
     bytes_store_u64(header + HEADER_HASH_OFFSET, hash_bytes64(header, HEADER_HASH_OFFSET));
+}
+
+uint32_t segment_header_features(const uint8_t *header)
+{
+    return bytes_load_u32(header + HEADER_FEATURES_OFFSET);
 }
 
 const uint8_t *segment_header_uuid(const uint8_t *header)
@@ -71,11 +78,11 @@ enum corong_status segment_header_check(const uint8_t *header, const uint8_t *uu
         return error_set(error, CORONG_UNSUPPORTED, "segment format %u; this program reads %u",
                          major, SEGMENT_VERSION_MAJOR);
     }
-    uint32_t features = bytes_load_u32(header + 12);
-    if ((features & ~SEGMENT_FEATURE_LINKS) != 0) {
+    uint32_t features = segment_header_features(header) & ~SEGMENT_FEATURES_KNOWN;
+    if (features != 0) {
         return error_set(error, CORONG_UNSUPPORTED,
                          "the segment uses features 0x%x, which this program does not know",
-                         features & ~SEGMENT_FEATURE_LINKS);
+                         features);
     }
     if (memcmp(header + HEADER_UUID_OFFSET, uuid, SEGMENT_UUID_SIZE) != 0) {
         return error_set(error, CORONG_CORRUPT, "the header has the uuid of another segment");

@@ -8,6 +8,7 @@
 #include "storage/encoding/encoding.h"
 #include "storage/segment/segment.h"
 #include "storage/segment/segment_columns.h"
+#include "storage/segment/segment_transform.h"
 
 #include <pthread.h>
 
@@ -16,7 +17,9 @@
 #define SEGMENT_MAGIC "CORONGSG"
 #define SEGMENT_MAGIC_SIZE 8u
 #define SEGMENT_VERSION_MAJOR 1u
-#define SEGMENT_VERSION_MINOR 0u
+#define SEGMENT_VERSION_MINOR 1u
+#define SEGMENT_DIGITS_MAX 18u      ///< of a user id that is a number: it fits 64 bits
+#define SEGMENT_DIGITS_NATURAL 255u ///< as many as the number has
 #define SEGMENT_BLOCK_HEADER_SIZE 32u
 #define SEGMENT_BLOCK_ALIGNMENT 8u
 /// 1 Mi values of 64 bits and what the encodings put before them.
@@ -47,6 +50,7 @@ enum segment_owner {
     SEGMENT_OWNER_PART = 0x8000,             ///< + enum segment_part
     SEGMENT_OWNER_ID_SIZES = 0x8010,
     SEGMENT_OWNER_ID_BYTES = 0x8011,
+    SEGMENT_OWNER_ID_NUMBERS = 0x8012,
 };
 
 enum segment_block_kind { SEGMENT_BLOCK_ARRAY = 1, SEGMENT_BLOCK_BYTES = 2 };
@@ -57,27 +61,14 @@ struct segment_block_entry {
     uint64_t hash;
 };
 
-enum segment_array_kind {
-    SEGMENT_ARRAY_MISSING = 0,  ///< no row has a value; no block
-    SEGMENT_ARRAY_CONSTANT = 1, ///< every row has `minimum`; no block
-    SEGMENT_ARRAY_BLOCK = 2,
-};
-
-/// One column (or part) of one group. Minimum and maximum are over present rows: codes of strings,
-/// a NUMBER's bits in the signed order of segment_number_order().
-struct segment_array {
-    enum segment_array_kind kind;
-    uint32_t present_count;
-    uint32_t block;
-    int64_t minimum;
-    int64_t maximum;
-};
-
-/// A list of strings: blocks of sizes, then blocks of bytes, from `first_block` on.
+/// A list of strings: blocks of sizes, then blocks of bytes, from `first_block` on. Of user ids
+/// also: one block of numbers, which stand behind a common text.
 struct segment_strings {
     uint32_t count;
     uint32_t first_block;
     uint64_t size_bytes;
+    uint8_t digits;     ///< of each number, or SEGMENT_DIGITS_NATURAL; 0: sizes and bytes
+    struct text prefix; ///< before each number
 };
 
 struct segment_group {
@@ -93,6 +84,8 @@ struct segment_footer {
     struct segment_strings *dictionaries; ///< one per column; empty for other types than STRING
     uint32_t *rank_blocks;                ///< one per column: where the codes of the ranks are,
                                           ///< or SEGMENT_NO_RANKS
+    bool has_secret;                      ///< keys may be left out, ids may be numbers
+    struct hash_secret secret;
     uint32_t name_bit_count;
     uint32_t name_codes[SEGMENT_NAME_BIT_COUNT]; ///< the name code of each bit
     uint32_t group_count;
@@ -119,15 +112,23 @@ static inline uint64_t segment_aligned(uint64_t size)
     return (size + SEGMENT_BLOCK_ALIGNMENT - 1) & ~(uint64_t)(SEGMENT_BLOCK_ALIGNMENT - 1);
 }
 
-/// Blocks that a list of strings takes: sizes and bytes.
+/// Blocks that a list of strings takes: sizes (or numbers) and bytes.
 static inline uint32_t segment_strings_size_blocks(const struct segment_strings *strings)
 {
     return strings->count / ENCODING_COUNT_MAX + (strings->count % ENCODING_COUNT_MAX != 0);
 }
 static inline uint32_t segment_strings_byte_blocks(const struct segment_strings *strings)
 {
-    return (uint32_t)((strings->size_bytes + SEGMENT_STRING_BLOCK_SIZE - 1) /
-                      SEGMENT_STRING_BLOCK_SIZE);
+    return strings->digits > 0 ? 0
+                               : (uint32_t)((strings->size_bytes + SEGMENT_STRING_BLOCK_SIZE - 1) /
+                                            SEGMENT_STRING_BLOCK_SIZE);
+}
+
+/// The block behind the last one of a list.
+static inline uint32_t segment_strings_end(const struct segment_strings *strings)
+{
+    return strings->first_block + segment_strings_size_blocks(strings) +
+           segment_strings_byte_blocks(strings);
 }
 
 /// "<directory>/<32 hex digits>.fseg" into `path` of SEGMENT_PATH_SIZE.
@@ -139,7 +140,13 @@ uint64_t segment_block_seed(const uint8_t *uuid, uint32_t block);
 /// Incompatible feature: events link ids, which a program that does not bring them together must
 /// not count apart.
 #define SEGMENT_FEATURE_LINKS UINT32_C(8)
+/// Incompatible feature: the footer has the secret of user keys, keys that follow from their ids
+/// are left out, and ids may be numbers.
+#define SEGMENT_FEATURE_DERIVED_KEYS UINT32_C(16)
+#define SEGMENT_FEATURES_KNOWN (SEGMENT_FEATURE_LINKS | SEGMENT_FEATURE_DERIVED_KEYS)
 void segment_header_build(uint8_t *header, const struct segment_writer_options *options);
+/// Incompatible features of a header that was checked.
+uint32_t segment_header_features(const uint8_t *header);
 CORONG_MUST_CHECK enum corong_status
 segment_header_check(const uint8_t *header, const uint8_t *uuid, struct corong_error *error);
 /// The uuid that a header names; to be checked with segment_header_check().
@@ -158,48 +165,15 @@ CORONG_MUST_CHECK enum corong_status segment_trailer_parse(const uint8_t *bytes,
                                                            struct corong_error *error);
 
 void segment_footer_append(const struct segment_footer *footer, struct text_buffer *out);
-/// Everything in `footer` is bounded and consistent on CORONG_OK. Memory: `arena`. Names borrow
-/// `bytes`. `blocks_end` is where the last block must end.
+/// Everything in `footer` is bounded and consistent on CORONG_OK. Memory: `arena`. Names and
+/// prefixes borrow `bytes`. `features` are the header's; `blocks_end` is where the last block must
+/// end.
 CORONG_MUST_CHECK enum corong_status segment_footer_parse(const uint8_t *bytes, size_t size,
-                                                          uint64_t blocks_end, struct arena *arena,
+                                                          uint32_t features, uint64_t blocks_end,
+                                                          struct arena *arena,
                                                           struct segment_footer *footer,
                                                           struct corong_error *error);
 
-/// How the values of a block become encoded ones and back: u = (value - base) / 10^exponent, plus 1
-/// with 0 for missing where a row is missing.
-struct segment_transform {
-    bool nullable;
-    uint8_t exponent;
-    uint64_t base;
-};
-
-#define SEGMENT_TRANSFORM_SIZE 12u
-void segment_transform_append(const struct segment_transform *transform, struct text_buffer *out);
-CORONG_MUST_CHECK bool segment_transform_parse(const uint8_t *bytes,
-                                               struct segment_transform *transform);
-
-/// Looks at a column and fills array kind, counts, minimum and maximum; for SEGMENT_ARRAY_BLOCK
-/// also the transform and the `encoded` values. `values` NULL means all missing.
-struct segment_array segment_codes_prepare(const uint32_t *values, uint32_t count,
-                                           struct segment_transform *transform, uint64_t *encoded);
-/// As segment_codes_prepare() for the other types. `number`: the integers are a double's bits.
-struct segment_array segment_integers_prepare(const int64_t *values, uint32_t count, bool number,
-                                              struct segment_transform *transform,
-                                              uint64_t *encoded);
-/// Decoded `values` back to codes or integers, in place.
-void segment_codes_restore(const struct segment_transform *transform, uint32_t *values,
-                           uint32_t count);
-void segment_integers_restore(const struct segment_transform *transform, bool number,
-                              int64_t *values, uint32_t count);
-/// True if every code is below `limit`, or missing where that is allowed.
-bool segment_codes_within(const uint32_t *codes, uint32_t count, uint32_t limit,
-                          bool missing_allowed);
-
-/// Rank of each code by how often it occurs in `codes`, or NULL where ranks do not pay. Free with
-/// memory_free().
-uint32_t *segment_ranks_make(const uint32_t *codes, uint32_t count, uint32_t entry_count);
-/// Prepared codes to prepared ranks, in place.
-void segment_ranks_apply(const uint32_t *ranks, bool nullable, uint64_t *encoded, uint32_t count);
 struct segment_reader;
 /// Restored ranks, all below the dictionary's count or missing, to codes. Thread: any.
 CORONG_MUST_CHECK enum corong_status segment_ranks_restore(struct segment_reader *reader,
@@ -293,6 +267,17 @@ bool segment_column_exists(const struct segment_reader *reader, uint32_t column)
 /// 10^exponent of a parsed transform.
 uint64_t segment_transform_power(const struct segment_transform *transform);
 
+/// Ids of a group, into `scratch` and `group_out`.
+CORONG_MUST_CHECK enum corong_status segment_ids_read(const struct segment_reader *reader,
+                                                      const struct segment_group *group,
+                                                      struct segment_scratch *scratch,
+                                                      struct row_group *group_out,
+                                                      struct corong_error *error);
+/// True for a group that has no keys of its own: they follow from ids and namespaces.
+static inline bool segment_keys_derive(const struct segment_group *group)
+{
+    return group->parts[SEGMENT_KEY_HIGH].kind == SEGMENT_ARRAY_MISSING;
+}
 /// Decodes a list of strings into the caller's offsets (count + 1) and bytes (size_bytes).
 CORONG_MUST_CHECK enum corong_status
 segment_strings_read(const struct segment_reader *reader, const struct segment_strings *strings,

@@ -59,8 +59,8 @@ static enum corong_status parse_file(struct segment_reader *reader, const uint8_
     if (!hash128_equal(hash_bytes128(footer, trailer.footer_size), trailer.footer_hash)) {
         return error_set(error, CORONG_CORRUPT, "the footer does not match its checksum");
     }
-    TRY(segment_footer_parse(footer, trailer.footer_size, trailer.footer_offset, &reader->arena,
-                             &reader->footer, error));
+    TRY(segment_footer_parse(footer, trailer.footer_size, segment_header_features(reader->bytes),
+                             trailer.footer_offset, &reader->arena, &reader->footer, error));
     reader->footer.meta.size_bytes = reader->size;
     reader->footer.meta.footer_hash = trailer.footer_hash;
     if (memcmp(reader->footer.meta.uuid, uuid, SEGMENT_UUID_SIZE) != 0) {
@@ -185,6 +185,11 @@ void segment_reader_close(struct segment_reader *reader)
     pthread_mutex_destroy(&reader->mutex);
     arena_deinit(&reader->arena);
     memory_free(reader);
+}
+
+const struct hash_secret *segment_reader_secret(const struct segment_reader *reader)
+{
+    return reader->footer.has_secret ? &reader->footer.secret : NULL;
 }
 
 const struct segment_meta *segment_reader_meta(const struct segment_reader *reader)
@@ -464,10 +469,10 @@ static enum corong_status take_column(struct segment_reader *reader, uint32_t gr
     return CORONG_OK;
 }
 
-static enum corong_status read_ids(const struct segment_reader *reader,
-                                   const struct segment_group *group,
-                                   struct segment_scratch *scratch, struct row_group *group_out,
-                                   struct corong_error *error)
+enum corong_status segment_ids_read(const struct segment_reader *reader,
+                                    const struct segment_group *group,
+                                    struct segment_scratch *scratch, struct row_group *group_out,
+                                    struct corong_error *error)
 {
     size_t offsets_size = ((size_t)group->ids.count + 1) * sizeof(uint32_t);
     group_out->id_offsets = segment_buffer_reserve(&scratch->id_offsets, offsets_size);
@@ -502,5 +507,13 @@ enum corong_status segment_reader_read(struct segment_reader *reader, uint32_t g
             TRY(take_column(reader, group_index, column, scratch, group_out, error));
         }
     }
-    return selection->ids ? read_ids(reader, group, scratch, group_out, error) : CORONG_OK;
+    // Keys that follow from the ids have left them there.
+    if (!selection->ids) {
+        group_out->id_offsets = NULL;
+        group_out->id_bytes = NULL;
+        return CORONG_OK;
+    }
+    return group_out->id_offsets != NULL
+               ? CORONG_OK
+               : segment_ids_read(reader, group, scratch, group_out, error);
 }

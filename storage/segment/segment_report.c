@@ -38,6 +38,7 @@ static struct tally *tally_of(struct tally *columns, struct tally *extras, uint3
         return &extras[EXTRA_MASKS];
     case SEGMENT_OWNER_ID_SIZES:
     case SEGMENT_OWNER_ID_BYTES:
+    case SEGMENT_OWNER_ID_NUMBERS:
         return &extras[EXTRA_IDS];
     default:
         return owner < SCHEMA_COLUMN_COUNT_MAX ? &columns[owner] : &extras[EXTRA_DICTIONARIES];
@@ -75,7 +76,8 @@ static void note_encodings(struct segment_reader *reader, struct tally *columns,
             continue;
         }
         uint32_t of_users = encoding_decoder_used(scratch->decoder);
-        extras[EXTRA_KEYS].used |= of_users;
+        bool derive = segment_keys_derive(&reader->footer.groups[group]);
+        extras[derive ? EXTRA_IDS : EXTRA_KEYS].used |= of_users;
         for (uint32_t column = 0; column < reader->footer.schema.column_count; column++) {
             if (segment_footer_array(&reader->footer, group, column)->kind == SEGMENT_ARRAY_BLOCK) {
                 (void)!segment_column_read(reader, group, column, scratch, &rows, NULL);
@@ -132,9 +134,16 @@ uint64_t segment_reader_read_size(const struct segment_reader *reader, uint32_t 
 {
     const struct segment_footer *footer = &reader->footer;
     uint64_t size = 0;
+    const struct segment_group *group = &footer->groups[group_index];
     for (unsigned part = 0; part < SEGMENT_PART_COUNT; part++) {
         if (part == SEGMENT_ROW_COUNTS || !selection->rows_only) {
-            size += array_size(footer, &footer->groups[group_index].parts[part]);
+            size += array_size(footer, &group->parts[part]);
+        }
+    }
+    if (!selection->rows_only && segment_keys_derive(group)) {
+        uint32_t end = segment_strings_end(&group->ids);
+        for (uint32_t block = group->ids.first_block; block < end; block++) {
+            size += footer->blocks[block].size;
         }
     }
     for (uint32_t column = 0; column < footer->schema.column_count; column++) {

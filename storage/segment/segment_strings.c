@@ -2,7 +2,7 @@
 /// Lists of strings: user ids of a group, dictionaries of a segment.
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
-#include "storage/segment/segment_private.h"
+#include "storage/segment/segment_numbers.h"
 
 /// Decodes the sizes of `count` strings, which are one block.
 static enum corong_status read_size_block(const struct segment_reader *reader, uint32_t block_index,
@@ -76,6 +76,9 @@ enum corong_status segment_strings_read(const struct segment_reader *reader,
                                         uint32_t bytes_owner, struct segment_scratch *scratch,
                                         uint32_t *offsets, char *bytes, struct corong_error *error)
 {
+    if (strings->digits > 0) {
+        return segment_numbers_read(reader, strings, scratch, offsets, bytes, error);
+    }
     TRY(read_string_sizes(reader, strings, sizes_owner, scratch, offsets, error));
     for (uint64_t from = 0; from < strings->size_bytes; from += SEGMENT_STRING_BLOCK_SIZE) {
         TRY(read_byte_block(reader, strings, bytes_owner, from, scratch, bytes + from, error));

@@ -48,20 +48,49 @@ static enum corong_status read_part32(const struct segment_reader *reader,
     return CORONG_OK;
 }
 
-static enum corong_status read_keys(const struct segment_reader *reader,
-                                    const struct segment_group *group,
-                                    struct segment_scratch *scratch, struct row_group *group_out,
-                                    struct corong_error *error)
+static enum corong_status read_stored_keys(const struct segment_reader *reader,
+                                           const struct segment_group *group,
+                                           struct segment_scratch *scratch, struct hash128 *keys,
+                                           struct corong_error *error)
 {
     uint32_t count = group->zone.user_count;
     uint64_t *high = segment_buffer_reserve(&scratch->key_high, count * sizeof(*high));
     uint64_t *low = segment_buffer_reserve(&scratch->key_low, count * sizeof(*low));
     TRY(read_part64(reader, group, SEGMENT_KEY_HIGH, scratch, high, error));
     TRY(read_part64(reader, group, SEGMENT_KEY_LOW, scratch, low, error));
-    struct hash128 *keys = segment_buffer_reserve(&scratch->keys, count * sizeof(*keys));
-    bool ascending = true;
     for (uint32_t user = 0; user < count; user++) {
         keys[user] = (struct hash128){high[user], low[user]};
+    }
+    return CORONG_OK;
+}
+
+static enum corong_status derive_keys(const struct segment_reader *reader,
+                                      const struct segment_group *group,
+                                      struct segment_scratch *scratch, struct row_group *group_out,
+                                      struct hash128 *keys, struct corong_error *error)
+{
+    TRY(segment_ids_read(reader, group, scratch, group_out, error));
+    for (uint32_t user = 0; user < group->zone.user_count; user++) {
+        uint32_t from = group_out->id_offsets[user];
+        struct text id = {group_out->id_bytes + from, group_out->id_offsets[user + 1] - from};
+        keys[user] = hash_user(&reader->footer.secret,
+                               group_out->user_flags[user] & USER_NAMESPACE_MASK, id);
+    }
+    return CORONG_OK;
+}
+
+// The flags were read before.
+static enum corong_status read_keys(const struct segment_reader *reader,
+                                    const struct segment_group *group,
+                                    struct segment_scratch *scratch, struct row_group *group_out,
+                                    struct corong_error *error)
+{
+    uint32_t count = group->zone.user_count;
+    struct hash128 *keys = segment_buffer_reserve(&scratch->keys, count * sizeof(*keys));
+    TRY(segment_keys_derive(group) ? derive_keys(reader, group, scratch, group_out, keys, error)
+                                   : read_stored_keys(reader, group, scratch, keys, error));
+    bool ascending = true;
+    for (uint32_t user = 0; user < count; user++) {
         ascending &= user == 0 || hash128_compare(keys[user - 1], keys[user]) < 0;
     }
     group_out->user_keys = keys;
@@ -102,7 +131,6 @@ static enum corong_status read_users(const struct segment_reader *reader,
                                      struct corong_error *error)
 {
     uint32_t count = group->zone.user_count;
-    TRY(read_keys(reader, group, scratch, group_out, error));
     uint32_t *wide = segment_buffer_reserve(&scratch->flags_wide, count * sizeof(uint32_t));
     uint8_t *flags = segment_buffer_reserve(&scratch->flags, count);
     TRY(read_part32(reader, group, SEGMENT_FLAGS, scratch, wide, error));
@@ -113,7 +141,7 @@ static enum corong_status read_users(const struct segment_reader *reader,
     TRY(read_part64(reader, group, SEGMENT_MASKS, scratch, masks, error));
     group_out->user_flags = flags;
     group_out->user_name_masks = masks;
-    return CORONG_OK;
+    return read_keys(reader, group, scratch, group_out, error);
 }
 
 enum corong_status segment_row_counts_read(const struct segment_reader *reader,

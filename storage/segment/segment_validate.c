@@ -40,8 +40,7 @@ static void use_block(uint8_t *uses, uint32_t block)
 
 static void use_strings(uint8_t *uses, const struct segment_strings *strings)
 {
-    uint32_t end = strings->first_block + segment_strings_size_blocks(strings) +
-                   segment_strings_byte_blocks(strings);
+    uint32_t end = segment_strings_end(strings);
     for (uint32_t block = strings->first_block; block < end; block++) {
         use_block(uses, block);
     }

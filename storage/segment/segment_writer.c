@@ -4,7 +4,8 @@
 #include "storage/base/memory.h"
 #include "storage/file/file.h"
 #include "storage/segment/segment_file.h"
-#include "storage/segment/segment_private.h"
+#include "storage/segment/segment_names.h"
+#include "storage/segment/segment_numbers.h"
 
 #define CHOICE_PERIOD 16u ///< groups that repeat a choice of encoding before it is made anew
 
@@ -31,15 +32,14 @@ struct segment_writer {
     uint64_t *work;           ///< one value per row
     uint32_t work_capacity;
     struct choice column_choices[SCHEMA_COLUMN_COUNT_MAX];
-    struct choice part_choices[SEGMENT_PART_COUNT + 1];
-    uint8_t *name_bits;                       ///< bit of each name code, or NAME_BIT_NONE
-    uint32_t *name_counts;                    ///< of the group at hand
+    struct choice part_choices[SEGMENT_PART_COUNT + 2];
+    struct segment_names names;
     uint32_t *ranks[SCHEMA_COLUMN_COUNT_MAX]; ///< by code, made from the first group with values
     bool ranks_made[SCHEMA_COLUMN_COUNT_MAX];
 };
 
-#define NAME_BIT_NONE UINT8_MAX
 #define CHOICE_ID_SIZES SEGMENT_PART_COUNT
+#define CHOICE_ID_NUMBERS (SEGMENT_PART_COUNT + 1)
 
 static void copy_schema(struct segment_writer *writer, const struct schema *schema)
 {
@@ -64,15 +64,6 @@ static void init_ranks(struct segment_writer *writer)
     }
 }
 
-static void init_names(struct segment_writer *writer)
-{
-    uint32_t name_count = writer->dictionaries[COLUMN_NAME].count;
-    writer->name_bits = arena_allocate(&writer->arena, name_count);
-    memset(writer->name_bits, NAME_BIT_NONE, name_count);
-    writer->name_counts =
-        arena_allocate_zeroed(&writer->arena, name_count, sizeof(*writer->name_counts));
-}
-
 enum corong_status segment_writer_create(struct segment_writer **writer_out,
                                          const struct segment_writer_options *options,
                                          struct corong_error *error)
@@ -95,8 +86,12 @@ enum corong_status segment_writer_create(struct segment_writer **writer_out,
     memcpy(writer->footer.meta.uuid, options->uuid, SEGMENT_UUID_SIZE);
     writer->footer.meta.period = options->period;
     writer->offset = SEGMENT_HEADER_SIZE;
+    if (options->secret != NULL) {
+        writer->footer.has_secret = true;
+        writer->footer.secret = *options->secret;
+    }
     copy_schema(writer, options->schema);
-    init_names(writer);
+    segment_names_init(&writer->names, &writer->arena, writer->dictionaries[COLUMN_NAME].count);
     init_ranks(writer);
     uint8_t header[SEGMENT_HEADER_SIZE];
     segment_header_build(header, options);
@@ -274,7 +269,8 @@ static enum corong_status write_strings(struct segment_writer *writer, uint32_t 
             "segment '%s': strings of %llu bytes in one list; at most %llu are allowed",
             writer->path, (unsigned long long)size, (unsigned long long)SEGMENT_STRINGS_SIZE_MAX);
     }
-    *strings_out = (struct segment_strings){strings->count, writer->footer.block_count, size};
+    *strings_out = (struct segment_strings){
+        .count = strings->count, .first_block = writer->footer.block_count, .size_bytes = size};
     for (uint32_t from = 0; from < strings->count; from += ENCODING_COUNT_MAX) {
         uint32_t left = strings->count - from;
         uint32_t piece = left < ENCODING_COUNT_MAX ? left : ENCODING_COUNT_MAX;
@@ -334,65 +330,11 @@ static enum corong_status write_column(struct segment_writer *writer, uint32_t c
                        group->row_count, users, error);
 }
 
-static uint32_t commonest_unnamed(const struct segment_writer *writer)
-{
-    uint32_t best = UINT32_MAX;
-    uint32_t best_count = 0;
-    for (uint32_t code = 0; code < writer->dictionaries[COLUMN_NAME].count; code++) {
-        if (writer->name_bits[code] == NAME_BIT_NONE && writer->name_counts[code] > best_count) {
-            best = code;
-            best_count = writer->name_counts[code];
-        }
-    }
-    return best;
-}
-
-// Users are sorted by hash, so the first group is a fair sample: its commonest names get the bits,
-// and names that first occur later get those left. Earlier masks stay right: they lack these names.
-static void assign_name_bits(struct segment_writer *writer, const struct row_group *group)
-{
-    struct segment_footer *footer = &writer->footer;
-    const uint32_t *names = group->columns[COLUMN_NAME].codes;
-    bool all_named = true;
-    for (uint32_t row = 0; row < group->row_count; row++) {
-        ASSERT(names[row] < writer->dictionaries[COLUMN_NAME].count);
-        writer->name_counts[names[row]]++;
-        all_named &= writer->name_bits[names[row]] != NAME_BIT_NONE;
-    }
-    while (!all_named && footer->name_bit_count < SEGMENT_NAME_BIT_COUNT) {
-        uint32_t code = commonest_unnamed(writer);
-        if (code == UINT32_MAX) {
-            break;
-        }
-        footer->name_codes[footer->name_bit_count] = code;
-        writer->name_bits[code] = (uint8_t)footer->name_bit_count++;
-    }
-    for (uint32_t row = 0; row < group->row_count; row++) {
-        writer->name_counts[names[row]] = 0;
-        if (writer->name_bits[names[row]] == NAME_BIT_NONE) {
-            writer->name_bits[names[row]] = SEGMENT_NAME_BIT_OTHER;
-        }
-    }
-}
-
-static void fill_masks(const struct segment_writer *writer, const struct row_group *group,
-                       uint64_t *masks)
-{
-    const uint32_t *name = group->columns[COLUMN_NAME].codes;
-    for (uint32_t user = 0; user < group->user_count; user++) {
-        uint64_t mask = 0;
-        for (uint32_t row = 0; row < group->user_row_counts[user]; row++) {
-            mask |= UINT64_C(1) << writer->name_bits[*name++];
-        }
-        masks[user] = mask;
-    }
-}
-
 static void fill_part(const struct segment_writer *writer, const struct row_group *group,
                       enum segment_part part, uint64_t *values)
 {
     if (part == SEGMENT_MASKS) {
-        fill_masks(writer, group, values);
+        segment_names_masks(&writer->names, group, values);
         return;
     }
     for (uint32_t user = 0; user < group->user_count; user++) {
@@ -416,8 +358,12 @@ static void fill_part(const struct segment_writer *writer, const struct row_grou
 static enum corong_status write_users(struct segment_writer *writer, const struct row_group *group,
                                       struct segment_group *entry, struct corong_error *error)
 {
-    assign_name_bits(writer, group);
-    for (unsigned part = 0; part < SEGMENT_PART_COUNT; part++) {
+    segment_names_assign(&writer->names, &writer->footer, group);
+    // Without a block the parts before are of kind SEGMENT_ARRAY_MISSING, as add_group() left them.
+    unsigned first = writer->footer.has_secret && segment_keys_follow(&writer->footer.secret, group)
+                         ? SEGMENT_ROW_COUNTS
+                         : SEGMENT_KEY_HIGH;
+    for (unsigned part = first; part < SEGMENT_PART_COUNT; part++) {
         uint64_t *values = work_of(writer, group->user_count);
         fill_part(writer, group, (enum segment_part)part, values);
         TRY(write_part(writer, (enum segment_part)part, values, group->user_count,
@@ -487,6 +433,24 @@ static void note_zone(struct segment_writer *writer, const struct row_group *gro
         first || time->maximum > meta->time_max_us ? time->maximum : meta->time_max_us;
 }
 
+static enum corong_status write_ids(struct segment_writer *writer, const struct row_group *group,
+                                    struct segment_strings *out, struct corong_error *error)
+{
+    static const struct segment_transform none = {0};
+    const struct dictionary ids = {group->user_count, group->id_offsets, group->id_bytes};
+    uint64_t *numbers = work_of(writer, ids.count);
+    *out = (struct segment_strings){.count = ids.count,
+                                    .first_block = writer->footer.block_count,
+                                    .size_bytes = ids.offsets[ids.count]};
+    if (!writer->footer.has_secret || !segment_numbers_find(&ids, numbers, out)) {
+        return write_strings(writer, SEGMENT_OWNER_ID_SIZES, SEGMENT_OWNER_ID_BYTES,
+                             &writer->part_choices[CHOICE_ID_SIZES], &ids, out, error);
+    }
+    out->prefix = arena_copy_text(&writer->arena, out->prefix);
+    return write_array(writer, SEGMENT_OWNER_ID_NUMBERS, &writer->part_choices[CHOICE_ID_NUMBERS],
+                       &none, numbers, ids.count, NULL, error);
+}
+
 enum corong_status segment_writer_append(struct segment_writer *writer,
                                          const struct row_group *group, struct corong_error *error)
 {
@@ -501,9 +465,7 @@ enum corong_status segment_writer_append(struct segment_writer *writer,
     for (uint32_t column = 0; column < footer->schema.column_count; column++) {
         TRY(write_column(writer, column, group, &users, &arrays[column], error));
     }
-    const struct dictionary ids = {group->user_count, group->id_offsets, group->id_bytes};
-    TRY(write_strings(writer, SEGMENT_OWNER_ID_SIZES, SEGMENT_OWNER_ID_BYTES,
-                      &writer->part_choices[CHOICE_ID_SIZES], &ids, &entry->ids, error));
+    TRY(write_ids(writer, group, &entry->ids, error));
     note_zone(writer, group, entry, &arrays[COLUMN_TIME]);
     footer->group_count++;
     return CORONG_OK;

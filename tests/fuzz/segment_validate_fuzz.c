@@ -35,7 +35,7 @@ static void remove_files(void)
 static void make_good(void)
 {
     struct segment_sample sample;
-    const struct sample_options options = {5, 6, 40, 70, 1000};
+    const struct sample_options options = {5, 6, 40, 70, 1000, SAMPLE_IDS_PADDED};
     bool memory = access("/dev/shm", W_OK) == 0;
     snprintf(directory, sizeof(directory), "%s/corong_fuzz_XXXXXX", memory ? "/dev/shm" : "/tmp");
     ASSERT(mkdtemp(directory) != NULL);
@@ -92,8 +92,8 @@ static void repair(uint8_t *bytes, size_t size)
     struct arena arena = {0};
     struct segment_footer footer;
     uint8_t *footer_bytes = bytes + trailer.footer_offset;
-    if (segment_footer_parse(footer_bytes, trailer.footer_size, trailer.footer_offset, &arena,
-                             &footer, &error) == CORONG_OK) {
+    if (segment_footer_parse(footer_bytes, trailer.footer_size, segment_header_features(bytes),
+                             trailer.footer_offset, &arena, &footer, &error) == CORONG_OK) {
         uint8_t *entry = footer_bytes + trailer.footer_size - (size_t)footer.block_count * 12;
         for (uint32_t block = 0; block < footer.block_count; block++, entry += 12) {
             uint8_t *header = bytes + footer.blocks[block].offset;

@@ -68,9 +68,58 @@ static void make_schema(struct segment_sample *sample, const struct sample_optio
     sample->dictionaries[SAMPLE_NOTHING] = make_dictionary(arena, "", 0, false);
 }
 
-static int compare_keys(const void *left, const void *right)
+static const struct hash_secret secret = {{7, 6, 5}};
+
+struct sample_user {
+    struct hash128 key;
+    uint8_t flags;
+    char id[32];
+};
+
+static int compare_users(const void *left, const void *right)
 {
-    return hash128_compare(*(const struct hash128 *)left, *(const struct hash128 *)right);
+    return hash128_compare(((const struct sample_user *)left)->key,
+                           ((const struct sample_user *)right)->key);
+}
+
+static void make_id(enum sample_ids ids, uint32_t number, char *id, size_t size)
+{
+    switch (ids) {
+    case SAMPLE_IDS_PADDED:
+        snprintf(id, size, "user-%08u", number);
+        break;
+    case SAMPLE_IDS_NATURAL:
+        snprintf(id, size, "%u", number);
+        break;
+    case SAMPLE_IDS_LONG:
+        snprintf(id, size, "%020llu", number * 99999999999999ULL);
+        break;
+    case SAMPLE_IDS_MIXED:
+        if (number % 9 == 2) {
+            snprintf(id, size, "u%ux", number);
+        } else {
+            snprintf(id, size, "%06u", number);
+        }
+        break;
+    default:
+        snprintf(id, size, "user-%u@example.org", number);
+    }
+}
+
+static struct sample_user *sorted_users(enum sample_ids ids, uint32_t count, uint64_t *state)
+{
+    struct sample_user *users = memory_allocate_zeroed(count, sizeof(*users));
+    for (uint32_t index = 0; index < count; index++) {
+        struct sample_user *user = &users[index];
+        user->flags = (uint8_t)(random_below(state, 8) == 0 ? USER_LINKED | 1 : 0);
+        make_id(ids, index * 7919, user->id, sizeof(user->id));
+        user->key =
+            ids == SAMPLE_IDS_STRANGE
+                ? (struct hash128){random_next(state), random_next(state)}
+                : hash_user(&secret, user->flags & USER_NAMESPACE_MASK, text_from(user->id));
+    }
+    qsort(users, count, sizeof(*users), compare_users);
+    return users;
 }
 
 static void make_users(struct segment_sample *sample, const struct sample_options *options,
@@ -79,24 +128,26 @@ static void make_users(struct segment_sample *sample, const struct sample_option
     uint32_t count = options->user_count;
     struct row_group *rows = &sample->rows;
     struct text_buffer ids = {0};
+    struct sample_user *users = sorted_users(options->ids, count, state);
+    sample->ids = options->ids;
     rows->user_count = count;
     rows->user_keys = arena_allocate(&sample->arena, count * sizeof(*rows->user_keys));
     rows->user_row_counts = arena_allocate(&sample->arena, count * sizeof(uint32_t));
     rows->user_flags = arena_allocate(&sample->arena, count);
     rows->id_offsets = arena_allocate(&sample->arena, (count + 1) * sizeof(uint32_t));
     for (uint32_t user = 0; user < count; user++) {
-        rows->user_keys[user] = (struct hash128){random_next(state), random_next(state)};
+        rows->user_keys[user] = users[user].key;
         rows->user_row_counts[user] = 1 + (uint32_t)random_below(state, options->rows_per_user_max);
-        rows->user_flags[user] = (uint8_t)(random_below(state, 8) == 0 ? USER_LINKED | 1 : 0);
+        rows->user_flags[user] = users[user].flags;
         rows->id_offsets[user] = (uint32_t)ids.size;
-        text_buffer_printf(&ids, "user-%u@example.org", user * 7919);
+        text_buffer_append_string(&ids, users[user].id);
         rows->row_count += rows->user_row_counts[user];
     }
     rows->id_offsets[count] = (uint32_t)ids.size;
     rows->id_bytes = arena_allocate(&sample->arena, ids.size);
     memcpy(rows->id_bytes, ids.bytes, ids.size);
     text_buffer_deinit(&ids);
-    qsort(rows->user_keys, count, sizeof(*rows->user_keys), compare_keys);
+    memory_free(users);
 }
 
 static int64_t number_bits(double number)
@@ -375,7 +426,9 @@ enum corong_status segment_sample_write(const struct segment_sample *sample, con
                                              .schema = &sample->schema,
                                              .dictionaries = sample->dictionaries,
                                              .period = 7,
-                                             .zstd_level = 1};
+                                             .zstd_level = 1,
+                                             .secret = sample->ids == SAMPLE_IDS_STRANGE ? NULL
+                                                                                         : &secret};
     memset(options.uuid, uuid_byte, sizeof(options.uuid));
     struct segment_writer *writer;
     TRY(segment_writer_create(&writer, &options, error));

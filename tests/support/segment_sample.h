@@ -18,12 +18,24 @@ enum sample_column {
     SAMPLE_COLUMN_COUNT,
 };
 
+/// What user ids look like; but for the first the segment has the secret of its keys.
+enum sample_ids {
+    SAMPLE_IDS_STRANGE = 0, ///< addresses, keys not theirs
+    SAMPLE_IDS_ADDRESSES,   ///< "user-7919@example.org"
+    SAMPLE_IDS_PADDED,      ///< "user-00007919"
+    SAMPLE_IDS_NATURAL,     ///< "7919"
+    SAMPLE_IDS_LONG,        ///< numbers of 20 digits, more than 64 bits hold
+    SAMPLE_IDS_MIXED,       ///< numbers but for a few
+    SAMPLE_IDS_COUNT,
+};
+
 struct sample_options {
     uint64_t seed;
     uint32_t user_count;
     uint32_t rows_per_user_max;
     uint32_t name_count;  ///< at least 1; more than 63 to run out of mask bits
     int64_t time_step_us; ///< times are multiples of it
+    enum sample_ids ids;
 };
 
 struct segment_sample {
@@ -32,6 +44,7 @@ struct segment_sample {
     struct dictionary dictionaries[SAMPLE_COLUMN_COUNT];
     struct column_values columns[SAMPLE_COLUMN_COUNT];
     struct row_group rows; ///< all rows as one group; may be larger than a group may be
+    enum sample_ids ids;
     struct hash128 digest;
     int64_t as_of_us;
 };

@@ -179,8 +179,12 @@ Test(cache, test_a_segment_reads_the_same_with_and_without)
     char directory[] = "/tmp/corong_cache_XXXXXX";
     char path[sizeof(directory) + 48];
     cr_assert_not_null(mkdtemp(directory));
-    const struct sample_options options = {
-        .seed = 11, .user_count = 300, .rows_per_user_max = 40, .name_count = 9, .time_step_us = 1};
+    const struct sample_options options = {.seed = 11,
+                                           .user_count = 300,
+                                           .rows_per_user_max = 40,
+                                           .name_count = 9,
+                                           .time_step_us = 1,
+                                           .ids = SAMPLE_IDS_NATURAL};
     struct segment_sample sample;
     struct segment_meta meta;
     struct corong_error error = {0};

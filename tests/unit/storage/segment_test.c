@@ -65,20 +65,69 @@ static void assert_round_trip(const struct sample_options *options, uint32_t gro
 
 Test(segment, test_one_row_comes_back)
 {
-    assert_round_trip(&(struct sample_options){1, 1, 1, 1, 1000000}, 65536);
+    assert_round_trip(&(struct sample_options){1, 1, 1, 1, 1000000, SAMPLE_IDS_STRANGE}, 65536);
+}
+
+Test(segment, test_keys_that_follow_from_ids_come_back)
+{
+    for (int ids = SAMPLE_IDS_STRANGE; ids < SAMPLE_IDS_COUNT; ids++) {
+        struct sample_options options = {11, 1, 3, 2, 1000000, (enum sample_ids)ids};
+        assert_round_trip(&options, 7); // one user, whose key has all digits of its id
+        options.user_count = 400;
+        assert_round_trip(&options, 65536);
+        assert_round_trip(&options, 5);
+    }
+}
+
+// What the keys and ids of 400 users take.
+static uint64_t size_of_users(enum sample_ids ids)
+{
+    struct sample_options options = {11, 400, 3, 2, 1000000, ids};
+    struct place place = place_make();
+    struct segment_sample sample;
+    struct segment_meta meta;
+    struct segment_reader *reader;
+    struct segment_column_report reports[SCHEMA_COLUMN_COUNT_MAX + 8];
+    struct arena arena = {0};
+    uint64_t size = 0;
+    place_path(&place, 1);
+    segment_sample_init(&sample, &options);
+    cr_assert_eq(segment_sample_write(&sample, place.directory, 1, 65536, &meta, NULL), CORONG_OK);
+    cr_assert_eq(segment_reader_open(&reader, place.directory, &meta, NULL), CORONG_OK);
+    uint32_t count = segment_reader_report(reader, &arena, reports);
+    for (uint32_t index = 0; index < count; index++) {
+        bool is_users = text_equal(reports[index].name, text_from("(user keys)")) ||
+                        text_equal(reports[index].name, text_from("(user ids)"));
+        size += is_users ? reports[index].size_bytes : 0;
+    }
+    arena_deinit(&arena);
+    segment_reader_close(reader);
+    segment_sample_deinit(&sample);
+    place_remove(&place);
+    return size;
+}
+
+Test(segment, test_keys_that_follow_from_ids_take_no_room)
+{
+    uint64_t strange = size_of_users(SAMPLE_IDS_STRANGE);
+    uint64_t addresses = size_of_users(SAMPLE_IDS_ADDRESSES);
+    cr_assert_geq(strange, addresses + 400 * 14, "%lu and %lu bytes", strange, addresses);
+    cr_assert_leq(size_of_users(SAMPLE_IDS_PADDED), 400 * 3 + 100);
+    cr_assert_leq(size_of_users(SAMPLE_IDS_NATURAL), 400 * 3 + 100);
 }
 
 Test(segment, test_users_that_span_groups_come_back)
 {
     for (uint64_t seed = 0; seed < 8; seed++) {
-        assert_round_trip(&(struct sample_options){seed, 20, 50, 5, 1000000}, 7);
+        assert_round_trip(&(struct sample_options){seed, 20, 50, 5, 1000000, SAMPLE_IDS_STRANGE},
+                          7);
     }
 }
 
 Test(segment, test_whole_groups_come_back)
 {
-    assert_round_trip(&(struct sample_options){3, 2000, 50, 20, 1000}, 16384);
-    assert_round_trip(&(struct sample_options){4, 2000, 50, 200, 1}, 65536);
+    assert_round_trip(&(struct sample_options){3, 2000, 50, 20, 1000, SAMPLE_IDS_STRANGE}, 16384);
+    assert_round_trip(&(struct sample_options){4, 2000, 50, 200, 1, SAMPLE_IDS_STRANGE}, 65536);
 }
 
 struct written {
@@ -125,7 +174,7 @@ static void replace_file(const struct written *written, size_t size)
 Test(segment, test_every_changed_byte_is_found)
 {
     struct written written;
-    written_init(&written, &(struct sample_options){11, 4, 6, 3, 1000000}, 8);
+    written_init(&written, &(struct sample_options){11, 4, 6, 3, 1000000, SAMPLE_IDS_PADDED}, 8);
     int descriptor = open(written.place.path, O_WRONLY | O_CLOEXEC);
     cr_assert_geq(descriptor, 0);
     for (size_t at = 0; at < written.size; at++) {
@@ -148,7 +197,7 @@ Test(segment, test_every_changed_byte_is_found)
 Test(segment, test_every_shorter_file_is_refused)
 {
     struct written written;
-    written_init(&written, &(struct sample_options){12, 4, 6, 3, 1000000}, 8);
+    written_init(&written, &(struct sample_options){12, 4, 6, 3, 1000000, SAMPLE_IDS_PADDED}, 8);
     for (size_t size = 0; size < written.size; size += size < 200 ? 1 : 37) {
         struct segment_reader *reader;
         replace_file(&written, size);
@@ -166,7 +215,7 @@ Test(segment, test_another_manifest_entry_is_refused)
 {
     struct written written;
     struct segment_reader *reader;
-    written_init(&written, &(struct sample_options){13, 4, 6, 3, 1000000}, 8);
+    written_init(&written, &(struct sample_options){13, 4, 6, 3, 1000000, SAMPLE_IDS_PADDED}, 8);
     written.meta.row_digest.low++;
     cr_assert_eq(segment_reader_open(&reader, written.place.directory, &written.meta, NULL),
                  CORONG_CORRUPT);
@@ -185,7 +234,7 @@ Test(segment, test_a_wrong_digest_is_found_by_the_full_check)
     struct segment_meta meta;
     struct segment_reader *reader;
     place_path(&place, 0x5a);
-    segment_sample_init(&sample, &(struct sample_options){14, 5, 5, 2, 1000000});
+    segment_sample_init(&sample, &(struct sample_options){14, 5, 5, 2, 1000000, SAMPLE_IDS_PADDED});
     sample.digest.low ^= 1;
     cr_assert_eq(segment_sample_write(&sample, place.directory, 0x5a, 100, &meta, &error),
                  CORONG_OK);
@@ -203,7 +252,8 @@ Test(segment, test_only_chosen_columns_are_read)
     struct segment_reader *reader;
     struct row_group group;
     struct segment_selection selection = {0};
-    written_init(&written, &(struct sample_options){15, 50, 20, 5, 1000000}, 65536);
+    written_init(&written, &(struct sample_options){15, 50, 20, 5, 1000000, SAMPLE_IDS_PADDED},
+                 65536);
     cr_assert_eq(segment_reader_open(&reader, written.place.directory, &written.meta, NULL),
                  CORONG_OK);
     struct segment_scratch *scratch = segment_scratch_create();
@@ -225,7 +275,7 @@ Test(segment, test_an_unsealed_file_is_removed)
     struct segment_sample sample;
     struct segment_writer *writer;
     place_path(&place, 0x5a);
-    segment_sample_init(&sample, &(struct sample_options){16, 2, 2, 2, 1000000});
+    segment_sample_init(&sample, &(struct sample_options){16, 2, 2, 2, 1000000, SAMPLE_IDS_PADDED});
     struct segment_writer_options options = {.directory = place.directory,
                                              .schema = &sample.schema,
                                              .dictionaries = sample.dictionaries,
@@ -245,7 +295,8 @@ Test(segment, test_names_beyond_63_share_the_last_bit)
 {
     struct written written;
     struct segment_reader *reader;
-    written_init(&written, &(struct sample_options){17, 500, 20, 100, 1000000}, 65536);
+    written_init(&written, &(struct sample_options){17, 500, 20, 100, 1000000, SAMPLE_IDS_PADDED},
+                 65536);
     cr_assert_eq(segment_reader_open(&reader, written.place.directory, &written.meta, NULL),
                  CORONG_OK);
     uint32_t others = 0;
@@ -267,7 +318,8 @@ Test(segment, test_the_report_adds_up_to_the_file)
     struct segment_reader *reader;
     struct arena arena = {0};
     struct segment_column_report reports[SCHEMA_COLUMN_COUNT_MAX + 8];
-    written_init(&written, &(struct sample_options){18, 500, 20, 100, 1000000}, 4096);
+    written_init(&written, &(struct sample_options){18, 500, 20, 100, 1000000, SAMPLE_IDS_STRANGE},
+                 4096);
     cr_assert_eq(segment_reader_open(&reader, written.place.directory, &written.meta, NULL),
                  CORONG_OK);
     uint32_t count = segment_reader_report(reader, &arena, reports);

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+/// User ids that are numbers behind a text that all of a group share ("user-00170291", "42"): the
+/// text stands once in the footer, the numbers are one array.
+#include "storage/segment/segment_numbers.h"
+
+#include <string.h>
+
+#define PREFIX_SIZE_MAX 255u
+
+static const uint64_t POWERS[SEGMENT_DIGITS_MAX + 1] = {
+    UINT64_C(1),
+    UINT64_C(10),
+    UINT64_C(100),
+    UINT64_C(1000),
+    UINT64_C(10000),
+    UINT64_C(100000),
+    UINT64_C(1000000),
+    UINT64_C(10000000),
+    UINT64_C(100000000),
+    UINT64_C(1000000000),
+    UINT64_C(10000000000),
+    UINT64_C(100000000000),
+    UINT64_C(1000000000000),
+    UINT64_C(10000000000000),
+    UINT64_C(100000000000000),
+    UINT64_C(1000000000000000),
+    UINT64_C(10000000000000000),
+    UINT64_C(100000000000000000),
+    UINT64_C(1000000000000000000),
+};
+
+static uint32_t trailing_digits(struct text text)
+{
+    uint32_t digits = 0;
+    while (digits < text.size && digits < SEGMENT_DIGITS_MAX &&
+           (unsigned char)(text.bytes[text.size - 1 - digits] - '0') <= 9) {
+        digits++;
+    }
+    return digits;
+}
+
+// False where these are not digits.
+static bool parse_digits(const char *bytes, size_t size, uint64_t *number_out)
+{
+    uint64_t number = 0;
+    bool good = true;
+    for (size_t at = 0; at < size; at++) {
+        unsigned digit = (unsigned char)(bytes[at] - '0');
+        good &= digit <= 9;
+        number = number * 10 + digit;
+    }
+    *number_out = number;
+    return good;
+}
+
+bool segment_numbers_find(const struct dictionary *strings, uint64_t *numbers,
+                          struct segment_strings *found)
+{
+    struct text first = dictionary_text(strings, 0);
+    uint32_t digits = trailing_digits(first);
+    size_t prefix = first.size - digits;
+    if (digits == 0 || prefix > PREFIX_SIZE_MAX) {
+        return false;
+    }
+    bool is_fixed = true;
+    bool is_natural = true;
+    for (uint32_t index = 0; index < strings->count && (is_fixed || is_natural); index++) {
+        struct text text = dictionary_text(strings, index);
+        if (text.size <= prefix || text.size - prefix > SEGMENT_DIGITS_MAX ||
+            memcmp(text.bytes, first.bytes, prefix) != 0 ||
+            !parse_digits(text.bytes + prefix, text.size - prefix, &numbers[index])) {
+            return false;
+        }
+        is_fixed &= text.size == first.size;
+        is_natural &= text.bytes[prefix] != '0' || text.size == prefix + 1;
+    }
+    found->digits = is_fixed ? (uint8_t)digits : SEGMENT_DIGITS_NATURAL;
+    found->prefix = (struct text){first.bytes, prefix};
+    return is_fixed || is_natural;
+}
+
+static uint32_t natural_digits(uint64_t number)
+{
+    uint32_t digits = 1;
+    while (digits < SEGMENT_DIGITS_MAX && number >= POWERS[digits]) {
+        digits++;
+    }
+    return digits;
+}
+
+static void put_digits(char *to, uint64_t number, uint32_t digits)
+{
+    while (digits > 0) {
+        to[--digits] = (char)('0' + number % 10);
+        number /= 10;
+    }
+}
+
+static enum corong_status write_ids(const struct segment_reader *reader,
+                                    const struct segment_strings *strings, const uint64_t *numbers,
+                                    uint32_t *offsets, char *bytes, struct corong_error *error)
+{
+    bool is_natural = strings->digits == SEGMENT_DIGITS_NATURAL;
+    uint64_t limit = POWERS[is_natural ? SEGMENT_DIGITS_MAX : strings->digits];
+    uint64_t at = 0;
+    offsets[0] = 0;
+    for (uint32_t index = 0; index < strings->count; index++) {
+        uint64_t number = numbers[index];
+        uint32_t digits = is_natural ? natural_digits(number) : strings->digits;
+        uint64_t end = at + strings->prefix.size + digits;
+        if (number >= limit || end > strings->size_bytes) {
+            return segment_block_error(reader, strings->first_block, "numbers of ids are too large",
+                                       error);
+        }
+        if (strings->prefix.size > 0) {
+            memcpy(bytes + at, strings->prefix.bytes, strings->prefix.size);
+        }
+        put_digits(bytes + at + strings->prefix.size, number, digits);
+        at = end;
+        offsets[index + 1] = (uint32_t)at;
+    }
+    return at == strings->size_bytes ? CORONG_OK
+                                     : segment_block_error(reader, strings->first_block,
+                                                           "numbers of ids are too small", error);
+}
+
+enum corong_status segment_numbers_read(const struct segment_reader *reader,
+                                        const struct segment_strings *strings,
+                                        struct segment_scratch *scratch, uint32_t *offsets,
+                                        char *bytes, struct corong_error *error)
+{
+    uint64_t *numbers =
+        segment_buffer_reserve(&scratch->string_sizes, strings->count * sizeof(*numbers));
+    struct segment_block block;
+    struct segment_transform transform;
+    TRY(segment_array_open(reader, strings->first_block, SEGMENT_OWNER_ID_NUMBERS, strings->count,
+                           &block, &transform, error));
+    TRY_IN(encoding_decode64(scratch->decoder, block.payload, block.payload_size, NULL, numbers,
+                             strings->count, error),
+           error, "segment '%s', block %u", reader->path, strings->first_block);
+    return write_ids(reader, strings, numbers, offsets, bytes, error);
+}
+
+bool segment_keys_follow(const struct hash_secret *secret, const struct row_group *group)
+{
+    bool same = true;
+    for (uint32_t user = 0; user < group->user_count && same; user++) {
+        uint32_t from = group->id_offsets[user];
+        struct text id = {group->id_bytes + from, group->id_offsets[user + 1] - from};
+        struct hash128 key = hash_user(secret, group->user_flags[user] & USER_NAMESPACE_MASK, id);
+        same = hash128_equal(key, group->user_keys[user]);
+    }
+    return same;
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Lists of user ids that are numbers behind a common text. Keys
+/// that follow from ids. Thread: as reader and writer.
+#pragma once
+
+#include "storage/segment/segment_private.h"
+
+/// True where all strings (at least one) are one text, at most 255 bytes, and a decimal number of
+/// at most 18 digits, either all of one length or all without leading zeros. Fills `numbers` (one
+/// per string) and digits and prefix of `found`; the prefix borrows the first string.
+bool segment_numbers_find(const struct dictionary *strings, uint64_t *numbers,
+                          struct segment_strings *found);
+/// As segment_strings_read() for such a list.
+CORONG_MUST_CHECK enum corong_status segment_numbers_read(const struct segment_reader *reader,
+                                                          const struct segment_strings *strings,
+                                                          struct segment_scratch *scratch,
+                                                          uint32_t *offsets, char *bytes,
+                                                          struct corong_error *error);
+/// Whether all keys of the group are hash_user() of their ids.
+bool segment_keys_follow(const struct hash_secret *secret, const struct row_group *group);
