@@ -7,6 +7,8 @@
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 
+#define WIDE_REST 64u
+
 struct query_block {
     struct query_units *units;
     struct block_lane *lanes; ///< by source
@@ -16,6 +18,7 @@ struct query_block {
     bool brief;
     struct block_lane *active[QUERY_BLOCK_LANE_COUNT_MAX]; ///< lanes that stand at a user, by time
     uint32_t active_count;
+    uint32_t rest; ///< so many users go the general way before it looks again
     uint64_t users;
     uint64_t left[QUERY_BLOCK_REASON_COUNT];
 };
@@ -115,6 +118,7 @@ static bool enter(struct query_block *block)
     }
     if (count > QUERY_BLOCK_LANE_COUNT_MAX) {
         block->left[QUERY_BLOCK_WIDE]++;
+        block->rest = WIDE_REST;
         return false;
     }
     for (uint32_t i = 0; i < block->units->plan->segment_count; i++) {
@@ -426,6 +430,11 @@ static enum corong_status go(struct query_block *block, struct corong_error *err
 enum corong_status query_block_run(struct query_block *block, struct corong_error *error)
 {
     block->brief = block->units->brief != NULL;
+    if (block->rest > 0) {
+        block->left[QUERY_BLOCK_WIDE]++;
+        block->rest--;
+        return CORONG_OK;
+    }
     if (!enter(block)) {
         return CORONG_OK;
     }

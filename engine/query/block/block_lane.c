@@ -49,6 +49,7 @@ static void take_group(struct block_lane *lane, const struct block_ranges *range
     const struct row_group *rows = &source->rows;
     struct segment_group_zone zone;
     query_segment_zone(source->segment, source->segment->groups[source->group], &zone);
+    lane->last_row = rows->row_count - 1;
     lane->keys = rows->user_keys;
     lane->row_counts = rows->user_row_counts;
     lane->masks = rows->user_name_masks;

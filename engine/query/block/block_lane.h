@@ -23,9 +23,10 @@ struct block_lane {
     const uint8_t *names; ///< NULL: query_source_steps() says which steps a row may fill
     uint32_t group;       ///< what all this is of; BLOCK_NO_GROUP: nothing
     uint32_t user;
-    uint32_t row;  ///< the first of `user`
-    uint32_t stop; ///< from this user on the kernel does not go by itself
-    uint32_t end;  ///< the users before it are the task's
+    uint32_t row;      ///< the first of `user`
+    uint32_t last_row; ///< of the group
+    uint32_t stop;     ///< from this user on the kernel does not go by itself
+    uint32_t end;      ///< the users before it are the task's
     int64_t min_us;
     int64_t max_us;
     bool cut; ///< some rows lie outside the question's ranges
@@ -49,6 +50,17 @@ void block_lane_leave(struct block_lane *lane);
 CORONG_MUST_CHECK enum corong_status block_lane_refill(struct block_lane *lane,
                                                        const struct block_ranges *ranges,
                                                        bool *more_out, struct corong_error *error);
+
+/// Whether a row next to this one, of whichever user, is at the same instant.
+static inline bool block_lane_crowded(const struct block_lane *lane, uint32_t row)
+{
+    const uint32_t *units = lane->times.units;
+    if (units == NULL) {
+        return true; // not worth a second loop: the exact look follows
+    }
+    return (row > 0 && units[row - 1] == units[row]) ||
+           (row < lane->last_row && units[row + 1] == units[row]);
+}
 
 /// Goes on to the next user whose rows are here, or to `end`.
 static inline void block_lane_next(struct block_lane *lane)

@@ -25,7 +25,8 @@ static inline uint32_t steps_at(const struct word *word, uint32_t bit)
 }
 
 /// True where another step row of the user is at the same instant. Runs do not share instants.
-static bool has_tie(const struct word *word, uint32_t bit, uint32_t count)
+static __attribute__((noinline)) bool find_tie(const struct word *word, uint32_t bit,
+                                               uint32_t count)
 {
     uint64_t steps = word->entries | word->later;
     int64_t time_us = time_at(word, bit);
@@ -40,6 +41,13 @@ static bool has_tie(const struct word *word, uint32_t bit, uint32_t count)
         }
     }
     return false;
+}
+
+static inline bool has_tie(const struct word *word, uint32_t bit, uint32_t count)
+{
+    uint32_t run = bit >= word->split;
+    return block_lane_crowded(word->lanes[run], word->rows[run] + bit) &&
+           find_tie(word, bit, count);
 }
 
 /// The latest entry of an assignment that completed a step.

@@ -32,7 +32,7 @@ static inline bool has_step(const struct block_lane *lane, uint32_t row)
     return ((lane->entries[row / 64] | lane->later[row / 64]) >> (row % 64) & 1) != 0;
 }
 
-static bool has_tie(const struct block_run *run, uint32_t row)
+static __attribute__((noinline)) bool find_tie(const struct block_run *run, uint32_t row)
 {
     const struct block_lane *lane = run->lane;
     int64_t time_us = block_lane_time(lane, row);
@@ -47,6 +47,11 @@ static bool has_tie(const struct block_run *run, uint32_t row)
         }
     }
     return false;
+}
+
+static inline bool has_tie(const struct block_run *run, uint32_t row)
+{
+    return block_lane_crowded(run->lane, row) && find_tie(run, row);
 }
 
 static inline struct place place_at(const struct part *part, uint32_t bit)
