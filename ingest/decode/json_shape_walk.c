@@ -93,7 +93,7 @@ static bool open_context(struct walker *walker, uint16_t node, char close)
         const struct json_context *context = &shapes->contexts[index];
         if (context->parent == walker->context && context->node == node &&
             context->close == close) {
-            walker->context = index;
+            walker->context = (uint16_t)index;
             return true;
         }
     }

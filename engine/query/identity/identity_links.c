@@ -22,7 +22,10 @@ struct collector {
     uint32_t capacity;
     struct query_table seen; ///< what the user in hand is linked to: a kind and an id each
     struct text_buffer word;
-    struct text id; ///< of the user in hand, copied with its first link
+    struct text id;                    ///< of the user in hand, copied with its first link
+    const struct query_source *source; ///< looked at last, with its group and ...
+    uint32_t group;
+    uint32_t present; ///< ... which columns have a value there, as bits
 };
 
 struct links_run {
@@ -149,8 +152,17 @@ static enum corong_status take_rows(void *context, struct query_source *source, 
         return CORONG_OK; // links lead to known ids only
     }
     uint32_t group = source->segment->groups[source->group];
-    for (uint32_t i = 0; i < collector->run->column_count; i++) {
-        if (group_has(source->segment->reader, group, collector->run->columns[i])) {
+    if (source != collector->source || group != collector->group) {
+        collector->source = source;
+        collector->group = group;
+        collector->present = 0;
+        for (uint32_t i = 0; i < collector->run->column_count; i++) {
+            bool has = group_has(source->segment->reader, group, collector->run->columns[i]);
+            collector->present |= (uint32_t)has << i;
+        }
+    }
+    for (uint32_t i = 0; collector->present >> i != 0; i++) {
+        if ((collector->present >> i & 1) != 0) {
             const struct row_group *looked;
             TRY(query_source_look(source, source->group, &looked, error));
             TRY(take_column(collector, source, looked, i, begin, end, error));
