@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/shard/symbol_table.h"
 
+#include "storage/base/bytes.h"
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 
@@ -17,7 +18,7 @@ struct symbol_slot {
     uint64_t hash;
     uint32_t size;
     uint32_t code_plus_one; // 0: empty
-    char head[INLINE_SIZE]; // the first bytes, zero-padded; the whole string where size <= 16
+    uint64_t head[2];       // the first bytes, zero-padded; the whole string where size <= 16
 };
 
 static void allocate_slots(struct symbol_table *table, uint32_t slot_count)
@@ -104,8 +105,8 @@ uint32_t symbol_table_append(struct symbol_table *table, struct text text)
 static bool slot_holds(const struct symbol_table *table, const struct symbol_slot *slot,
                        const struct symbol_slot *key, struct text text)
 {
-    if (slot->hash != key->hash || slot->size != key->size ||
-        memcmp(slot->head, key->head, INLINE_SIZE) != 0) {
+    if (slot->hash != key->hash || slot->size != key->size || slot->head[0] != key->head[0] ||
+        slot->head[1] != key->head[1]) {
         return false;
     }
     return key->size <= INLINE_SIZE ||
@@ -114,7 +115,7 @@ static bool slot_holds(const struct symbol_table *table, const struct symbol_slo
 }
 
 // The first INLINE_SIZE bytes, without a call: most strings are shorter than that.
-static inline void fill_head(char *head, struct text text)
+static inline void fill_head(uint64_t *head, struct text text)
 {
     uint64_t low = 0;
     uint64_t high = 0;
@@ -138,25 +139,44 @@ static inline void fill_head(char *head, struct text text)
             low |= (uint64_t)(uint8_t)bytes[index] << index * 8;
         }
     }
-    memcpy(head, &low, 8);
-    memcpy(head + 8, &high, 8);
+    head[0] = low;
+    head[1] = high;
 }
 
-static uint32_t resolve_one(struct symbol_table *table, struct text text, uint64_t hash)
+static inline uint64_t fold_product(uint64_t left, uint64_t right)
 {
-    struct symbol_slot key = {.hash = hash, .size = (uint32_t)text.size};
-    fill_head(key.head, text);
+    unsigned __int128 product = (unsigned __int128)left * right;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+// Short strings are hashed as the two words that are compared as well, by folded products with the
+// secret (as in wyhash, Wang Yi 2019), the others by XXH3.
+static inline uint64_t hash_string(const struct symbol_table *table, const uint64_t *head,
+                                   struct text text)
+{
+    const uint8_t *secret = table->secret->bytes;
+    if (text.size > INLINE_SIZE) {
+        return XXH3_64bits_withSecret(text.bytes, text.size, secret, HASH_SECRET_SIZE);
+    }
+    uint64_t inner =
+        fold_product(head[0] ^ bytes_load_u64(secret), head[1] ^ bytes_load_u64(secret + 8));
+    return fold_product(inner ^ bytes_load_u64(secret + 16),
+                        text.size ^ bytes_load_u64(secret + 24));
+}
+
+static uint32_t resolve_one(struct symbol_table *table, struct text text, struct symbol_slot *key)
+{
     uint32_t mask = table->slot_count - 1;
-    uint32_t at = (uint32_t)hash & mask;
+    uint32_t at = (uint32_t)key->hash & mask;
     while (table->slots[at].code_plus_one != 0) {
-        if (slot_holds(table, &table->slots[at], &key, text)) {
+        if (slot_holds(table, &table->slots[at], key, text)) {
             return table->slots[at].code_plus_one - 1;
         }
         at = (at + 1) & mask;
     }
     append_entry(table, text);
-    key.code_plus_one = table->count;
-    table->slots[at] = key;
+    key->code_plus_one = table->count;
+    table->slots[at] = *key;
     uint32_t code = table->count - 1;
     if (table->count > table->slot_count / 2) {
         grow_slots(table);
@@ -167,18 +187,20 @@ static uint32_t resolve_one(struct symbol_table *table, struct text text, uint64
 void symbol_table_resolve(struct symbol_table *table, const struct text *texts, uint32_t count,
                           uint32_t *codes_out)
 {
-    uint64_t hashes[SYMBOL_BATCH_COUNT_MAX];
+    struct symbol_slot keys[SYMBOL_BATCH_COUNT_MAX];
     DCHECK(count <= SYMBOL_BATCH_COUNT_MAX);
     for (uint32_t i = 0; i < count; i++) {
         if (texts[i].bytes != NULL) {
-            hashes[i] = XXH3_64bits_withSecret(texts[i].bytes, texts[i].size, table->secret->bytes,
-                                               HASH_SECRET_SIZE);
-            __builtin_prefetch(&table->slots[(uint32_t)hashes[i] & (table->slot_count - 1)]);
+            struct symbol_slot *key = &keys[i];
+            key->size = (uint32_t)texts[i].size;
+            fill_head(key->head, texts[i]);
+            key->hash = hash_string(table, key->head, texts[i]);
+            __builtin_prefetch(&table->slots[(uint32_t)key->hash & (table->slot_count - 1)]);
         }
     }
     for (uint32_t i = 0; i < count; i++) {
         codes_out[i] =
-            texts[i].bytes == NULL ? COLUMN_CODE_MISSING : resolve_one(table, texts[i], hashes[i]);
+            texts[i].bytes == NULL ? COLUMN_CODE_MISSING : resolve_one(table, texts[i], &keys[i]);
     }
 }
 

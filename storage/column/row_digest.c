@@ -10,6 +10,7 @@
 #define NUMBER_SIZE 8u
 #define COPY_STEP 16u // short copies may write up to this many bytes behind their end
 #define CAPACITY_MIN 1024u
+#define PIECE_BYTES_MAX (1u << 20) // of a column: larger dictionaries are hardly met twice
 
 struct row_digest_column {
     uint32_t column;
@@ -17,6 +18,8 @@ struct row_digest_column {
     bool holds_zeros; // some text of the dictionary has a byte that must be escaped
     const char *heading;
     size_t heading_size;
+    char *pieces; ///< by code: heading, text, end; NULL: put together for each row
+    uint32_t *piece_ends;
 };
 
 static void build_heading(struct row_digest_column *column, const struct schema_column *from,
@@ -43,6 +46,39 @@ static void reserve(struct row_digester *digester, size_t size)
     }
 }
 
+static char *copy_piece(char *to, const struct row_digest_column *column, struct text text)
+{
+    memcpy(to, column->heading, column->heading_size);
+    to += column->heading_size;
+    for (size_t index = 0; index < text.size; index++) {
+        *to++ = text.bytes[index];
+        if (text.bytes[index] == 0) {
+            *to++ = (char)0xff;
+        }
+    }
+    to[0] = 0;
+    to[1] = 1;
+    return to + STRING_TAIL_SIZE;
+}
+
+static void build_pieces(struct row_digest_column *column, const struct dictionary *dictionary)
+{
+    uint64_t text_size = dictionary->count == 0 ? 0 : dictionary->offsets[dictionary->count];
+    uint64_t size = dictionary->count * (column->heading_size + STRING_TAIL_SIZE) +
+                    text_size * (column->holds_zeros ? 2 : 1);
+    if (dictionary->count == 0 || size > PIECE_BYTES_MAX) {
+        return;
+    }
+    column->pieces = memory_allocate(size + 2 * COPY_STEP);
+    column->piece_ends = memory_allocate(dictionary->count * sizeof(uint32_t));
+    char *at = column->pieces;
+    for (uint32_t code = 0; code < dictionary->count; code++) {
+        at = copy_piece(at, column, dictionary_text(dictionary, code));
+        column->piece_ends[code] = (uint32_t)(at - column->pieces);
+    }
+    memset(at, 0, 2 * COPY_STEP);
+}
+
 void row_digester_init(struct row_digester *digester, const struct schema *schema,
                        const struct dictionary *dictionaries)
 {
@@ -64,12 +100,19 @@ void row_digester_init(struct row_digester *digester, const struct schema *schem
             column->type == COLUMN_STRING && holds_zeros(&dictionaries[column->column]);
         build_heading(column, &schema->columns[column->column], heading);
         heading += column->heading_size;
+        if (column->type == COLUMN_STRING) {
+            build_pieces(column, &dictionaries[column->column]);
+        }
     }
     reserve(digester, CAPACITY_MIN);
 }
 
 void row_digester_deinit(struct row_digester *digester)
 {
+    for (uint32_t at = 0; at < digester->column_count; at++) {
+        memory_free(digester->columns[at].pieces);
+        memory_free(digester->columns[at].piece_ends);
+    }
     memory_free(digester->columns);
     memory_free(digester->headings);
     memory_free(digester->bytes);
@@ -158,6 +201,30 @@ static inline char *put_number(struct row_digester *digester,
     return to + NUMBER_SIZE;
 }
 
+static inline char *put_piece(struct row_digester *digester, const struct row_digest_column *column,
+                              char *to, uint32_t code)
+{
+    uint32_t from = code == 0 ? 0 : column->piece_ends[code - 1];
+    uint32_t size = column->piece_ends[code] - from;
+    const char *piece = column->pieces + from;
+    to = make_room(digester, column, to, size);
+    memcpy(to, piece, COPY_STEP);
+    memcpy(to + COPY_STEP, piece + COPY_STEP, COPY_STEP);
+    if (__builtin_expect(size > 2 * COPY_STEP, 0)) {
+        memcpy(to, piece, size);
+    }
+    return to + size;
+}
+
+static inline char *put_code(struct row_digester *digester, const struct row_digest_column *column,
+                             char *to, uint32_t code)
+{
+    return column->pieces != NULL
+               ? put_piece(digester, column, to, code)
+               : put_string(digester, column, to,
+                            dictionary_text(&digester->dictionaries[column->column], code));
+}
+
 static int64_t integer_at(const struct column_values *values, uint32_t row)
 {
     return values->integers == NULL ? COLUMN_INTEGER_MISSING : values->integers[row];
@@ -187,9 +254,7 @@ struct hash128 row_digester_row(struct row_digester *digester, const struct colu
         const struct column_values *values = &columns[column->column];
         if (values->codes != NULL) {
             if (values->codes[row] != COLUMN_CODE_MISSING) {
-                to = put_string(
-                    digester, column, to,
-                    dictionary_text(&digester->dictionaries[column->column], values->codes[row]));
+                to = put_code(digester, column, to, values->codes[row]);
             }
         } else if (values->integers != NULL &&
                    !canonical_is_missing(column->type, values->integers[row])) {

@@ -209,7 +209,6 @@ static bool sample_values(struct encoding_statistics *statistics, const uint64_t
 static void analyse_values(struct encoding_statistics *statistics, const uint64_t *values,
                            uint32_t count)
 {
-    find_bounds(statistics, values, count);
     if (!sample_values(statistics, values, count)) {
         return;
     }
@@ -254,15 +253,55 @@ static void analyse_users(struct encoding_statistics *statistics,
     }
 }
 
-static void analyse(struct encoding_statistics *statistics, const struct encoding_users *users,
-                    const uint64_t *values, uint32_t count)
+// What an encoding looks at beside the bounds.
+enum analysis {
+    ANALYSE_WIDTHS = 1, ///< how many are how wide, and what most are
+    ANALYSE_NEIGHBOURS = 2,
+    ANALYSE_USERS = 4,
+    ANALYSE_ALL = ANALYSE_WIDTHS | ANALYSE_NEIGHBOURS | ANALYSE_USERS,
+};
+
+static unsigned analysis_of(enum encoding_id id)
+{
+    switch (id) {
+    case ENCODING_PATCHED:
+    case ENCODING_SPARSE:
+        return ANALYSE_WIDTHS;
+    case ENCODING_RUN_LENGTH:
+    case ENCODING_DELTA:
+        return ANALYSE_NEIGHBOURS;
+    case ENCODING_USER_DELTA:
+    case ENCODING_BY_USER:
+        return ANALYSE_USERS;
+    default:
+        return 0;
+    }
+}
+
+// What the encodings look at that are tried at a depth.
+static unsigned analysis_at(unsigned depth)
+{
+    unsigned wanted = 0;
+    for (unsigned id = ENCODING_CONSTANT; id < ENCODING_ID_END; id++) {
+        wanted |= depth <= CODECS[id]->depth_max ? analysis_of((enum encoding_id)id) : 0;
+    }
+    return wanted;
+}
+
+static void analyse(struct encoding_statistics *statistics, unsigned wanted,
+                    const struct encoding_users *users, const uint64_t *values, uint32_t count)
 {
     memset(statistics, 0, sizeof(*statistics));
     if (count > 0) {
+        find_bounds(statistics, values, count);
+    }
+    if (count > 0 && (wanted & ANALYSE_WIDTHS) != 0) {
         analyse_values(statistics, values, count);
+    }
+    if (count > 0 && (wanted & ANALYSE_NEIGHBOURS) != 0) {
         analyse_neighbours(statistics, values, count);
     }
-    if (users != NULL) {
+    if (users != NULL && (wanted & ANALYSE_USERS) != 0) {
         analyse_users(statistics, users, values);
     }
 }
@@ -358,7 +397,7 @@ void encoding_encode_child(struct encoding_encoder *encoder, const uint64_t *val
     struct encoding_statistics statistics;
     encoder->users = NULL;
     encoder->depth++;
-    analyse(&statistics, NULL, values, count);
+    analyse(&statistics, analysis_at(encoder->depth), NULL, values, count);
     (void)encode_smallest(encoder, &statistics, values, count, out);
     encoder->depth--;
     encoder->users = users;
@@ -391,12 +430,14 @@ enum encoding_id encoding_encode(struct encoding_encoder *encoder, enum encoding
     if (encoder->zstd == NULL) {
         return encode_quickly(encoder, values, count, out);
     }
-    analyse(&statistics, users, values, count);
-    bool forced = wanted != ENCODING_CHOOSE &&
-                  CODECS[wanted]->estimate(encoder, &statistics, count) != ENCODING_IMPOSSIBLE;
-    if (forced && encode_as(encoder, wanted, &statistics, values, count, out)) {
-        return wanted;
+    if (wanted != ENCODING_CHOOSE) {
+        analyse(&statistics, analysis_of(wanted), users, values, count);
+        if (CODECS[wanted]->estimate(encoder, &statistics, count) != ENCODING_IMPOSSIBLE &&
+            encode_as(encoder, wanted, &statistics, values, count, out)) {
+            return wanted;
+        }
     }
+    analyse(&statistics, ANALYSE_ALL, users, values, count);
     return encode_smallest(encoder, &statistics, values, count, out);
 }
 
