@@ -597,6 +597,55 @@ def events_after_an_asked_as_of_do_not_exist_and_are_counted():
     shop.remove()
 
 
+def linked_events(text):
+    """'~x@0 ann~x@5 ann<y@6 ann=bob@7': who, what is linked, when."""
+    for word in text.split():
+        ids, _, moment = word.partition("@")
+        event = {"t": BASE + int(moment), "n": "A"}
+        for sign, key in (("~", "anon"), ("<", "was"), ("=", "old")):
+            if sign in ids:
+                ids, _, event[key] = ids.partition(sign)
+        yield {**event, **({"u": ids} if ids else {})}
+
+
+LINKS = {"anonymous": "anon", "links": [{"anonymous": "anon"}, {"previous": "was"}, {"alias": "old"}]}
+
+
+@claim
+def the_worked_links_hold_in_any_order():
+    count = 0
+    for text, expected in table_rows("Who is who"):
+        for events in (list(linked_events(text)), list(linked_events(text))[::-1]):
+            shop = Shop(events, **LINKS)
+            if expected == "two people":
+                same(levels(shop.funnel("A")), [2], text)
+                count += 1
+            for said in expected.split(", ") if expected != "two people" else []:
+                user, _, person = said.partition(" is ")
+                found = shop.run("trace", user, "f", "--format", "json", funnel=definition("A", {}))
+                same(found.get("ids", [{"id": user}])[0]["id"], person, f"{text}, {user}:")
+                count += 1
+            shop.remove()
+    same(count > 25, True, f"{count} checks")
+
+
+@claim
+def links_after_as_of_do_not_exist():
+    shop = Shop(list(linked_events("~x@0 ~y@1 ann~x@5 ann~y@7")), **LINKS)
+    for asked, people in ((4, 2), (5, 2), (6, 2), (7, 1)):
+        same(levels(shop.funnel("A", "--as-of", time(asked))), [people], f"as of {asked}:")
+    shop.remove()
+
+
+@claim
+def a_linked_person_has_the_sessions_of_the_merged_events():
+    gap = 20 * MINUTE
+    shop = Shop(list(linked_events(f"~x@0 ann~x@{gap} ~x@{2 * gap} ann@{3 * gap}")), **LINKS)
+    total = shop.sessions()
+    same((total["sessions"], total["users"], total["events"]), (1, 1, 4))
+    shop.remove()
+
+
 # ---- SEMANTICS 2: sessions
 
 

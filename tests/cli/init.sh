@@ -17,9 +17,9 @@ printf 'Id,When,User Name,Action,Total Price,ccy,Country\n1,2026-01-02 03:04:05,
 corong init table.csv.gz 2>&1
 echo "a known export, an access log, a list inside messages:"
 printf '{"event":"A","properties":{"time":1767312000,"distinct_id":"u"}}\n' > mixpanel.json
-corong init mixpanel.json 2>/dev/null | grep -A2 mapping
+corong init mixpanel.json 2>/dev/null | grep -A5 mapping
 printf '1.2.3.4 - - [02/Jan/2026:03:04:05 +0000] "GET /a HTTP/1.1" 200 5 "-" "curl"\n' > access.log
-corong init access.log 2>/dev/null | grep -A2 mapping
+corong init access.log 2>/dev/null | grep -A5 mapping
 printf '{"shop":"s","hits":[{"uid":"a","ts":1767312000,"action":"view"},{"uid":"b","ts":1767312001,"action":"buy"}]}\n' > hits.json
 corong init hits.json 2>/dev/null | grep -vE "^#"
 printf '[\n {"uid":"a","ts":1767312000,"action":"view"},\n {"uid":"b","ts":1767312001,"action":"buy"}\n]\n' > lines.json

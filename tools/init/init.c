@@ -238,6 +238,12 @@ static void append_users(struct proposal *proposal)
     append_role(proposal, "anonymous", roles->anonymous, NULL,
                 roles->user == NULL ? "nothing says who a known user is"
                                     : "where the user is missing");
+    if (roles->user != NULL && roles->anonymous != NULL) {
+        text_buffer_append_string(
+            proposal->out,
+            "  # links: { event: NAME } # where an event such as a login tells whose "
+            "that id is, also before it\n");
+    }
     if (proposal->nobody) {
         text_buffer_append_string(
             proposal->out,
@@ -436,6 +442,12 @@ static void try_preset(struct proposal *proposal, const char *preset, const char
         "mapping:\n  # recognised: %s; corong replay --mapping %s --print-config shows "
         "all its fields\n  preset: %s\n",
         because, preset, preset);
+    if (strstr(mapping_preset_text(text_from(preset)), "\nlinks:") != NULL) {
+        text_buffer_append_string(
+            &mapping, "  # ids that an event says are one person's are brought together; without "
+                      "this\n  # (false) each is a user, and funnels can be followed live\n"
+                      "  links: true\n");
+    }
     bool read = init_check(tally, proposal->sample, (struct text){mapping.bytes, mapping.size},
                            false, proposal->arena, &ignored) == CORONG_OK;
     if (read && tally->outcome.events > 0 &&
