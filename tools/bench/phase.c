@@ -16,7 +16,7 @@
 #define LATE_US 200000      ///< a load that is later than this at its end ...
 #define HELD_SHARE 0.5      ///< ... was held by the system for at least this part of it, or is slow
 #define BACKLOG_SECONDS 4.0 ///< a growing lag of so many seconds needs no further proof
-#define LOOKS_PER_STRETCH 3
+#define LOOKS_PER_STRETCH (STEADY_LOOK_COUNT - 1)
 
 /// Everything of a phase under way.
 struct phase {
@@ -236,7 +236,8 @@ static bool is_long_enough(struct phase *phase, int64_t passed_us, uint32_t *loo
     if (options->most_us == 0 || options->rate <= 0) {
         return false; // it ends by itself
     }
-    int64_t stretch_us = (options->most_us - options->least_us) / LOOKS_PER_STRETCH;
+    int64_t stretch_us =
+        (options->most_us - options->least_us) / (int64_t)LOOKS_PER_STRETCH;
     int64_t next_us = options->least_us + (int64_t)*looks * stretch_us;
     bool hopeless = lag_seconds(phase) > BACKLOG_SECONDS;
     bool looks_now = passed_us >= next_us || hopeless;

@@ -7,8 +7,8 @@
 #include "tools/bench/steady.h"
 #include "tools/bench/threads.h"
 
-/// The lag may grow by this share of the rate, the age by this many seconds a second, and still be
-/// steady: less than this is no growth that anybody would meet.
+/// A lag that grows by this share of the rate, or an age by this many seconds a second, is not
+/// steady; the line is half way between that and none (steady.h).
 #define PHASE_LAG_TOLERANCE 0.01
 #define PHASE_LAG_TOLERANCE_QUICK 0.1 ///< of loads that last a second
 #define PHASE_AGE_TOLERANCE 0.05

@@ -2,7 +2,7 @@
 // The highest rate that the system holds: steps until the lag or the age of events grows, then
 // bisection between the last that held and the first that did not.
 #include "storage/base/clock.h"
-#include "tools/bench/run.h"
+#include "tools/bench/ceiling.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -22,6 +22,7 @@
 #define GENERATOR_ROOM 0.95
 #define HOLD_LOAD 0.7
 #define CEILING_EVENTS 2000000u
+#define CEILING_BATCH_SIZE (64u << 10)
 
 /// Lines made and given to nobody.
 static uint64_t make_lines(struct run *run, int64_t until_us)
@@ -42,7 +43,8 @@ static uint64_t make_lines(struct run *run, int64_t until_us)
     return made;
 }
 
-/// The same sent to a broker in this process that nobody reads.
+/// The same sent to a broker that nobody reads: one in this process, also where a real one will take
+/// the load, whose topic is not written before the load.
 static enum corong_status send_lines(struct run *run, int64_t length_us, double *rate_out,
                                      struct corong_error *error)
 {
@@ -79,6 +81,34 @@ static enum corong_status send_lines(struct run *run, int64_t length_us, double 
     return status;
 }
 
+/// The same written into a pipe that nobody but a reader of bytes empties.
+static enum corong_status write_lines(struct run *run, int64_t length_us, double *rate_out,
+                                      struct corong_error *error)
+{
+    struct load_lines lines = load_from_crowd(&run->crowd);
+    struct ceiling_pipe *pipe;
+    TRY(ceiling_pipe_open(&pipe, error));
+    struct subject_line line;
+    struct text_buffer batch = {0};
+    uint64_t made = 0;
+    int64_t begun_us = clock_monotonic_us();
+    enum corong_status status = CORONG_OK;
+    while (status == CORONG_OK && lines.next(lines.context, &line, error) &&
+           (made % 1024 != 0 || clock_monotonic_us() - begun_us < length_us)) {
+        text_buffer_append(&batch, line.bytes.bytes, line.bytes.size);
+        made++;
+        if (batch.size >= CEILING_BATCH_SIZE) {
+            status = ceiling_pipe_write(pipe, batch.bytes, batch.size, error);
+            text_buffer_reset(&batch);
+        }
+    }
+    *rate_out = (double)made * 1e6 / (double)(clock_monotonic_us() - begun_us);
+    ceiling_pipe_close(pipe);
+    text_buffer_deinit(&batch);
+    return status;
+}
+
+/// Alone, and with what it takes to hand lines over in the way that the run does.
 enum corong_status run_ceiling(struct run *run, struct corong_error *error)
 {
     int64_t length_us = run_share_us(run, 0.01);
@@ -89,12 +119,14 @@ enum corong_status run_ceiling(struct run *run, struct corong_error *error)
     double lines = (double)made * 1e6 / (double)(clock_monotonic_us() - begun_us);
     run->ceiling = lines;
     json_object_set_new(generator, "lines_per_second", json_real(lines));
-    if (run->options->through == BENCH_MOCK) {
+    if (run->options->through == BENCH_FILES) {
+        TRY(write_lines(run, length_us, &run->ceiling, error));
+    } else {
         TRY(send_lines(run, length_us, &run->ceiling, error));
     }
     json_object_set_new(generator, "ceiling_events_per_second", json_real(run->ceiling));
-    run_say(run, "the generator alone: %.0f events/s", run->ceiling);
-    return CORONG_OK;
+    run_say(run, "the generator alone: %.0f events/s made, %.0f handed over", lines, run->ceiling);
+    return run_decode_alone(run, error);
 }
 
 static struct run_load load_of(const struct phase_result *result)
@@ -208,16 +240,27 @@ enum corong_status run_search(struct run *run, struct corong_error *error)
     return CORONG_OK;
 }
 
-static json_t *stages_json(const struct phase_result *result)
+static void add_stage(json_t *rows, const char *name, double per_event, bool is_system)
+{
+    json_array_append_new(rows, json_pack("{s:s,s:f,s:b}", "stage", name, "cpu_ns_per_event",
+                                          per_event, "system", is_system));
+}
+
+/// `decode_ns`: what decoding a line takes alone, or 0: the thread that reads is one stage then.
+static json_t *stages_json(const struct phase_result *result, double decode_ns)
 {
     json_t *rows = json_array();
     for (uint32_t stage = 0; stage < STAGE_COUNT; stage++) {
         double per_event =
             result->events == 0 ? 0 : (double)result->stage_ns[stage] / (double)result->events;
-        json_array_append_new(rows, json_pack("{s:s,s:f,s:b}", "stage",
-                                              thread_stage_name((enum thread_stage)stage),
-                                              "cpu_ns_per_event", per_event, "system",
-                                              thread_stage_is_system((enum thread_stage)stage)));
+        const char *name = thread_stage_name((enum thread_stage)stage);
+        if (stage == STAGE_PUMP && decode_ns > 0) {
+            double decode = decode_ns < per_event ? decode_ns : per_event;
+            add_stage(rows, "decode", decode, true);
+            per_event -= decode;
+            name = "poll+route";
+        }
+        add_stage(rows, name, per_event, thread_stage_is_system((enum thread_stage)stage));
     }
     return rows;
 }
@@ -268,7 +311,7 @@ static json_t *merge_json(const struct phase_result *result)
 
 void run_add_phase(struct run *run, const struct phase_result *result)
 {
-    json_object_set_new(run->document, "ingest_stages", stages_json(result));
+    json_object_set_new(run->document, "ingest_stages", stages_json(result, run->decode_ns));
     json_object_set_new(run->document, "queries", questions_json(result));
     json_object_set_new(run->document, "memory", memory_json(result));
     json_object_set_new(run->document, "merge", merge_json(result));

@@ -23,6 +23,15 @@ double steady_student(uint32_t degrees)
     return degrees <= 30 ? table[degrees] : 1.645 + 1.57 / degrees;
 }
 
+/// The 98.75th percentile: what each of four looks may err, so that all of them err in 5 %.
+static double student_of_look(uint32_t degrees)
+{
+    static const double table[BATCH_COUNT_MAX - 1] = {25.452, 25.452, 6.205, 4.177, 3.495,
+                                                      3.163,  2.969,  2.841, 2.752, 2.685,
+                                                      2.634,  2.593,  2.560, 2.533, 2.510};
+    return table[degrees < BATCH_COUNT_MAX - 1 ? degrees : BATCH_COUNT_MAX - 2];
+}
+
 static double mean_of(const double *values, uint32_t count)
 {
     double sum = 0;
@@ -114,14 +123,15 @@ void steady_test(const double *values, uint32_t count, double seconds_between,
     }
     struct line line = fit_line(means, batches);
     double seconds = seconds_between * size;
-    double reach = steady_student(batches - 2) * line.error;
+    double reach = student_of_look(batches - 2) * line.error;
     result_out->warm_up = count - batches * size;
     result_out->batches = batches;
     result_out->mean = mean_of(means, batches);
     result_out->slope = line.slope / seconds;
     result_out->slope_low = (line.slope - reach) / seconds;
     result_out->slope_high = (line.slope + reach) / seconds;
-    result_out->verdict = result_out->slope_low > slope_tolerance    ? STEADY_GROWING
-                          : result_out->slope_high < slope_tolerance ? STEADY_STEADY
-                                                                     : STEADY_UNDECIDED;
+    double line_between = slope_tolerance / 2;
+    result_out->verdict = result_out->slope_low > line_between    ? STEADY_GROWING
+                          : result_out->slope_high < line_between ? STEADY_STEADY
+                                                                  : STEADY_UNDECIDED;
 }
