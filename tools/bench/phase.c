@@ -142,6 +142,19 @@ static void wait_for_events(struct phase *phase)
     }
 }
 
+/// The questions that are asked take turns.
+static enum subject_question question_of(const struct phase_options *options, uint64_t number)
+{
+    enum subject_question asked[SUBJECT_QUESTION_COUNT];
+    uint32_t count = 0;
+    for (uint32_t question = 0; question < SUBJECT_QUESTION_COUNT; question++) {
+        if (options->question_mask == 0 || (options->question_mask >> question & 1) != 0) {
+            asked[count++] = (enum subject_question)question;
+        }
+    }
+    return asked[number % count];
+}
+
 /// Questions that were due and never had their turn waited for at least this long: leaving them out
 /// would omit the slowest.
 static void add_unasked(struct phase *phase, int64_t begun_us, double interval_us, uint64_t number)
@@ -154,7 +167,7 @@ static void add_unasked(struct phase *phase, int64_t begun_us, double interval_u
             break;
         }
         histogram_add(&result->question_waits, now_us - due_us, 1);
-        histogram_add(&result->questions[number % SUBJECT_QUESTION_COUNT], now_us - due_us, 1);
+        histogram_add(&result->questions[question_of(phase->options, number)], now_us - due_us, 1);
         result->questions_unasked++;
     }
 }
@@ -178,10 +191,12 @@ static void *ask(void *argument)
             add_unasked(phase, begun_us, interval_us, number);
             break;
         }
-        enum subject_question question = (enum subject_question)(number % SUBJECT_QUESTION_COUNT);
+        enum subject_question question = question_of(phase->options, number);
         struct corong_error error = {0};
         histogram_add(&result->question_waits, clock_monotonic_us() - due_us, 1);
-        if (subject_ask(phase->options->subject, question, false, 1, &error) != CORONG_OK) {
+        uint32_t threads = phase->options->question_threads;
+        if (subject_ask(phase->options->subject, question, false, threads == 0 ? 1 : threads,
+                        &error) != CORONG_OK) {
             fail(phase, &error);
             break;
         }

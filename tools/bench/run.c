@@ -202,6 +202,39 @@ static void check_resumed(struct run *run)
     }
 }
 
+/// Events that are there before the load begins, taken in as a file is.
+static enum corong_status prefill(struct run *run, struct corong_error *error)
+{
+    struct subject_options options = run_subject_options(run, BENCH_FILES);
+    struct run_size size = {.events = run->options->prefill_events};
+    TRY(subject_open(&run->subject, &options, error));
+    TRY(run_fill(run, &size, NULL, 0, error));
+    TRY(subject_wait_durable(&run->subject, error));
+    TRY(subject_stop(&run->subject, true, error));
+    subject_close(&run->subject);
+    run_say(run, "%llu events are there, %.2f s to take in, %.0f bytes a live user",
+            (unsigned long long)size.events, size.ingest_seconds,
+            size.users == 0 ? 0 : (double)size.live_bytes / (double)size.users);
+    json_object_set_new(run->document, "prefill",
+                        json_pack("{s:I,s:I,s:f,s:I}", "events", (json_int_t)size.events, "users",
+                                  (json_int_t)size.users, "ingest_seconds", size.ingest_seconds,
+                                  "live_bytes", (json_int_t)size.live_bytes));
+    return CORONG_OK;
+}
+
+/// A load at 80 % of what a full store takes, and questions meanwhile.
+static enum corong_status prefill_parts(struct run *run, struct corong_error *error)
+{
+    TRY(subject_folder(run->parent, &run->directory, error));
+    run_restart_crowd(run, 2 * run->options->prefill_events + UINT64_C(100000000));
+    TRY(run_ceiling(run, error));
+    TRY(prefill(run, error));
+    struct subject_options options = run_subject_options(run, run->options->through);
+    TRY(subject_open(&run->subject, &options, error));
+    TRY(run_search(run, error));
+    return run_hold(run, error);
+}
+
 /// The parts that one service over one growing store goes through.
 static enum corong_status load_parts(struct run *run, struct corong_error *error)
 {
@@ -222,6 +255,13 @@ static enum corong_status all_parts(struct run *run, struct corong_error *error)
     TRY(run_machine(run, error));
     if (run->options->kind == BENCH_REPLAYED) {
         return run_recorded(run, error);
+    }
+    if (run->options->prefill_events > 0) {
+        enum corong_status held = prefill_parts(run, error);
+        subject_close(&run->subject);
+        subject_remove(run->directory);
+        run->directory = NULL;
+        return held;
     }
     check_resumed(run);
     // Growth comes first: its processes are forks of this one, which has done nothing yet.

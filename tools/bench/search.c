@@ -21,6 +21,8 @@
 #define CLOSE_ENOUGH 1.10 ///< the bracket's ends
 #define GENERATOR_ROOM 0.95
 #define HOLD_LOAD 0.7
+#define HOLD_LOAD_FULL 0.8 ///< over a store that was filled before
+#define HOLD_SHARE_FULL 0.5
 #define CEILING_EVENTS 2000000u
 #define CEILING_BATCH_SIZE (64u << 10)
 
@@ -320,13 +322,18 @@ void run_add_phase(struct run *run, const struct phase_result *result)
 /// A rate that leaves room, for longer: what people will see.
 enum corong_status run_hold(struct run *run, struct corong_error *error)
 {
-    double rate = run->sustainable * HOLD_LOAD;
+    bool full = run->options->prefill_events > 0;
+    double rate = run->sustainable * (full ? HOLD_LOAD_FULL : HOLD_LOAD);
     if (rate <= 0) {
         return CORONG_OK;
     }
     struct phase_result *result = &(struct phase_result){0};
     struct phase_options options = run_phase_options(run, rate, "holding");
-    options.least_us = at_least_a_step(run_share_us(run, HOLD_SHARE));
+    options.least_us = at_least_a_step(run_share_us(run, full ? HOLD_SHARE_FULL : HOLD_SHARE));
+    if (full) {
+        options.question_mask = 1u << SUBJECT_FUNNEL | 1u << SUBJECT_WEEK;
+        options.question_threads = run->core_count;
+    }
     enum corong_status status = phase_run(&options, result, error);
     if (status == CORONG_OK) {
         json_t *hold = phase_json(result, true);

@@ -427,6 +427,13 @@ void subject_end(struct subject *subject)
     subject->pipe_out = -1;
 }
 
+static bool is_of_topic(const struct subject *subject, struct text name)
+{
+    const char *topic =
+        subject->options.through == BENCH_MOCK ? MOCK_TOPIC : subject->options.topic;
+    return memmem(name.bytes, name.size, topic, strlen(topic)) != NULL;
+}
+
 static void read_view(struct subject *subject, const struct engine_view *view,
                       struct subject_sight *sight)
 {
@@ -436,6 +443,9 @@ static void read_view(struct subject *subject, const struct engine_view *view,
     sight->visible = 0;
     for (uint32_t index = 0; index < view->position_count; index++) {
         const struct store_position *position = &view->positions[index];
+        if (subject->produce != NULL && !is_of_topic(subject, position->name)) {
+            continue; // what the store held before
+        }
         uint32_t number = subject->produce == NULL ? 0 : number_of(position->name);
         if (number < SUBJECT_PARTITION_COUNT_MAX) {
             sight->next[number] = position->next_offset;

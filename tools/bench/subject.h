@@ -128,6 +128,7 @@ enum subject_question {
     SUBJECT_FUNNEL = 0, ///< the funnel, by the slice
     SUBJECT_STAGES,     ///< events and users per name and day
     SUBJECT_SESSIONS,
+    SUBJECT_WEEK, ///< the funnel, by the slice, of the last seven days
     SUBJECT_QUESTION_COUNT,
 };
 const char *subject_question_name(enum subject_question question);

@@ -1,16 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 // Questions to the system under load, over a view as `corong funnel` gets it from a server.
 #include "storage/base/clock.h"
+#include "storage/segment/segment.h"
 #include "tools/bench/subject.h"
 
 #define VIEW_AGE_US (INT64_C(500) * 1000)
 #define TRIES 20u
 #define PAUSE_US 10000
+#define WEEK_US (7 * MICROSECONDS_PER_DAY)
 
 const char *subject_question_name(enum subject_question question)
 {
-    static const char *const names[SUBJECT_QUESTION_COUNT] = {"funnel", "stages", "sessions"};
+    static const char *const names[SUBJECT_QUESTION_COUNT] = {"funnel", "stages", "sessions", "week"};
     return names[question];
+}
+
+/// The seven days before the last event.
+static struct query_range week_of(const struct store_snapshot *snapshot)
+{
+    int64_t last_us = INT64_MIN;
+    for (uint32_t index = 0; index < store_snapshot_segment_count(snapshot); index++) {
+        const struct segment_meta *meta =
+            segment_reader_meta(store_snapshot_segment(snapshot, index));
+        last_us = meta->time_max_us > last_us ? meta->time_max_us : last_us;
+    }
+    struct query_range range = {QUERY_TIME_NONE, QUERY_TIME_NONE};
+    if (last_us > INT64_MIN + WEEK_US) {
+        range.from_us = last_us - WEEK_US;
+    }
+    return range;
 }
 
 static enum corong_status answer(struct subject *subject, enum subject_question question,
@@ -21,10 +39,11 @@ static enum corong_status answer(struct subject *subject, enum subject_question 
     enum corong_status status;
     struct query_range all = {QUERY_TIME_NONE, QUERY_TIME_NONE};
     struct query_limits limits = {.thread_count = thread_count};
-    if (question == SUBJECT_FUNNEL) {
+    if (question == SUBJECT_FUNNEL || question == SUBJECT_WEEK) {
         struct query_funnel_result result;
         struct query_funnel query = {.funnel = subject->funnel,
-                                     .range = all,
+                                     .range =
+                                         question == SUBJECT_WEEK ? week_of(snapshot) : all,
                                      .where = TEXT_MISSING,
                                      .as_of_us = QUERY_TIME_NONE,
                                      .limits = limits};
