@@ -74,8 +74,11 @@ static void count_repeats(const struct oracle_asked *asked, const struct oracle_
                         ? INT64_MAX
                         : later_of(events[attempt->events[0]].time, question->window);
     for (int i = attempt->events[step] + 1; i < end && events[i].time <= until; i++) {
-        bool hidden = step == 0 && asked->has_entry && !oracle_holds(&asked->entry, &events[i]);
-        if (visible(question, &events[i]) && oracle_holds(&question->steps[step], &events[i]) &&
+        int filled = question->order == ORACLE_ANY ? attempt->steps[step] : step;
+        // Strict order sees refused entries too, and any order fills its steps with them.
+        bool hidden = question->order == ORACLE_LOOSE && step == 0 && asked->has_entry &&
+                      !oracle_holds(&asked->entry, &events[i]);
+        if (visible(question, &events[i]) && oracle_holds(&question->steps[filled], &events[i]) &&
             events[i].amount != ORACLE_NONE && !hidden && !fills_another(attempt, i)) {
             cell->repeat_orders[step]++;
             cell->repeat_revenue[step] += events[i].amount;
@@ -116,9 +119,10 @@ static void values_of(const struct oracle_asked *asked, const struct oracle_even
             int step = last ? attempt->level - 1 - i : i;
             int value = events[attempt->events[step]].attributes[which];
             bool ends = asked->attribution == ORACLE_BY_FIRST || last;
-            bool taken =
-                ends ? value != -1
-                     : step == (asked->attribution == ORACLE_BY_STEP ? asked->attribution_step : 0);
+            int filled = asked->question.order == ORACLE_ANY ? attempt->steps[step] : step;
+            bool taken = ends                                   ? value != -1
+                         : asked->attribution == ORACLE_BY_STEP ? filled == asked->attribution_step
+                                                                : step == 0;
             if (taken) {
                 values[which] = value;
                 break;
@@ -130,11 +134,27 @@ static void values_of(const struct oracle_asked *asked, const struct oracle_even
     }
 }
 
+// Whether an event may begin an attempt: with order any at every step, but for anchors.
+static bool may_begin(const struct oracle_question *question, const struct oracle_event *event)
+{
+    if (question->order != ORACLE_ANY) {
+        return oracle_holds(&question->steps[0], event);
+    }
+    for (int step = 0; step < question->step_count; step++) {
+        bool may = question->anchor_first == 0 || question->anchor_first == step + 1;
+        may = may && (question->anchor_last != step + 1 || question->step_count == 1);
+        if (may && oracle_holds(&question->steps[step], event)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // Every cell that an entry of the unit has, or an event of a later step within an entry's window.
 static bool may_enter(const struct oracle_question *question, const struct oracle_event *event)
 {
-    return visible(question, event) && oracle_holds(&question->steps[0], event) &&
-           !event->no_entry && (question->from == ORACLE_NONE || event->time >= question->from) &&
+    return visible(question, event) && may_begin(question, event) && !event->no_entry &&
+           (question->from == ORACLE_NONE || event->time >= question->from) &&
            (question->to == ORACLE_NONE || event->time < question->to);
 }
 

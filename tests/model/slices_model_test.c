@@ -28,6 +28,18 @@ static void random_condition(struct test_random *random, struct oracle_condition
         test_random_below(random, 6) == 0 ? (int)test_random_below(random, 3) : -1;
 }
 
+static void random_order(struct test_random *random, struct oracle_question *question)
+{
+    uint32_t steps = (uint32_t)question->step_count;
+    question->order = (enum oracle_order)test_random_below(random, 3);
+    question->scope_funnel = question->order == ORACLE_STRICT && test_random_below(random, 2);
+    question->repeat_allow = question->order == ORACLE_STRICT && test_random_below(random, 2);
+    if (question->order == ORACLE_ANY && test_random_below(random, 2)) {
+        *(test_random_below(random, 2) ? &question->anchor_first : &question->anchor_last) =
+            1 + (int)test_random_below(random, steps);
+    }
+}
+
 static void random_asked(const struct model_data *data, struct test_random *random,
                          struct oracle_asked *asked)
 {
@@ -48,6 +60,7 @@ static void random_asked(const struct model_data *data, struct test_random *rand
     question->session_window = !question->by_session && test_random_below(random, 5) == 0;
     question->window = question->session_window ? ORACLE_NONE : question->window;
     question->session_timeout = 30 * MICROSECONDS_PER_MINUTE;
+    random_order(random, question);
     question->from = test_random_below(random, 2)
                          ? MODEL_BASE_US + test_random_below(random, span) * data->unit_us
                          : ORACLE_NONE;
@@ -112,6 +125,11 @@ static void query_of(const struct oracle_asked *asked, struct arena *arena,
                                : question->last_attempt ? FUNNEL_ATTEMPTS_LAST
                                                         : FUNNEL_ATTEMPTS_BEST,
                    .window_session = question->session_window,
+                   .order = (enum funnel_order)question->order, // in the same order
+                   .scope = question->scope_funnel ? FUNNEL_SCOPE_FUNNEL : FUNNEL_SCOPE_ALL,
+                   .repeat = question->repeat_allow ? FUNNEL_REPEAT_ALLOW : FUNNEL_REPEAT_BREAK,
+                   .anchor_first = (uint32_t)question->anchor_first,
+                   .anchor_last = (uint32_t)question->anchor_last,
                    .ties = question->ties_strict ? FUNNEL_TIES_STRICT : FUNNEL_TIES_ANY},
         .range = {question->from, question->to},
         .where = question->has_where ? words_of(arena, &question->where) : TEXT_MISSING,
@@ -142,11 +160,11 @@ static void fail_at(const struct query_funnel *query, const char *what, unsigned
 {
     test_fail(test_random_seed(),
               "%s: %llu, expected %llu (attribution %d of step %u, %u attributes, entry %.*s, user "
-              "%.*s, unit %d, attempts %d, session window %d)",
+              "%.*s, unit %d, attempts %d, session window %d, order %d)",
               what, found, expected, query->attribution, query->attribution_step, query->by_count,
               (int)query->where_entry.size, query->where_entry.bytes, (int)query->where_user.size,
               query->where_user.bytes, query->funnel.unit, query->funnel.attempts,
-              query->funnel.window_session);
+              query->funnel.window_session, query->funnel.order);
 }
 
 static void expect(const struct query_funnel *query, uint64_t found, uint64_t expected,
