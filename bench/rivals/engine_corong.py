@@ -45,7 +45,7 @@ class Corong:
 
     def ask(self, question, runs):
         """Cold: whole processes. Warm: the same question again and again in one process."""
-        words = [self.program, "funnel", "--store", self.work / "events.store", *questions.corong_words(question),
+        words = [self.program, questions.corong_verb(question), "--store", self.work / "events.store", *questions.corong_words(question),
                  "--threads", "2", "--timing", "--format", "json"]
         query = questions.corong_query(question)
         if query:

@@ -21,6 +21,7 @@ class Question:
     any_order: bool = False
     daily: bool = False          # one funnel per day of entry
     full: bool = False           # corong answers with times, money and days too, as it does where nothing else is asked
+    follows: bool = False        # which event comes next after each user's first step
     window_s: int = WEEK_S
 
 
@@ -46,6 +47,7 @@ QUESTIONS = (
     Question("any", "any order", SHOP, any_order=True),
     Question("hold", "hold constant", ("view", "click", "add_to_cart"), hold="product"),
     Question("trend", "trend by day", SHOP, daily=True),
+    Question("next", "next action", ("add_to_cart",), follows=True),
 )
 
 
@@ -61,7 +63,13 @@ def corong_query(question):
     return {"funnel": funnel}
 
 
+def corong_verb(question):
+    return "next" if question.follows else "funnel"
+
+
 def corong_words(question):
+    if question.follows:
+        return ["--step", question.steps[0], "--attempts", "first", "--window", "none", "--top", str(TOP)]
     if corong_query(question):
         return ["--outputs", "counts"]
     words = [word for step in question.steps for word in ("--step", step)]
@@ -80,6 +88,8 @@ def corong_words(question):
 
 def corong_answer(question, result):
     """Reached counts by slice (or day), as the rivals' SQL gives them: rows without any entry are left out."""
+    if question.follows:
+        return {"".join(row["path"]): [row["attempts"]] for row in result["paths"]}
     if question.daily:
         rows = {bucket["begin"][:10]: [step["reached"] for step in bucket["total"]["steps"]]
                 for bucket in result["trend"]}
@@ -97,6 +107,8 @@ def corong_answer(question, result):
 def clickhouse_phrases(question):
     if question.any_order:
         return {"bit or over a range": clickhouse_any(question)}
+    if question.follows:
+        return {"sequenceNextNode": clickhouse_next(question)}
     phrases = {}
     for where in ("", "step filter"):
         for order in ("", "in order"):
@@ -161,11 +173,25 @@ def clickhouse_any(question):
             f"{clickhouse_settings(False)}")
 
 
+def clickhouse_next(question):
+    """Simultaneous events in Corong's order, that of their columns by name: the function knows only a number."""
+    order = ("((toUInt64(toUnixTimestamp(time)) * 1000 + toUInt64(right(campaign, 3))) * 2 + (revenue is null)) * 256 "
+             "+ indexOf(['desktop', 'mobile', 'tablet'], device::String) * 8 "
+             "+ indexOf(['add_to_cart', 'checkout', 'click', 'order', 'view'], event::String)")
+    step = condition_of(question.steps[0])
+    inner = (f"select ifNull(sequenceNextNode('forward', 'first_match')({order}, event::String, {step}, {step}), '') "
+             f"follows from bench.events group by user_id having countIf({step}) > 0")
+    return (f"select follows, count() from ({inner}) group by follows settings max_threads = 2, "
+            "allow_experimental_funnel_functions = 1")
+
+
 # --- DuckDB ----------------------------------------------------------------------------------------------------
 
 def duckdb_phrases(question):
     if question.any_order:
         return {"bit or over a range": duckdb_any(question)}
+    if question.follows:
+        return {"lead": duckdb_next(question)}
     phrases = {"asof joins": duckdb_asof(question)}
     if not (question.first or question.daily or question.hold):
         phrases["windows"] = duckdb_windows(question)
@@ -174,6 +200,13 @@ def duckdb_phrases(question):
 
 def duckdb_source(question):
     return "events" + (f" where regexp_matches(page, '{question.where}')" if question.where else "")
+
+
+def duckdb_next(question):
+    order = "partition by user_id order by time, campaign, revenue is null, device, event"
+    return (f"select coalesce(follows, ''), count(*) from (select user_id, event, lead(event) over ({order}) follows, "
+            f"row_number() over (partition by user_id, event order by time, campaign, device) place from events) "
+            f"where {condition_of(question.steps[0])} and place = 1 group by 1")
 
 
 def duckdb_any(question):
@@ -242,7 +275,7 @@ def duckdb_windows(question):
 
 def rows_answer(question, rows):
     """What a rival's SQL gave, as corong_answer() writes it."""
-    keys = len(question.by) + (1 if question.daily else 0)
+    keys = len(question.by) + (1 if question.daily or question.follows else 0)
     if question.by:
         rows = sorted(rows, key=lambda row: (-int(row[keys]), row[:keys]))
     listed = rows[:TOP] if question.by else rows

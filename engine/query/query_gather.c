@@ -187,6 +187,12 @@ uint64_t query_gather_pack(const struct query_source *source, uint32_t row)
     return pack(source, row);
 }
 
+uint64_t query_gather_packed(const struct query_place *place)
+{
+    return (uint64_t)place->source << (ROW_BITS + GROUP_BITS) | (uint64_t)place->group << ROW_BITS |
+           place->row;
+}
+
 enum corong_status query_gather_put(struct query_gather *gather, const struct match_event *event,
                                     uint64_t place, struct corong_error *error)
 {

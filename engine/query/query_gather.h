@@ -58,7 +58,9 @@ CORONG_MUST_CHECK enum corong_status query_gather_add(struct query_gather *gathe
 struct match_event query_gather_event(const struct query_gather *gather,
                                       const struct query_source *source, uint32_t row,
                                       uint64_t stages, int64_t time_us);
-/// Packed, as in query_gather.places.
+/// As in query_gather.places.
+uint64_t query_gather_packed(const struct query_place *place);
+/// The same of a row of the loaded group.
 uint64_t query_gather_pack(const struct query_source *source, uint32_t row);
 /// Adds an event of a unit that is whole: nothing is left out.
 CORONG_MUST_CHECK enum corong_status query_gather_put(struct query_gather *gather,

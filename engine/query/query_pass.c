@@ -21,6 +21,12 @@ enum corong_status query_pass_open(struct query_pass *pass, struct store_snapsho
     ask.column_count = options->no_slices ? 0 : ask.column_count;
     ask.money = ask.money && !options->no_money;
     ask.no_texts = options->no_texts;
+    if (options->trail_column != NULL) {
+        ask.columns = options->trail_column;
+        ask.column_count = 1;
+        ask.every_row = true;
+        ask.order = QUERY_ORDER_ALL;
+    }
     uint32_t threads = query_tasks_thread_count(pass->tasks);
     enum corong_status status = query_plan_init(&pass->plan, snapshot, &ask, threads, error);
     if (status != CORONG_OK) {
@@ -50,6 +56,9 @@ enum corong_status query_pass_run(struct query_pass *pass, struct corong_error *
         query_units_init(&worker->units, &pass->plan, pass->query, pass->tasks, pass->calls->report,
                          worker->state);
         worker->units.brief = pass->brief ? pass->calls->brief : NULL;
+        if (pass->calls->trail != NULL) {
+            query_units_follow(&worker->units, pass->calls->trail(worker->state));
+        }
         if (pass->buckets != NULL) {
             query_units_by_bucket(&worker->units, pass->buckets);
         }

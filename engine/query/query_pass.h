@@ -19,6 +19,8 @@ struct query_pass_calls {
     enum corong_status (*settle)(void *state, struct query_units *units,
                                  struct corong_error *error);
     void (*deinit)(void *state);
+    /// The state's trail, which the worker fills; NULL: attempts alone are enough.
+    struct query_trail *(*trail)(void *state);
 };
 
 struct query_pass_worker {
@@ -46,6 +48,7 @@ struct query_pass_options {
     bool no_money;                       ///< nor amounts
     bool brief;                          ///< `brief` is enough
     bool no_texts;                       ///< the dictionaries of slice attributes stay as stored
+    const uint32_t *trail_column;        ///< looked up on rows of the trail; NULL: no trail
     void *context;                       ///< goes to query_pass.context
 };
 

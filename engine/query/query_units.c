@@ -89,6 +89,14 @@ void query_units_by_bucket(struct query_units *units, const struct query_buckets
     units->block = NULL;
 }
 
+void query_units_follow(struct query_units *units, struct query_trail *trail)
+{
+    units->trail = trail;
+    units->fast = false;
+    query_block_destroy(units->block);
+    units->block = NULL;
+}
+
 enum corong_status query_units_look(struct query_units *units, struct query_place place,
                                     const struct row_group **rows_out, struct corong_error *error)
 {
@@ -193,6 +201,14 @@ static enum corong_status run_group(struct query_units *units, struct query_sour
     return CORONG_OK;
 }
 
+static enum corong_status note_trail(struct query_units *units, const struct query_source *source,
+                                     uint32_t begin, uint32_t end, struct corong_error *error)
+{
+    return units->trail == NULL || begin == end
+               ? CORONG_OK
+               : query_trail_add(units->trail, source, begin, end, units->session_number, error);
+}
+
 /// Run of a user whose sessions do not matter: only rows with a step are visited.
 static enum corong_status run_steps(void *context, struct query_source *source, uint32_t begin,
                                     uint32_t end, struct corong_error *error)
@@ -201,6 +217,7 @@ static enum corong_status run_steps(void *context, struct query_source *source, 
     const struct query_range *rows = &units->plan->ask.rows;
     end = cut_as_of(units, source, begin, end);
     TRY(query_history_add(&units->history, source, begin, end, error));
+    TRY(note_trail(units, source, begin, end, error));
     if (units->grouped) {
         return run_group(units, source, begin, end, error);
     }
@@ -229,6 +246,7 @@ static enum corong_status run_all(void *context, struct query_source *source, ui
     const struct query_range *rows = &units->plan->ask.rows;
     end = cut_as_of(units, source, begin, end);
     TRY(query_history_add(&units->history, source, begin, end, error));
+    TRY(note_trail(units, source, begin, end, error));
     for (uint32_t row = begin; row < end; row++) {
         int64_t time_us = query_source_time(source, row);
         if (time_us >= rows->from_us && time_us <= rows->to_us) {
@@ -256,6 +274,7 @@ static enum corong_status run_sessions(void *context, struct query_source *sourc
                 TRY(query_piece_match(units, false, error));
             }
         }
+        TRY(note_trail(units, source, row, row + 1, error));
         uint64_t stages = query_source_steps(source, row);
         if ((stages != 0 || units->every_event) && query_source_time(source, row) < units->end_us) {
             TRY(take_row(units, source, row, stages, error));
@@ -352,6 +371,9 @@ static enum corong_status user_by_gathering(struct query_units *units, struct co
     units->session_number = 0;
     units->hold.count = 0;
     units->group.count = 0;
+    if (units->trail != NULL) {
+        units->trail->count = 0;
+    }
     TRY(query_cursor_rows(&units->cursor,
                           units->in_sessions   ? run_sessions
                           : units->every_event ? run_all

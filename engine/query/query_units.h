@@ -14,6 +14,7 @@
 #include "engine/query/query_history.h"
 #include "engine/query/query_hold.h"
 #include "engine/query/query_session_rule.h"
+#include "engine/query/query_trail.h"
 
 /// A reported attempt of a unit: of its steps, or with `order: any` of its ranks, rank k being the
 /// k-th step that was filled.
@@ -75,12 +76,13 @@ struct query_units {
     struct query_session_rule session;
     struct text_buffer user_id; ///< of the present user, where the plan asks for ids
     uint8_t user_namespace;
-    bool every_event;        ///< strict order sees events that match nothing, too
-    uint32_t entry_steps;    ///< steps whose events may be entries, as bits
-    int64_t session_end_us;  ///< where the session of what is gathered ends at the latest
-    int64_t session_last_us; ///< its last event so far
-    struct query_hold hold;  ///< where attributes make the units
-    bool grouped;            ///< they do in the common shape: `group` is used instead
+    bool every_event;          ///< strict order sees events that match nothing, too
+    uint32_t entry_steps;      ///< steps whose events may be entries, as bits
+    int64_t session_end_us;    ///< where the session of what is gathered ends at the latest
+    int64_t session_last_us;   ///< its last event so far
+    struct query_hold hold;    ///< where attributes make the units
+    struct query_trail *trail; ///< all events of the present user; NULL: not needed
+    bool grouped;              ///< they do in the common shape: `group` is used instead
     struct query_group group;
     uint32_t session_number;
     struct query_attempt attempt; ///< best session of the unit, where sessions are not units
@@ -121,6 +123,8 @@ void query_units_keep_id(struct query_units *units);
 /// From now on each unit is asked for the entries of each bucket by themselves, in one go. Not
 /// where sessions are pieces of units, with `range: inside`, or with a dialect.
 void query_units_by_bucket(struct query_units *units, const struct query_buckets *buckets);
+/// From now on each user's events are noted in `trail` (borrowed). The plan reads every row.
+void query_units_follow(struct query_units *units, struct query_trail *trail);
 /// Does one key range.
 CORONG_MUST_CHECK enum corong_status query_units_task(struct query_units *units, uint32_t task,
                                                       struct corong_error *error);

@@ -6,18 +6,21 @@
 #include "tools/corong/question_funnel.h"
 #include "tools/corong/repeat.h"
 
-/// With --again, half of the memory keeps what was decoded for the next time.
-static struct cache *make_cache(const struct options *options, struct store_snapshot *snapshot,
-                                struct query_funnel *query)
+/// A question that may be asked again.
+struct funnel_again {
+    struct store_snapshot *snapshot;
+    const struct query_funnel *query;
+};
+
+static enum corong_status ask_again(void *context, struct arena *arena,
+                                    struct query_provenance *provenance_out,
+                                    struct corong_error *error)
 {
-    if (!options_given(options, OPTION_REPEAT)) {
-        return NULL;
-    }
-    uint64_t budget_bytes = query->limits.memory_limit_bytes / 2;
-    query->limits.memory_limit_bytes -= budget_bytes;
-    struct cache *cache = cache_create(budget_bytes);
-    store_snapshot_use_cache(snapshot, cache);
-    return cache;
+    const struct funnel_again *asked = context;
+    struct query_funnel_result result = {0};
+    TRY(query_funnel_run(asked->snapshot, asked->query, arena, &result, error));
+    *provenance_out = result.provenance;
+    return CORONG_OK;
 }
 
 static enum exit_code ask(const struct options *options, const struct config *config,
@@ -38,10 +41,11 @@ static enum exit_code ask(const struct options *options, const struct config *co
     if (options_given(options, OPTION_DIALECT_ANSWER)) {
         return dialect_answer(options, config, &query, snapshot);
     }
-    struct cache *cache = make_cache(options, snapshot, &query);
+    struct cache *cache = repeat_cache(options, snapshot, &query.limits);
     enum corong_status status = query_funnel_run(snapshot, &query, options->arena, &result, &error);
     if (status == CORONG_OK) {
-        status = repeat_funnel(options, snapshot, &query, &result, &error);
+        struct funnel_again again = {snapshot, &query};
+        status = repeat_ask(options, ask_again, &again, &result.provenance, &error);
     }
     cache_destroy(cache);
     if (status != CORONG_OK) {

@@ -2,6 +2,7 @@
 #include "tools/corong/options.h"
 
 #include "engine/engine.h"
+#include "engine/query/next/next.h"
 #include "engine/query/people/people.h"
 #include "storage/base/clock.h"
 #include "storage/base/invariant.h"
@@ -159,6 +160,10 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
                              "with --trend: of the bucket of entries that holds this time"},
     [OPTION_DAY] = {"day", "DATE", OPTION_KIND_TIME, 0, 0, NULL,
                     "whose step lies in this day (UTC), such as 2026-01-03"},
+    [OPTION_SHOW] = {"show", "ATTR", OPTION_KIND_TEXT, 0, 0, NULL,
+                     "what the events are called: values of ATTR (default: their names)"},
+    [OPTION_DEPTH] = {"depth", "N", OPTION_KIND_COUNT, 1, NEXT_DEPTH_MAX, NULL,
+                      "events of a path (default 1)"},
     [OPTION_GATHER] = {"gather", "ATTR[,ATTR]", OPTION_KIND_LIST, 0, 0, NULL,
                        "what these attributes were from the entry to the last step"},
     [OPTION_ROWS] = {"rows", "N", OPTION_KIND_COUNT, 1, INT64_C(1000000000000), NULL,

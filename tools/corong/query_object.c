@@ -30,7 +30,8 @@ static const struct query_key QUERY_KEYS[] = {
     {OPTION_DROPPED, NULL},     {OPTION_OPEN, NULL},         {OPTION_LOST, NULL},
     {OPTION_WON, NULL},         {OPTION_SLICE, NULL},        {OPTION_DAY, NULL},
     {OPTION_GATHER, NULL},      {OPTION_ROWS, NULL},         {OPTION_CUSTOMER, "order"},
-    {OPTION_OUTPUTS, NULL},     {OPTION_TREND_BUCKET, NULL},
+    {OPTION_OUTPUTS, NULL},     {OPTION_TREND_BUCKET, NULL}, {OPTION_SHOW, NULL},
+    {OPTION_DEPTH, "1"},
     // clang-format on
 };
 #define QUERY_KEY_COUNT (sizeof(QUERY_KEYS) / sizeof(QUERY_KEYS[0]))

@@ -136,6 +136,29 @@ static const uint8_t USERS_OPTIONS[] = {OPTION_CUSTOMER,
                                         OPTION_PRINT_CONFIG,
                                         OPTION_HELP,
                                         OPTION_COUNT};
+static const uint8_t NEXT_OPTIONS[] = {OPTION_SHOW,         OPTION_DEPTH,
+                                       OPTION_REACHED,      OPTION_DROPPED,
+                                       OPTION_OPEN,         OPTION_LOST,
+                                       OPTION_WON,          OPTION_STEP,
+                                       OPTION_STORE,        OPTION_STORE_GROUP,
+                                       OPTION_CONFIG,       OPTION_FROM,
+                                       OPTION_TO,           OPTION_TOP,
+                                       OPTION_WHERE,        OPTION_WHERE_ENTRY,
+                                       OPTION_WHERE_USER,   OPTION_WINDOW,
+                                       OPTION_UNIT,         OPTION_TIES,
+                                       OPTION_ATTEMPTS,     OPTION_RANGE,
+                                       OPTION_ORDER,        OPTION_SCOPE,
+                                       OPTION_REPEATS,      OPTION_ENTRY,
+                                       OPTION_OPTIONAL,     OPTION_MAX_GAP,
+                                       OPTION_MIN_GAP,      OPTION_ANCHOR,
+                                       OPTION_EXCLUDE,      OPTION_TIE_TOLERANCE,
+                                       OPTION_AS_OF,        OPTION_SESSION_TIMEOUT,
+                                       OPTION_FORMAT,       OPTION_THREADS,
+                                       OPTION_MEMORY_LIMIT, OPTION_TIMING, OPTION_REPEAT,
+                                       OPTION_DURABLE,      OPTION_COLOR,
+                                       OPTION_QUERY,        OPTION_PRINT_QUERY,
+                                       OPTION_PRINT_CONFIG, OPTION_HELP,
+                                       OPTION_COUNT};
 static const uint8_t TRACE_OPTIONS[] = {
     OPTION_CUSTOMER,      OPTION_ATTRIBUTION, OPTION_GATHER,       OPTION_NAMESPACE,
     OPTION_STEP,          OPTION_STORE,       OPTION_STORE_GROUP,  OPTION_CONFIG,
@@ -274,6 +297,15 @@ const struct verb VERBS[] = {
      "  corong users checkout --dropped cart --format csv > win-back.csv\n"
      "  corong users checkout --reached 2 --by country --slice DE --gather campaign\n",
      USERS_OPTIONS, cmd_users},
+    {"next", "[NAME]", 0, 1, false, "what people do after a step: the events that follow",
+     "The funnel is named as for 'corong funnel', and the same flags cut it. One of --reached,\n"
+     "--dropped, --open, --lost and --won says whose events, and after which step; the first step\n"
+     "unless one does. Events of any kind count that come after the step's event, within the\n"
+     "window; (end) says that none does. Paths are ranked; what is not listed is (other).\n",
+     "  corong next checkout --dropped cart\n"
+     "  corong next checkout --dropped cart --show page --depth 3 --top 10\n"
+     "  corong next --step order --attempts first --window none\n",
+     NEXT_OPTIONS, cmd_next},
     {"trace", "USER [NAME]", 1, 2, false, "what each event of one user did, and why not more",
      "Every stored event of the user in order: the attempt it opened, the step it matched, or why\n"
      "it did nothing; then the verdict. The levels are those that 'corong funnel' counts.\n",

@@ -34,6 +34,7 @@ enum exit_code cmd_explain(const struct options *options);
 enum exit_code cmd_funnel(const struct options *options);
 enum exit_code cmd_users(const struct options *options);
 enum exit_code cmd_trace(const struct options *options);
+enum exit_code cmd_next(const struct options *options);
 enum exit_code cmd_dormant(const struct options *options);
 enum exit_code cmd_repeat(const struct options *options);
 enum exit_code cmd_stages(const struct options *options);

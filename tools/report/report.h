@@ -6,6 +6,7 @@
 #pragma once
 
 #include "engine/query/identity/identity.h"
+#include "engine/query/next/next.h"
 #include "engine/query/people/people.h"
 #include "engine/query/peer/peer.h"
 #include "engine/query/query.h"
@@ -46,6 +47,9 @@ struct report_pattern {
 };
 void report_pattern(const struct report_pattern *pattern, const struct report_style *style,
                     struct text_buffer *out);
+/// What people did next.
+void report_next(const struct next_question *question, const struct next_result *result,
+                 const struct report_style *style, struct text_buffer *out);
 /// Whom a dialect counts differently; a table lists `rows` of them.
 void report_dialect_diff(const struct query_funnel *query, struct text dialect,
                          const struct peer_diff_result *result, uint32_t rows,
