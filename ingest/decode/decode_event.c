@@ -299,6 +299,11 @@ static int64_t parse_integer(struct decoder *decoder, struct text text)
 static void decode_sequence_and_id(struct decoder *decoder)
 {
     const struct mapping *mapping = decoder->mapping;
+    if (mapping->sequence.kind == FROM_NOWHERE && mapping->event_id.kind == FROM_NOWHERE) {
+        decoder->values[COLUMN_SEQUENCE].integer = 0;
+        decoder->values[COLUMN_ID_HASH].integer = COLUMN_INTEGER_MISSING;
+        return;
+    }
     struct text text = pick_text(decoder, &mapping->sequence);
     int64_t sequence = text.size == 0 ? 0 : parse_integer(decoder, text);
     decoder->values[COLUMN_SEQUENCE].integer = sequence == COLUMN_INTEGER_MISSING ? 0 : sequence;
@@ -411,8 +416,8 @@ static int64_t parse_boolean(struct decoder *decoder, const struct decode_field 
     return yes;
 }
 
-static bool decode_string_attribute(struct decoder *decoder,
-                                    const struct mapping_attribute *attribute)
+static inline bool decode_string_attribute(struct decoder *decoder,
+                                           const struct mapping_attribute *attribute)
 {
     struct decode_field *field = pick(decoder, &attribute->source, KINDS_TEXT, true);
     struct text text = field == NULL ? TEXT_MISSING : decode_field_text(decoder, field);

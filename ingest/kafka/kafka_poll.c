@@ -39,6 +39,7 @@ static uint32_t find_index(struct kafka_source *kafka, const rd_kafka_message_t 
         return UINT32_MAX;
     }
     kafka->last_topic = message->rkt;
+    kafka->last_topic_name = text_from(found->topic);
     kafka->last_partition = message->partition;
     kafka->last_index = (uint32_t)(found - kafka->partitions);
     return kafka->last_index;
@@ -263,7 +264,7 @@ static void describe(struct kafka_source *kafka, const struct kafka_partition *p
     kafka->metadata = (struct metadata){
         .key = {message->key, message->key_len},
         .timestamp_us = timed ? timestamp_ms * 1000 : METADATA_NO_TIMESTAMP,
-        .topic = text_from(partition->topic),
+        .topic = kafka->last_topic_name,
         .partition = partition->partition,
     };
 }

@@ -74,6 +74,7 @@ struct kafka_source {
     struct metadata_header *headers;
     uint32_t header_capacity;
     const rd_kafka_topic_t *last_topic; ///< messages come in runs of one partition
+    struct text last_topic_name;
     int32_t last_partition;
     uint32_t last_index;
 
