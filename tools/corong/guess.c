@@ -137,7 +137,7 @@ static bool is_access_log(struct text line)
 static bool begins(struct text text, const char *shape)
 {
     size_t index = 0;
-    for (; shape[index] != '\0' && index < text.size; index++) {
+    for (; index < text.size && shape[index] != '\0'; index++) {
         char byte = text.bytes[index];
         bool right = shape[index] == 'd' ? byte >= '0' && byte <= '9' : byte == shape[index];
         if (!right) {
