@@ -136,8 +136,12 @@ static void decode(struct pump *pump)
     if (decoder_wants_headers(pump->decoder)) {
         load_headers(pump);
     }
-    decode_message_with(pump->decoder, pump->message->bytes, pump->message->metadata, &sink,
-                        &outcome);
+    const struct source_message *message = pump->message;
+    if (message->one_line) {
+        decode_line(pump->decoder, message->bytes, message->metadata, &sink, &outcome);
+    } else {
+        decode_message_with(pump->decoder, message->bytes, message->metadata, &sink, &outcome);
+    }
     if (outcome.blank) {
         COUNT(pump, blank, 1);
     } else if (outcome.reason != REJECT_NONE) {

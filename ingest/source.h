@@ -41,6 +41,7 @@ struct source_message {
     uint32_t only_event;      ///< of a dead letter: the one event rejected then; SOURCE_EVERY_EVENT
     bool starts_file;         ///< the first message of a file (a CSV header may be here)
     bool truncated;           ///< input ended inside it (no line end at the end of a cut file)
+    bool one_line;            ///< there is no line feed in it
     bool too_long;            ///< longer than the limit; `bytes` holds its start
     uint64_t skipped;         ///< offsets before it that hold no message (control records)
     uint64_t lost;            ///< messages before it that are known to be lost

@@ -227,24 +227,32 @@ void decode_document(struct decoder *decoder, struct text text, const struct dec
     }
 }
 
-void decode_message_with(struct decoder *decoder, struct text message,
-                         const struct metadata *metadata, const struct decode_sink *sink,
-                         struct decode_outcome *outcome_out)
+/// What is done before either kind of message. False: it is rejected.
+static bool message_begin(struct decoder *decoder, struct text *message,
+                          const struct metadata *metadata, struct decode_outcome *outcome)
 {
     if (__builtin_expect(decoder->file_begins, 0)) {
-        message = strip_mark(message);
+        *message = strip_mark(*message);
         decoder->file_begins = false;
     }
-    if (message.size >= UINT32_MAX) {
-        outcome_clear(outcome_out);
-        snprintf(decoder->detail, sizeof(decoder->detail), "%zu bytes", message.size);
-        decode_reject(decoder, REJECT_MESSAGE_TOO_LONG, outcome_out);
-        return;
+    if (message->size >= UINT32_MAX) {
+        outcome_clear(outcome);
+        snprintf(decoder->detail, sizeof(decoder->detail), "%zu bytes", message->size);
+        decode_reject(decoder, REJECT_MESSAGE_TOO_LONG, outcome);
+        return false;
     }
     if (decoder->mapping->metadata_count > 0) {
         decode_metadata(decoder, metadata);
     }
-    if (decode_json_known(decoder, message, sink, outcome_out)) {
+    return true;
+}
+
+void decode_message_with(struct decoder *decoder, struct text message,
+                         const struct metadata *metadata, const struct decode_sink *sink,
+                         struct decode_outcome *outcome_out)
+{
+    if (!message_begin(decoder, &message, metadata, outcome_out) ||
+        decode_json_known(decoder, message, sink, outcome_out)) {
         return;
     }
     // A message of no bytes may have no address.
@@ -253,6 +261,15 @@ void decode_message_with(struct decoder *decoder, struct text message,
         decode_packed(decoder, message, sink, outcome_out);
     } else {
         decode_document(decoder, message, sink, outcome_out);
+    }
+}
+
+void decode_line(struct decoder *decoder, struct text line, const struct metadata *metadata,
+                 const struct decode_sink *sink, struct decode_outcome *outcome_out)
+{
+    if (message_begin(decoder, &line, metadata, outcome_out) &&
+        !decode_json_known(decoder, line, sink, outcome_out)) {
+        decode_document(decoder, line, sink, outcome_out);
     }
 }
 

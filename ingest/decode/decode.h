@@ -98,6 +98,9 @@ void decode_message(struct decoder *decoder, struct text message, const struct d
 void decode_message_with(struct decoder *decoder, struct text message,
                          const struct metadata *metadata, const struct decode_sink *sink,
                          struct decode_outcome *outcome_out);
+/// The same for a message that is known to hold no line feed: nobody looks for one.
+void decode_line(struct decoder *decoder, struct text line, const struct metadata *metadata,
+                 const struct decode_sink *sink, struct decode_outcome *outcome_out);
 /// Whether the mapping looks at headers: whoever makes the metadata may leave them out otherwise.
 bool decoder_wants_headers(const struct decoder *decoder);
 

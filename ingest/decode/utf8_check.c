@@ -34,6 +34,11 @@ const char *utf8_check(struct text text)
         if (at == end) {
             break;
         }
+        // Fewer than eight are left: with some of those before them they are one word.
+        if (end - at < 8 && text.size >= 8 &&
+            (memcpy(&word, end - 8, 8), (word & UINT64_C(0x8080808080808080)) == 0)) {
+            break;
+        }
         size_t size = (uint8_t)*at < 0x80 ? 1 : utf8_check_sequence(at, end);
         if (size == 0) {
             return at;

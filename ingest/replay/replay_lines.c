@@ -66,7 +66,8 @@ static void deliver(struct replay_lines *lines, struct replay_window *window, si
                                        .offset = offset,
                                        .next_offset = window->delivered_offset,
                                        .only_event = SOURCE_EVERY_EVENT,
-                                       .starts_file = offset == 0};
+                                       .starts_file = offset == 0,
+                                       .one_line = true};
     if (line.size > lines->size_max) {
         message->too_long = true;
         message->bytes.size = REPLAY_EXCERPT_SIZE < line.size ? REPLAY_EXCERPT_SIZE : line.size;
