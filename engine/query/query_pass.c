@@ -56,6 +56,7 @@ enum corong_status query_pass_run(struct query_pass *pass, struct corong_error *
         query_units_init(&worker->units, &pass->plan, pass->query, pass->tasks, pass->calls->report,
                          worker->state);
         worker->units.brief = pass->brief ? pass->calls->brief : NULL;
+        worker->units.note = pass->calls->note;
         if (pass->calls->trail != NULL) {
             query_units_follow(&worker->units, pass->calls->trail(worker->state));
         }

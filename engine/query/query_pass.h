@@ -19,6 +19,8 @@ struct query_pass_calls {
     enum corong_status (*settle)(void *state, struct query_units *units,
                                  struct corong_error *error);
     void (*deinit)(void *state);
+    /// See query_units.note; NULL: not needed.
+    void (*note)(const struct query_units *units, struct query_attempt *attempt);
     /// The state's trail, which the worker fills; NULL: attempts alone are enough.
     struct query_trail *(*trail)(void *state);
 };

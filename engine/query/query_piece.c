@@ -239,6 +239,9 @@ static enum corong_status take_attempt(void *context, const struct match_result 
     struct query_units *units = run->units;
     struct query_attempt attempt;
     fill_attempt(units, result, run->last, &attempt);
+    if (units->note != NULL && attempt.level > 0 && has_pieces(units)) {
+        units->note(units, &attempt);
+    }
     uint32_t score = units->dialect.matcher ? result->level : result->score;
     if (becomes_reported(units, &attempt, score)) {
         TRY(note_attempt(units, result, &attempt, error));

@@ -248,6 +248,27 @@ static void end_by_event(const struct query_units *units, const struct query_att
     }
 }
 
+/// When and why an attempt that is neither won nor open ended, by its own events.
+static struct query_survival_time lost_at(const struct query_units *units,
+                                          const struct query_attempt *attempt)
+{
+    int64_t window_us = query_time_add(attempt->entry_us, units->rule.window_us);
+    struct query_survival_time time = {window_us, QUERY_END_WINDOW};
+    end_by_gap(units, attempt, &time);
+    end_by_event(units, attempt, &time);
+    if (units->in_sessions) {
+        end_earlier(&time, units->session_last_us, QUERY_END_SESSION);
+    }
+    return time;
+}
+
+static void note(const struct query_units *units, struct query_attempt *attempt)
+{
+    struct query_survival_time time = lost_at(units, attempt);
+    attempt->end_us = time.after_us;
+    attempt->end = (uint8_t)time.end;
+}
+
 /// When and why an attempt's time ended.
 static struct query_survival_time time_of(const struct query_units *units,
                                           const struct query_attempt *attempt)
@@ -256,13 +277,10 @@ static struct query_survival_time time_of(const struct query_units *units,
     if (attempt->open) {
         time = (struct query_survival_time){units->plan->as_of_us, QUERY_END_OPEN};
     } else if (!attempt->won) {
-        int64_t window_us = query_time_add(attempt->entry_us, units->rule.window_us);
-        time = (struct query_survival_time){window_us, QUERY_END_WINDOW};
-        end_by_gap(units, attempt, &time);
-        end_by_event(units, attempt, &time);
-        if (units->in_sessions) {
-            end_earlier(&time, units->session_last_us, QUERY_END_SESSION);
-        }
+        // A unit of several sessions is reported after the last of them.
+        time = units->funnel->window_session
+                   ? (struct query_survival_time){attempt->end_us, (enum query_end)attempt->end}
+                   : lost_at(units, attempt);
         // `range: inside` ends the looking, as the window does.
         end_earlier(&time, units->end_us, QUERY_END_WINDOW);
         end_earlier(&time, units->plan->as_of_us, QUERY_END_WINDOW);
@@ -292,6 +310,7 @@ static const struct query_pass_calls survival_calls = {
     .state_size = sizeof(struct survival_state),
     .init = state_init,
     .report = report,
+    .note = note,
     .deinit = state_deinit,
 };
 

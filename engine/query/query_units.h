@@ -32,6 +32,8 @@ struct query_attempt {
     uint8_t steps[FUNNEL_STEP_COUNT_MAX]; ///< order any: which step (from 0) has the rank
     uint32_t further_begin;               ///< its further orders in query_units.further
     uint32_t further_end;
+    int64_t end_us; ///< left by query_units.note
+    uint8_t end;
 };
 
 /// Where the entry event is.
@@ -54,6 +56,9 @@ typedef enum corong_status query_report_function(void *context, struct query_uni
                                                  struct corong_error *error);
 
 struct query_units {
+    /// Told of each attempt of a session while its events are at hand: when it is reported, those
+    /// of later sessions may be. NULL: nobody needs them.
+    void (*note)(const struct query_units *units, struct query_attempt *attempt);
     const struct query_plan *plan;
     const struct funnel *funnel;
     struct query_tasks *tasks;
