@@ -47,7 +47,7 @@ def engine_main(words):
     if action == "load":
         result = module.load(work, pathlib.Path(words[3]), words[4])
     elif action == "ask":
-        result = module.ask(work, words[3], int(words[4]))
+        result = module.ask(work, words[3], int(words[4]), float(words[5]) or None)
     elif action == "sizes":
         result = module.sizes(work, int(words[3]))
     else:
@@ -55,9 +55,9 @@ def engine_main(words):
     print(json.dumps(result))
 
 
-def installed():
+def installed(wanted):
     found = {}
-    for name in RIVALS:
+    for name in wanted:
         try:
             found[name] = rival(name, "version", "/")[0]["version"]
         except process.Refused:
@@ -74,7 +74,8 @@ class Run:
     def __init__(self, options, rivals):
         self.options, self.rivals, self.table = options, rivals, table.Table()
         self.bin = pathlib.Path(options.bin)
-        self.work = pathlib.Path(tempfile.mkdtemp(prefix="corong-rivals-", dir=options.work))
+        self.work = pathlib.Path(options.keep or tempfile.mkdtemp(prefix="corong-rivals-", dir=options.work))
+        self.work.mkdir(parents=True, exist_ok=True)
         self.corong = engine_corong.Corong(self.bin, self.work)
 
     def add(self, what, engine, figures, events):
@@ -82,6 +83,9 @@ class Run:
             figures = {**figures, "events_per_s": events / figures["seconds"]}
         self.table.add(what, engine, figures)
         process.say("  " + table.line_of(self.table.rows[-1]).strip())
+
+    def enough(self, seconds):
+        return 0 < self.options.most_seconds <= seconds
 
     def generate(self, count, name, words):
         path = self.work / name
@@ -93,9 +97,11 @@ class Run:
 
     def load_with(self, name, source, events_table, runs=1):
         """Seconds of the load alone: starting Python and importing the wheel are not counted, Corong's start is."""
-        loads = [rival(name, "load", self.work, source, events_table) for _ in range(runs)]
+        loads = []
+        while len(loads) < runs and not self.enough(sum(given["seconds"] for given, _ in loads)):
+            loads.append(rival(name, "load", self.work, source, events_table))
         return {**process.spread([given["seconds"] for given, _ in loads]), "rows": loads[0][0]["rows"],
-                "cpu_seconds": statistics.median(cost["cpu_seconds"] for _, cost in loads),
+                "cpu_seconds": statistics.median(given["cpu_seconds"] for given, _ in loads),
                 "peak_mib": max(cost["peak_mib"] for _, cost in loads)}
 
     def loads(self):
@@ -118,14 +124,30 @@ class Run:
             for engine, size in given.items():
                 self.table.add("bytes per event", engine, {"bytes_per_event": size})
 
-    def questions(self):
-        count = self.options.events
+    def fill(self, count):
+        """Tables and stores of the questions; with --keep those that are there are taken."""
+        kept = self.work / "filled.json"
+        wanted = {"events": count, "rivals": self.rivals}
+        there = json.loads(kept.read_text()) if kept.exists() else {}
+        names = [name for name in self.rivals if there.get("events") != count or name not in there["rivals"] or
+                 there["rivals"][name] != self.rivals[name]]
+        ours = there.get("events") != count or there.get("corong") != self.corong.version()
+        if not names and not ours:
+            process.say(f"tables and stores of {count:,} events are taken from {self.work}")
+            return
         source = self.generate(count, "events.csv", ("--format", "csv"))
-        self.corong.load(source, "events")
-        for name in self.rivals:
+        if ours:
+            self.corong.load(source, "events")
+        for name in names:
             self.load_with(name, source, "events")
         source.unlink()
-        self.sizes(count)
+        kept.write_text(json.dumps({**wanted, "corong": self.corong.version()}))
+
+    def questions(self):
+        count = self.options.events
+        self.fill(count)
+        if not self.options.no_sizes:
+            self.sizes(count)
         for question in questions.QUESTIONS:
             if not self.options.only or question.name in self.options.only.split(","):
                 self.ask(question, count)
@@ -133,18 +155,21 @@ class Run:
     def ask(self, question, count):
         cold, warm = self.corong.ask(question, self.options.runs)
         self.add(f"{question.title}, warm", "corong", warm, count)
-        theirs = {name: rival(name, "ask", self.work, question.name, self.options.runs) for name in self.rivals}
+        theirs = {name: rival(name, "ask", self.work, question.name, self.options.runs, self.options.most_seconds)
+                  for name in self.rivals}
         for temperature, ours in (("warm", None), ("cold", cold)):
             if ours is not None:
                 self.add(f"{question.title}, cold", "corong", ours, count)
             for name, (given, cost) in theirs.items():
-                self.add(f"{question.title}, {temperature}", name, {**given, "peak_mib": cost["peak_mib"]}, count)
+                engine = name if ours is None else f"{name} (warm)"  # it keeps its process: there is no other
+                self.add(f"{question.title}, {temperature}", engine, {**given, "peak_mib": cost["peak_mib"]}, count)
 
     def facts(self):
         return {"machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
                            f"{platform.system()} {platform.release()}",
                 "events": self.options.events, "ingest_events": self.options.ingest_events,
-                "runs": self.options.runs, "load_runs": self.options.load_runs, "threads": 2,
+                "runs": self.options.runs, "load_runs": self.options.load_runs,
+                "most_seconds": self.options.most_seconds, "threads": 2,
                 "versions": {"corong": self.corong.version(), **self.rivals}}
 
 
@@ -155,7 +180,14 @@ def parse():
     parser.add_argument("--events", type=int, default=50_000_000, help="of the questions")
     parser.add_argument("--ingest-events", type=int, default=4_000_000, help="of each load")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--load-runs", type=int, default=3)
+    parser.add_argument("--load-runs", type=int, default=5)
+    parser.add_argument("--most-seconds", type=float, default=90,
+                        help="a rival's question or load is repeated no further once it took this long, its first "
+                             "asking in every phrasing counted (default 90; 0: never ends early)")
+    parser.add_argument("--rivals", default=",".join(RIVALS), help="which of them (default all that are installed)")
+    parser.add_argument("--keep", default=None, metavar="FOLDER",
+                        help="tables and stores of the questions stay there, and are taken from there")
+    parser.add_argument("--no-sizes", action="store_true", help="no bytes per event")
     parser.add_argument("--only", default="", help="questions: " + ",".join(q.name for q in questions.QUESTIONS))
     parser.add_argument("--no-loads", action="store_true", help="ask only")
     parser.add_argument("--no-rivals", action="store_true", help="Corong alone, as tests without wheels run it")
@@ -169,7 +201,11 @@ def main():
         engine_main(sys.argv[2:])
         return 0
     options = parse()
-    rivals = {} if options.no_rivals else installed()
+    unknown = [name for name in options.rivals.split(",") if name not in RIVALS]
+    if unknown:
+        print(f"corong bench rivals: --rivals '{unknown[0]}' is none of {', '.join(RIVALS)}", file=sys.stderr)
+        return 2
+    rivals = {} if options.no_rivals else installed(options.rivals.split(","))
     if not rivals and not options.no_rivals:
         print(INSTALL.format(python=sys.executable), end="", file=sys.stderr)
         return 1
@@ -189,7 +225,8 @@ def main():
         process.say(f"corong bench rivals: {refused}")
         return 1
     finally:
-        shutil.rmtree(run.work, ignore_errors=True)
+        if not options.keep:
+            shutil.rmtree(run.work, ignore_errors=True)
 
 
 if __name__ == "__main__":

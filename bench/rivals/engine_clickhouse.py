@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """ClickHouse inside a Python process (chdb). Two threads."""
 import json
-import time
 
 import process
 import questions
@@ -39,17 +38,17 @@ def create(opened, table, types):
 
 
 def load(work, source, table):
-    opened, before = open_work(work), time.perf_counter()
+    opened, before = open_work(work), process.clocks()
     if source.suffix == ".log":
         load_combined(opened, source, table)
-        return {"rows": count(opened, table), "seconds": time.perf_counter() - before}
+        return {"rows": count(opened, table), **process.since(before)}
     create(opened, table, PLAIN)
     file_format = "JSONEachRow" if source.suffix == ".jsonl" else "CSVWithNames"
     opened.query(f"insert into bench.{table} select * from file('{source}', '{file_format}', '{READ}'){SETTINGS}")
-    seconds = time.perf_counter() - before
+    spent = process.since(before)
     if table == "events":
         opened.query(f"optimize table bench.{table} final")
-    return {"rows": count(opened, table), "seconds": seconds}
+    return {"rows": count(opened, table), **spent}
 
 
 def load_combined(opened, source, table):
@@ -66,14 +65,14 @@ def count(opened, table):
     return int(str(opened.query(f"select count() from bench.{table}", "CSV")).strip())
 
 
-def ask(work, name, runs):
+def ask(work, name, runs, most_seconds):
     opened = open_work(work)
     question = next(question for question in questions.QUESTIONS if question.name == name)
 
     def run(text):
         rows = json.loads(str(opened.query(text, "JSONCompact")))["data"]
         return questions.rows_answer(question, rows)
-    return process.fastest(questions.clickhouse_phrases(question), run, runs)
+    return process.fastest(questions.clickhouse_phrases(question), run, runs, most_seconds)
 
 
 def sizes(work, events):

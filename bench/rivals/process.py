@@ -2,6 +2,7 @@
 """Programs run and measured; timings summed up."""
 import os
 import pathlib
+import resource
 import statistics
 import subprocess
 import sys
@@ -42,29 +43,49 @@ def spread(samples):
     return {"seconds": statistics.median(samples), "min": min(samples), "max": max(samples), "runs": samples}
 
 
-def timed(action, runs):
-    """The action's seconds, `runs` times, and what it gave last."""
-    samples, given = [], None
-    for _ in range(runs):
-        before = time.perf_counter()
+def cpu_seconds():
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def clocks():
+    return time.perf_counter(), cpu_seconds()
+
+
+def since(before):
+    """What an action took that began at `before`: of the process alone, without its start."""
+    return {"seconds": time.perf_counter() - before[0], "cpu_seconds": cpu_seconds() - before[1]}
+
+
+def timed(action, runs, most_seconds=None):
+    """The action's seconds, `runs` times or until they took `most_seconds` together, the processor's, and what it
+    gave last."""
+    samples, spent, given = [], [], None
+    while len(samples) < runs and (not samples or most_seconds is None or sum(samples) < most_seconds):
+        before, cpu_before = time.perf_counter(), cpu_seconds()
         given = action()
         samples.append(time.perf_counter() - before)
-    return spread(samples), given
+        spent.append(cpu_seconds() - cpu_before)
+    return {**spread(samples), "cpu_seconds": statistics.median(spent)}, given
 
 
-def fastest(phrases, ask, runs):
+def fastest(phrases, ask, runs, most_seconds=None):
     """Asks each phrase once (which also warms the caches), times the fastest of them, and makes sure that all
-    phrases gave the same answer."""
+    phrases gave the same answer. What the first asking took counts towards `most_seconds`, and is the one sample where
+    it is more than that."""
     first, answers = {}, {}
     for name, text in phrases.items():
-        once, answers[name] = timed(lambda: ask(text), 1)
-        first[name] = once["seconds"]
-    best = min(first, key=first.get)
+        first[name], answers[name] = timed(lambda: ask(text), 1)
+    best = min(first, key=lambda name: first[name]["seconds"])
     for name, answer in answers.items():
         if answer != answers[best]:
             raise Refused(f"phrases '{name}' and '{best}' differ: {answer} and {answers[best]}")
-    figures, answer = timed(lambda: ask(phrases[best]), runs)
-    return {**figures, "phrase": best, "phrases_first": first, "answer": answer}
+    left = None if most_seconds is None else most_seconds - sum(once["seconds"] for once in first.values())
+    figures, answer = first[best], answers[best]
+    if left is None or left > 0:
+        figures, answer = timed(lambda: ask(phrases[best]), runs, left)
+    return {**figures, "phrase": best, "phrases_first": {name: once["seconds"] for name, once in first.items()},
+            "answer": answer}
 
 
 def say(words):

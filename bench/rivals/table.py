@@ -5,7 +5,7 @@ import json
 import sys
 
 HEAD = f"{'what':<30} {'engine':<22} {'median s':>9} {'min':>8} {'max':>8} {'M events/s':>11} {'CPU s':>7} " \
-       f"{'peak MiB':>9} {'B/event':>8} {'ratio':>8}"
+       f"{'peak MiB':>9} {'B/event':>8} {'runs':>4} {'ratio':>8} {'of CPU':>8}"
 
 
 class Table:
@@ -28,6 +28,8 @@ class Table:
             key = "seconds" if "seconds" in row else "bytes_per_event"
             if key in row and key in ours:
                 row["ratio"] = row[key] / ours[key]
+            if row.get("cpu_seconds") and ours.get("cpu_seconds"):
+                row["cpu_ratio"] = row["cpu_seconds"] / ours["cpu_seconds"]
             if "answer" in row and "answer" in ours and row["answer"] != ours["answer"]:
                 agreed = False
                 tell_difference(row, ours)
@@ -54,8 +56,11 @@ def line_of(row):
         return f"{row[name] * scale:>{width}.{digits}f}" if name in row else " " * width
     words = (f"{row['what']:<30} {row['engine']:<22} {cell('seconds', 9, 1, 4)} {cell('min', 8, 1, 4)} "
              f"{cell('max', 8, 1, 4)} {cell('events_per_s', 11, 1e-6)} {cell('cpu_seconds', 7)} "
-             f"{cell('peak_mib', 9, 1, 0)} {cell('bytes_per_event', 8)} ")
-    return words + (f"{row['ratio']:>7.2f}x" if "ratio" in row else row.get("note", ""))
+             f"{cell('peak_mib', 9, 1, 0)} {cell('bytes_per_event', 8)} "
+             f"{len(row['runs']) if 'runs' in row else '':>4} ")
+    if "ratio" not in row:
+        return words + row.get("note", "")
+    return words + f"{row['ratio']:>7.2f}x" + (f"{row['cpu_ratio']:>8.2f}x" if "cpu_ratio" in row else "")
 
 
 def hash_of(answer):

@@ -185,6 +185,8 @@ def what_cannot_work_says_why(place):
         (2, "--shape", "user=1", "did you mean 'users'"),
         (2, "--budget", "1s", "budget"),
         (2, "--speed", "10", "--speed is of --replay"),
+        (2, "--growth", "many", "such as 100M or 1e8"),
+        (2, "--growth", "1M", "--budget", "1m", "--growth measures all that it is told to"),
         (2, "--brokers", "localhost:1", "--kafka-topic go together"),
         (2, "plan", "--events-per-day and --users say"),
         (2, "plan", "--events-per-day", "lots", "--users", "1", "is no number"),
@@ -250,7 +252,53 @@ def a_full_disk_ends_the_run(place):
     on_a_small_disk(place, 64, True)  # in the middle
 
 
-TESTS = [a_run_has_every_part, through_files_from_a_sample, a_recording_is_replayed, a_broker_by_address,
+RECORDED = ROOT / "tests" / "bench" / "recorded"
+
+
+def repeated_runs_are_noise_and_a_slow_one_is_not(place):
+    """Recorded growths of one machine, taken in turn: five and five of the same program, five of a slow build of it."""
+    for before, after, worse in (("before", "again", False), ("before", "slower", True), ("again", "slower", True)):
+        words = [str(place.binaries / "corong"), "bench", "compare", str(RECORDED / before), str(RECORDED / after)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        require(done.returncode == (1 if worse else 0), f"{before} and {after}: exit {done.returncode}: {done.stdout}")
+        named = "cpu_ns_per_event" in done.stdout
+        require(named or not worse, f"{before} and {after}: what is slow is not named: {done.stdout}")
+
+
+def a_growth_goes_on_where_it_was_stopped(place):
+    child = place.start("--growth", "30k", "--output", "grown.json")
+    until = time.monotonic() + 60
+    grown = place.folder / "grown.json"
+    while not grown.exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    child.send_signal(signal.SIGINT)
+    _, errors = child.communicate(timeout=SIGINT_SECONDS)
+    require(child.returncode == 1 and "interrupted" in errors, f"exit {child.returncode}: {errors}")
+    require(not list(place.temporary.iterdir()), f"left behind: {list(place.temporary.iterdir())}")
+    first = place.document("grown.json")
+    require(first["unfinished"] and first["growth"], "nothing was kept")
+    _, told = place.run("--growth", "30k", "--output", "grown.json")
+    require("as measured before" in told, told)
+    whole = place.document("grown.json")
+    require(whole["growth"][0] == first["growth"][0], "the first size was measured anew")
+    require("unfinished" not in whole and whole["growth"][-1]["events"] == 30000, "it was not finished")
+    for row in whole["growth"]:
+        require(row["stored"] == row["events"] and row["restart_seconds"] > 0 and row["settle_seconds"] > 0, f"{row}")
+    require(whole["merging"]["rows_merged"] > 0, "nothing was merged")
+
+
+def a_full_store_is_asked_while_it_grows(place):
+    place.run("--prefill", "50k", "--quick", "--questions", "20", "--output", "full.json")
+    document = place.document("full.json")
+    require(document["prefill"]["events"] == 50000 and document["hold"]["events"] > 0, "events")
+    counts = {row["name"]: row["count"] for row in document["queries"]}
+    require(counts["funnel"] > 0 and counts["week"] > 0 and counts["stages"] == 0, f"questions {counts}")
+    held = document["hold"]["asked"] / document["sustainable"]["events_per_second"]
+    require(abs(held - 0.8) < 0.001, f"held {held} of what is sustainable")
+
+
+TESTS = [repeated_runs_are_noise_and_a_slow_one_is_not, a_growth_goes_on_where_it_was_stopped,
+         a_full_store_is_asked_while_it_grows, a_run_has_every_part, through_files_from_a_sample, a_recording_is_replayed, a_broker_by_address,
          what_cannot_work_says_why, an_interrupt_leaves_nothing_behind, a_full_disk_ends_the_run]
 
 

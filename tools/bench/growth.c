@@ -68,6 +68,9 @@ static json_t *size_json(const struct run_size *size)
     set_count(row, "commits", size->commits);
     set_count(row, "memory", size->resident_bytes);
     set_count(row, "live_bytes", size->live_bytes);
+    set_count(row, "live_users", size->live_users);
+    set_real(row, "live_bytes_per_user",
+             size->live_users == 0 ? 0 : (double)size->live_bytes / (double)size->live_users);
     set_count(row, "tails_bytes", size->tails_bytes);
     json_object_set_new(row, "generator_limited", json_boolean(size->generator_limited));
     return row;
@@ -115,6 +118,7 @@ static struct run_size read_size(const json_t *row)
         .commits = read_count(row, "commits"),
         .resident_bytes = read_count(row, "memory"),
         .live_bytes = read_count(row, "live_bytes"),
+        .live_users = read_count(row, "live_users"),
         .tails_bytes = read_count(row, "tails_bytes"),
         .generator_limited = json_is_true(json_object_get(row, "generator_limited")),
     };

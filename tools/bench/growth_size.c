@@ -60,7 +60,7 @@ enum corong_status run_fill(struct run *run, struct run_size *size, const int *c
     size->cpu_ns_per_event = phase_cpu_per_event(&result);
     size->resident_bytes = result.resident_peak_bytes;
     size->live_bytes = result.live_bytes;
-    size->users = result.live_users;
+    size->users = size->live_users = result.live_users;
     size->tails_bytes = result.tails_most_bytes;
     size->generator_limited = result.generator_limited;
     phase_deinit(&result);

@@ -17,6 +17,10 @@ static double users_of(const struct run_size *size)
 {
     return (double)size->users;
 }
+static double live_users_of(const struct run_size *size)
+{
+    return (double)size->live_users;
+}
 static double event_bytes_of(const struct run_size *size)
 {
     return (double)(size->bytes - size->user_bytes);
@@ -92,7 +96,7 @@ static const struct size_term {
     {"bytes_per_event", "bytes", NULL, NULL, events_of, event_bytes_of, NULL, NULL, NULL},
     {"bytes_per_user_and_period", "bytes", NULL, NULL, users_of, user_bytes_of, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, events_of, bytes_of, NULL, "bytes on disk", "bytes"},
-    {"live_bytes_per_user", "bytes", "live_base_bytes", "bytes", users_of, live_bytes_of, NULL,
+    {"live_bytes_per_user", "bytes", "live_base_bytes", "bytes", live_users_of, live_bytes_of, NULL,
      "bytes of live users", "bytes"},
     {"funnel_ns_per_event", "ns", "funnel_start_ns", "ns", events_of, funnel_ns_of, funnel_noise_of,
      "a funnel over everything", "ns"},
@@ -171,6 +175,7 @@ static struct run_size expected_of(const struct run *run)
     struct run_size next = {.events = run->sizes[run->size_count].events};
     double times = (double)next.events / (double)seen->events;
     next.users = (uint64_t)((double)seen->users * times);
+    next.live_users = (uint64_t)((double)seen->live_users * times);
     next.ingest_seconds = seen->ingest_seconds * times;
     return next;
 }
@@ -211,7 +216,7 @@ static void predict_size(struct run *run, const struct size_term *term, struct r
 {
     struct fit fit = fit_size(run, term, false);
     if (term->y == live_bytes_of) {
-        next->live_bytes = (uint64_t)(fit.intercept + fit.slope * (double)next->users);
+        next->live_bytes = (uint64_t)(fit.intercept + fit.slope * (double)next->live_users);
     }
     if (term->check != NULL) {
         predict(run, term->check, term->check_unit, fmax(1, term->x(next)), &fit, 0);

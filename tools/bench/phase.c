@@ -251,8 +251,7 @@ static bool is_long_enough(struct phase *phase, int64_t passed_us, uint32_t *loo
     if (options->most_us == 0 || options->rate <= 0) {
         return false; // it ends by itself
     }
-    int64_t stretch_us =
-        (options->most_us - options->least_us) / (int64_t)LOOKS_PER_STRETCH;
+    int64_t stretch_us = (options->most_us - options->least_us) / (int64_t)LOOKS_PER_STRETCH;
     int64_t next_us = options->least_us + (int64_t)*looks * stretch_us;
     bool hopeless = lag_seconds(phase) > BACKLOG_SECONDS;
     bool looks_now = passed_us >= next_us || hopeless;

@@ -24,9 +24,9 @@ struct phase_options {
     uint64_t count;   ///< or so many events
     bool is_last;     ///< no line follows: a pipe is closed, so that its reader need not wait
     double questions_per_second;
-    uint32_t question_mask; ///< bit by enum subject_question; 0: all of them in turn
+    uint32_t question_mask;    ///< bit by enum subject_question; 0: all of them in turn
     uint32_t question_threads; ///< 0: 1
-    double lag_tolerance; ///< 0: PHASE_LAG_TOLERANCE
+    double lag_tolerance;      ///< 0: PHASE_LAG_TOLERANCE
     const int *load_cores;
     uint32_t load_core_count;
     const char *label; ///< for progress

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #define SERIES_COUNT_MAX 120u
+#define LAG_LEAST_US 100.0
 
 double phase_cpu_per_event(const struct phase_result *result)
 {
@@ -70,6 +71,10 @@ static void add_lags(json_t *step, const struct phase_result *result)
                         json_integer((json_int_t)first->due - (json_int_t)first->read));
     json_object_set_new(step, "lag_end",
                         json_integer((json_int_t)last->due - (json_int_t)last->read));
+    // In time, which is what a lag means to whoever asks; less than a look is apart is noise.
+    double behind_us = result->rate > 0 ? result->lag.mean / result->rate * 1e6 : 0;
+    json_object_set_new(step, "lag_us",
+                        json_real(behind_us > LAG_LEAST_US ? behind_us : LAG_LEAST_US));
     json_object_set_new(step, "lag_slope", json_real(result->lag.slope));
     json_object_set_new(step, "lag", verdict_json(&result->lag));
     json_object_set_new(step, "age", verdict_json(&result->age));

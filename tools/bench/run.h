@@ -27,7 +27,8 @@ struct run_spread {
 /// One store of a stated size, filled as fast as it goes.
 struct run_size {
     uint64_t events;
-    uint64_t users;
+    uint64_t users;      ///< of the store, those of two periods twice
+    uint64_t live_users; ///< followed when everything was read
     double ingest_seconds;
     double cpu_ns_per_event;
     struct run_spread questions[SUBJECT_QUESTION_COUNT]; ///< seconds

@@ -45,8 +45,8 @@ static uint64_t make_lines(struct run *run, int64_t until_us)
     return made;
 }
 
-/// The same sent to a broker that nobody reads: one in this process, also where a real one will take
-/// the load, whose topic is not written before the load.
+/// The same sent to a broker that nobody reads: one in this process, also where a real one will
+/// take the load, whose topic is not written before the load.
 static enum corong_status send_lines(struct run *run, int64_t length_us, double *rate_out,
                                      struct corong_error *error)
 {

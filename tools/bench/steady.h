@@ -14,9 +14,9 @@
 ///
 /// So a slope of the tolerance itself lies one half of it beyond the line, and so does a slope of
 /// zero on the other side. By simulation (bench_steady_test), up to four looks, residuals with a
-/// lag-1 correlation of up to 0.9 and a standard deviation of 1.7 tolerances a second: what grows by
-/// the tolerance is refused in 95 % of series and more, what is flat is accepted in 95 % and more.
-/// Larger noise makes "undecided" more frequent, and a wrong "steady" stays within 10 %.
+/// lag-1 correlation of up to 0.9 and a standard deviation of 1.7 tolerances a second: what grows
+/// by the tolerance is refused in 95 % of series and more, what is flat is accepted in 95 % and
+/// more. Larger noise makes "undecided" more frequent, and a wrong "steady" stays within 10 %.
 /// Private to tools/bench/. Thread: any.
 #pragma once
 

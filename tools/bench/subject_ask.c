@@ -11,7 +11,8 @@
 
 const char *subject_question_name(enum subject_question question)
 {
-    static const char *const names[SUBJECT_QUESTION_COUNT] = {"funnel", "stages", "sessions", "week"};
+    static const char *const names[SUBJECT_QUESTION_COUNT] = {"funnel", "stages", "sessions",
+                                                              "week"};
     return names[question];
 }
 
@@ -42,8 +43,7 @@ static enum corong_status answer(struct subject *subject, enum subject_question 
     if (question == SUBJECT_FUNNEL || question == SUBJECT_WEEK) {
         struct query_funnel_result result;
         struct query_funnel query = {.funnel = subject->funnel,
-                                     .range =
-                                         question == SUBJECT_WEEK ? week_of(snapshot) : all,
+                                     .range = question == SUBJECT_WEEK ? week_of(snapshot) : all,
                                      .where = TEXT_MISSING,
                                      .as_of_us = QUERY_TIME_NONE,
                                      .limits = limits};

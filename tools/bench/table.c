@@ -233,19 +233,21 @@ static void table_growth(const json_t *document, struct text_buffer *out)
         return;
     }
     heading(out, "growth");
-    text_buffer_printf(out, "  %14s %10s %10s %10s %10s %9s %10s\n", "events", "taken in",
-                       "CPU/event", "a funnel", "restart", "B/event", "memory");
+    text_buffer_printf(out, "  %14s %10s %10s %10s %10s %9s %10s %10s\n", "events", "taken in",
+                       "CPU/event", "a funnel", "restart", "B/event", "B/user", "memory");
     json_array_foreach(at(document, "growth"), index, row)
     {
         size_t start = out->size;
         struct text_buffer count = {0};
         append_count(&count, number(row, "events"));
-        text_buffer_printf(out, "  %14s %8.2f s %7.0f ns %7.1f ms %7.2f s %9.2f ", count.bytes,
-                           number(row, "ingest_seconds"), number(row, "cpu_ns_per_event"),
-                           number(row, "query_seconds") * 1e3, number(row, "restart_seconds"),
-                           number(row, "bytes") / fmax(1, number(row, "events")));
+        text_buffer_printf(out, "  %14s %8.2f s %7.0f ns %7.1f ms %7.2f s %9.2f %10.1f ",
+                           count.bytes, number(row, "ingest_seconds"),
+                           number(row, "cpu_ns_per_event"), number(row, "query_seconds") * 1e3,
+                           number(row, "restart_seconds"),
+                           number(row, "bytes") / fmax(1, number(row, "events")),
+                           number(row, "live_bytes_per_user"));
         text_buffer_deinit(&count);
-        pad(out, start, 72);
+        pad(out, start, 83);
         append_size(out, number(row, "memory"));
         text_buffer_append_string(out, "\n");
     }

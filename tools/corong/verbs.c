@@ -395,6 +395,8 @@ const struct verb VERBS[] = {
      "  corong bench plan --events-per-day 2e9 --users 40e6 --days 400\n"
      "  corong bench --like shop.csv.zst --mapping shop.yaml --budget 10m\n"
      "  corong bench --replay shop.jsonl --mapping generic --speed 10\n"
+     "  corong bench --growth 100M\n"
+     "  corong bench --prefill 50M --budget 4m\n"
      "  corong bench --brokers localhost:9092 --kafka-topic bench\n"
      "  corong bench compare before.json after.json\n"
      "  corong bench rivals --quick --output rivals.json\n",

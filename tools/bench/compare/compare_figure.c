@@ -149,6 +149,7 @@ static void add_growth(struct compare_figures *figures, const json_t *document)
         enum chart_unit unit;
         double factor;
     } known[] = {{"ingest_seconds", CHART_MICROSECONDS, 1e6},
+                 {"cpu_ns_per_event", CHART_NANOSECONDS, 1},
                  {"query_seconds", CHART_MICROSECONDS, 1e6},
                  {"restart_seconds", CHART_MICROSECONDS, 1e6},
                  {"bytes", CHART_BYTES, 1},

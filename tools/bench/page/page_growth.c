@@ -109,6 +109,7 @@ void page_growth_draw(struct page *page)
         {"bytes_merged", "merged", CHART_BYTES},
         {"memory", "memory", CHART_BYTES},
         {"live_bytes", "live users", CHART_BYTES},
+        {"live_bytes_per_user", "a live user", CHART_BYTES},
     };
     static const struct page_column cores[] = {
         {"threads", "cores", CHART_PLAIN},

@@ -170,6 +170,7 @@ void page_rate_draw(struct page *page)
         {"seconds", "seconds", CHART_PLAIN},
         {"lag_start", "lag at start", CHART_COUNT},
         {"lag_end", "lag at end", CHART_COUNT},
+        {"lag_us", "behind, mean", CHART_MICROSECONDS},
         {"lag_slope", "lag grows by", CHART_RATE},
         {"lag.slope_low", "at least", CHART_RATE},
         {"lag.slope_high", "at most", CHART_RATE},
@@ -188,8 +189,15 @@ void page_rate_draw(struct page *page)
         return;
     }
     say_result(page);
-    draw_steps(page, steps, "lag_end", "lag at the step's end, in events (logarithmic)",
-               CHART_COUNT, "Rate against lag: events that were due and not yet read.");
+    if (page_at(json_array_get(steps, 0), "lag_us") != NULL) {
+        draw_steps(page, steps, "lag_us", "reading is behind by (mean, logarithmic)",
+                   CHART_MICROSECONDS,
+                   "Rate against lag: for how long events that were due had not been read, the "
+                   "mean of a step. Less than 0.1 ms is drawn as 0.1 ms.");
+    } else {
+        draw_steps(page, steps, "lag_end", "lag at the step's end, in events (logarithmic)",
+                   CHART_COUNT, "Rate against lag: events that were due and not yet read.");
+    }
     draw_steps(page, steps, "p99_us", "freshness, 99 % of events (logarithmic)", CHART_MICROSECONDS,
                "Rate against freshness: from the moment an event was due to be sent until a "
                "question could see it.");
