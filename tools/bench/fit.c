@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+#define UNKNOWN_SHARE 4.605 ///< a hundredfold either way: nothing is known
+
 /// Sums over the points, by weight.
 struct sums {
     double w;
@@ -75,7 +77,7 @@ static double reach_of(const struct fit *fit)
 static void band_of(const struct fit *fit, double value, double reach, double *low_out,
                     double *high_out)
 {
-    double share = fit->is_relative && value > 0 ? reach / value : 0;
+    double share = fit->is_relative && value > 0 ? fmin(reach / value, UNKNOWN_SHARE) : 0;
     *low_out = share > 0 ? value * exp(-share) : value - reach;
     *high_out = share > 0 ? value * exp(share) : value + reach;
 }

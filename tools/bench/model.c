@@ -56,6 +56,8 @@ static double ingest_ns_of(const struct run_size *size)
 /// How far apart measurements of the same lie, as a share.
 typedef double size_noise(const struct run_size *size);
 
+#define MEDIAN_EFFICIENCY 1.25 ///< the error of a median over that of a mean
+
 /// A range of so many values, in standard deviations (Tippett 1925).
 static double range_of(uint32_t count)
 {
@@ -64,9 +66,11 @@ static double range_of(uint32_t count)
 }
 static double noise_of(const struct run_spread *spread)
 {
-    return spread->count < 2 || spread->median <= 0
-               ? 0
-               : (spread->high - spread->low) / spread->median / range_of(spread->count);
+    if (spread->count < 2 || spread->low <= 0) {
+        return 0;
+    }
+    double one = log(spread->high / spread->low) / range_of(spread->count);
+    return MEDIAN_EFFICIENCY * one / sqrt(spread->count);
 }
 static double funnel_noise_of(const struct run_size *size)
 {
@@ -79,6 +83,7 @@ static double restart_noise_of(const struct run_size *size)
 
 #define LEAST_NOISE_TIME 0.05 ///< what the same machine does a minute later
 #define LEAST_NOISE_BYTES 0.01
+#define LEAST_NOISE_TABLE 0.2  ///< of tables that double: a slack between none and half
 #define LEAST_NOISE_MEMORY 0.1 ///< what allocators keep, and how full buffers are at the peak
 
 /// What is fitted over the sizes. `slope_term` NULL: only for the check.
@@ -208,8 +213,9 @@ static struct fit fit_sizes(const struct run *run, const struct size_term *term,
 static struct fit fit_size(const struct run *run, const struct size_term *term, bool at_end)
 {
     bool of_bytes = term->slope_unit == NULL || strcmp(term->slope_unit, "bytes") == 0;
-    return fit_sizes(run, term, of_bytes ? LEAST_NOISE_BYTES : LEAST_NOISE_TIME,
-                     at_end && term->y == live_bytes_of);
+    bool of_table = term->y == live_bytes_of;
+    double least = of_table ? LEAST_NOISE_TABLE : of_bytes ? LEAST_NOISE_BYTES : LEAST_NOISE_TIME;
+    return fit_sizes(run, term, least, at_end && of_table);
 }
 
 static void predict_size(struct run *run, const struct size_term *term, struct run_size *next)
