@@ -174,10 +174,12 @@ def clickhouse_any(question):
 
 
 def clickhouse_next(question):
-    """Simultaneous events in Corong's order, that of their columns by name: the function knows only a number."""
-    order = ("((toUInt64(toUnixTimestamp(time)) * 1000 + toUInt64(right(campaign, 3))) * 2 + (revenue is null)) * 256 "
-             "+ indexOf(['desktop', 'mobile', 'tablet'], device::String) * 8 "
-             "+ indexOf(['add_to_cart', 'checkout', 'click', 'order', 'view'], event::String)")
+    """The function knows only a number of 32 bits and no order of equal ones: seconds of the data's month, then
+    Corong's order of simultaneous events, that of their columns by name: campaign, revenue, event. (Device would be
+    between: two sessions of one user with one campaign, at one second, on two devices.)"""
+    order = ("toUInt32((toUnixTimestamp(time) - toUnixTimestamp('2026-01-01 00:00:00', 'UTC')) * 1600 "
+             "+ toUInt32(right(campaign, 3)) * 8 "
+             "+ indexOf(['order', 'add_to_cart', 'checkout', 'click', 'view'], event::String))")
     step = condition_of(question.steps[0])
     inner = (f"select ifNull(sequenceNextNode('forward', 'first_match')({order}, event::String, {step}, {step}), '') "
              f"follows from bench.events group by user_id having countIf({step}) > 0")

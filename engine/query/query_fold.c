@@ -29,8 +29,9 @@ static struct query_fold *add_column(struct query_folds *folds, uint32_t column,
 {
     struct query_fold *fold = &folds->folds[folds->count++];
     *fold = (struct query_fold){.column = column, .count = code_count};
-    fold->keep = arena_allocate(arena, query_fold_bytes(code_count));
-    memset(fold->keep, 0xff, query_fold_bytes(code_count));
+    fold->keep = arena_allocate(arena, ((size_t)code_count + 1) * sizeof(uint64_t));
+    fold->small = arena_allocate(arena, (size_t)code_count + 1);
+    memset(fold->keep, 0xff, ((size_t)code_count + 1) * sizeof(uint64_t));
     return fold;
 }
 
@@ -56,6 +57,7 @@ void query_fold_add(struct query_folds *folds, const struct filter *filter,
     filter_evaluate(prepared, rows, code_count + 1, &scratch, matches);
     for (uint32_t i = 0; i <= code_count; i++) {
         fold->keep[i] &= matches[i] != 0 ? UINT64_MAX : ~bits;
+        fold->small[i] = (uint8_t)fold->keep[i];
     }
     arena_deinit(&scratch);
 }

@@ -14,6 +14,7 @@ struct query_fold {
     uint32_t column;
     uint32_t count; ///< of the column's dictionary
     uint64_t *keep; ///< by code + 1: steps that a row keeps; keep[0] is the missing value's
+    uint8_t *small; ///< the same of the first eight steps, near enough for a look-up per row
 };
 
 /// The filters of one segment that became tables.
@@ -32,5 +33,5 @@ void query_fold_add(struct query_folds *folds, const struct filter *filter,
 /// Bytes of a new table.
 static inline uint64_t query_fold_bytes(uint32_t code_count)
 {
-    return ((uint64_t)code_count + 1) * sizeof(uint64_t);
+    return ((uint64_t)code_count + 1) * (sizeof(uint64_t) + 1);
 }

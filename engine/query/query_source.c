@@ -171,6 +171,34 @@ static void mark_folded(struct query_source *source, const uint64_t *steps_of_na
     source->later[word] = later;
 }
 
+/// The same for all rows where steps fit a byte: small tables stay in the first-level cache, and
+/// bytes become bits 32 at a time.
+static void mark_small(struct query_source *source, const uint64_t *steps_of_name,
+                       const uint8_t *keep)
+{
+    const struct column_packed *packed =
+        &source->rows.packed[source->segment->folds.folds[0].column];
+    const uint8_t *names = source->names->values;
+    const uint32_t *stored = packed->values;
+    const uint8_t *bytes = packed->values;
+    uint32_t base = (uint32_t)packed->base + 1;
+    uint32_t count = source->rows.row_count;
+    uint8_t *found = source->matches;
+    uint8_t small[QUERY_KIND_COUNT];
+    uint8_t kinds[QUERY_KIND_COUNT];
+    for (uint32_t i = 0; i < QUERY_KIND_COUNT; i++) {
+        small[i] = (uint8_t)steps_of_name[i];
+        kinds[i] = kind_of(i);
+    }
+    for (uint32_t row = 0; row < count && packed->width == 1; row++) {
+        found[row] = small[names[row]] & keep[(uint32_t)(bytes[row] + base)];
+    }
+    for (uint32_t row = 0; row < count && packed->width != 1; row++) {
+        found[row] = small[names[row]] & keep[(uint32_t)(stored[row] + base)];
+    }
+    query_bitmaps_fill(found, count, kinds, source->entries, source->later);
+}
+
 /// The same for all rows; false where columns are stored in another way.
 static bool fill_folded(struct query_source *source)
 {
@@ -179,11 +207,17 @@ static bool fill_folded(struct query_source *source)
         return false;
     }
     const struct column_packed *packed = &source->rows.packed[folds->folds[0].column];
-    if (!packed->exists || packed->width != sizeof(uint32_t) || packed->ranked_codes != NULL) {
+    bool small = source->plan->ask.step_count <= 8;
+    if (!packed->exists || packed->ranked_codes != NULL ||
+        (packed->width != sizeof(uint32_t) && !(small && packed->width == 1))) {
         return false;
     }
     uint64_t steps[QUERY_KIND_COUNT];
     steps_of_stored(source, steps);
+    if (small) {
+        mark_small(source, steps, folds->folds[0].small);
+        return true;
+    }
     for (uint32_t word = 0; word <= source->rows.row_count / 64; word++) {
         mark_folded(source, steps, folds->folds[0].keep, word);
     }
