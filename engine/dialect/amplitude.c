@@ -10,15 +10,7 @@ static const char *const AMPLITUDE_MODE_RULES[] = {"every attempt counts"};
 
 static enum corong_status set(struct funnel *funnel, struct corong_error *error)
 {
-    struct funnel plain = dialect_plain(funnel);
-    plain.order = funnel->order;
-    plain.anchor_first = funnel->anchor_first;
-    plain.anchor_last = funnel->anchor_last;
-    plain.unit = funnel->unit;
-    plain.unit_attributes = funnel->unit_attributes;
-    plain.unit_attribute_count = funnel->unit_attribute_count;
-    plain.exclusions = funnel->exclusions;
-    plain.exclusion_count = funnel->exclusion_count;
+    struct funnel plain = dialect_plain_path(funnel);
     struct funnel target = plain;
     target.anchor_first = funnel->order == FUNNEL_ORDER_ANY ? 1 : 0;
     target.attempts =

@@ -178,6 +178,20 @@ struct funnel dialect_plain(const struct funnel *funnel)
                            .dialect_modes = funnel->dialect_modes};
 }
 
+struct funnel dialect_plain_path(const struct funnel *funnel)
+{
+    struct funnel plain = dialect_plain(funnel);
+    plain.order = funnel->order;
+    plain.anchor_first = funnel->anchor_first;
+    plain.anchor_last = funnel->anchor_last;
+    plain.unit = funnel->unit;
+    plain.unit_attributes = funnel->unit_attributes;
+    plain.unit_attribute_count = funnel->unit_attribute_count;
+    plain.exclusions = funnel->exclusions;
+    plain.exclusion_count = funnel->exclusion_count;
+    return plain;
+}
+
 /// True where both say the same: descriptions name everything that a definition says.
 static bool same_funnel(const struct funnel *left, const struct funnel *right)
 {

@@ -43,6 +43,8 @@ dialect_set_like(struct funnel *funnel, const struct funnel *plain, const struct
                  const char *knows, struct corong_error *error);
 /// The funnel with its name, steps, window, live slice and dialect, every rule at its default.
 struct funnel dialect_plain(const struct funnel *funnel);
+/// The same with its order, anchors, unit and exclusions.
+struct funnel dialect_plain_path(const struct funnel *funnel);
 
 static inline bool dialect_has(const struct funnel *funnel, uint32_t mode)
 {
