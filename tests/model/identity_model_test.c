@@ -23,6 +23,7 @@
 #define QUESTIONS_PER_DATA_SET 10
 #define ID_COUNT (MODEL_USER_COUNT * 2 + 64)
 #define KIND_COUNT 3
+#define PART_COUNT_MAX 3
 #define COLUMN_COUNT (COLUMN_SYSTEM_COUNT + 6)
 
 // An event, whose user is an id of the oracle's, and what it links, -1 for nothing.
@@ -251,36 +252,55 @@ static void run_engine(struct store *store, const struct columns *columns,
     engine_close(engine);
 }
 
-// The history in a new store, in a random order and some runs; `person` NULL: ids as they are.
-static char *build(const struct history *history, const int *person, bool compact,
-                   struct test_random *random)
+// Opens a store of the group; all have the first one's secret.
+static struct store *open_part(const char *directory, uint32_t part, struct hash_secret *secret)
+{
+    char path[128];
+    struct store *store;
+    struct corong_error error;
+    snprintf(path, sizeof(path), "%s/%u", directory, part);
+    struct store_options options = {.create = true, .secret = part == 0 ? NULL : secret};
+    must(store_open(&store, path, &options, &error), &error);
+    *secret = *store_secret(store);
+    return store;
+}
+
+static void compact_part(const char *directory, uint32_t part, struct hash_secret *secret)
+{
+    struct corong_error error;
+    struct store *store = open_part(directory, part, secret);
+    must(store_compact(store, &(struct store_compact_options){0}, NULL, &error), &error);
+    store_close(store);
+}
+
+// The history in new stores, in a random order and some runs; `person` NULL: ids as they are.
+static char *build(const struct history *history, const int *person, uint32_t part_count,
+                   bool compact, struct test_random *random)
 {
     static int order[MODEL_EVENT_COUNT_MAX];
     char pattern[] = "/tmp/corong-identity-XXXXXX";
     char *directory = memory_copy_string(mkdtemp(pattern), sizeof(pattern) - 1);
-    struct corong_error error;
+    struct hash_secret secret;
     for (int i = 0; i < history->count; i++) {
         int other = (int)test_random_below(random, (uint32_t)i + 1);
         order[i] = order[other];
         order[other] = i;
     }
-    uint32_t run_count = 1 + test_random_below(random, 4);
+    uint32_t run_count = part_count + test_random_below(random, 4);
     int begin = 0;
     for (uint32_t run = 0; run < run_count; run++) {
-        struct store *store;
-        struct store_options options = {.create = true};
+        struct store *store = open_part(directory, run % part_count, &secret);
         struct columns columns;
-        must(store_open(&store, directory, &options, &error), &error);
         add_columns(store, person != NULL, &columns);
         int left = history->count - begin;
         int share =
             run + 1 == run_count ? left : (int)test_random_below(random, (uint32_t)left + 1);
         run_engine(store, &columns, history, order, begin, begin + share, person, random);
         begin += share;
-        if (compact && run + 1 == run_count) {
-            must(store_compact(store, &(struct store_compact_options){0}, NULL, &error), &error);
-        }
         store_close(store);
+    }
+    for (uint32_t part = 0; compact && part < part_count; part++) {
+        compact_part(directory, part, &secret);
     }
     return directory;
 }
@@ -430,11 +450,17 @@ static void ask_people(struct store_snapshot *const *snapshots, const struct que
     arena_deinit(&arena);
 }
 
-static struct store_snapshot *open_snapshot(const char *directory)
+static struct store_snapshot *open_snapshot(const char *directory, uint32_t part_count)
 {
+    char paths[PART_COUNT_MAX][128];
+    struct store_snapshot_part parts[PART_COUNT_MAX] = {0};
     struct corong_error error;
     struct store_snapshot *snapshot;
-    must(store_snapshot_open(&snapshot, directory, &error), &error);
+    for (uint32_t i = 0; i < part_count; i++) {
+        snprintf(paths[i], sizeof(paths[i]), "%s/%u", directory, i);
+        parts[i].directory = paths[i];
+    }
+    must(store_snapshot_open_parts(&snapshot, parts, part_count, &error), &error);
     return snapshot;
 }
 
@@ -460,8 +486,8 @@ static void check_counts(struct store_snapshot *snapshot, const struct oracle_id
 static void same_in_other_order(struct store_snapshot *snapshot, const struct history *history,
                                 const struct query_funnel *query, struct test_random *random)
 {
-    char *directory = build(history, NULL, true, random);
-    struct store_snapshot *snapshots[2] = {snapshot, open_snapshot(directory)};
+    char *directory = build(history, NULL, 1, true, random);
+    struct store_snapshot *snapshots[2] = {snapshot, open_snapshot(directory, 1)};
     ask_funnel(snapshots, query);
     struct model_digest digests[2];
     model_question_digest(snapshots[0], &digests[0]);
@@ -478,9 +504,11 @@ static void run_set(struct history *history, struct test_random *random)
     fill_history(history, random);
     resolve(history, &identity);
     bool compact = test_random_below(random, 2);
-    char *linked = build(history, NULL, compact, random);
-    char *plain = build(history, person, test_random_below(random, 2), random);
-    struct store_snapshot *snapshots[2] = {open_snapshot(linked), open_snapshot(plain)};
+    uint32_t part_count = 1 + test_random_below(random, 2) * test_random_below(random, 3);
+    char *linked = build(history, NULL, part_count, compact, random);
+    char *plain = build(history, person, 1, test_random_below(random, 2), random);
+    struct store_snapshot *snapshots[2] = {open_snapshot(linked, part_count),
+                                           open_snapshot(plain, 1)};
     check_counts(snapshots[0], &identity);
     for (int i = 0; i < QUESTIONS_PER_DATA_SET; i++) {
         struct arena arena = {0};
@@ -494,7 +522,7 @@ static void run_set(struct history *history, struct test_random *random)
         if (query.funnel.unit != FUNNEL_UNIT_SESSION) {
             ask_people(snapshots, &query);
         }
-        if (compact && i == 0) {
+        if (compact && part_count == 1 && i == 0) {
             same_in_other_order(snapshots[0], history, &query, random);
         }
         arena_deinit(&arena);
