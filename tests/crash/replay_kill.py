@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -29,6 +30,7 @@ KILL_BUDGET_SECONDS = 40 * SCALE  # a slow machine makes fewer kills, and says h
 MERGE_COMMIT_COUNT = 9
 SMALL_EVENT_COUNT = 300
 WORKER_COUNT = 2
+LINKED_USER = re.compile(rb'"user_id":"([^"]*[05])"')  # every fifth user has an anonymous id too
 BAD_LINES = [b"not json\n", b"\n", b'{"user_id":"u","event":"view"}\n']
 
 
@@ -49,19 +51,26 @@ class Rig:
         self.folder = pathlib.Path(folder)
         self.random = random.Random(seed)
         self.seed = seed
+        self.mapping = self.folder / "mapping.yaml"
+        self.mapping.write_text("mapping:\n  preset: generic\n  links: { event: checkout }\n")
 
     def fail(self, words):
         raise Failure(f"FAILED (seed {self.seed}): {words}")
 
     def events(self, event_count, seed):
-        """Lines of a shop; some lines bad."""
+        """Lines of a shop; every fifth user is anonymous but at a checkout; some lines bad."""
         made = subprocess.run([self.clickgen, "--events", str(event_count), "--users",
                                str(event_count // 25), "--seed", str(seed)],
                               stdout=subprocess.PIPE, check=True).stdout
-        lines = made.splitlines(keepends=True)
+        lines = [self.linked(line) for line in made.splitlines(keepends=True)]
         for _ in range(50):
             lines[self.random.randrange(len(lines))] += self.random.choice(BAD_LINES)
         return lines
+
+    @staticmethod
+    def linked(line):
+        both = rb'"anonymous_id":"a-\1","user_id":"\1"' if b'"checkout"' in line else rb'"anonymous_id":"a-\1"'
+        return LINKED_USER.sub(both, line)
 
     def generate(self, name, event_count):
         """A folder of files: plain, gzip of two members, zstd where the tool is; some lines bad."""
@@ -83,7 +92,7 @@ class Rig:
         return folder
 
     def replay_command(self, store, source, interval="20ms"):
-        return [self.corong, "replay", str(source), "--store", str(store), "--mapping", "generic",
+        return [self.corong, "replay", str(source), "--store", str(store), "--mapping", str(self.mapping),
                 "--commit-interval", interval, "--quiet"]
 
     def run(self, command, words, environment=None):
@@ -154,6 +163,9 @@ def random_kills(rig):
     whole = rig.fresh("whole.store")
     rig.run(rig.replay_command(whole, source), "undisturbed run")
     expected = rig.answer_and_books(whole, rig.replay_command(whole, source))
+    inspected = json.loads(rig.run([rig.corong, "inspect", "--store", str(whole), "--format", "json"], "inspect"))
+    if inspected["identity"]["persons"] < 1000:
+        rig.fail(f"few links: {inspected['identity']}")
     end = time.monotonic() + KILL_BUDGET_SECONDS
     share = KILL_COUNT // WORKER_COUNT
     done = in_parallel(lambda worker: random_rounds(rig, worker, share, source, expected, end),
