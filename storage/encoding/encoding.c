@@ -6,6 +6,7 @@
 
 #include <zstd.h>
 
+#define LEAF_ZSTD_LEVEL 1     ///< packed values have no long repeats: higher levels gain nothing
 #define COMPRESS_SIZE_MIN 64u ///< below, a frame's own header eats the gain
 #define SAVING_SHARE 16u
 #define SAMPLE_SIZE 4096u
@@ -75,8 +76,7 @@ struct encoding_encoder *encoding_encoder_create(int zstd_level)
     }
     encoder->zstd = ZSTD_createCCtx();
     ASSERT(encoder->zstd != NULL);
-    ASSERT(
-        !ZSTD_isError(ZSTD_CCtx_setParameter(encoder->zstd, ZSTD_c_compressionLevel, zstd_level)));
+    encoder->zstd_level = zstd_level;
     return encoder;
 }
 
@@ -127,14 +127,24 @@ static bool looks_like_noise(const uint8_t *bytes, size_t size)
            squares * 256 < sampled * sampled + 256 * sampled + sampled * sampled / 4;
 }
 
-bool encoding_compress(struct encoding_encoder *encoder, const void *bytes, size_t size,
-                       struct text_buffer *out)
+static void set_level(struct encoding_encoder *encoder, int level)
+{
+    if (encoder->zstd_level_now != level) {
+        encoder->zstd_level_now = level;
+        ASSERT(
+            !ZSTD_isError(ZSTD_CCtx_setParameter(encoder->zstd, ZSTD_c_compressionLevel, level)));
+    }
+}
+
+static bool compress_at(struct encoding_encoder *encoder, int level, const void *bytes, size_t size,
+                        struct text_buffer *out)
 {
     if (encoder->zstd == NULL || size < COMPRESS_SIZE_MIN || looks_like_noise(bytes, size)) {
         return false;
     }
     size_t bound = ZSTD_compressBound(size);
     char *target = text_buffer_reserve(out, bound);
+    set_level(encoder, level);
     size_t compressed = ZSTD_compress2(encoder->zstd, target, bound, bytes, size);
     ASSERT(!ZSTD_isError(compressed));
     if (compressed > size - size / SAVING_SHARE) {
@@ -142,6 +152,18 @@ bool encoding_compress(struct encoding_encoder *encoder, const void *bytes, size
     }
     out->size += compressed;
     return true;
+}
+
+bool encoding_compress(struct encoding_encoder *encoder, const void *bytes, size_t size,
+                       struct text_buffer *out)
+{
+    return compress_at(encoder, encoder->zstd_level, bytes, size, out);
+}
+
+bool encoding_compress_leaf(struct encoding_encoder *encoder, const void *bytes, size_t size,
+                            struct text_buffer *out)
+{
+    return compress_at(encoder, LEAF_ZSTD_LEVEL, bytes, size, out);
 }
 
 bool encoding_decompress(struct encoding_decoder *decoder, const void *frame, size_t frame_size,

@@ -88,7 +88,7 @@ void encoding_used_describe(uint32_t used, struct text_buffer *out);
 const char *encoding_name(enum encoding_id id);
 
 /// Compresses if that saves at least one part in sixteen: appends the frame and returns true.
-/// Used for leaves and for string bytes.
+/// Used for string bytes.
 bool encoding_compress(struct encoding_encoder *encoder, const void *bytes, size_t size,
                        struct text_buffer *out);
 /// One-pass decompression to exactly `size` bytes; false for anything else than one whole frame of

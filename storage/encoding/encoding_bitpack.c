@@ -237,7 +237,7 @@ void encoding_bitpack_encode_width(struct encoding_encoder *encoder, const uint6
     text_buffer_append_u32(out, 0);
     // Bits that do not line up with bytes are noise to zstd; whole bytes are for plain.
     bool aligned = width == 1 || width == 2 || width == 4;
-    if (aligned && encoding_compress(encoder, packed, size, out)) {
+    if (aligned && encoding_compress_leaf(encoder, packed, size, out)) {
         out->bytes[flag_at] = 1;
         bytes_store_u32(out->bytes + frame_at, (uint32_t)(out->size - frame_at - sizeof(uint32_t)));
     } else {

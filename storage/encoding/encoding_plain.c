@@ -27,7 +27,7 @@ static void append_plane(struct encoding_encoder *encoder, const uint8_t *plane,
     text_buffer_append_u8(out, 1);
     text_buffer_append_u32(out, 0);
     size_t frame_at = out->size;
-    if (encoding_compress(encoder, plane, count, out)) {
+    if (encoding_compress_leaf(encoder, plane, count, out)) {
         bytes_store_u32(out->bytes + flag_at + 1, (uint32_t)(out->size - frame_at));
         return;
     }

@@ -39,6 +39,8 @@ struct ZSTD_DCtx_s;
 
 struct encoding_encoder {
     struct ZSTD_CCtx_s *zstd;
+    int zstd_level;                     ///< of string bytes
+    int zstd_level_now;                 ///< that `zstd` is set to
     const struct encoding_users *users; ///< of the root; NULL for children
     struct encoding_slots slots;
     unsigned depth;
@@ -126,6 +128,9 @@ bool decoder_fail(struct encoding_decoder *decoder, const char *fault);
 /// Encodes a child of the node being encoded.
 void encoding_encode_child(struct encoding_encoder *encoder, const uint64_t *values, uint32_t count,
                            struct text_buffer *out);
+/// As encoding_compress(), for the values of a leaf.
+bool encoding_compress_leaf(struct encoding_encoder *encoder, const void *bytes, size_t size,
+                            struct text_buffer *out);
 /// True if the users' rows sum to `count` and none is empty.
 bool encoding_users_cover(const struct encoding_users *users, uint32_t count);
 
