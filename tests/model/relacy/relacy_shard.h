@@ -128,6 +128,10 @@ inline void tail_append(struct tail *tail, const struct event_batch *batch)
 inline void tail_canonical(void *, uint32_t, struct text_buffer *)
 {
 }
+inline uint64_t tail_fill(const struct tail *)
+{
+    return 0;
+}
 inline uint64_t tail_memory(const struct tail *)
 {
     return 0;
