@@ -124,28 +124,30 @@ static inline uint8_t kind_of(uint64_t steps)
     return (uint8_t)((steps & 1) * QUERY_KIND_ENTRY | (steps > 1) * QUERY_KIND_LATER);
 }
 
-/// The kind of each stored name, for names of one byte.
-static void kinds_of_names(const struct query_source *source, uint8_t *kinds)
+/// Steps of each stored name, for names of one byte. The segment may have more names than a byte
+/// tells apart: the group's are those from its base on.
+static void steps_of_stored(const struct query_source *source, uint64_t *steps)
 {
+    const struct query_segment *segment = source->segment;
     uint8_t stored[QUERY_KIND_COUNT];
     struct column_packed names = *source->names;
     names.values = stored;
-    for (uint32_t i = 0; i < source->segment->names->count; i++) {
+    for (uint32_t i = 0; i < QUERY_KIND_COUNT; i++) {
         stored[i] = (uint8_t)i;
-        kinds[i] = kind_of(source->segment->steps_of_name[column_packed_code(&names, i)]);
+        steps[i] = 0;
+        if ((uint32_t)(i + names.base) < segment->names->count) {
+            steps[i] = segment->steps_of_name[column_packed_code(&names, i)];
+        }
     }
 }
 
-/// Steps of each stored name, for names of one byte.
-static void steps_of_stored(const struct query_source *source, uint64_t *steps)
+/// The kind of each stored name.
+static void kinds_of_names(const struct query_source *source, uint8_t *kinds)
 {
-    uint8_t stored[QUERY_KIND_COUNT];
-    struct column_packed names = *source->names;
-    names.values = stored;
-    memset(steps, 0, QUERY_KIND_COUNT * sizeof(*steps));
-    for (uint32_t i = 0; i < source->segment->names->count; i++) {
-        stored[i] = (uint8_t)i;
-        steps[i] = source->segment->steps_of_name[column_packed_code(&names, i)];
+    uint64_t steps[QUERY_KIND_COUNT];
+    steps_of_stored(source, steps);
+    for (uint32_t i = 0; i < QUERY_KIND_COUNT; i++) {
+        kinds[i] = kind_of(steps[i]);
     }
 }
 

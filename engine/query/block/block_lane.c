@@ -15,10 +15,14 @@ static void take_names(struct block_lane *lane)
     struct column_packed names = *source->names;
     lane->names = names.values;
     names.values = stored;
-    for (uint32_t i = 0; i < source->segment->names->count; i++) {
+    // The segment may have more names than a byte tells apart.
+    for (uint32_t i = 0; i < BLOCK_NAME_COUNT; i++) {
         stored[i] = (uint8_t)i;
-        uint32_t code = column_packed_code(&names, i);
-        lane->steps_of_name[i] = (uint32_t)source->segment->steps_of_name[code];
+        lane->steps_of_name[i] = 0;
+        if ((uint32_t)(i + names.base) < source->segment->names->count) {
+            uint32_t code = column_packed_code(&names, i);
+            lane->steps_of_name[i] = (uint32_t)source->segment->steps_of_name[code];
+        }
     }
 }
 

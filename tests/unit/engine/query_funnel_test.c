@@ -433,3 +433,27 @@ Test(query_funnel, users_listed_are_the_users_counted)
     cr_assert_eq(listed.open, 1);
     event_builder_destroy(builder);
 }
+
+Test(query_funnel, more_names_than_a_byte_tells_apart)
+{
+    struct event_builder *builder = shop_builder();
+    add_shop(builder);
+    for (uint32_t i = 0; i < 700; i++) { // once each: the frequent ones come first
+        char name[16];
+        snprintf(name, sizeof(name), "a%03u", i);
+        shop_add(builder, "zoe", (int64_t)i * SECOND, name, "DE");
+    }
+    for (uint32_t i = 0; i < 100; i++) {
+        shop_add(builder, "yan", (int64_t)i * SECOND, i % 2 == 0 ? "view" : "zzz", "DE");
+    }
+    event_builder_group_rows(builder, 50);
+    event_builder_segment(builder);
+    struct query_funnel query = shop_query();
+    struct shop_answer answer;
+    shop_ask(builder, &query, &answer);
+    assert_step(&answer.result.total.steps[0], 6, 3, 1);
+    assert_step(&answer.result.total.steps[1], 3, 1, 0);
+    assert_step(&answer.result.total.steps[2], 2, 0, 0);
+    arena_deinit(&answer.arena);
+    event_builder_destroy(builder);
+}
