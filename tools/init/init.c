@@ -411,9 +411,9 @@ static void write_head(struct proposal *proposal, const struct init_tally *tally
                        ".\n# %" PRIu64 " events have a known user, %" PRIu64 " an id, %" PRIu64
                        " an amount.\n# Their times run from ",
                        tally->known, tally->with_id, tally->with_amount);
-    report_time(out, tally->first_us);
+    report_instant(out, tally->first_us);
     text_buffer_append_string(out, " to ");
-    report_time(out, tally->last_us);
+    report_instant(out, tally->last_us);
     text_buffer_append_string(
         out, ".\n# Read it, change it, save it as corong.yaml, then: corong replay ");
     init_show_all(out, text_from(proposal->path));

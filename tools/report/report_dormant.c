@@ -125,12 +125,12 @@ static void table_user(struct report_people *people, const struct people_sleeper
     grid_add_text(grid, user->user_id);
     grid_add_string(grid, people_namespace_name(user->user_namespace));
     grid_add_string(grid, AGES[user->age]);
-    report_time(&words, user->last_us);
+    report_instant(&words, user->last_us);
     grid_add_string(grid, words.bytes);
     int64_t as_of_us = people->dormant_result->provenance.as_of_us;
     grid_add_duration(grid, 1, (double)(as_of_us - user->last_us));
     text_buffer_reset(&words);
-    report_time(&words, user->first_us);
+    report_instant(&words, user->first_us);
     grid_add_string(grid, words.bytes);
     grid_add_count(grid, user->events);
     for (uint32_t i = 0; i < people->dormant->by_count; i++) {

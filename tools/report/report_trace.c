@@ -216,7 +216,7 @@ static void table_event(struct report_people *people, const struct people_event 
     struct grid *grid = &people->grid;
     struct text_buffer words = {0};
     static const char *const COLOURS[] = {COLOUR_MATCH, COLOUR_OPEN, COLOUR_NONE};
-    report_time(&words, event->time_us);
+    report_instant(&words, event->time_us);
     grid_add_string(grid, words.bytes);
     text_buffer_reset(&words);
     text_buffer_printf(&words, event->session == 0 ? "–" : "%u", event->session);

@@ -93,11 +93,11 @@ static void table_unit(struct report_people *people, const struct people_unit *u
         grid_add_text(grid, unit->unit_values[i]);
     }
     if (query->funnel->funnel.unit == FUNNEL_UNIT_SESSION) {
-        report_time(&words, unit->session_us);
+        report_instant(&words, unit->session_us);
         grid_add_string(grid, words.bytes);
         text_buffer_reset(&words);
     }
-    report_time(&words, unit->entry_us);
+    report_instant(&words, unit->entry_us);
     grid_add_string(grid, words.bytes);
     for (uint32_t k = 0; k < query->funnel->funnel.step_count && k < 24; k++) {
         add_matched(people, unit, k);
