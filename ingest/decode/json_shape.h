@@ -46,8 +46,7 @@ struct json_step {
     uint16_t entered[JSON_SHAPE_ENTERED_COUNT]; ///< nodes with fields below that the text enters
     uint8_t entered_count;
     uint8_t value; ///< enum json_step_value
-    bool usual;    ///< a text of at most 32 bytes that enters nothing, and a string
-    uint8_t padding[5];
+    uint8_t padding[6];
 };
 
 /// An open container: `node` is what its keys are children of.

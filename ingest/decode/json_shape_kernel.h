@@ -114,50 +114,35 @@ static inline const char *take_string(struct json_scanner *scanner, const char *
     return close;
 }
 
-/// A step that is not the usual one. Returns what follows its value, or NULL: it is the last one,
-/// or cannot be taken.
-static const char *take_unusual(struct json_shapes *shapes, struct json_scanner *scanner,
-                                struct json_step **step, uint16_t context, const char *at)
-{
-    struct decode_field *fields = scanner->capture->fields;
-    if (!step_fits(shapes, *step, at, scanner->end)) {
-        *step = &shapes->steps[find_step(shapes, context, at, scanner->end)];
-    }
-    if ((*step)->entered_count > 0 && enters_again(scanner->capture, *step)) {
-        return NULL;
-    }
-    at += (*step)->size;
-    if ((*step)->value == JSON_STEP_STRING) {
-        return take_string(scanner, at, &fields[(*step)->field]);
-    }
-    if ((*step)->value == JSON_STEP_BARE) {
-        return take_bare(scanner, at, &fields[(*step)->field]);
-    }
-    if ((*step)->value == JSON_STEP_END && at == scanner->end) {
-        scanner->reason = REJECT_NONE;
-    }
-    return NULL;
-}
-
 static inline bool take_steps(struct json_shapes *shapes, struct json_scanner *scanner)
 {
     const char *at = scanner->begin;
     const char *end = scanner->end;
     struct decode_field *fields = scanner->capture->fields;
     struct json_step *last = &shapes->steps[JSON_SHAPE_NONE];
-    scanner->reason = REJECT_NOT_JSON;
-    while (at != NULL) {
+    for (;;) {
         struct json_step *step = &shapes->steps[last->follows];
-        if (__builtin_expect(
-                step->usual && end - at >= JSON_SHAPE_INLINE_SIZE && literal_equal(step, at), 1)) {
-            at = take_string(scanner, at + step->size, &fields[step->field]);
+        if (__builtin_expect(!step_fits(shapes, step, at, end), 0)) {
+            uint16_t found = find_step(shapes, last->after, at, end);
+            step = &shapes->steps[found];
+            last->follows = found;
+        }
+        if (__builtin_expect(step->entered_count > 0, 0) && enters_again(scanner->capture, step)) {
+            return false;
+        }
+        at += step->size;
+        if (step->value == JSON_STEP_STRING) {
+            at = take_string(scanner, at, &fields[step->field]);
+        } else if (step->value == JSON_STEP_BARE) {
+            at = take_bare(scanner, at, &fields[step->field]);
         } else {
-            at = take_unusual(shapes, scanner, &step, last->after, at);
-            last->follows = (uint16_t)(step - shapes->steps);
+            return step->value == JSON_STEP_END && at == end;
+        }
+        if (at == NULL) {
+            return false;
         }
         last = step;
     }
-    return scanner->reason == REJECT_NONE;
 }
 
 static inline bool shape_scan(const struct json_plan *plan, struct text text,

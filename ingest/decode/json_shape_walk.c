@@ -204,8 +204,6 @@ static bool end_step(struct walker *walker, enum json_step_value value)
                              .value = (uint8_t)value,
                              .entered_count = (uint8_t)walker->entered_count};
     step.mask = size < 32 ? (UINT32_C(1) << size) - 1 : UINT32_MAX;
-    step.usual =
-        size <= JSON_SHAPE_INLINE_SIZE && walker->entered_count == 0 && value == JSON_STEP_STRING;
     memcpy(step.literal, walker->begin, size < sizeof(step.literal) ? size : sizeof(step.literal));
     memcpy(step.entered, walker->entered, sizeof(step.entered));
     uint16_t index = keep_step(shapes, &step, walker->begin);
