@@ -85,6 +85,7 @@ static int compare_users(const void *left, const void *right)
 static void make_id(enum sample_ids ids, uint32_t number, char *id, size_t size)
 {
     switch (ids) {
+    case SAMPLE_IDS_FOREIGN:
     case SAMPLE_IDS_PADDED:
         snprintf(id, size, "user-%08u", number);
         break;
@@ -114,7 +115,7 @@ static struct sample_user *sorted_users(enum sample_ids ids, uint32_t count, uin
         user->flags = (uint8_t)(random_below(state, 8) == 0 ? USER_LINKED | 1 : 0);
         make_id(ids, index * 7919, user->id, sizeof(user->id));
         user->key =
-            ids == SAMPLE_IDS_STRANGE
+            ids == SAMPLE_IDS_STRANGE || ids == SAMPLE_IDS_FOREIGN
                 ? (struct hash128){random_next(state), random_next(state)}
                 : hash_user(&secret, user->flags & USER_NAMESPACE_MASK, text_from(user->id));
     }

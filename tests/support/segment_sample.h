@@ -21,6 +21,7 @@ enum sample_column {
 /// What user ids look like; but for the first the segment has the secret of its keys.
 enum sample_ids {
     SAMPLE_IDS_STRANGE = 0, ///< addresses, keys not theirs
+    SAMPLE_IDS_FOREIGN,     ///< numbers, keys not theirs, although there is a secret
     SAMPLE_IDS_ADDRESSES,   ///< "user-7919@example.org"
     SAMPLE_IDS_PADDED,      ///< "user-00007919"
     SAMPLE_IDS_NATURAL,     ///< "7919"
