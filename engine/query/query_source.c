@@ -68,6 +68,28 @@ static void reserve_rows(struct query_source *source, uint32_t row_count)
     }
 }
 
+/// Steps of each stored name, for names of one byte. The segment may have more names than a byte
+/// tells apart: the group's are those from its base on.
+static void list_stored_names(struct query_source *source)
+{
+    const struct query_segment *segment = source->segment;
+    uint8_t stored[QUERY_KIND_COUNT];
+    source->name_bytes = NULL;
+    if (source->names == NULL || source->names->width != 1) {
+        return;
+    }
+    struct column_packed names = *source->names;
+    source->name_bytes = names.values;
+    names.values = stored;
+    for (uint32_t i = 0; i < QUERY_KIND_COUNT; i++) {
+        stored[i] = (uint8_t)i;
+        source->steps_of_byte[i] = 0;
+        if ((uint32_t)(i + names.base) < segment->names->count) {
+            source->steps_of_byte[i] = segment->steps_of_name[column_packed_code(&names, i)];
+        }
+    }
+}
+
 /// Lets a filter clear `bits` in the steps of rows that have some of them.
 static void apply_filter(struct query_source *source, const struct filter_segment *filter,
                          uint64_t bits)
@@ -124,30 +146,11 @@ static inline uint8_t kind_of(uint64_t steps)
     return (uint8_t)((steps & 1) * QUERY_KIND_ENTRY | (steps > 1) * QUERY_KIND_LATER);
 }
 
-/// Steps of each stored name, for names of one byte. The segment may have more names than a byte
-/// tells apart: the group's are those from its base on.
-static void steps_of_stored(const struct query_source *source, uint64_t *steps)
-{
-    const struct query_segment *segment = source->segment;
-    uint8_t stored[QUERY_KIND_COUNT];
-    struct column_packed names = *source->names;
-    names.values = stored;
-    for (uint32_t i = 0; i < QUERY_KIND_COUNT; i++) {
-        stored[i] = (uint8_t)i;
-        steps[i] = 0;
-        if ((uint32_t)(i + names.base) < segment->names->count) {
-            steps[i] = segment->steps_of_name[column_packed_code(&names, i)];
-        }
-    }
-}
-
 /// The kind of each stored name.
 static void kinds_of_names(const struct query_source *source, uint8_t *kinds)
 {
-    uint64_t steps[QUERY_KIND_COUNT];
-    steps_of_stored(source, steps);
     for (uint32_t i = 0; i < QUERY_KIND_COUNT; i++) {
-        kinds[i] = kind_of(steps[i]);
+        kinds[i] = kind_of(source->steps_of_byte[i]);
     }
 }
 
@@ -214,8 +217,7 @@ static bool fill_folded(struct query_source *source)
         (packed->width != sizeof(uint32_t) && !(small && packed->width == 1))) {
         return false;
     }
-    uint64_t steps[QUERY_KIND_COUNT];
-    steps_of_stored(source, steps);
+    const uint64_t *steps = source->steps_of_byte;
     if (small) {
         mark_small(source, steps, folds->folds[0].small);
         return true;
@@ -277,6 +279,7 @@ static void prepare_rows(struct query_source *source)
     memcpy(source->columns, rows->columns, own * sizeof(*source->columns));
     prepare_times(source);
     source->names = rows->packed[COLUMN_NAME].exists ? &rows->packed[COLUMN_NAME] : NULL;
+    list_stored_names(source);
     source->sequences = source->plan->sequences ? rows->columns[COLUMN_SEQUENCE].integers : NULL;
     if (source->plan->ask.step_count == 0) {
         return;

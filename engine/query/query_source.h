@@ -47,6 +47,8 @@ struct query_source {
     struct row_group rows;
     struct query_times times;
     const struct column_packed *names; ///< NULL where rows.columns has them
+    const uint8_t *name_bytes;         ///< stored names where they are bytes; NULL: they are not
+    uint64_t steps_of_byte[256];       ///< steps by stored name, then
     const int64_t *sequences;          ///< NULL where they never differ
     struct column_values *columns;     ///< of the plan's schema, for filters
     uint64_t *steps;     ///< by row; filled only where some filter is asked row by row
@@ -132,7 +134,9 @@ static inline uint32_t query_source_folded(const struct query_source *source, ui
 static inline uint64_t query_source_listed(const struct query_source *source, uint32_t row)
 {
     const struct query_segment *segment = source->segment;
-    uint64_t steps = segment->steps_of_name[query_source_name(source, row)];
+    uint64_t steps = source->name_bytes != NULL
+                         ? source->steps_of_byte[source->name_bytes[row]]
+                         : segment->steps_of_name[query_source_name(source, row)];
     for (uint32_t i = 0; i < segment->folds.count; i++) {
         const struct query_fold *fold = &segment->folds.folds[i];
         steps &= fold->keep[query_source_folded(source, fold->column, row)];
