@@ -65,7 +65,7 @@ static void fill_history(struct history *history, struct test_random *random)
     for (int i = 0; i < history->count; i++) {
         struct linked_event *event = &history->events[i];
         *event = (struct linked_event){history->data.events[i], {-1, -1, -1}};
-        if (history->data.ids && i > 0 && test_random_below(random, 8) == 0) {
+        if (history->data.ids && i > 0 && test_random_below(random, 3) == 0) {
             // The same event once more, under an id that may be the same person's.
             const struct oracle_event *before = &history->events[i - 1].event;
             event->event.time = before->time;
@@ -362,6 +362,33 @@ static void ask_stages(struct store_snapshot *const *snapshots, const struct que
     arena_deinit(&arena);
 }
 
+// `$customer` finds each person's first order by a second cursor; patterns have a matcher of
+// theirs.
+static void ask_beside(struct store_snapshot *const *snapshots, const struct query_funnel *funnel)
+{
+    struct query_funnel query = *funnel;
+    query.customer = &funnel->funnel.steps[0];
+    query.by[0] = TEXT_LITERAL("$customer");
+    query.by_count = 1;
+    query.attribution = QUERY_ATTRIBUTION_ENTRY;
+    ask_funnel(snapshots, &query);
+    if (funnel->funnel.step_count < 2) {
+        return;
+    }
+    const struct query_pattern pattern = {.pattern = TEXT_LITERAL("(?1).*(?2)"),
+                                          .steps = funnel->funnel.steps,
+                                          .step_count = funnel->funnel.step_count,
+                                          .range = funnel->range,
+                                          .as_of_us = funnel->as_of_us,
+                                          .limits = funnel->limits};
+    struct query_pattern_result results[2];
+    struct corong_error error;
+    for (int i = 0; i < 2; i++) {
+        must(query_pattern_run(snapshots[i], &pattern, NULL, NULL, &results[i], &error), &error);
+    }
+    same("pattern", results[0].provenance.result_digest, results[1].provenance.result_digest);
+}
+
 // Hash over the rows of a list.
 struct listed {
     struct text_buffer rows;
@@ -526,6 +553,7 @@ static void run_set(struct history *history, struct test_random *random)
         query.limits.thread_count = 1 + test_random_below(random, 3);
         ask_funnel(snapshots, &query);
         ask_stages(snapshots, &query);
+        ask_beside(snapshots, &query);
         if (query.funnel.unit != FUNNEL_UNIT_SESSION) {
             ask_people(snapshots, &query);
         }

@@ -6,6 +6,9 @@
 
 #include <pthread.h>
 
+/// What resolving a link takes at most: two ids in the forest, and two that are kept.
+#define LINK_RESOLVED_SIZE UINT64_C(320)
+
 /// What a snapshot keeps.
 struct identity_kept {
     struct identity_links links;
@@ -74,6 +77,7 @@ static enum corong_status view_make(struct identity_kept *kept, uint32_t link_co
                                     struct store_snapshot *snapshot, struct query_tasks *tasks,
                                     struct identity_view **view_out, struct corong_error *error)
 {
+    TRY(query_tasks_charge(tasks, link_count * LINK_RESOLVED_SIZE, "identity links", error));
     struct identity_view *view = memory_allocate_zeroed(1, sizeof(*view));
     view->link_count = link_count;
     identity_resolve(kept->links.links, link_count, &view->arena, &view->resolution);
