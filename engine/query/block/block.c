@@ -41,8 +41,7 @@ struct query_block *query_block_create(struct query_units *units)
     block->units = units;
     block->lanes = memory_allocate_zeroed((size_t)plan->segment_count + 1, sizeof(*block->lanes));
     for (uint32_t i = 0; i < plan->segment_count; i++) {
-        block->lanes[i].source = &units->cursor.sources[i];
-        block->lanes[i].group = BLOCK_NO_GROUP;
+        block_lane_init(&block->lanes[i], &units->cursor.sources[i], units->rule.step_count);
     }
     block->ranges =
         (struct block_ranges){plan->ask.rows, plan->as_of_us, units->gather.entries.to_us};
@@ -146,11 +145,11 @@ static inline uint32_t least_lanes(const struct query_block *block)
     uint64_t least = UINT64_MAX;
     uint32_t lanes = 0;
     for (uint32_t i = 0; i < block->active_count; i++) {
-        uint64_t high = block->active[i]->keys[block->active[i]->user].high;
+        uint64_t high = block->active[i]->high;
         least = high < least ? high : least;
     }
     for (uint32_t i = 0; i < block->active_count; i++) {
-        lanes |= (uint32_t)(block->active[i]->keys[block->active[i]->user].high == least) << i;
+        lanes |= (uint32_t)(block->active[i]->high == least) << i;
     }
     return lanes;
 }

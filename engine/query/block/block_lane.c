@@ -3,6 +3,20 @@
 
 #include "storage/base/invariant.h"
 
+void block_lane_init(struct block_lane *lane, struct query_source *source, uint32_t step_count)
+{
+    uint64_t bits = 0;
+    lane->source = source;
+    lane->group = BLOCK_NO_GROUP;
+    for (uint32_t k = 0; k < step_count; k++) {
+        bits |= source->segment->name_bits[k];
+    }
+    lane->small_masks = bits < BLOCK_NAME_COUNT;
+    for (uint32_t mask = 0; lane->small_masks && mask < BLOCK_NAME_COUNT; mask++) {
+        lane->possible[mask] = block_lane_steps_of_mask(lane, mask, step_count);
+    }
+}
+
 /// Steps by stored name, for names of one byte.
 static void take_names(struct block_lane *lane)
 {
@@ -79,6 +93,7 @@ void block_lane_enter(struct block_lane *lane, const struct block_ranges *ranges
     }
     lane->user = source->user;
     lane->row = source->row;
+    lane->high = source->key.high;
 }
 
 void block_lane_leave(struct block_lane *lane)
@@ -106,6 +121,7 @@ enum corong_status block_lane_refill(struct block_lane *lane, const struct block
         take_group(lane, ranges);
         lane->user = source->user;
         lane->row = source->row;
+        lane->high = source->key.high;
     }
     return CORONG_OK;
 }

@@ -23,6 +23,7 @@ struct block_lane {
     const uint8_t *names; ///< NULL: query_source_steps() says which steps a row may fill
     uint32_t group;       ///< what all this is of; BLOCK_NO_GROUP: nothing
     uint32_t user;
+    uint64_t high;     ///< half of the key of `user`
     uint32_t row;      ///< the first of `user`
     uint32_t last_row; ///< of the group
     uint32_t stop;     ///< from this user on the kernel does not go by itself
@@ -31,6 +32,8 @@ struct block_lane {
     int64_t max_us;
     bool cut; ///< some rows lie outside the question's ranges
     uint32_t steps_of_name[BLOCK_NAME_COUNT];
+    bool small_masks; ///< the names of all steps have bits below 8: `possible` says it by mask
+    uint32_t possible[BLOCK_NAME_COUNT];
     struct query_brief batch[BLOCK_BATCH_SIZE];
     uint32_t batch_count;
 };
@@ -42,6 +45,8 @@ struct block_ranges {
     int64_t entries_to_us; ///< entries lie before
 };
 
+/// Before the first group: what belongs to the segment.
+void block_lane_init(struct block_lane *lane, struct query_source *source, uint32_t step_count);
 /// Stands where the source stands, which has a user.
 void block_lane_enter(struct block_lane *lane, const struct block_ranges *ranges);
 /// Puts the source where the lane stands; its user is one of the task's.
@@ -71,6 +76,7 @@ static inline void block_lane_next(struct block_lane *lane)
         lane->source->reading->rows -= lane->row_counts[lane->user];
         lane->row += lane->row_counts[lane->user++];
     }
+    lane->high = lane->user < lane->end ? lane->keys[lane->user].high : UINT64_MAX;
 }
 
 static inline int64_t block_lane_time(const struct block_lane *lane, uint32_t row)
@@ -86,14 +92,22 @@ static inline uint32_t block_lane_steps(const struct block_lane *lane, uint32_t 
                                : (uint32_t)query_source_steps(lane->source, row);
 }
 
-/// Steps that the lane's user can fill at most, by the names that it has.
-static inline uint32_t block_lane_possible(const struct block_lane *lane, uint32_t step_count)
+/// Steps that a name mask allows.
+static inline uint32_t block_lane_steps_of_mask(const struct block_lane *lane, uint64_t mask,
+                                                uint32_t step_count)
 {
-    uint64_t mask = lane->masks[lane->user];
     const uint64_t *bits = lane->source->segment->name_bits;
     uint32_t possible = 0;
     for (uint32_t k = 0; k < step_count; k++) {
         possible |= (uint32_t)((mask & bits[k]) != 0) << k;
     }
     return possible;
+}
+
+/// Steps that the lane's user can fill at most, by the names that it has.
+static inline uint32_t block_lane_possible(const struct block_lane *lane, uint32_t step_count)
+{
+    uint64_t mask = lane->masks[lane->user];
+    return lane->small_masks ? lane->possible[mask % BLOCK_NAME_COUNT]
+                             : block_lane_steps_of_mask(lane, mask, step_count);
 }
