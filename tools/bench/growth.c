@@ -17,6 +17,7 @@
 #define MERGING_COMMITS                                                                            \
     72 ///< of the store that shows what merging costs: a full tier of full tiers
 #define MERGING_INTERVAL_LEAST_US 25000
+#define MERGING_EVENTS_MOST 4000000u
 
 static json_t *spread_json(const struct run_spread *spread)
 {
@@ -269,6 +270,9 @@ enum corong_status run_growth(struct run *run, struct corong_error *error)
 enum corong_status run_merging(struct run *run, struct corong_error *error)
 {
     uint32_t middle = run->size_count > 2 ? run->size_count - 2 : run->size_count - 1;
+    while (middle > 0 && run->sizes[middle].events > MERGING_EVENTS_MOST) {
+        middle--;
+    }
     struct run_size *size = &run->merging;
     *size = (struct run_size){.events = run->sizes[middle].events};
     // The load has a pace that leaves time for as many commits, and some cores for the merges.

@@ -11,6 +11,8 @@
 #include <time.h>
 
 #define QUESTION_TRIES_LEAST 5u
+#define QUESTION_TRIES_LONG 3u ///< where those take longer than ...
+#define QUESTION_LONG_US (5 * MICROSECONDS_PER_SECOND)
 #define QUESTION_TRIES_MOST 25u
 #define QUESTION_ENOUGH_US (MICROSECONDS_PER_SECOND / 2)
 #define RESTART_TRIES 3u
@@ -283,6 +285,14 @@ static enum corong_status compact(const char *directory, struct run_size *size,
     return status;
 }
 
+/// A short question is asked more often.
+static bool is_worth_another(uint32_t count, int64_t passed_us)
+{
+    return count < QUESTION_TRIES_LONG ||
+           (count < QUESTION_TRIES_LEAST && passed_us < QUESTION_LONG_US) ||
+           (count < QUESTION_TRIES_MOST && passed_us < QUESTION_ENOUGH_US);
+}
+
 /// A question of the merged store, by one thread, until it was asked often enough.
 static enum corong_status ask_often(struct run *run, enum subject_question question,
                                     struct run_spread *spread_out, struct corong_error *error)
@@ -290,8 +300,7 @@ static enum corong_status ask_often(struct run *run, enum subject_question quest
     double seconds[QUESTION_TRIES_MOST];
     uint32_t count = 0;
     int64_t begun_us = clock_monotonic_us();
-    while (count < QUESTION_TRIES_MOST &&
-           (count < QUESTION_TRIES_LEAST || clock_monotonic_us() - begun_us < QUESTION_ENOUGH_US)) {
+    while (is_worth_another(count, clock_monotonic_us() - begun_us)) {
         int64_t asked_us = clock_monotonic_us();
         TRY(subject_ask(&run->subject, question, true, 1, error));
         seconds[count++] = (double)(clock_monotonic_us() - asked_us) / 1e6;
