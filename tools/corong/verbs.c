@@ -154,11 +154,11 @@ static const uint8_t NEXT_OPTIONS[] = {OPTION_SHOW,         OPTION_DEPTH,
                                        OPTION_EXCLUDE,      OPTION_TIE_TOLERANCE,
                                        OPTION_AS_OF,        OPTION_SESSION_TIMEOUT,
                                        OPTION_FORMAT,       OPTION_THREADS,
-                                       OPTION_MEMORY_LIMIT, OPTION_TIMING, OPTION_REPEAT,
-                                       OPTION_DURABLE,      OPTION_COLOR,
-                                       OPTION_QUERY,        OPTION_PRINT_QUERY,
-                                       OPTION_PRINT_CONFIG, OPTION_HELP,
-                                       OPTION_COUNT};
+                                       OPTION_MEMORY_LIMIT, OPTION_TIMING,
+                                       OPTION_REPEAT,       OPTION_DURABLE,
+                                       OPTION_COLOR,        OPTION_QUERY,
+                                       OPTION_PRINT_QUERY,  OPTION_PRINT_CONFIG,
+                                       OPTION_HELP,         OPTION_COUNT};
 static const uint8_t TRACE_OPTIONS[] = {
     OPTION_CUSTOMER,      OPTION_ATTRIBUTION, OPTION_GATHER,       OPTION_NAMESPACE,
     OPTION_STEP,          OPTION_STORE,       OPTION_STORE_GROUP,  OPTION_CONFIG,
