@@ -128,9 +128,10 @@ static void check(const struct next_result *result, const struct expected *expec
         char text[64] = "";
         for (uint32_t k = 0; k < path->label_count; k++) {
             struct text label = path->labels[k];
-            strcat(text, k == 0 ? "" : "|");
-            strncat(text, label.bytes == NULL ? "(none)" : label.bytes,
-                    label.bytes == NULL ? 6 : label.size);
+            bool none = label.bytes == NULL;
+            size_t used = strlen(text);
+            snprintf(text + used, sizeof(text) - used, "%s%.*s", k == 0 ? "" : "|",
+                     none ? 6 : (int)label.size, none ? "(none)" : label.bytes);
         }
         uint32_t at = 0;
         while (at < expected->count && strcmp(expected->paths[at], text) != 0) {
