@@ -83,6 +83,7 @@ mutants=(
     'identity_later_link_wins|engine/query/identity/identity_resolve.c|s/node->linked != NO_NODE .. node->target/node->target/|identity_resolve_test'
     'identity_limit_one_too_few|engine/query/identity/identity_resolve.c|s/> IDENTITY_PERSON_ID_COUNT_MAX/>= IDENTITY_PERSON_ID_COUNT_MAX/|identity_resolve_test'
     'identity_moved_users_count_twice|engine/query/query_source.c|s/source->moved\[source->user . 64\] >>/(uint64_t)0 >>/|identity_model_test'
+    'identity_copies_within_a_segment_kept|engine/query/query_plan.c|s/plan->duplicates = plan->duplicates .. layer->has_ids;//|identity_model_test'
     'identity_overlapping_ids_in_one_layer|engine/query/identity/identity_rows.c|s/ends\[layer\] >= pieces/ends[layer] - INT64_MAX >= pieces/|identity_model_test'
 )
 

@@ -167,6 +167,10 @@ static enum corong_status take_row(struct query_units *units, struct query_sourc
     if (units->hold.column_count == 0) {
         return query_gather_add(&units->gather, &gathered, error);
     }
+    const struct query_range *range = &units->plan->ask.rows;
+    if (gathered.time_us < range->from_us || gathered.time_us > range->to_us) {
+        return CORONG_OK; // row groups of such rows alone are not read: they count nowhere
+    }
     struct query_held held = {.row = gathered, .session = units->session_number};
     held.session_end_us = units->in_sessions ? query_session_latest_end(&units->session) : 0;
     const struct row_group *rows;

@@ -65,6 +65,13 @@ static void fill_history(struct history *history, struct test_random *random)
     for (int i = 0; i < history->count; i++) {
         struct linked_event *event = &history->events[i];
         *event = (struct linked_event){history->data.events[i], {-1, -1, -1}};
+        if (history->data.ids && i > 0 && test_random_below(random, 4) == 0) {
+            // The same event once more, under an id that may be the same person's.
+            const struct oracle_event *before = &history->events[i - 1].event;
+            event->event.time = before->time;
+            event->event.id = before->id;
+            event->event.user = random_id(before->user, (int)test_random_below(random, 2), random);
+        }
         if (test_random_below(random, rare) == 0) {
             event->links[ORACLE_ANONYMOUS] = random_id(event->event.user, 1, random);
         }

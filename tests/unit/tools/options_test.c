@@ -69,7 +69,7 @@ Test(options, refusals_name_what_is_allowed)
 {
     expect_refusal("--stroe x", "unknown option '--stroe'; did you mean '--store'?");
     expect_refusal("--qqqqqq", "unknown option '--qqqqqq'");
-    expect_refusal("--where x", "unknown option '--where'");
+    expect_refusal("--where x", "'--where' belongs to other commands");
     expect_refusal("-x", "unknown option '-x'");
     expect_refusal("--store", "--store: a value is expected: --store DIR");
     expect_refusal("--timing=1", "--timing: takes no value");
