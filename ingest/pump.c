@@ -140,6 +140,7 @@ static void decode(struct pump *pump)
     if (message->one_line) {
         decode_line(pump->decoder, message->bytes, message->metadata, &sink, &outcome);
     } else {
+        decoder_begin_message(pump->decoder);
         decode_message_with(pump->decoder, message->bytes, message->metadata, &sink, &outcome);
     }
     if (outcome.blank) {

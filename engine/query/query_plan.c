@@ -105,7 +105,8 @@ static enum corong_status book_dictionary(const struct query_plan *plan,
                                           struct corong_error *error)
 {
     uint64_t bytes = segment_reader_dictionary_bytes(segment->reader, column);
-    if (plan->ask.tasks == NULL || bytes == 0) {
+    bool booked = segment->layer != NULL; // its reader is that of a segment
+    if (plan->ask.tasks == NULL || bytes == 0 || booked) {
         return CORONG_OK;
     }
     return query_tasks_charge(plan->ask.tasks, bytes, "the distinct values of a column", error);

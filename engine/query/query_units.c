@@ -25,7 +25,7 @@ void query_units_init(struct query_units *units, const struct query_plan *plan,
     }
     units->fast = funnel_is_plain(funnel) && funnel->unit != FUNNEL_UNIT_ATTRIBUTES &&
                   funnel->attempts != FUNNEL_ATTEMPTS_LAST && !units->dialect.matcher &&
-                  plan->history_count == 0 && units->seen_step == 0;
+                  plan->history_count == 0 && plan->where_user == NULL && units->seen_step == 0;
     query_history_init(&units->history, plan, tasks);
     query_customer_init(&units->customer, plan, tasks);
     units->per_session = funnel->unit == FUNNEL_UNIT_SESSION;
@@ -45,7 +45,8 @@ void query_units_init(struct query_units *units, const struct query_plan *plan,
                   funnel->tie_tolerance_us == 0 && !units->gather.keep_all;
     units->grouped = query_group_takes(plan) && match_rule_is_plain(&units->rule) &&
                      !units->dialect.matcher && !plan->sequences && plan->history_count == 0 &&
-                     funnel->tie_tolerance_us == 0 && units->seen_step == 0 && !units->in_sessions;
+                     plan->where_user == NULL && funnel->tie_tolerance_us == 0 &&
+                     units->seen_step == 0 && !units->in_sessions;
     if (units->grouped) {
         query_group_init(&units->group, plan, tasks);
     }

@@ -104,6 +104,13 @@ void decoder_begin_file(struct decoder *decoder)
     }
 }
 
+void decoder_begin_message(struct decoder *decoder)
+{
+    if (decoder->log != NULL) {
+        log_reader_begin_file(decoder->log, decoder->mapping);
+    }
+}
+
 static struct text strip_line_end(struct text text)
 {
     if (text.size > 0 && text.bytes[text.size - 1] == '\r') {

@@ -89,6 +89,10 @@ const struct decode_notes *decoder_notes(const struct decoder *decoder);
 /// the file as header. JSON and combined logs ignore it.
 void decoder_begin_file(struct decoder *decoder);
 
+/// Before each message that stands by itself, as one of a topic does: what an earlier one named as
+/// the columns of a log holds no more, since it may have come from another server.
+void decoder_begin_message(struct decoder *decoder);
+
 /// Decodes one message (a line without its line end, or a Kafka value). Nothing is pushed for a
 /// message that is rejected as a whole. A message that holds several documents, one a line, is
 /// read line by line where the mapping's `packed` says so; a bad line is then one bad event.

@@ -317,12 +317,15 @@ static void decode_sequence_and_id(struct decoder *decoder)
 /// Codes of currencies are written in either case, and are the same.
 static struct text capital_currency(struct decoder *decoder, struct text code)
 {
-    if (code.size != sizeof(decoder->currency) || code.bytes[0] < 'a' || code.bytes[0] > 'z') {
+    if (code.size != sizeof(decoder->currency)) {
         return code;
     }
     for (size_t index = 0; index < sizeof(decoder->currency); index++) {
-        char byte = code.bytes[index];
-        decoder->currency[index] = (char)(byte >= 'a' && byte <= 'z' ? byte - 32 : byte);
+        char letter = (char)(code.bytes[index] & ~0x20);
+        if (letter < 'A' || letter > 'Z') {
+            return code;
+        }
+        decoder->currency[index] = letter;
     }
     return (struct text){decoder->currency, sizeof(decoder->currency)};
 }

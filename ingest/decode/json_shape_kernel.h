@@ -92,9 +92,12 @@ static const char *take_bare(struct json_scanner *scanner, const char *at,
         after = scan_literal(scanner, at, "null");
         kind = FIELD_MISSING;
     }
-    if (after != NULL) {
-        *value = (struct decode_field){at, (uint32_t)(after - at), kind, FIELD_PLAIN};
+    // A step that was learned behind a string begins with that string's closing quote, which would
+    // fit here too, where no string is open.
+    if (after == NULL || (after < scanner->end && *after == '"')) {
+        return NULL;
     }
+    *value = (struct decode_field){at, (uint32_t)(after - at), kind, FIELD_PLAIN};
     return after;
 }
 

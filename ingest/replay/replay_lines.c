@@ -34,18 +34,24 @@ static struct text without_return(struct text line)
 
 struct text replay_lines_header(struct text prefix)
 {
+    bool whole = prefix.size < REPLAY_PREFIX_SIZE;
+    prefix = without_mark(prefix);
     const char *end = prefix.size == 0 ? NULL : memchr(prefix.bytes, '\n', prefix.size);
-    if (end == NULL && prefix.size == REPLAY_PREFIX_SIZE) {
+    if (end == NULL && !whole) {
         return TEXT_MISSING;
     }
     // A log says what its columns are in one of the lines with '#' at its head.
     while (end != NULL && prefix.bytes[0] == '#' &&
            (size_t)(end + 1 - prefix.bytes) < prefix.size && end[1] == '#') {
         const char *begin = end + 1;
-        end = memchr(begin, '\n', prefix.size - (size_t)(begin - prefix.bytes));
+        const char *next = memchr(begin, '\n', prefix.size - (size_t)(begin - prefix.bytes));
+        if (next == NULL && !whole) {
+            break; // a line that is cut says less than none
+        }
+        end = next;
     }
     size_t size = end == NULL ? prefix.size : (size_t)(end - prefix.bytes);
-    return without_mark(without_return((struct text){prefix.bytes, size}));
+    return without_return((struct text){prefix.bytes, size});
 }
 
 /// Delivers the `size` bytes at hand as a line; `end_size` bytes of line end follow them.

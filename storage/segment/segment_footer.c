@@ -245,8 +245,13 @@ static bool strings_fit(const struct segment_strings *strings, uint32_t block_co
 
 static bool numbers_fit(const struct segment_strings *strings)
 {
-    if (strings->digits == 0 || strings->digits == SEGMENT_DIGITS_NATURAL) {
+    if (strings->digits == 0) {
         return true;
+    }
+    if (strings->digits == SEGMENT_DIGITS_NATURAL) {
+        uint64_t least = strings->count * ((uint64_t)strings->prefix.size + 1);
+        uint64_t most = strings->count * ((uint64_t)strings->prefix.size + SEGMENT_DIGITS_MAX);
+        return strings->size_bytes >= least && strings->size_bytes <= most;
     }
     return strings->digits <= SEGMENT_DIGITS_MAX &&
            strings->size_bytes == strings->count * (strings->prefix.size + strings->digits);

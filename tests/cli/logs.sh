@@ -22,3 +22,8 @@ Y
 printf '1.2.3.4:50 ann [02/Jan/2026:03:04:05 +0000] "GET /a?page=b%%20c HTTP/1.1" 0.25\n' > own.log
 corong replay --quiet --mapping own.yaml own.log
 corong funnel --step hit --by page,path --format csv | grep slice,b
+printf 'a log with a byte-order mark that grows:\n'
+printf '\xef\xbb\xbf#Version: 1.0\r\n#Fields: date time c-ip cs-uri-stem\r\n2026-01-02 03:04:05 9.9.9.9 /\r\n' >iis.log
+corong replay --quiet --store iis.store --mapping access_log --format json iis.log | grep '"stored"'
+printf '2026-01-02 03:04:06 9.9.9.9 /b\r\n' >>iis.log
+corong replay --quiet --store iis.store --mapping access_log --format json iis.log | grep '"stored"'

@@ -40,7 +40,7 @@ static void forbid_entries(const struct oracle_asked *asked, struct oracle_event
             allowed = allowed &&
                       (asked->user_null ? value == -1 : value != -1 && value != asked->user_not);
         }
-        events[i].no_entry = !allowed;
+        events[i].no_entry = !allowed || asked->user_nobody;
     }
 }
 

@@ -38,6 +38,8 @@ struct oracle_asked {
     int user_attribute; ///< where_user: this attribute of the person ...
     int user_not;       ///< ... is not this value; -1: no where_user
     bool user_null;     ///< or: is missing
+    bool user_anybody;  ///< where_user that looks at nothing: everybody ...
+    bool user_nobody;   ///< ... or nobody
     enum oracle_attribution attribution;
     int attribution_step;
     int by_count;

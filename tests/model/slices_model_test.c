@@ -75,6 +75,9 @@ static void random_asked(const struct model_data *data, struct test_random *rand
         test_random_below(random, 3) == 0 ? (int)test_random_below(random, 2) : -1;
     asked->user_not = (int)test_random_below(random, 3);
     asked->user_null = test_random_below(random, 4) == 0;
+    asked->user_anybody = asked->user_attribute == -1 && test_random_below(random, 8) == 0;
+    asked->user_nobody =
+        asked->user_attribute == -1 && !asked->user_anybody && test_random_below(random, 16) == 0;
     asked->attribution = (enum oracle_attribution)test_random_below(random, 6);
     asked->attribution_step = (int)test_random_below(random, (uint32_t)question->step_count);
     asked->by_count = 1 + (int)test_random_below(random, 2);
@@ -147,6 +150,9 @@ static void query_of(const struct oracle_asked *asked, struct arena *arena,
         snprintf(words, sizeof(words), asked->user_null ? "a%d is null" : "a%d != '%c'",
                  asked->user_attribute, model_value(asked->user_not).bytes[0]);
         query->where_user = arena_copy_text(arena, text_from(words));
+    } else if (asked->user_anybody || asked->user_nobody) {
+        query->where_user =
+            asked->user_anybody ? TEXT_LITERAL("true") : TEXT_LITERAL("a0 > 5"); // a string is not
     }
     query->funnel.steps = arena_allocate_zeroed(arena, ORACLE_CELL_STEPS, sizeof(struct stage));
     query->funnel.step_count = (uint32_t)question->step_count;

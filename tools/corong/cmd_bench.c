@@ -288,10 +288,16 @@ static enum corong_status check_output(const struct options *options, struct cor
                : error_set_errno(error, "cannot write the run to '%s'", path);
 }
 
-/// After each size of a growth. What cannot be written now is seen at the end.
+/// After each size of a growth, whole or not at all: what was measured before must outlive a stop
+/// at any moment. What cannot be written now is seen at the end.
 static void keep_part(void *context, json_t *document)
 {
-    (void)!json_dump_file(document, output_path(context), JSON_FORM);
+    const char *path = output_path(context);
+    char part[PATH_MAX];
+    if ((size_t)snprintf(part, sizeof(part), "%s.part", path) < sizeof(part) &&
+        json_dump_file(document, part, JSON_FORM) == 0) {
+        (void)rename(part, path);
+    }
 }
 
 static enum corong_status keep(const struct options *options, const json_t *document,

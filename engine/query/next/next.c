@@ -224,9 +224,22 @@ static struct text key_of(const struct next_state *state, uint32_t path, struct 
     return key;
 }
 
+/// Rows for the paths of one worker.
+static enum corong_status take_paths(const struct query_pass *pass, const struct next_state *state,
+                                     struct arena *arena, struct next_row *rows,
+                                     struct corong_error *error)
+{
+    for (uint32_t i = 0; i < state->paths.count; i++) {
+        rows[i] = (struct next_row){key_of(state, i, arena), state->counts[i], state, i};
+        TRY(query_tasks_charge(pass->tasks, sizeof(*rows) + rows[i].key.size, "paths", error));
+    }
+    return CORONG_OK;
+}
+
 /// Paths of all workers, equal ones together, the most frequent first.
-static uint32_t bring_together(const struct query_pass *pass, struct arena *arena,
-                               struct next_row **rows_out, struct next_result *result)
+static enum corong_status bring_together(const struct query_pass *pass, struct arena *arena,
+                                         struct next_row **rows_out, uint32_t *count_out,
+                                         struct next_result *result, struct corong_error *error)
 {
     size_t count = 0;
     for (uint32_t w = 0; w < pass->worker_count; w++) {
@@ -237,9 +250,8 @@ static uint32_t bring_together(const struct query_pass *pass, struct arena *aren
     for (uint32_t w = 0; w < pass->worker_count; w++) {
         const struct next_state *state = pass->workers[w].state;
         result->attempts += state->attempts;
-        for (uint32_t i = 0; i < state->paths.count; i++) {
-            rows[filled++] = (struct next_row){key_of(state, i, arena), state->counts[i], state, i};
-        }
+        TRY(take_paths(pass, state, arena, rows + filled, error));
+        filled += state->paths.count;
     }
     qsort(rows, filled, sizeof(*rows), compare_keys);
     uint32_t kept = 0;
@@ -252,7 +264,8 @@ static uint32_t bring_together(const struct query_pass *pass, struct arena *aren
     }
     qsort(rows, kept, sizeof(*rows), compare_counts);
     *rows_out = rows;
-    return kept;
+    *count_out = kept;
+    return CORONG_OK;
 }
 
 static void fill_path(const struct next_row *row, struct arena *arena, struct next_path *path)
@@ -291,13 +304,11 @@ static void digest(const struct next_way *way, const struct next_row *rows, uint
 }
 
 static void fill_result(const struct query_pass *pass, struct store_snapshot *snapshot,
-                        int64_t start_us, struct arena *arena, struct next_result *result)
+                        int64_t start_us, const struct next_row *rows, uint32_t count,
+                        struct arena *arena, struct next_result *result)
 {
     const struct next_way *way = pass->context;
     struct query_work work = {.start_us = start_us, .thread_count = pass->worker_count};
-    struct arena scratch = {0};
-    struct next_row *rows;
-    uint32_t count = bring_together(pass, &scratch, &rows, result);
     uint32_t top = way->question->top == 0 ? QUERY_TOP_DEFAULT : way->question->top;
     result->path_count = count < top ? count : top;
     result->paths =
@@ -315,7 +326,21 @@ static void fill_result(const struct query_pass *pass, struct store_snapshot *sn
     }
     query_digest_provenance(&pass->plan, snapshot, &work, &result->provenance);
     digest(way, rows, count, result);
+}
+
+static enum corong_status finish(const struct query_pass *pass, struct store_snapshot *snapshot,
+                                 int64_t start_us, struct arena *arena, struct next_result *result,
+                                 struct corong_error *error)
+{
+    struct arena scratch = {0};
+    struct next_row *rows;
+    uint32_t count;
+    enum corong_status status = bring_together(pass, &scratch, &rows, &count, result, error);
+    if (status == CORONG_OK) {
+        fill_result(pass, snapshot, start_us, rows, count, arena, result);
+    }
     arena_deinit(&scratch);
+    return status;
 }
 
 static enum corong_status check(struct store_snapshot *snapshot, struct next_way *way,
@@ -362,7 +387,7 @@ enum corong_status next_run(struct store_snapshot *snapshot, const struct next_q
     TRY(query_pass_open(&pass, snapshot, &funnel, &next_calls, &options, error));
     enum corong_status status = query_pass_run(&pass, error);
     if (status == CORONG_OK) {
-        fill_result(&pass, snapshot, start_us, arena, result_out);
+        status = finish(&pass, snapshot, start_us, arena, result_out, error);
     }
     query_pass_close(&pass);
     return status;

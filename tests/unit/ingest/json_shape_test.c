@@ -156,6 +156,25 @@ Test(json_shape, test_what_is_unsound_is_refused_at_the_same_byte)
     plan_close();
 }
 
+Test(json_shape, test_a_quote_behind_a_bare_value_closes_no_string)
+{
+    // What was learned behind a string begins with the quote that closes it.
+    static const char *const bad[] = {
+        "{\"x\":1700000000\",\"a\":\"view of a page\"}",
+        "{\"x\":null\",\"a\":\"view of a page\"}      ",
+        "{\"x\":true\",\"a\":\"view of a page\"}      ",
+        "{\"x\":1.5\",\"a\":\"view of a page\"}       ",
+    };
+    plan_open();
+    take("{\"x\":1700000000,\"user\":\"u1\",\"a\":\"view\"}");
+    take("{\"x\":\"1700000000\",\"a\":\"view of a page\"}");
+    cr_expect(take("{\"x\":1700000001,\"user\":\"u2\",\"a\":\"view\"}"));
+    for (size_t index = 0; index < sizeof(bad) / sizeof(bad[0]); index++) {
+        cr_expect(!take(bad[index]), "%s", bad[index]);
+    }
+    plan_close();
+}
+
 Test(json_shape, test_what_is_never_alike_is_rarely_tried)
 {
     plan_open();
@@ -187,16 +206,12 @@ static void put_value(struct text_buffer *out, int depth);
 
 static void put_string(struct text_buffer *out)
 {
-    static const char *const parts[] = {"x",
-                                        "value",
-                                        "\\n",
-                                        "\\u00e4",
-                                        "\xc3\xa4",
-                                        "\\\"",
-                                        "a text of more than thirty-two bytes in one piece"};
+    static const char *const parts[] = {
+        "x",    "value", "\\n",  "\\u00e4", "\xc3\xa4",
+        "\\\"", "1",     "true", "null",    "a text of more than thirty-two bytes in one piece"};
     text_buffer_printf(out, "\"");
     for (uint32_t count = draw(4); count > 0; count--) {
-        text_buffer_printf(out, "%s", parts[draw(7)]);
+        text_buffer_printf(out, "%s", parts[draw(10)]);
     }
     text_buffer_printf(out, "\"");
 }
