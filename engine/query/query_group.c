@@ -15,7 +15,7 @@ bool query_group_takes(const struct query_plan *plan)
 {
     return plan->ask.unit_column_count == 1 &&
            plan->schema->columns[plan->ask.unit_columns[0]].type == COLUMN_STRING &&
-           plan->segment_count <= QUERY_GROUP_SEGMENT_COUNT_MAX;
+           plan->stored_count <= QUERY_GROUP_SEGMENT_COUNT_MAX;
 }
 
 void query_group_init(struct query_group *group, const struct query_plan *plan,
@@ -60,18 +60,20 @@ static enum corong_status find_key(struct query_group *group, const struct query
 {
     const struct dictionary *own;
     TRY(segment_reader_dictionary(source->segment->reader, group->column, &own, error));
-    uint64_t **keys = &group->keys_of_code[source->index];
+    uint64_t **keys = &group->keys_of_code[source->segment->origin];
     if (*keys == NULL) {
         TRY(query_tasks_charge(group->tasks, (uint64_t)own->count * sizeof(**keys),
                                "the values that units are made of", error));
         *keys = memory_allocate_zeroed((size_t)own->count + 1, sizeof(**keys));
     }
     struct text text = dictionary_text(own, code);
-    uint64_t key = (uint64_t)source->index << 32 | code;
-    for (uint32_t i = 0; i < source->index; i++) {
+    uint32_t origin = source->segment->origin;
+    uint64_t key = (uint64_t)origin << 32 | code;
+    for (uint32_t i = 0; i < origin; i++) {
         const struct query_segment *segment = &group->plan->segments[i];
         const struct dictionary *other;
-        if (group->column >= segment->schema->column_count || segment->group_count == 0) {
+        bool read = segment->group_count > 0 || segment->moved != NULL;
+        if (group->column >= segment->schema->column_count || !read) {
             continue;
         }
         TRY(segment_reader_dictionary(segment->reader, group->column, &other, error));
@@ -104,7 +106,7 @@ enum corong_status query_group_add(struct query_group *group, const struct query
         group->outside++;
         return CORONG_OK;
     }
-    const uint64_t *keys = group->keys_of_code[source->index];
+    const uint64_t *keys = group->keys_of_code[source->segment->origin];
     uint64_t key = keys == NULL ? 0 : keys[code];
     if (key == 0) {
         TRY(find_key(group, source, code, &key, error));

@@ -100,7 +100,8 @@ static enum corong_status bind_codes(struct query_listing_map *map,
     const struct query_segment *segment = &map->plan->segments[segment_index];
     uint32_t first = column->missing;
     uint32_t count = column->count - first;
-    if (schema_column >= segment->schema->column_count || segment->group_count == 0) {
+    if (schema_column >= segment->schema->column_count ||
+        (segment->group_count == 0 && segment->moved == NULL)) {
         return CORONG_OK;
     }
     struct text *texts = arena_allocate(&map->arena, ((size_t)count + 1) * sizeof(*texts));
@@ -131,10 +132,10 @@ static enum corong_status bind_column(struct query_listing_map *map, uint32_t wh
         bind_bits(map, column);
         return CORONG_OK;
     }
-    uint32_t segments = map->plan->segment_count + 1;
+    uint32_t segments = map->plan->stored_count + 1;
     column->codes = arena_allocate_zeroed(&map->arena, segments, sizeof(struct listed_value *));
     column->code_counts = arena_allocate_zeroed(&map->arena, segments, sizeof(uint32_t));
-    for (uint32_t s = 0; s < map->plan->segment_count; s++) {
+    for (uint32_t s = 0; s < map->plan->stored_count; s++) {
         TRY_IN(bind_codes(map, column, schema_column, s, error), error, "segment %u", s);
     }
     return CORONG_OK;
@@ -215,7 +216,7 @@ static uint32_t value_number(const struct query_listed_column *column,
     if (column->codes == NULL) {
         return find_bits(column->bits, column->count - column->missing, value->bits);
     }
-    uint32_t segment = value->source->index;
+    uint32_t segment = value->source->segment->origin;
     return find_bits(column->codes[segment], column->code_counts[segment], value->bits);
 }
 

@@ -114,8 +114,8 @@ static enum corong_status compare_rows(struct query_cursor *cursor, struct query
 {
     const struct row_group *left_rows;
     const struct row_group *right_rows;
-    TRY(query_source_full(left, &left_rows, error));
-    TRY(query_source_full(right, &right_rows, error));
+    TRY(query_source_keys(left, &left_rows, error));
+    TRY(query_source_keys(right, &right_rows, error));
     static const enum system_column keys[] = {COLUMN_SEQUENCE, COLUMN_ID_HASH};
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         *order_out = compare_integers(integer_at(left_rows, keys[i], left->row),
@@ -156,7 +156,7 @@ static enum corong_status is_copy(struct merge *merge, struct query_source *head
                                   struct corong_error *error)
 {
     const struct row_group *rows;
-    TRY(query_source_full(head, &rows, error));
+    TRY(query_source_keys(head, &rows, error));
     int64_t id = integer_at(rows, COLUMN_ID_HASH, head->row);
     *copy_out = false;
     if (id == COLUMN_INTEGER_MISSING) {

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/query/query_plan.h"
 
+#include "engine/query/query_shares.h"
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
-
-#include <stdlib.h>
-
-#define TASKS_PER_THREAD 8u
 
 int64_t query_plan_as_of(const struct store_snapshot *snapshot, int64_t asked_us)
 {
@@ -105,8 +102,7 @@ static enum corong_status book_dictionary(const struct query_plan *plan,
                                           struct corong_error *error)
 {
     uint64_t bytes = segment_reader_dictionary_bytes(segment->reader, column);
-    bool booked = segment->layer != NULL; // its reader is that of a segment
-    if (plan->ask.tasks == NULL || bytes == 0 || booked) {
+    if (plan->ask.tasks == NULL || bytes == 0) {
         return CORONG_OK;
     }
     return query_tasks_charge(plan->ask.tasks, bytes, "the distinct values of a column", error);
@@ -392,6 +388,7 @@ static void survey_segments(struct query_plan *plan, struct store_snapshot *snap
         with_ids += segment->has_ids;
     }
     plan->duplicates = with_ids > 1;
+    plan->stored_count = plan->segment_count;
     add_layers(plan);
 }
 
@@ -413,9 +410,25 @@ static enum corong_status prepare_history(struct query_plan *plan, struct query_
     return CORONG_OK;
 }
 
+/// A layer is asked as its segment is, by the same tables; its groups and its rows are its own.
+static void prepare_layer(struct query_plan *plan, struct query_segment *segment)
+{
+    const struct query_segment own = *segment;
+    *segment = plan->segments[own.origin];
+    segment->layer = own.layer;
+    segment->moved = NULL;
+    segment->groups = NULL;
+    segment->group_count = 0;
+    select_groups(plan, segment);
+}
+
 static enum corong_status prepare_segment(struct query_plan *plan, struct query_segment *segment,
                                           struct corong_error *error)
 {
+    if (segment->layer != NULL) {
+        prepare_layer(plan, segment);
+        return CORONG_OK;
+    }
     TRY(book_dictionary(plan, segment, COLUMN_NAME, error));
     TRY(segment_reader_dictionary(segment->reader, COLUMN_NAME, &segment->names, error));
     prepare_names(plan, segment);
@@ -426,75 +439,22 @@ static enum corong_status prepare_segment(struct query_plan *plan, struct query_
     TRY(prepare_filters(plan, segment, error));
     TRY(prepare_history(plan, segment, error));
     select_groups(plan, segment);
+    bool read = segment->group_count > 0 || segment->moved != NULL;
     uint32_t looked_up = plan->ask.no_texts ? 0 : plan->ask.column_count;
-    for (uint32_t i = 0; i < looked_up && segment->group_count > 0; i++) {
+    for (uint32_t i = 0; i < looked_up && read; i++) {
         if (plan->ask.columns[i] == QUERY_CUSTOMER_COLUMN(plan->schema)) {
             continue;
         }
         TRY(book_dictionary(plan, segment, plan->ask.columns[i], error));
     }
-    for (uint32_t i = 0; i < plan->ask.unit_column_count && segment->group_count > 0; i++) {
+    for (uint32_t i = 0; i < plan->ask.unit_column_count && read; i++) {
         TRY(book_dictionary(plan, segment, plan->ask.unit_columns[i], error));
     }
     return CORONG_OK;
 }
 
-/// Where a group begins, for cutting the key space into even shares.
-struct group_start {
-    struct hash128 key;
-    uint64_t row_count;
-};
-
-static int compare_starts(const void *left, const void *right)
-{
-    const struct group_start *a = left;
-    const struct group_start *b = right;
-    return hash128_compare(a->key, b->key);
-}
-
-static uint64_t collect_starts(const struct query_plan *plan, struct group_start *starts)
-{
-    uint64_t rows = 0;
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < plan->segment_count; i++) {
-        const struct query_segment *segment = &plan->segments[i];
-        for (uint32_t g = 0; g < segment->group_count; g++) {
-            struct segment_group_zone zone;
-            query_segment_zone(segment, segment->groups[g], &zone);
-            starts[at++] = (struct group_start){zone.key_min, zone.row_count};
-            rows += zone.row_count;
-        }
-    }
-    return rows;
-}
-
-/// Cuts the keys at starts of groups, so that most groups belong to one task only.
-static void cut_tasks(struct query_plan *plan, uint32_t thread_count)
-{
-    uint32_t group_count = 0;
-    for (uint32_t i = 0; i < plan->segment_count; i++) {
-        group_count += plan->segments[i].group_count;
-    }
-    uint32_t wanted = thread_count == 1 ? 1 : thread_count * TASKS_PER_THREAD;
-    plan->bounds = arena_allocate_zeroed(&plan->arena, (size_t)wanted + 1, sizeof(struct hash128));
-    plan->task_count = group_count == 0 ? 0 : 1;
-    struct group_start *starts = memory_allocate(((size_t)group_count + 1) * sizeof(*starts));
-    uint64_t share = collect_starts(plan, starts) / wanted + 1;
-    qsort(starts, group_count, sizeof(*starts), compare_starts);
-    uint64_t rows = 0;
-    for (uint32_t i = 0; i < group_count && plan->task_count < wanted; i++) {
-        struct hash128 last = plan->bounds[plan->task_count - 1];
-        if (rows >= share * plan->task_count && hash128_compare(starts[i].key, last) > 0) {
-            plan->bounds[plan->task_count++] = starts[i].key;
-        }
-        rows += starts[i].row_count;
-    }
-    memory_free(starts);
-}
-
 /// Rows of moved users: what all layers of a segment need, at once.
-static enum corong_status prepare_layers(struct query_plan *plan, struct identity_view *identity,
-                                         struct corong_error *error)
+static enum corong_status prepare_layers(struct query_plan *plan, struct corong_error *error)
 {
     for (uint32_t i = 0; i < plan->segment_count; i++) {
         const struct query_segment *segment = &plan->segments[i];
@@ -506,7 +466,7 @@ static enum corong_status prepare_layers(struct query_plan *plan, struct identit
         for (uint32_t k = 0; k < sizeof(selection.columns) / sizeof(selection.columns[0]); k++) {
             selection.columns[k] |= segment->look.columns[k];
         }
-        TRY(identity_prepare(identity, segment->origin, &selection, plan->ask.tasks, error));
+        TRY(identity_prepare(plan->identity, segment->origin, &selection, plan->ask.tasks, error));
     }
     return CORONG_OK;
 }
@@ -516,12 +476,10 @@ static enum corong_status plan_build(struct query_plan *plan, struct store_snaps
 {
     TRY(compile_filters(plan, error));
     TRY(follow_columns(plan, error));
-    struct identity_view *identity = NULL;
     if (!plan->ask.apart) {
-        TRY_IN(identity_view_of(snapshot, plan->as_of_us, plan->ask.tasks, &identity, error), error,
-               "identity links");
+        TRY_IN(identity_view_of(snapshot, plan->as_of_us, plan->ask.tasks, &plan->identity, error),
+               error, "identity links");
     }
-    plan->identity = identity;
     plan->segments =
         arena_allocate_zeroed(&plan->arena, (size_t)plan->segment_count + count_layers(plan) + 1,
                               sizeof(struct query_segment));
@@ -530,8 +488,8 @@ static enum corong_status plan_build(struct query_plan *plan, struct store_snaps
         TRY_IN(prepare_segment(plan, &plan->segments[i], error), error, "segment %u",
                plan->segments[i].origin);
     }
-    TRY(prepare_layers(plan, identity, error));
-    cut_tasks(plan, thread_count);
+    TRY(prepare_layers(plan, error));
+    query_shares_cut(plan, thread_count);
     return CORONG_OK;
 }
 
@@ -585,6 +543,7 @@ void query_plan_deinit(struct query_plan *plan)
         query_plan_deinit(plan->customers);
         memory_free(plan->customers);
     }
+    identity_view_release(plan->identity);
     filter_destroy(plan->where);
     filter_destroy(plan->where_entry);
     filter_destroy(plan->where_user);

@@ -61,7 +61,8 @@ struct query_ask {
 /// its groups are not.
 struct query_segment {
     struct segment_reader *reader;
-    uint32_t origin;              ///< number of `reader` in the snapshot
+    uint32_t origin;              ///< number of `reader` in the snapshot: caches of what codes mean
+                                  ///< go by it, layers share those of their segment
     struct identity_layer *layer; ///< NULL: a segment
     uint64_t *const *moved; ///< of a segment, by group: bit set of users to pass over, or NULL;
                             ///< NULL: nobody moved
@@ -98,11 +99,12 @@ struct query_plan {
     int64_t as_of_us;
     int64_t time_min_us; ///< over the store
     int64_t time_max_us;
-    bool sequences;                       ///< sequence numbers differ somewhere
-    bool duplicates;                      ///< copies of one event may lie in different segments
-    const struct identity_view *identity; ///< NULL: nobody has a second id
-    struct query_segment *segments;       ///< those of the snapshot first, then layers
-    uint32_t segment_count;
+    bool sequences;                 ///< sequence numbers differ somewhere
+    bool duplicates;                ///< copies of one event may lie in different segments
+    struct identity_view *identity; ///< NULL: nobody has a second id
+    struct query_segment *segments; ///< those of the snapshot first, then layers
+    uint32_t segment_count;         ///< of both
+    uint32_t stored_count;          ///< of the snapshot: `origin` is below it
     struct hash128 *bounds; ///< task i has the keys [bounds[i], bounds[i + 1]); the last has no end
     uint32_t task_count;
     uint64_t rows_stored;

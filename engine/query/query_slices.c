@@ -27,13 +27,13 @@ void query_slices_init(struct query_slices *slices, const struct query_plan *pla
     }
     slices->columns[count] = COLUMN_CURRENCY;
     slices->numbers_of_code = memory_allocate_zeroed(
-        (size_t)plan->segment_count * QUERY_SLICE_COLUMN_COUNT_MAX + 1, sizeof(uint32_t *));
+        (size_t)plan->stored_count * QUERY_SLICE_COLUMN_COUNT_MAX + 1, sizeof(uint32_t *));
     slices->missing = number_of_missing(slices);
 }
 
 void query_slices_deinit(struct query_slices *slices)
 {
-    size_t count = (size_t)slices->plan->segment_count * QUERY_SLICE_COLUMN_COUNT_MAX;
+    size_t count = (size_t)slices->plan->stored_count * QUERY_SLICE_COLUMN_COUNT_MAX;
     for (size_t i = 0; i < count; i++) {
         memory_free(slices->numbers_of_code[i]);
     }
@@ -68,8 +68,8 @@ static enum corong_status number_of_code(struct query_slices *slices,
                                          uint32_t code, uint32_t *number_out,
                                          struct corong_error *error)
 {
-    uint32_t **cache =
-        &slices->numbers_of_code[(size_t)source->index * QUERY_SLICE_COLUMN_COUNT_MAX + which];
+    size_t at = (size_t)source->segment->origin * QUERY_SLICE_COLUMN_COUNT_MAX + which;
+    uint32_t **cache = &slices->numbers_of_code[at];
     if (*cache != NULL && (*cache)[code] != 0) {
         *number_out = (*cache)[code] - 1;
         return CORONG_OK;

@@ -18,18 +18,18 @@ void query_source_init(struct query_source *source, const struct query_plan *pla
                                     .tasks = tasks,
                                     .reading = reading,
                                     .index = index};
-    source->scratch = segment_scratch_create();
+    // A layer reads from memory: it needs no buffers of a decoder.
+    source->scratch = source->segment->layer == NULL ? segment_scratch_create() : NULL;
     source->columns = memory_allocate_zeroed(plan->schema->column_count, sizeof(*source->columns));
     source->looks[0].group = NO_GROUP;
     source->looks[1].group = NO_GROUP;
     source->full.group = NO_GROUP;
+    source->keys.group = NO_GROUP;
 }
 
 static void look_deinit(struct query_look *look)
 {
-    if (look->scratch != NULL) {
-        segment_scratch_destroy(look->scratch);
-    }
+    segment_scratch_destroy(look->scratch);
     identity_scratch_destroy(look->moved);
 }
 
@@ -40,6 +40,7 @@ void query_source_deinit(struct query_source *source)
     look_deinit(&source->looks[0]);
     look_deinit(&source->looks[1]);
     look_deinit(&source->full);
+    look_deinit(&source->keys);
     memory_free(source->columns);
     memory_free(source->steps);
     memory_free(source->entries);
@@ -325,9 +326,10 @@ static enum corong_status read_group(struct query_source *source, uint32_t group
         return CORONG_OK;
     }
     if (*moved == NULL) {
-        *moved = identity_scratch_create();
+        *moved = identity_scratch_create(source->plan->schema->column_count);
     }
-    return identity_layer_read(segment->layer, index, selection, *moved, rows_out, error);
+    return identity_layer_read(segment->layer, index, selection, source->tasks, *moved, rows_out,
+                               error);
 }
 
 /// Decodes the group at `source->group` and stands before its first user.
@@ -522,7 +524,7 @@ static enum corong_status look_load(struct query_source *source, struct query_lo
                                     const struct segment_selection *selection, uint32_t group,
                                     struct corong_error *error)
 {
-    if (look->scratch == NULL) {
+    if (look->scratch == NULL && source->segment->layer == NULL) {
         look->scratch = segment_scratch_create();
     }
     int64_t start_us = clock_monotonic_us();
@@ -560,5 +562,21 @@ enum corong_status query_source_full(struct query_source *source, const struct r
         TRY(look_load(source, &source->full, &all, source->group, error));
     }
     *rows_out = &source->full.rows;
+    return CORONG_OK;
+}
+
+enum corong_status query_source_keys(struct query_source *source, const struct row_group **rows_out,
+                                     struct corong_error *error)
+{
+    if (source->segment->layer == NULL) {
+        return query_source_full(source, rows_out, error);
+    }
+    if (source->keys.group != source->group) {
+        struct segment_selection keys = {0};
+        segment_select(&keys, COLUMN_SEQUENCE);
+        segment_select(&keys, COLUMN_ID_HASH);
+        TRY(look_load(source, &source->keys, &keys, source->group, error));
+    }
+    *rows_out = &source->keys.rows;
     return CORONG_OK;
 }

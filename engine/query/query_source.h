@@ -40,9 +40,9 @@ struct query_source {
     bool has_end;
     bool done; ///< no user left
 
-    uint32_t group; ///< position in query_segment.groups of the loaded group
-    struct segment_scratch *scratch;
-    struct identity_scratch *moved_scratch; ///< of a layer
+    uint32_t group;                  ///< position in query_segment.groups of the loaded group
+    struct segment_scratch *scratch; ///< NULL: a layer, which has ...
+    struct identity_scratch *moved_scratch; ///< ... this
     const uint64_t *moved; ///< users of the loaded group to pass over, as bits; NULL: none
     struct row_group rows;
     struct query_times times;
@@ -69,6 +69,7 @@ struct query_source {
     uint32_t look_turn;
     uint64_t charged_bytes; ///< of buffers, booked so far
     struct query_look full; ///< all columns, for the order of simultaneous rows
+    struct query_look keys; ///< of a layer: what decides that order most of the time
 };
 
 void query_source_init(struct query_source *source, const struct query_plan *plan, uint32_t index,
@@ -100,6 +101,12 @@ CORONG_MUST_CHECK enum corong_status query_source_look(struct query_source *sour
                                                        struct corong_error *error);
 /// All columns of the loaded group. Valid until the next call.
 CORONG_MUST_CHECK enum corong_status query_source_full(struct query_source *source,
+                                                       const struct row_group **rows_out,
+                                                       struct corong_error *error);
+
+/// Sequence numbers and id hashes of the loaded group, perhaps more: columns of a layer are copied
+/// for all its rows, so that its other ones are read only where these do not decide.
+CORONG_MUST_CHECK enum corong_status query_source_keys(struct query_source *source,
                                                        const struct row_group **rows_out,
                                                        struct corong_error *error);
 

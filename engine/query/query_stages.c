@@ -109,7 +109,7 @@ static uint32_t number_of_name(struct stages_worker *worker, const struct query_
                                uint32_t row)
 {
     const struct dictionary *names = source->segment->names;
-    uint32_t **numbers = &worker->number_of_code[source->index];
+    uint32_t **numbers = &worker->number_of_code[source->segment->origin];
     if (*numbers == NULL) {
         *numbers = memory_allocate_zeroed((size_t)names->count + 1, sizeof(uint32_t));
     }
@@ -172,7 +172,7 @@ static void start_workers(struct stages_run *run)
         struct stages_worker *worker = &run->workers[i];
         worker->run = run;
         worker->number_of_code =
-            memory_allocate_zeroed((size_t)run->plan.segment_count + 1, sizeof(uint32_t *));
+            memory_allocate_zeroed((size_t)run->plan.stored_count + 1, sizeof(uint32_t *));
         query_cursor_init(&worker->cursor, &run->plan, run->tasks, &worker->reading);
     }
 }
@@ -182,7 +182,7 @@ static void stop_worker(struct stages_run *run, struct stages_worker *worker)
     for (uint32_t i = 0; i < worker->count_capacity; i++) {
         memory_free(worker->counts[i].buckets);
     }
-    for (uint32_t i = 0; i < run->plan.segment_count; i++) {
+    for (uint32_t i = 0; i < run->plan.stored_count; i++) {
         memory_free(worker->number_of_code[i]);
     }
     memory_free(worker->counts);

@@ -2,6 +2,7 @@
 #include "engine/query/identity/identity.h"
 
 #include "engine/query/identity/identity_private.h"
+#include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 
 #include <pthread.h>
@@ -9,15 +10,8 @@
 /// What resolving a link takes at most: two ids in the forest, and two that are kept.
 #define LINK_RESOLVED_SIZE UINT64_C(320)
 
-/// What a snapshot keeps.
-struct identity_kept {
-    struct identity_links links;
-    struct identity_view *views;
-};
-
-/// Held while a snapshot's links are looked for or resolved: rare, and two questions of one
-/// snapshot should not both do it.
-static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
+/// Held while a snapshot's place for all this is looked up: never while anything is read.
+static pthread_mutex_t placing = PTHREAD_MUTEX_INITIALIZER;
 
 static void view_destroy(struct identity_view *view)
 {
@@ -37,24 +31,31 @@ static void kept_destroy(void *context)
         kept->views = next;
     }
     identity_links_deinit(&kept->links);
+    identity_gate_deinit(&kept->gate);
     memory_free(kept);
 }
 
-static enum corong_status kept_of(struct store_snapshot *snapshot, struct query_tasks *tasks,
-                                  struct identity_kept **kept_out, struct corong_error *error)
+static struct identity_kept *kept_of(struct store_snapshot *snapshot)
 {
-    *kept_out = store_snapshot_kept(snapshot);
-    if (*kept_out != NULL) {
-        return CORONG_OK;
+    pthread_mutex_lock(&placing);
+    struct identity_kept *kept = store_snapshot_kept(snapshot);
+    if (kept == NULL) {
+        kept = memory_allocate_zeroed(1, sizeof(*kept));
+        identity_gate_init(&kept->gate);
+        store_snapshot_keep(snapshot, kept, kept_destroy);
     }
-    struct identity_kept *kept = memory_allocate_zeroed(1, sizeof(*kept));
-    enum corong_status status = identity_links_collect(&kept->links, snapshot, tasks, error);
-    if (status != CORONG_OK) {
-        memory_free(kept);
-        return status;
+    pthread_mutex_unlock(&placing);
+    return kept;
+}
+
+/// Collects the links unless they are there. The caller is inside the gate.
+static enum corong_status collect(struct identity_kept *kept, struct store_snapshot *snapshot,
+                                  struct query_tasks *tasks, struct corong_error *error)
+{
+    if (!kept->collected) {
+        TRY(identity_links_collect(&kept->links, snapshot, tasks, error));
+        kept->collected = true;
     }
-    store_snapshot_keep(snapshot, kept, kept_destroy);
-    *kept_out = kept;
     return CORONG_OK;
 }
 
@@ -80,6 +81,7 @@ static enum corong_status view_make(struct identity_kept *kept, uint32_t link_co
     TRY(query_tasks_charge(tasks, link_count * LINK_RESOLVED_SIZE, "identity links", error));
     struct identity_view *view = memory_allocate_zeroed(1, sizeof(*view));
     view->link_count = link_count;
+    view->kept = kept;
     identity_resolve(kept->links.links, link_count, &view->arena, &view->resolution);
     enum corong_status status = CORONG_OK;
     if (view->resolution.member_count > 0) {
@@ -89,27 +91,66 @@ static enum corong_status view_make(struct identity_kept *kept, uint32_t link_co
         view_destroy(view);
         return status;
     }
-    view->next = kept->views;
-    kept->views = view;
     *view_out = view;
     return CORONG_OK;
 }
 
-static enum corong_status find_view(struct store_snapshot *snapshot, int64_t as_of_us,
-                                    struct query_tasks *tasks, struct identity_view **view_out,
-                                    struct corong_error *error)
+/// Frees the views that were not asked for the longest. The caller holds the mutex.
+static void drop_idle(struct identity_kept *kept)
 {
-    struct identity_kept *kept;
-    TRY(kept_of(snapshot, tasks, &kept, error));
+    uint32_t idle = 0;
+    for (struct identity_view **at = &kept->views; *at != NULL;) {
+        struct identity_view *view = *at;
+        idle += view->user_count == 0;
+        if (view->user_count == 0 && idle > IDENTITY_VIEW_COUNT_IDLE_MAX) {
+            *at = view->next;
+            view_destroy(view);
+        } else {
+            at = &view->next;
+        }
+    }
+}
+
+/// The view of so many links, in front of the others and with one user more; NULL: there is none.
+static struct identity_view *take_view(struct identity_kept *kept, uint32_t link_count)
+{
+    pthread_mutex_lock(&kept->gate.mutex);
+    struct identity_view **at = &kept->views;
+    while (*at != NULL && (*at)->link_count != link_count) {
+        at = &(*at)->next;
+    }
+    struct identity_view *view = *at;
+    if (view != NULL) {
+        *at = view->next;
+        view->next = kept->views;
+        kept->views = view;
+        view->user_count++;
+    }
+    pthread_mutex_unlock(&kept->gate.mutex);
+    return view;
+}
+
+static void add_view(struct identity_kept *kept, struct identity_view *view)
+{
+    pthread_mutex_lock(&kept->gate.mutex);
+    view->user_count = 1;
+    view->next = kept->views;
+    kept->views = view;
+    drop_idle(kept);
+    pthread_mutex_unlock(&kept->gate.mutex);
+}
+
+static enum corong_status find_view(struct identity_kept *kept, struct store_snapshot *snapshot,
+                                    int64_t as_of_us, struct query_tasks *tasks,
+                                    struct identity_view **view_out, struct corong_error *error)
+{
+    TRY(collect(kept, snapshot, tasks, error));
     uint32_t count = count_until(&kept->links, as_of_us);
-    struct identity_view *view = kept->views;
-    while (view != NULL && view->link_count != count) {
-        view = view->next;
+    *view_out = take_view(kept, count);
+    if (*view_out == NULL) {
+        TRY(view_make(kept, count, snapshot, tasks, view_out, error));
+        add_view(kept, *view_out);
     }
-    if (view == NULL) {
-        TRY(view_make(kept, count, snapshot, tasks, &view, error));
-    }
-    *view_out = view;
     return CORONG_OK;
 }
 
@@ -123,12 +164,32 @@ enum corong_status identity_view_of(struct store_snapshot *snapshot, int64_t as_
     }
     struct query_limits limits = {0};
     struct query_tasks *own = tasks == NULL ? query_tasks_create(&limits) : NULL;
-    pthread_mutex_lock(&making);
-    enum corong_status status =
-        find_view(snapshot, as_of_us, tasks == NULL ? own : tasks, view_out, error);
-    pthread_mutex_unlock(&making);
+    tasks = tasks == NULL ? own : tasks;
+    struct identity_kept *kept = kept_of(snapshot);
+    enum corong_status status = identity_gate_enter(&kept->gate, tasks, error);
+    if (status == CORONG_OK) {
+        status = find_view(kept, snapshot, as_of_us, tasks, view_out, error);
+        identity_gate_leave(&kept->gate);
+    }
+    if (status == CORONG_OK && (*view_out)->resolution.member_count == 0) {
+        identity_view_release(*view_out);
+        *view_out = NULL;
+    }
     query_tasks_destroy(own);
     return status;
+}
+
+void identity_view_release(struct identity_view *view)
+{
+    if (view == NULL) {
+        return;
+    }
+    struct identity_kept *kept = view->kept;
+    pthread_mutex_lock(&kept->gate.mutex);
+    ASSERT(view->user_count > 0);
+    view->user_count--;
+    drop_idle(kept);
+    pthread_mutex_unlock(&kept->gate.mutex);
 }
 
 enum corong_status identity_count(struct store_snapshot *snapshot,
@@ -140,10 +201,12 @@ enum corong_status identity_count(struct store_snapshot *snapshot,
     }
     struct query_limits limits = {0};
     struct query_tasks *tasks = query_tasks_create(&limits);
-    struct identity_kept *kept;
-    pthread_mutex_lock(&making);
-    enum corong_status status = kept_of(snapshot, tasks, &kept, error);
-    pthread_mutex_unlock(&making);
+    struct identity_kept *kept = kept_of(snapshot);
+    enum corong_status status = identity_gate_enter(&kept->gate, tasks, error);
+    if (status == CORONG_OK) {
+        status = collect(kept, snapshot, tasks, error);
+        identity_gate_leave(&kept->gate);
+    }
     if (status == CORONG_OK) {
         struct arena arena = {0};
         struct identity_resolution resolution;

@@ -3,15 +3,17 @@
 /// that belong to somebody else, moved to their person as further sorted runs. Questions read these
 /// beside the segments; in the segments the moved users are passed over.
 ///
-/// Thread: a view is immutable but for columns, which are filled behind a lock; any thread.
-/// Ownership: all of it lives as long as the snapshot.
+/// Thread: a view is immutable but for columns, which are filled behind a gate; any thread.
+/// Ownership: a view is held by who asked for it until released, and ends with the snapshot.
 #pragma once
 
+#include "engine/query/identity/identity_gate.h"
 #include "engine/query/identity/identity_resolve.h"
 #include "engine/query/query.h"
 #include "storage/storage.h"
 
 struct query_tasks;
+struct identity_kept;
 struct identity_layer;
 struct identity_scratch;
 
@@ -25,8 +27,9 @@ struct identity_rows {
     struct identity_place *places;
     uint32_t place_count;
     uint32_t *group_places;        ///< by group, and one more: where its places begin
+    struct identity_gate gate;     ///< who fills columns is inside; its mutex guards `filled`
     struct column_values *columns; ///< of row_count rows each, by column of the reader's schema
-    uint64_t filled[(SCHEMA_COLUMN_COUNT_MAX + 63) / 64]; ///< columns that are there
+    uint64_t filled[(SCHEMA_COLUMN_COUNT_MAX + 63) / 64]; ///< columns that are there for good
 };
 
 /// Links of one snapshot up to one moment.
@@ -36,15 +39,21 @@ struct identity_view {
     struct identity_resolution resolution;
     struct identity_rows *rows; ///< by segment of the snapshot
     uint32_t segment_count;
+    struct identity_kept *kept; ///< of the snapshot; its gate's mutex guards what follows
+    uint32_t user_count;        ///< who holds it
     struct identity_view *next;
 };
 
 /// The view of a snapshot as of a moment, NULL where no id belongs to another. Made at its first
-/// call. `tasks` (NULL: its own) gives threads and budget.
+/// call, and kept for the next while it is one of the few asked for last. The caller releases it.
+/// `tasks` (NULL: its own) gives threads, budget and deadline, which ends waiting, too.
 CORONG_MUST_CHECK enum corong_status identity_view_of(struct store_snapshot *snapshot,
                                                       int64_t as_of_us, struct query_tasks *tasks,
                                                       struct identity_view **view_out,
                                                       struct corong_error *error);
+
+/// NULL-safe.
+void identity_view_release(struct identity_view *view);
 
 /// What all links of a snapshot come to, whatever the moment; all 0 where there are none.
 CORONG_MUST_CHECK enum corong_status identity_count(struct store_snapshot *snapshot,
@@ -83,11 +92,14 @@ CORONG_MUST_CHECK enum corong_status identity_prepare(struct identity_view *view
                                                       const struct segment_selection *selection,
                                                       struct query_tasks *tasks,
                                                       struct corong_error *error);
-struct identity_scratch *identity_scratch_create(void);
+/// For layers of readers whose schemas have at most so many columns.
+struct identity_scratch *identity_scratch_create(uint32_t column_count);
 /// NULL-safe.
 void identity_scratch_destroy(struct identity_scratch *scratch);
-/// As segment_reader_read().
+/// As segment_reader_read(). Columns that are not there yet are filled for all moved rows of the
+/// segment, booked in `tasks`; its deadline ends that, as it ends waiting for another who does it.
 CORONG_MUST_CHECK enum corong_status
 identity_layer_read(struct identity_layer *layer, uint32_t group,
-                    const struct segment_selection *selection, struct identity_scratch *scratch,
-                    struct row_group *group_out, struct corong_error *error);
+                    const struct segment_selection *selection, struct query_tasks *tasks,
+                    struct identity_scratch *scratch, struct row_group *group_out,
+                    struct corong_error *error);

@@ -3,13 +3,23 @@
 #pragma once
 
 #include "engine/query/identity/identity.h"
-#include "engine/query/query_tasks.h"
 
 /// All links of a snapshot, sorted, each pair of one kind once: the first.
 struct identity_links {
     struct arena arena;
     struct identity_link *links;
     uint32_t count;
+};
+
+/// Views that nobody asks are kept for the next question, so many of them.
+#define IDENTITY_VIEW_COUNT_IDLE_MAX 4u
+
+/// What a snapshot keeps.
+struct identity_kept {
+    struct identity_gate gate; ///< who collects links or makes a view is inside
+    bool collected;
+    struct identity_links links;
+    struct identity_view *views; ///< the one asked for last first
 };
 
 /// Collects them. On failure there is nothing to deinit.

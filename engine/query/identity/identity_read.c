@@ -5,37 +5,44 @@
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 
-#include <pthread.h>
 #include <string.h>
 
-/// Held while columns are filled or looked at. A filled column never changes.
-static pthread_mutex_t filling = PTHREAD_MUTEX_INITIALIZER;
-
 struct identity_scratch {
-    struct column_values values[SCHEMA_COLUMN_COUNT_MAX];
-    struct column_packed packed[SCHEMA_COLUMN_COUNT_MAX];
+    uint32_t column_count;
+    struct column_values *values;
+    struct column_packed *packed;
     struct text_buffer ids;
     uint32_t *id_offsets;
     uint32_t id_capacity;
 };
 
+struct fill_worker {
+    struct segment_scratch *scratch;
+    uint64_t booked_bytes; ///< of the scratch
+};
+
 /// One pass over a segment for the columns that are not there yet.
 struct fill_pass {
     struct identity_rows *rows;
-    struct segment_selection selection;
+    struct query_tasks *tasks;
+    struct segment_selection selection;                 ///< of those that some moved row may have
+    uint64_t done[(SCHEMA_COLUMN_COUNT_MAX + 63) / 64]; ///< columns that will be there
     uint32_t columns[SCHEMA_COLUMN_COUNT_MAX];
-    bool found[SCHEMA_COLUMN_COUNT_MAX]; ///< some group has a value
     struct column_values values[SCHEMA_COLUMN_COUNT_MAX];
     uint32_t column_count;
+    uint64_t bytes;   ///< of the values
     uint32_t *groups; ///< those with moved rows
     uint32_t group_count;
-    struct segment_scratch **scratches; ///< by worker
-    pthread_mutex_t mutex;              ///< of `found`
+    struct fill_worker workers[QUERY_THREAD_COUNT_MAX];
 };
 
-struct identity_scratch *identity_scratch_create(void)
+struct identity_scratch *identity_scratch_create(uint32_t column_count)
 {
-    return memory_allocate_zeroed(1, sizeof(struct identity_scratch));
+    struct identity_scratch *scratch = memory_allocate_zeroed(1, sizeof(*scratch));
+    scratch->column_count = column_count;
+    scratch->values = memory_allocate_zeroed((size_t)column_count + 1, sizeof(*scratch->values));
+    scratch->packed = memory_allocate_zeroed((size_t)column_count + 1, sizeof(*scratch->packed));
+    return scratch;
 }
 
 void identity_scratch_destroy(struct identity_scratch *scratch)
@@ -43,6 +50,8 @@ void identity_scratch_destroy(struct identity_scratch *scratch)
     if (scratch != NULL) {
         text_buffer_deinit(&scratch->ids);
         memory_free(scratch->id_offsets);
+        memory_free(scratch->values);
+        memory_free(scratch->packed);
         memory_free(scratch);
     }
 }
@@ -50,6 +59,11 @@ void identity_scratch_destroy(struct identity_scratch *scratch)
 static bool is_string(const struct identity_rows *rows, uint32_t column)
 {
     return segment_reader_schema(rows->reader)->columns[column].type == COLUMN_STRING;
+}
+
+static uint64_t width_of(const struct identity_rows *rows, uint32_t column)
+{
+    return is_string(rows, column) ? sizeof(uint32_t) : sizeof(int64_t);
 }
 
 static bool is_filled(const struct identity_rows *rows, uint32_t column)
@@ -98,47 +112,37 @@ static void copy_column(const struct fill_pass *pass, uint32_t which, uint32_t g
     }
 }
 
-static enum corong_status fill_group(void *context, uint32_t worker, uint32_t index,
+/// Books what a worker's buffers have grown by.
+static enum corong_status book_scratch(struct fill_pass *pass, struct fill_worker *worker,
+                                       struct corong_error *error)
+{
+    uint64_t bytes = segment_scratch_bytes(worker->scratch);
+    uint64_t grown = bytes > worker->booked_bytes ? bytes - worker->booked_bytes : 0;
+    worker->booked_bytes += grown;
+    return query_tasks_charge(pass->tasks, grown, "decoded rows of linked ids", error);
+}
+
+static enum corong_status fill_group(void *context, uint32_t worker_index, uint32_t index,
                                      struct corong_error *error)
 {
     struct fill_pass *pass = context;
+    struct fill_worker *worker = &pass->workers[worker_index];
     uint32_t group = pass->groups[index];
     struct row_group rows;
-    TRY(segment_reader_read(pass->rows->reader, group, &pass->selection, pass->scratches[worker],
-                            &rows, error));
-    bool found[SCHEMA_COLUMN_COUNT_MAX];
+    if (worker->scratch == NULL) {
+        worker->scratch = segment_scratch_create();
+    }
+    TRY(segment_reader_read(pass->rows->reader, group, &pass->selection, worker->scratch, &rows,
+                            error));
     for (uint32_t i = 0; i < pass->column_count; i++) {
-        const struct column_values *values = &rows.columns[pass->columns[i]];
-        found[i] = values->codes != NULL || values->integers != NULL;
         copy_column(pass, i, group, &rows);
     }
-    pthread_mutex_lock(&pass->mutex);
-    for (uint32_t i = 0; i < pass->column_count; i++) {
-        pass->found[i] = pass->found[i] || found[i];
-    }
-    pthread_mutex_unlock(&pass->mutex);
-    return CORONG_OK;
+    return book_scratch(pass, worker, error);
 }
 
-static void pass_init(struct fill_pass *pass, struct identity_rows *rows,
-                      const struct segment_selection *selection)
+static void list_groups(struct fill_pass *pass)
 {
-    uint32_t column_count = segment_reader_schema(rows->reader)->column_count;
-    *pass = (struct fill_pass){.rows = rows, .selection = {.rows_only = true}};
-    for (uint32_t column = 0; column < column_count; column++) {
-        if (!segment_selected(selection, column) || is_filled(rows, column)) {
-            continue;
-        }
-        segment_select(&pass->selection, column);
-        pass->columns[pass->column_count] = column;
-        size_t room = (size_t)rows->row_count + 1;
-        if (is_string(rows, column)) {
-            pass->values[pass->column_count].codes = memory_allocate(room * sizeof(uint32_t));
-        } else {
-            pass->values[pass->column_count].integers = memory_allocate(room * sizeof(int64_t));
-        }
-        pass->column_count++;
-    }
+    const struct identity_rows *rows = pass->rows;
     uint32_t group_count = segment_reader_group_count(rows->reader);
     pass->groups = memory_allocate_zeroed((size_t)group_count + 1, sizeof(*pass->groups));
     for (uint32_t group = 0; group < group_count; group++) {
@@ -146,55 +150,136 @@ static void pass_init(struct fill_pass *pass, struct identity_rows *rows,
             pass->groups[pass->group_count++] = group;
         }
     }
-    pthread_mutex_init(&pass->mutex, NULL);
 }
 
-/// Hands the columns over where the pass went well. One that the segment does not have stays NULL.
-static void pass_deinit(struct fill_pass *pass, bool done)
+/// False where all moved rows lack the column: there is nothing to be copied.
+static bool some_row_has(const struct fill_pass *pass, uint32_t column)
+{
+    int64_t least;
+    int64_t largest;
+    for (uint32_t i = 0; i < pass->group_count; i++) {
+        if (segment_reader_column_zone(pass->rows->reader, pass->groups[i], column, &least,
+                                       &largest)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// Chooses the columns that are asked for, not there yet, and not missing everywhere.
+static void choose_columns(struct fill_pass *pass, const struct segment_selection *selection)
+{
+    const struct identity_rows *rows = pass->rows;
+    uint32_t column_count = segment_reader_schema(rows->reader)->column_count;
+    for (uint32_t column = 0; column < column_count; column++) {
+        if (!segment_selected(selection, column) || is_filled(rows, column)) {
+            continue;
+        }
+        pass->done[column / 64] |= UINT64_C(1) << (column % 64);
+        if (some_row_has(pass, column)) {
+            segment_select(&pass->selection, column);
+            pass->columns[pass->column_count++] = column;
+            pass->bytes += rows->row_count * width_of(rows, column);
+        }
+    }
+}
+
+static void allocate_columns(struct fill_pass *pass)
+{
+    size_t room = (size_t)pass->rows->row_count + 1;
+    for (uint32_t i = 0; i < pass->column_count; i++) {
+        if (is_string(pass->rows, pass->columns[i])) {
+            pass->values[i].codes = memory_allocate(room * sizeof(uint32_t));
+        } else {
+            pass->values[i].integers = memory_allocate(room * sizeof(int64_t));
+        }
+    }
+}
+
+static enum corong_status run_pass(struct fill_pass *pass, bool all_threads,
+                                   struct corong_error *error)
+{
+    if (all_threads) {
+        return query_tasks_run(pass->tasks, pass->group_count, fill_group, pass, error);
+    }
+    for (uint32_t i = 0; i < pass->group_count; i++) {
+        TRY(query_tasks_check(pass->tasks, error));
+        TRY(fill_group(pass, 0, i, error));
+    }
+    return CORONG_OK;
+}
+
+/// Hands the columns over where the pass went well. One that no row has stays NULL.
+static void end_pass(struct fill_pass *pass, bool done)
 {
     struct identity_rows *rows = pass->rows;
+    for (uint32_t i = 0; i < QUERY_THREAD_COUNT_MAX; i++) {
+        segment_scratch_destroy(pass->workers[i].scratch);
+        query_tasks_return(pass->tasks, pass->workers[i].booked_bytes);
+    }
+    pthread_mutex_lock(&rows->gate.mutex);
     for (uint32_t i = 0; i < pass->column_count; i++) {
-        uint32_t column = pass->columns[i];
         if (done) {
-            rows->filled[column / 64] |= UINT64_C(1) << (column % 64);
-        }
-        if (done && pass->found[i]) {
-            rows->columns[column] = pass->values[i];
+            rows->columns[pass->columns[i]] = pass->values[i];
         } else {
             memory_free(pass->values[i].codes);
             memory_free(pass->values[i].integers);
         }
     }
+    for (size_t i = 0; done && i < sizeof(pass->done) / sizeof(pass->done[0]); i++) {
+        rows->filled[i] |= pass->done[i];
+    }
+    pthread_mutex_unlock(&rows->gate.mutex);
     memory_free(pass->groups);
-    pthread_mutex_destroy(&pass->mutex);
 }
 
-/// Fills what is missing, with the threads of `tasks` where there are some.
+/// Fills what is missing; the caller is inside the gate. `all_threads`: those of `tasks`, which has
+/// booked the columns then.
 static enum corong_status fill(struct identity_rows *rows,
                                const struct segment_selection *selection, struct query_tasks *tasks,
-                               struct corong_error *error)
+                               bool all_threads, struct corong_error *error)
 {
-    struct fill_pass pass;
-    pass_init(&pass, rows, selection);
-    enum corong_status status = CORONG_OK;
-    if (pass.column_count > 0) {
-        uint32_t worker_count = tasks == NULL ? 1 : query_tasks_thread_count(tasks);
-        struct segment_scratch *scratches[QUERY_THREAD_COUNT_MAX];
-        pass.scratches = scratches;
-        for (uint32_t i = 0; i < worker_count; i++) {
-            scratches[i] = segment_scratch_create();
-        }
-        if (tasks != NULL) {
-            status = query_tasks_run(tasks, pass.group_count, fill_group, &pass, error);
-        }
-        for (uint32_t i = 0; i < pass.group_count && tasks == NULL && status == CORONG_OK; i++) {
-            status = fill_group(&pass, 0, i, error);
-        }
-        for (uint32_t i = 0; i < worker_count; i++) {
-            segment_scratch_destroy(scratches[i]);
-        }
+    struct fill_pass *pass = memory_allocate_zeroed(1, sizeof(*pass));
+    pass->rows = rows;
+    pass->tasks = tasks;
+    pass->selection.rows_only = true;
+    list_groups(pass);
+    choose_columns(pass, selection);
+    enum corong_status status =
+        all_threads ? CORONG_OK
+                    : query_tasks_charge(tasks, pass->bytes, "events of linked ids", error);
+    if (status == CORONG_OK && pass->column_count > 0) {
+        allocate_columns(pass);
+        status = run_pass(pass, all_threads, error);
     }
-    pass_deinit(&pass, status == CORONG_OK);
+    end_pass(pass, status == CORONG_OK);
+    memory_free(pass);
+    return status;
+}
+
+static bool all_filled(struct identity_rows *rows, const struct segment_selection *selection)
+{
+    bool all = true;
+    pthread_mutex_lock(&rows->gate.mutex);
+    uint32_t words = (segment_reader_schema(rows->reader)->column_count + 63) / 64;
+    for (uint32_t i = 0; i < words; i++) {
+        all = all && (selection->columns[i] & ~rows->filled[i]) == 0;
+    }
+    pthread_mutex_unlock(&rows->gate.mutex);
+    return all;
+}
+
+static enum corong_status fill_missing(struct identity_rows *rows,
+                                       const struct segment_selection *selection,
+                                       struct query_tasks *tasks, bool all_threads,
+                                       struct corong_error *error)
+{
+    if (all_filled(rows, selection)) {
+        return CORONG_OK;
+    }
+    TRY(identity_gate_enter(&rows->gate, tasks, error));
+    enum corong_status status = fill(rows, selection, tasks, all_threads, error);
+    identity_gate_leave(&rows->gate);
     return status;
 }
 
@@ -209,15 +294,10 @@ enum corong_status identity_prepare(struct identity_view *view, uint32_t segment
     uint64_t width = 0;
     uint32_t column_count = segment_reader_schema(rows->reader)->column_count;
     for (uint32_t column = 0; column < column_count; column++) {
-        if (segment_selected(selection, column)) {
-            width += is_string(rows, column) ? sizeof(uint32_t) : sizeof(int64_t);
-        }
+        width += segment_selected(selection, column) ? width_of(rows, column) : 0;
     }
     TRY(query_tasks_charge(tasks, width * rows->row_count, "events of linked ids", error));
-    pthread_mutex_lock(&filling);
-    enum corong_status status = fill(rows, selection, tasks, error);
-    pthread_mutex_unlock(&filling);
-    return status;
+    return fill_missing(rows, selection, tasks, true, error);
 }
 
 /// The ids of a group's persons, as a segment has them.
@@ -264,18 +344,16 @@ static void give_column(const struct identity_rows *rows, uint32_t column, uint3
 
 enum corong_status identity_layer_read(struct identity_layer *layer, uint32_t group_index,
                                        const struct segment_selection *selection,
-                                       struct identity_scratch *scratch,
+                                       struct query_tasks *tasks, struct identity_scratch *scratch,
                                        struct row_group *group_out, struct corong_error *error)
 {
-    ASSERT(group_index < layer->group_count);
     struct identity_rows *rows = layer->rows;
     const struct identity_group *group = &layer->groups[group_index];
-    memset(scratch->values, 0, sizeof(scratch->values));
-    memset(scratch->packed, 0, sizeof(scratch->packed));
-    pthread_mutex_lock(&filling);
-    enum corong_status status = fill(rows, selection, NULL, error);
-    pthread_mutex_unlock(&filling);
-    TRY(status);
+    uint32_t column_count = segment_reader_schema(rows->reader)->column_count;
+    ASSERT(group_index < layer->group_count && column_count <= scratch->column_count);
+    TRY(fill_missing(rows, selection, tasks, false, error));
+    memset(scratch->values, 0, scratch->column_count * sizeof(*scratch->values));
+    memset(scratch->packed, 0, scratch->column_count * sizeof(*scratch->packed));
     *group_out = (struct row_group){
         .user_count = group->zone.user_count,
         .row_count = group->zone.row_count,
@@ -286,7 +364,6 @@ enum corong_status identity_layer_read(struct identity_layer *layer, uint32_t gr
         .columns = scratch->values,
         .packed = scratch->packed,
     };
-    uint32_t column_count = segment_reader_schema(rows->reader)->column_count;
     for (uint32_t column = 0; column < column_count; column++) {
         if (segment_selected(selection, column)) {
             give_column(rows, column, layer->first_row + group->first_row,

@@ -29,9 +29,25 @@ struct group_task {
 
 struct finder {
     struct identity_view *view;
+    struct query_tasks *budget;
     struct group_task *tasks;
     struct segment_scratch **scratches; ///< by worker
 };
+
+/// Pieces by layer, then by the person's key, in the order in which they lie in the layer.
+struct laid {
+    uint32_t layer;
+    struct hash128 person_key;
+    uint32_t order; ///< of the piece among those of the segment, by time
+};
+
+/// What a piece takes while rows are laid out: twice itself, and its place in the order.
+#define PIECE_PASSING_SIZE (2 * sizeof(struct piece) + sizeof(struct laid))
+/// What stays of it: its place, and what a layer has of a user: person, key, row count, flags,
+/// mask.
+#define PIECE_STAYING_SIZE                                                                         \
+    (sizeof(struct identity_place) + 2 * sizeof(uint32_t) + sizeof(struct hash128) + 1 +           \
+     sizeof(uint64_t))
 
 /// First member with a key of `from` or more.
 static uint32_t first_member(const struct identity_resolution *resolution, struct hash128 from)
@@ -63,32 +79,61 @@ static void note_piece(struct group_task *task, const struct row_group *rows, ui
     };
 }
 
-/// Users and members both ascend by key.
-static void match_group(const struct finder *finder, struct group_task *task,
-                        const struct row_group *rows, uint32_t member)
+/// The place of the next moved user from `*user` and `*member` on; false: there is none. Users and
+/// members both ascend by key.
+static bool next_match(const struct identity_resolution *resolution, const struct row_group *rows,
+                       uint32_t *user, uint32_t *member)
+{
+    while (*user < rows->user_count && *member < resolution->member_count) {
+        int order = hash128_compare(resolution->members[*member].key, rows->user_keys[*user]);
+        if (order == 0) {
+            return true;
+        }
+        *member += order < 0;
+        *user += order > 0;
+    }
+    return false;
+}
+
+/// Books what the moved users of a group take, before there is anything of it.
+static enum corong_status book_group(const struct finder *finder, const struct row_group *rows,
+                                     uint32_t member, uint32_t *count_out,
+                                     struct corong_error *error)
+{
+    uint32_t count = 0;
+    for (uint32_t user = 0; next_match(&finder->view->resolution, rows, &user, &member); user++) {
+        count++;
+    }
+    *count_out = count;
+    uint64_t bits = count == 0 ? 0 : rows->user_count / 8;
+    return query_tasks_charge(finder->budget,
+                              count * (PIECE_PASSING_SIZE + PIECE_STAYING_SIZE) + bits,
+                              "users of linked ids", error);
+}
+
+static enum corong_status match_group(const struct finder *finder, struct group_task *task,
+                                      const struct row_group *rows, uint32_t member,
+                                      struct corong_error *error)
 {
     const struct identity_resolution *resolution = &finder->view->resolution;
-    uint64_t **moved = &finder->view->rows[task->segment].moved[task->group];
+    uint32_t count;
+    TRY(book_group(finder, rows, member, &count, error));
+    if (count == 0) {
+        return CORONG_OK;
+    }
+    uint64_t *moved = memory_allocate_zeroed((size_t)rows->user_count / 64 + 1, sizeof(*moved));
+    finder->view->rows[task->segment].moved[task->group] = moved;
+    task->pieces = memory_allocate(count * sizeof(*task->pieces));
     uint32_t first_row = 0;
-    for (uint32_t user = 0; user < rows->user_count && member < resolution->member_count; user++) {
-        while (member < resolution->member_count &&
-               hash128_compare(resolution->members[member].key, rows->user_keys[user]) < 0) {
-            member++;
+    uint32_t before = 0;
+    for (uint32_t user = 0; next_match(resolution, rows, &user, &member); user++) {
+        while (before < user) {
+            first_row += rows->user_row_counts[before++];
         }
-        if (member < resolution->member_count &&
-            hash128_equal(resolution->members[member].key, rows->user_keys[user])) {
-            if (*moved == NULL) {
-                *moved = memory_allocate_zeroed((size_t)rows->user_count / 64 + 1, sizeof(**moved));
-                task->pieces = memory_allocate_zeroed(rows->user_count, sizeof(*task->pieces));
-            }
-            (*moved)[user / 64] |= UINT64_C(1) << (user % 64);
-            note_piece(task, rows, user, first_row, resolution->members[member].person);
-        }
-        first_row += rows->user_row_counts[user];
+        moved[user / 64] |= UINT64_C(1) << (user % 64);
+        note_piece(task, rows, user, first_row, resolution->members[member].person);
     }
-    if (task->pieces != NULL) {
-        task->pieces = memory_resize_array(task->pieces, task->piece_count, sizeof(*task->pieces));
-    }
+    return CORONG_OK;
 }
 
 static enum corong_status find_in_group(void *context, uint32_t worker, uint32_t index,
@@ -110,8 +155,7 @@ static enum corong_status find_in_group(void *context, uint32_t worker, uint32_t
     segment_select_packed(&selection, COLUMN_TIME);
     TRY(segment_reader_read(reader, task->group, &selection, finder->scratches[worker], &rows,
                             error));
-    match_group(finder, task, &rows, member);
-    return CORONG_OK;
+    return match_group(finder, task, &rows, member, error);
 }
 
 static int compare_by_time(const void *left, const void *right)
@@ -130,13 +174,6 @@ static int compare_by_time(const void *left, const void *right)
     }
     return a->place.group < b->place.group ? -1 : a->place.group > b->place.group;
 }
-
-/// Pieces by layer, then by the person's key, in the order in which they lie in the layer.
-struct laid {
-    uint32_t layer;
-    struct hash128 person_key;
-    uint32_t order; ///< of the piece among those of the segment, by time
-};
 
 static int compare_laid(const void *left, const void *right)
 {
@@ -359,15 +396,17 @@ static enum corong_status lay_out_all(struct identity_view *view, struct group_t
             }
         }
         ASSERT(count < UINT32_MAX);
-        enum corong_status status =
-            rows < UINT32_MAX
-                ? query_tasks_charge(budget, count * 64, "users of linked ids", error)
-                : error_set(error, CORONG_NO_MEMORY, "too many events of linked ids in a segment");
+        enum corong_status status = query_tasks_check(budget, error);
+        if (status == CORONG_OK && rows >= UINT32_MAX) {
+            status =
+                error_set(error, CORONG_NO_MEMORY, "too many events of linked ids in a segment");
+        }
         if (status == CORONG_OK) {
             lay_out(view, &view->rows[tasks[begin].segment], pieces, (uint32_t)count);
         }
         memory_free(pieces);
         TRY(status);
+        query_tasks_return(budget, count * PIECE_PASSING_SIZE);
     }
     return CORONG_OK;
 }
@@ -380,6 +419,7 @@ static uint32_t list_groups(struct identity_view *view, struct store_snapshot *s
         struct segment_reader *reader = store_snapshot_segment(snapshot, s);
         uint32_t groups = segment_reader_group_count(reader);
         view->rows[s].reader = reader;
+        identity_gate_init(&view->rows[s].gate);
         view->rows[s].moved =
             arena_allocate_zeroed(&view->arena, (size_t)groups + 1, sizeof(uint64_t *));
         count += groups;
@@ -402,7 +442,7 @@ enum corong_status identity_rows_find(struct identity_view *view, struct store_s
     view->segment_count = store_snapshot_segment_count(snapshot);
     view->rows =
         arena_allocate_zeroed(&view->arena, (size_t)view->segment_count + 1, sizeof(*view->rows));
-    struct finder finder = {.view = view};
+    struct finder finder = {.view = view, .budget = tasks};
     uint32_t task_count = list_groups(view, snapshot, &finder.tasks);
     finder.scratches = memory_allocate_zeroed(worker_count, sizeof(struct segment_scratch *));
     for (uint32_t i = 0; i < worker_count; i++) {
@@ -425,7 +465,11 @@ enum corong_status identity_rows_find(struct identity_view *view, struct store_s
 
 void identity_rows_deinit(struct identity_rows *rows)
 {
-    uint32_t groups = rows->reader == NULL ? 0 : segment_reader_group_count(rows->reader);
+    if (rows->reader == NULL) {
+        return;
+    }
+    identity_gate_deinit(&rows->gate);
+    uint32_t groups = segment_reader_group_count(rows->reader);
     for (uint32_t g = 0; g < groups; g++) {
         memory_free(rows->moved[g]);
     }

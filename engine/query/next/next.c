@@ -196,9 +196,27 @@ static int compare_counts(const void *left_raw, const void *right_raw)
     return text_compare(left->key, right->key);
 }
 
+/// The bits of a value so that they order as unsigned bytes, the largest first, as values do.
+static uint64_t ordered_bits(enum column_type type, uint64_t bits)
+{
+    const uint64_t sign = UINT64_C(1) << 63;
+    bool negative = type == COLUMN_NUMBER && (bits & sign) != 0;
+    return negative ? ~bits : bits ^ sign;
+}
+
 /// A value's bytes, so that keys order as values do: two zeroes end it, one within is marked.
 static void append_label(struct text_buffer *buffer, struct text value)
 {
+    char ordered[1 + sizeof(uint64_t)];
+    enum column_type type = (enum column_type)value.bytes[0];
+    if (type != COLUMN_STRING && value.size == sizeof(ordered)) {
+        uint64_t bits = ordered_bits(type, bytes_load_u64(value.bytes + 1));
+        ordered[0] = value.bytes[0];
+        for (uint32_t i = 0; i < sizeof(bits); i++) {
+            ordered[1 + i] = (char)(bits >> (56 - 8 * i));
+        }
+        value.bytes = ordered;
+    }
     for (size_t i = 0; i < value.size; i++) {
         text_buffer_append_u8(buffer, (uint8_t)value.bytes[i]);
         if (value.bytes[i] == 0) {

@@ -216,3 +216,52 @@ Test(next, test_what_cannot_be_asked_is_refused)
     arena_deinit(&arena);
     event_builder_destroy(builder);
 }
+
+/// What follows, by values of an attribute that are as frequent as each other: as the values order.
+static void expect_order(struct event_builder *builder, const char *attribute,
+                         const char *const *expected, uint32_t count)
+{
+    struct query_funnel query = shop_query();
+    struct arena arena = {0};
+    struct next_result result;
+    struct corong_error error;
+    struct next_question question = {.funnel = &query,
+                                     .kind = NEXT_REACHED,
+                                     .step = 1,
+                                     .depth = 1,
+                                     .top = 100,
+                                     .show = text_from(attribute)};
+    query.funnel.window_us = WINDOW;
+    cr_assert_eq(next_run(event_builder_snapshot(builder), &question, &arena, &result, &error),
+                 CORONG_OK, "%s", error.message);
+    cr_assert_eq(result.path_count, count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct text label = result.paths[i].labels[0];
+        cr_assert(text_equal(label, text_from(expected[i])), "%s: '%.*s' for '%s'", attribute,
+                  (int)label.size, label.bytes, expected[i]);
+    }
+    arena_deinit(&arena);
+}
+
+Test(next, test_ties_of_numbers_are_broken_by_value)
+{
+    static const double prices[] = {300, -2.5, 0, 9, -300, 10, 0.5};
+    static const int64_t stocks[] = {300, -2, 0, 9, -300, 10, 256};
+    static const char *const by_price[] = {"-300", "-2.5", "0", "0.5", "9", "10", "300"};
+    static const char *const by_stock[] = {"-300", "-2", "0", "9", "10", "256", "300"};
+    struct event_builder *builder = shop_builder();
+    event_builder_attribute(builder, "price", COLUMN_NUMBER);
+    event_builder_attribute(builder, "stock", COLUMN_INTEGER);
+    for (uint32_t i = 0; i < 7; i++) {
+        char id[8];
+        snprintf(id, sizeof(id), "u%u", i);
+        shop_add(builder, id, 0, "view", NULL);
+        shop_add(builder, id, MINUTE, "help", NULL);
+        event_builder_number(builder, "price", prices[i]);
+        event_builder_integer(builder, "stock", stocks[i]);
+    }
+    event_builder_segment(builder);
+    expect_order(builder, "price", by_price, 7);
+    expect_order(builder, "stock", by_stock, 7);
+    event_builder_destroy(builder);
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+// Views of linked stores: what they take is booked before it is taken, a deadline ends reading and
+// waiting, what is read for one segment keeps nobody from another, and layers share what belongs to
+// their segment.
+#include "engine/query/identity/identity_private.h"
+#include "engine/query/query_cursor.h"
+#include "engine/query/query_plan.h"
+#include "storage/base/clock.h"
+#include "tests/support/event_builder.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#define PAIR_COUNT 1024
+#define DAY EVENT_BUILDER_DAY
+
+static struct corong_error error;
+
+// Pairs of ids of one person, whose events lie in each other's times: `i` and `old-i`, two periods.
+static struct event_builder *linked_store(void)
+{
+    struct event_builder *builder = event_builder_create();
+    event_builder_attribute(builder, "$alias", COLUMN_STRING);
+    event_builder_attribute(builder, "country", COLUMN_STRING);
+    event_builder_group_rows(builder, 500);
+    for (int i = 0; i < PAIR_COUNT; i++) {
+        char names[2][16];
+        snprintf(names[0], sizeof(names[0]), "%d", i);
+        snprintf(names[1], sizeof(names[1]), "old-%d", i);
+        for (int month = 0; month < 2; month++) {
+            int64_t time_us = 19700 * DAY + month * 200 * DAY + i;
+            event_builder_event(builder, names[1], time_us, "view");
+            event_builder_text(builder, "country", "DE");
+            event_builder_event(builder, names[0], time_us + 1, "cart");
+            event_builder_event(builder, names[1], time_us + 2, "order");
+        }
+        event_builder_event(builder, names[0], 19701 * DAY + i, "merge");
+        event_builder_text(builder, "$alias", names[1]);
+    }
+    event_builder_segment(builder);
+    return builder;
+}
+
+static struct query_tasks *tasks_of(uint64_t memory_limit_bytes, int64_t wait_us)
+{
+    struct query_limits limits = {.thread_count = 2,
+                                  .memory_limit_bytes = memory_limit_bytes,
+                                  .deadline_us = wait_us == 0 ? 0 : clock_monotonic_us() + wait_us};
+    return query_tasks_create(&limits);
+}
+
+static struct identity_view *view_of(struct store_snapshot *snapshot, int64_t as_of_us)
+{
+    struct identity_view *view;
+    cr_assert_eq(identity_view_of(snapshot, as_of_us, NULL, &view, &error), CORONG_OK);
+    return view;
+}
+
+// Reads `column` of the first layer of a segment, as a question with these limits.
+static enum corong_status read_layer(struct identity_view *view, uint32_t segment, uint32_t column,
+                                     struct query_tasks *tasks)
+{
+    struct segment_selection selection = {0};
+    struct row_group rows;
+    segment_select(&selection, column);
+    struct identity_scratch *scratch = identity_scratch_create(16);
+    enum corong_status status = identity_layer_read(&view->rows[segment].layers[0], 0, &selection,
+                                                    tasks, scratch, &rows, &error);
+    cr_assert(status != CORONG_OK || rows.columns[column].integers != NULL);
+    identity_scratch_destroy(scratch);
+    query_tasks_destroy(tasks);
+    return status;
+}
+
+Test(identity, columns_read_late_are_booked)
+{
+    struct event_builder *builder = linked_store();
+    struct identity_view *view = view_of(event_builder_snapshot(builder), INT64_MAX);
+    uint64_t size = view->rows[0].row_count * sizeof(int64_t);
+    cr_assert(size > 0);
+    cr_assert_eq(read_layer(view, 0, COLUMN_TIME, tasks_of(size - 1, 0)), CORONG_NO_MEMORY);
+    cr_assert_eq(read_layer(view, 0, COLUMN_TIME, tasks_of(size + (16u << 20), 0)), CORONG_OK);
+    // They are there now: who asks next takes nothing.
+    cr_assert_eq(read_layer(view, 0, COLUMN_TIME, tasks_of(1, 0)), CORONG_OK);
+    identity_view_release(view);
+    event_builder_destroy(builder);
+}
+
+Test(identity, a_deadline_ends_reading)
+{
+    struct event_builder *builder = linked_store();
+    struct identity_view *view = view_of(event_builder_snapshot(builder), INT64_MAX);
+    cr_assert_eq(read_layer(view, 0, COLUMN_TIME, tasks_of(0, -1)), CORONG_CANCELLED);
+    cr_assert_eq(read_layer(view, 0, COLUMN_TIME, tasks_of(0, 0)), CORONG_OK);
+    identity_view_release(view);
+    event_builder_destroy(builder);
+}
+
+Test(identity, waiting_for_a_reader_heeds_the_deadline_and_others_do_not_wait, .timeout = 30)
+{
+    struct event_builder *builder = linked_store();
+    struct identity_view *view = view_of(event_builder_snapshot(builder), INT64_MAX);
+    struct query_tasks *reader = tasks_of(0, 0);
+    cr_assert_eq(identity_gate_enter(&view->rows[0].gate, reader, &error), CORONG_OK);
+    cr_assert_eq(read_layer(view, 0, COLUMN_TIME, tasks_of(0, 20000)), CORONG_CANCELLED);
+    cr_assert_eq(read_layer(view, 1, COLUMN_TIME, tasks_of(0, 0)), CORONG_OK);
+    identity_gate_leave(&view->rows[0].gate);
+    cr_assert_eq(read_layer(view, 0, COLUMN_TIME, tasks_of(0, 0)), CORONG_OK);
+    query_tasks_destroy(reader);
+    identity_view_release(view);
+    event_builder_destroy(builder);
+}
+
+Test(identity, waiting_for_links_heeds_the_deadline, .timeout = 30)
+{
+    struct event_builder *builder = linked_store();
+    struct store_snapshot *snapshot = event_builder_snapshot(builder);
+    struct identity_view *view = view_of(snapshot, INT64_MAX);
+    struct identity_view *other;
+    struct query_tasks *maker = tasks_of(0, 0);
+    struct query_tasks *asker = tasks_of(0, 20000);
+    cr_assert_eq(identity_gate_enter(&view->kept->gate, maker, &error), CORONG_OK);
+    cr_assert_eq(identity_view_of(snapshot, INT64_MAX, asker, &other, &error), CORONG_CANCELLED);
+    cr_assert_null(other);
+    identity_gate_leave(&view->kept->gate);
+    query_tasks_destroy(maker);
+    query_tasks_destroy(asker);
+    identity_view_release(view);
+    event_builder_destroy(builder);
+}
+
+// What a moved user takes while rows are laid out is more than twice what is kept of a link.
+Test(identity, moved_users_are_booked_before_they_are_kept)
+{
+    struct event_builder *builder = linked_store();
+    struct identity_view *view;
+    struct query_tasks *tasks = tasks_of(PAIR_COUNT * 700, 0);
+    cr_assert_eq(identity_view_of(event_builder_snapshot(builder), INT64_MAX, tasks, &view, &error),
+                 CORONG_NO_MEMORY);
+    cr_assert(strstr(error.message, "users of linked ids") != NULL, "%s", error.message);
+    query_tasks_destroy(tasks);
+    tasks = tasks_of(PAIR_COUNT * 1200, 0);
+    cr_assert_eq(identity_view_of(event_builder_snapshot(builder), INT64_MAX, tasks, &view, &error),
+                 CORONG_OK);
+    query_tasks_destroy(tasks);
+    identity_view_release(view);
+    event_builder_destroy(builder);
+}
+
+Test(identity, views_of_many_moments_do_not_pile_up)
+{
+    struct event_builder *builder = linked_store();
+    struct store_snapshot *snapshot = event_builder_snapshot(builder);
+    struct identity_view *held = view_of(snapshot, 19701 * DAY + 500);
+    struct identity_kept *kept = held->kept;
+    for (int i = 0; i < 12; i++) {
+        identity_view_release(view_of(snapshot, 19701 * DAY + i));
+    }
+    uint32_t count = 0;
+    bool found = false;
+    for (const struct identity_view *at = kept->views; at != NULL; at = at->next) {
+        found = found || at == held;
+        count++;
+    }
+    cr_assert_eq(count, IDENTITY_VIEW_COUNT_IDLE_MAX + 1);
+    cr_assert(found);
+    cr_assert_eq(held->resolution.member_count, 501);
+    struct identity_view *again = view_of(snapshot, 19701 * DAY + 500);
+    cr_assert_eq(again, held);
+    identity_view_release(again);
+    identity_view_release(held);
+    event_builder_destroy(builder);
+}
+
+Test(identity, before_the_first_link_there_is_no_view)
+{
+    struct event_builder *builder = linked_store();
+    cr_assert_null(view_of(event_builder_snapshot(builder), 19701 * DAY - 1));
+    event_builder_destroy(builder);
+}
+
+Test(identity, layers_share_the_tables_of_their_segment)
+{
+    struct event_builder *builder = linked_store();
+    struct text view_name = TEXT_LITERAL("view");
+    const struct stage step = {
+        .events = &view_name, .event_count = 1, .where = TEXT_LITERAL("country = 'DE'")};
+    struct query_tasks *tasks = tasks_of(0, 0);
+    const struct query_ask ask = {.steps = &step,
+                                  .step_count = 1,
+                                  .rows = {INT64_MIN, INT64_MAX},
+                                  .as_of_us = INT64_MAX,
+                                  .tasks = tasks};
+    struct query_plan plan;
+    cr_assert_eq(query_plan_init(&plan, event_builder_snapshot(builder), &ask, 1, &error),
+                 CORONG_OK);
+    cr_assert_gt(plan.segment_count, plan.stored_count);
+    struct query_cursor cursor;
+    struct query_reading reading = {0};
+    query_cursor_init(&cursor, &plan, tasks, &reading);
+    for (uint32_t i = plan.stored_count; i < plan.segment_count; i++) {
+        const struct query_segment *layer = &plan.segments[i];
+        const struct query_segment *segment = &plan.segments[layer->origin];
+        cr_assert_eq(layer->folds.count, 1);
+        cr_assert_eq(layer->folds.folds[0].keep, segment->folds.folds[0].keep);
+        cr_assert_eq(layer->steps_of_name, segment->steps_of_name);
+        cr_assert_neq(layer->groups, segment->groups);
+        cr_assert_null(cursor.sources[i].scratch);
+        cr_assert_not_null(cursor.sources[layer->origin].scratch);
+    }
+    query_cursor_deinit(&cursor);
+    query_plan_deinit(&plan);
+    query_tasks_destroy(tasks);
+    event_builder_destroy(builder);
+}
