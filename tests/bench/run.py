@@ -5,6 +5,7 @@ each other, what is temporary is gone afterwards, and what cannot work says why.
 
 usage: tests/bench/run.py BIN_FOLDER [NAME...]
 """
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -31,8 +32,8 @@ class Place:
         self.temporary = self.folder / "tmp"
         self.temporary.mkdir()
 
-    def start(self, *words):
-        environment = dict(os.environ, TMPDIR=str(self.temporary))
+    def start(self, *words, **variables):
+        environment = {**os.environ, "TMPDIR": str(self.temporary), **variables}
         return subprocess.Popen([str(self.binaries / "corong"), "bench", *words], cwd=self.folder, env=environment,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -265,8 +266,26 @@ def repeated_runs_are_noise_and_a_slow_one_is_not(place):
         require(named or not worse, f"{before} and {after}: what is slow is not named: {done.stdout}")
 
 
+def check_refused_growths(place, words):
+    """What a stopped growth is not: said in words, and its file stays as it is."""
+    before = (place.folder / "grown.json").read_bytes()
+    other_folder = place.folder / "elsewhere"
+    other_folder.mkdir()
+    cases = [(("--shape", "session=3"), {}, 'shape.words was [] and is now ["session=3"]'),
+             (("--seed", "9"), {}, "seed was 1 and is now 9"),
+             (("--memory-limit", "2GiB"), {}, "memory_limit_bytes was 1073741824 and is now 2147483648"),
+             ((), {"TMPDIR": str(other_folder)}, 'elsewhere"'),
+             (("--growth", "10k"), {}, "growth_events was 30000 and is now 10000")]
+    for more, variables, expected in cases:
+        child = place.start(*words, *more, **variables)
+        _, errors = child.communicate(timeout=60)
+        require(child.returncode == 2 and expected in errors and "--output" in errors, f"{more}: {errors}")
+        require((place.folder / "grown.json").read_bytes() == before, f"{more}: the file was written")
+
+
 def a_growth_goes_on_where_it_was_stopped(place):
-    child = place.start("--growth", "30k", "--output", "grown.json")
+    words = ["--growth", "30k", "--output", "grown.json"]
+    child = place.start(*words)
     until = time.monotonic() + 60
     grown = place.folder / "grown.json"
     while not grown.exists() and time.monotonic() < until:
@@ -277,7 +296,8 @@ def a_growth_goes_on_where_it_was_stopped(place):
     require(not list(place.temporary.iterdir()), f"left behind: {list(place.temporary.iterdir())}")
     first = place.document("grown.json")
     require(first["unfinished"] and first["growth"], "nothing was kept")
-    _, told = place.run("--growth", "30k", "--output", "grown.json")
+    check_refused_growths(place, words)
+    _, told = place.run(*words)
     require("as measured before" in told, told)
     whole = place.document("grown.json")
     require(whole["growth"][0] == first["growth"][0], "the first size was measured anew")
@@ -285,6 +305,20 @@ def a_growth_goes_on_where_it_was_stopped(place):
     for row in whole["growth"]:
         require(row["stored"] == row["events"] and row["restart_seconds"] > 0 and row["settle_seconds"] > 0, f"{row}")
     require(whole["merging"]["rows_merged"] > 0, "nothing was merged")
+    check_larger_growth(place, whole)
+
+
+def check_larger_growth(place, smaller):
+    """A finished one goes on to a larger size, and keeps what it has until the next size is there."""
+    child = place.start("--growth", "80k", "--output", "grown.json")
+    until = time.monotonic() + 60
+    while place.document("grown.json") == smaller and child.poll() is None and time.monotonic() < until:
+        time.sleep(0.02)
+    larger = place.document("grown.json")
+    sizes = [row["events"] for row in larger["growth"]]
+    child.send_signal(signal.SIGINT)
+    child.communicate(timeout=SIGINT_SECONDS)
+    require(sizes[-1] == 31000 and larger["growth"][:-1] == smaller["growth"][:-1], f"sizes {sizes}")
 
 
 def a_full_store_is_asked_while_it_grows(place):
@@ -297,24 +331,34 @@ def a_full_store_is_asked_while_it_grows(place):
     require(abs(held - 0.8) < 0.001, f"held {held} of what is sustainable")
 
 
-TESTS = [repeated_runs_are_noise_and_a_slow_one_is_not, a_growth_goes_on_where_it_was_stopped,
-         a_full_store_is_asked_while_it_grows, a_run_has_every_part, through_files_from_a_sample, a_recording_is_replayed, a_broker_by_address,
-         what_cannot_work_says_why, an_interrupt_leaves_nothing_behind, a_full_disk_ends_the_run]
+# Two lanes at a time, as much of each is waiting for what is due; the first one looks for rates that last, and
+# what waits longest stands beside it.
+LANES = [[a_run_has_every_part, through_files_from_a_sample, a_full_store_is_asked_while_it_grows,
+          an_interrupt_leaves_nothing_behind],
+         [what_cannot_work_says_why, a_broker_by_address, a_recording_is_replayed,
+          a_growth_goes_on_where_it_was_stopped, repeated_runs_are_noise_and_a_slow_one_is_not,
+          a_full_disk_ends_the_run]]
 
 
-def main():
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    binaries = pathlib.Path(sys.argv[1]).resolve()
-    for test in TESTS:
-        if len(sys.argv) > 2 and test.__name__ not in sys.argv[2:]:
-            continue
+def run_lane(tests, binaries):
+    """What fails is a SystemExit, which the pool hands on."""
+    for test in tests:
         begun = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="corong-bench-test-") as folder:
             place = Place(binaries, folder)
             test(place)
             require(not list(place.temporary.iterdir()), f"left behind: {list(place.temporary.iterdir())}")
         print(f"ok   {test.__name__} ({time.monotonic() - begun:.1f} s)", flush=True)
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    binaries = pathlib.Path(sys.argv[1]).resolve()
+    lanes = [[test for test in lane if len(sys.argv) == 2 or test.__name__ in sys.argv[2:]] for lane in LANES]
+    with concurrent.futures.ThreadPoolExecutor(len(lanes)) as pool:
+        for lane in [pool.submit(run_lane, lane, binaries) for lane in lanes]:
+            lane.result()
 
 
 if __name__ == "__main__":

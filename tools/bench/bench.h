@@ -41,6 +41,7 @@ struct bench_options {
     uint64_t prefill_events;       ///< only a load over a store of so many; 0: everything
     /// Of a growth: a document whose sizes need not be measured again, or NULL.
     json_t *resumed;
+    const char *resumed_path; ///< of it, for messages
     /// Told of the document after each size, so that it can be kept; may be NULL.
     void (*kept)(void *context, json_t *document);
     void *context;

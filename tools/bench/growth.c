@@ -11,8 +11,10 @@
 #define SIZE_LEAST 10000.0
 #define SIZE_LEAST_QUICK 1700.0
 #define SIZE_MOST 1e9
-#define LARGEST_STEP 3.0               ///< the largest size is the one before it so many times
-#define DECADE_STEP 3.1622776601683795 ///< and of --growth: half decades
+#define LARGEST_STEP 3.0 ///< the largest size is the one before it so many times
+#define SIZE_COUNT 5u
+#define DECADE_STEP 3.1622776601683795 ///< of --growth: half decades
+#define GROWTH_LAST_STEP 2.4           ///< and the largest at least so many times the one before
 #define PROBE_EVENTS 200000u
 #define MERGING_COMMITS                                                                            \
     72 ///< of the store that shows what merging costs: a full tier of full tiers
@@ -137,13 +139,29 @@ static uint64_t rounded(double number)
     return (uint64_t)(floor(number / unit + 1e-9) * unit);
 }
 
-static void choose_sizes(struct run *run, double largest, double step, uint32_t count)
+static void choose_sizes(struct run *run, double largest)
 {
-    for (uint32_t index = 0; index < count; index++) {
-        double size = largest / pow(step, count - 1 - index);
+    run->size_planned = SIZE_COUNT;
+    for (uint32_t index = 0; index < SIZE_COUNT; index++) {
+        double size = largest / pow(LARGEST_STEP, SIZE_COUNT - 1 - index);
         run->sizes[index] = (struct run_size){.events = rounded(size)};
     }
-    run->size_planned = count;
+}
+
+/// Half decades from the decade at or below a hundredth of it: 1M, 3.1M, 10M, 31M, 100M; and, as
+/// these sizes are the same whatever the largest is, 500M goes on behind 100M.
+static void choose_growth(struct run *run, uint64_t largest)
+{
+    double first = pow(10, floor(log10((double)largest / 100) + 1e-9));
+    run->size_planned = 0;
+    for (uint32_t half = 0; run->size_planned < RUN_SIZE_COUNT - 1; half++) {
+        uint64_t size = rounded(first * pow(DECADE_STEP, half));
+        if ((double)size * GROWTH_LAST_STEP > (double)largest) {
+            break;
+        }
+        run->sizes[run->size_planned++] = (struct run_size){.events = size};
+    }
+    run->sizes[run->size_planned++] = (struct run_size){.events = largest};
 }
 
 /// How fast events can be taken in, roughly.
@@ -159,7 +177,7 @@ static enum corong_status plan_sizes(struct run *run, struct corong_error *error
 {
     const struct bench_options *options = run->options;
     if (options->growth_events > 0) {
-        choose_sizes(run, (double)options->growth_events, DECADE_STEP, RUN_SIZE_COUNT);
+        choose_growth(run, options->growth_events);
         return CORONG_OK;
     }
     double least = 81 * (options->quick ? SIZE_LEAST_QUICK : SIZE_LEAST);
@@ -170,7 +188,7 @@ static enum corong_status plan_sizes(struct run *run, struct corong_error *error
         largest =
             fmin(SIZE_MOST, fmax(least, rate * (double)run_share_us(run, GROWTH_SHARE) / 1e6));
     }
-    choose_sizes(run, largest, LARGEST_STEP, RUN_SIZE_COUNT);
+    choose_sizes(run, largest);
     return CORONG_OK;
 }
 
@@ -246,7 +264,7 @@ static enum corong_status next_size(struct run *run, struct run_size *size,
     run->size_count++;
     json_array_append_new(json_object_get(run->document, "growth"), size_json(size));
     tell_size(run, size, known != NULL);
-    if (run->options->kept != NULL) {
+    if (run->options->kept != NULL && known == NULL) { // else the file has more than was read yet
         json_object_set_new(run->document, "unfinished", json_true());
         run->options->kept(run->options->context, run->document);
     }

@@ -165,41 +165,42 @@ static enum corong_status prepare(struct run *run, struct corong_error *error)
     return CORONG_OK;
 }
 
+/// What the load looks like: the words given, and one number for all the rest.
+static json_t *shape_json(const struct run *run)
+{
+    const struct crowd_shape *shape = &run->shape;
+    json_t *words = json_array();
+    char digest[20];
+    snprintf(digest, sizeof(digest), "%016" PRIx64, crowd_shape_digest(shape));
+    for (uint32_t index = 0; index < run->options->shape_count; index++) {
+        const struct text *word = &run->options->shapes[index];
+        json_array_append_new(words, json_stringn(word->bytes, word->size));
+    }
+    return json_pack("{s:I,s:I,s:f,s:i,s:i,s:I,s:o,s:s}", "events", (json_int_t)shape->event_count,
+                     "users", (json_int_t)shape->user_count, "days",
+                     (double)shape->span_us / (double)MICROSECONDS_PER_DAY, "names",
+                     (int)shape->name_count, "attributes", (int)shape->attribute_count,
+                     "line_bytes", (json_int_t)shape->line_size, "words", words, "digest", digest);
+}
+
 static json_t *parameters_json(struct run *run)
 {
     static const char *const kinds[] = {"synthetic", "calibrated", "replayed"};
     static const char *const ways[] = {"mock", "files", "brokers"};
     struct subject_options subject = run_subject_options(run, run->options->through);
-    json_t *shape =
-        json_pack("{s:I,s:I,s:f,s:i,s:i,s:I}", "events", (json_int_t)run->shape.event_count,
-                  "users", (json_int_t)run->shape.user_count, "days",
-                  (double)run->shape.span_us / (double)MICROSECONDS_PER_DAY, "names",
-                  (int)run->shape.name_count, "attributes", (int)run->shape.attribute_count,
-                  "line_bytes", (json_int_t)run->shape.line_size);
-    return json_pack("{s:s,s:s,s:I,s:f,s:b,s:i,s:i,s:f,s:I,s:I,s:o}", "kind",
-                     kinds[run->options->kind], "through", ways[run->options->through], "seed",
-                     (json_int_t)run->shape.seed, "budget_seconds",
-                     (double)run_share_us(run, 1) / 1e6, "quick", run->options->quick, "partitions",
-                     (int)subject.partition_count, "shards", (int)run->shard_count,
-                     "questions_per_second", questions_of(run->options), "commit_interval_us",
-                     (json_int_t)subject.commit_interval_us, "memory_limit_bytes",
-                     (json_int_t)subject.memory_limit_bytes, "shape", shape);
-}
-
-/// A document is taken up again where it was stopped: the same program, load and machine.
-static void check_resumed(struct run *run)
-{
-    const json_t *before = run->options->resumed;
-    const json_t *was = json_object_get(before, "machine");
-    const json_t *is = json_object_get(run->document, "machine");
-    static const char *const same[] = {"cpu", "cores", "corong"};
-    run->resumes = json_is_true(json_object_get(before, "unfinished")) &&
-                   json_equal(json_object_get(before, "parameters"),
-                              json_object_get(run->document, "parameters"));
-    for (size_t index = 0; index < sizeof(same) / sizeof(same[0]); index++) {
-        run->resumes = run->resumes && json_equal(json_object_get(was, same[index]),
-                                                  json_object_get(is, same[index]));
+    json_t *parameters = json_pack(
+        "{s:s,s:s,s:I,s:f,s:b,s:i,s:i,s:f,s:I,s:I,s:s,s:o}", "kind", kinds[run->options->kind],
+        "through", ways[run->options->through], "seed", (json_int_t)run->shape.seed,
+        "budget_seconds", (double)run_share_us(run, 1) / 1e6, "quick", run->options->quick,
+        "partitions", (int)subject.partition_count, "shards", (int)run->shard_count,
+        "questions_per_second", questions_of(run->options), "commit_interval_us",
+        (json_int_t)subject.commit_interval_us, "memory_limit_bytes",
+        (json_int_t)subject.memory_limit_bytes, "folder", run->parent, "shape", shape_json(run));
+    if (run->options->growth_events > 0) {
+        json_object_set_new(parameters, "growth_events",
+                            json_integer((json_int_t)run->options->growth_events));
     }
+    return parameters;
 }
 
 /// Events that are there before the load begins, taken in as a file is.
@@ -263,7 +264,7 @@ static enum corong_status all_parts(struct run *run, struct corong_error *error)
         run->directory = NULL;
         return held;
     }
-    check_resumed(run);
+    TRY(run_check_resumed(run, error));
     // Growth comes first: its processes are forks of this one, which has done nothing yet.
     TRY(run_growth(run, error));
     TRY(run_merging(run, error));

@@ -6,7 +6,7 @@
 #include "tools/bench/phase.h"
 
 #define RUN_RATE_COUNT_MAX 32u
-#define RUN_SIZE_COUNT 5u
+#define RUN_SIZE_COUNT 8u ///< at most
 
 /// What is kept of a phase for the model.
 struct run_load {
@@ -104,6 +104,10 @@ struct subject_options run_subject_options(struct run *run, enum bench_through t
 struct phase_options run_phase_options(struct run *run, double rate, const char *label);
 /// The run's crowd, from its beginning, for about so many events.
 void run_restart_crowd(struct run *run, uint64_t event_count);
+
+/// Whether the growth in options->resumed goes on, which sets run->resumes. CORONG_INVALID: it was
+/// not finished, and is of another load or machine; nothing was written.
+CORONG_MUST_CHECK enum corong_status run_check_resumed(struct run *run, struct corong_error *error);
 
 /// The parts. Each adds its own members to the document.
 CORONG_MUST_CHECK enum corong_status run_machine(struct run *run, struct corong_error *error);

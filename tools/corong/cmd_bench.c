@@ -324,7 +324,8 @@ static enum corong_status keep(const struct options *options, const json_t *docu
 static void take_up(const struct options *options, struct bench_options *bench)
 {
     if (bench->growth_events > 0) {
-        bench->resumed = json_load_file(output_path(options), 0, NULL);
+        bench->resumed_path = output_path(options);
+        bench->resumed = json_load_file(bench->resumed_path, 0, NULL);
         bench->kept = keep_part;
         bench->context = (void *)options;
     }

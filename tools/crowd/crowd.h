@@ -97,6 +97,8 @@ CORONG_MUST_CHECK enum corong_status crowd_shape_set(struct crowd_shape *shape, 
 const char *crowd_shape_help(void);
 /// So many events: users in proportion; more than the shape has take more time, fewer the same.
 void crowd_shape_resize(struct crowd_shape *shape, uint64_t event_count);
+/// Shapes that differ in anything have, but for a chance of 2^-64, different ones.
+uint64_t crowd_shape_digest(const struct crowd_shape *shape);
 /// The mapping that reads the lines, as YAML.
 void crowd_shape_mapping(const struct crowd_shape *shape, struct text_buffer *out);
 

@@ -156,3 +156,27 @@ Test(crowd, attributes_have_a_limit)
     cr_expect_eq(crowd_shape_set(&shape, TEXT_LITERAL("attribute=more:1:user"), &error),
                  CORONG_INVALID);
 }
+
+Test(crowd, any_parameter_makes_another_shape)
+{
+    static const char *const words[] = {"users=7",   "events=7",      "days=7",
+                                        "session=7", "skew=0.7",      "late=7%:7",
+                                        "copies=7%", "funnel=a,b:7%", "attribute=city:7:user",
+                                        "line=700",  "curve=flat",    "unit=ms"};
+    uint64_t digests[1 + sizeof(words) / sizeof(words[0])];
+    start(1000);
+    digests[0] = crowd_shape_digest(&shape);
+    start(1000);
+    cr_expect_eq(crowd_shape_digest(&shape), digests[0]);
+    for (size_t index = 0; index < sizeof(words) / sizeof(words[0]); index++) {
+        start(1000);
+        set(words[index]);
+        digests[index + 1] = crowd_shape_digest(&shape);
+        for (size_t before = 0; before <= index; before++) {
+            cr_expect_neq(digests[index + 1], digests[before], "%s", words[index]);
+        }
+    }
+    start(1000);
+    shape.seed++;
+    cr_expect_neq(crowd_shape_digest(&shape), digests[0]);
+}
