@@ -95,7 +95,8 @@ static enum corong_status plan_rings(struct engine *engine, struct corong_error 
 static enum corong_status plan_memory(struct engine *engine, struct corong_error *error)
 {
     const struct engine_options *options = &engine->options;
-    TRY(live_plan_init(&engine->plan, options->definitions, options->schema, error));
+    const struct definitions *followed = options->live_unread ? NULL : options->definitions;
+    TRY(live_plan_init(&engine->plan, followed, options->schema, error));
     enum corong_status status = plan_rings(engine, error);
     if (status != CORONG_OK) {
         live_plan_deinit(&engine->plan);
@@ -132,6 +133,7 @@ static struct shard_options plan_shard(struct engine *engine, uint32_t index)
                  .first_key = route_first_key(index, options->shard_count),
                  .settles = options->live_settles,
                  .primes = engine_settle_primes(engine)},
+        .live_unread = options->live_unread,
         .load = engine->settle.load,
         .owner = engine_commit_owner(engine),
         .chunk_count_max = chunk_count_max(options->shard_count),

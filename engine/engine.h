@@ -42,6 +42,8 @@ struct engine_options {
     /// The live counts begin with what the store holds, and pending users are recomputed from it in
     /// the background. False: with the first event, and users stay pending.
     bool live_settles;
+    /// Nobody will read the live view: no funnel is followed and no session counted.
+    bool live_unread;
     int zstd_level; ///< 0 means 1
     /// A barrier that stands still for so long, while no shard waits for a disk, ends the process:
     /// engine_watch.h. 0 means 30 s; negative: never.

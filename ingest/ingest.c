@@ -150,6 +150,7 @@ static enum corong_status open_engine(struct ingest *ingest, const struct ingest
             options->memory_limit_bytes != 0 ? options->memory_limit_bytes : MEMORY_LIMIT_DEFAULT,
         .commit_interval_us = options->commit_interval_us,
         .session_timeout_us = options->session_timeout_us,
+        .live_unread = options->live_unread,
         .merge_in_background = options->merge_in_background,
         .merge_eagerly = options->merge_in_background,
     };

@@ -35,6 +35,7 @@ struct ingest_options {
     int64_t commit_interval_us;  ///< 0: 5 s
     uint32_t message_size_max;   ///< 0: DECODE_MESSAGE_SIZE_MAX
     int64_t session_timeout_us;
+    bool live_unread;         ///< nobody will ask for ingest_live(): nothing is followed
     bool merge_in_background; ///< merges runs while it reads, at normal priority
 };
 

@@ -187,7 +187,9 @@ static void consume(struct shard *shard, const struct event_batch *batch)
     struct live_batch taken = {
         batch, shard->tail->row_count, shard->tail->columns, {shard->tail, tail_canonical}};
     tail_append(shard->tail, batch);
-    live_take(shard->live, &taken);
+    if (!shard->options.live_unread) {
+        live_take(shard->live, &taken);
+    }
     uint64_t memory = tail_memory(shard->tail);
     publish(shard, memory);
     // By what the rows take: capacity stays when they go, and would ask again at once.

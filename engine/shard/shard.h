@@ -53,6 +53,7 @@ struct shard_options {
     struct route *route;
     struct tail_options tail;
     struct live_options live;
+    bool live_unread;       ///< events do not go to the live view
     struct live_load *load; ///< where live.primes: what the store holds; until primed()
     struct shard_owner owner;
     uint32_t chunk_count_max; ///< in memory, of a view

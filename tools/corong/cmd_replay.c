@@ -103,7 +103,7 @@ static enum corong_status choose_mapping(struct replay *replay)
     return settings_mapping(&replay->config, options->arena, text_from(preset), &replay->error);
 }
 
-/// Where no funnel is configured, visit → click → order is followed live.
+/// Where no funnel is configured, visit → click → order is followed live, if anybody sees it.
 static void choose_definitions(struct replay *replay)
 {
     static const char *const NAMES[JOURNEY_STEP_COUNT] = {"visit", "click", "order"};
@@ -139,6 +139,17 @@ static const char *const *topic_strings(const struct options *options)
     return topics;
 }
 
+static bool prints_json(const struct replay *replay)
+{
+    return console_style(replay->options, stdout).format == REPORT_JSON;
+}
+
+/// The live counts are drawn on a terminal and written in JSON; nobody else pays for them.
+static bool shows_live(const struct replay *replay)
+{
+    return prints_json(replay) || (!replay->quiet && console_is_terminal(stderr));
+}
+
 static enum corong_status open_ingest(struct replay *replay)
 {
     const struct options *options = replay->options;
@@ -158,6 +169,7 @@ static enum corong_status open_ingest(struct replay *replay)
         .memory_limit_bytes = config->memory_limit_bytes,
         .commit_interval_us = config->commit_interval_us,
         .session_timeout_us = config->session_timeout_us,
+        .live_unread = !shows_live(replay),
         .merge_in_background = options_given(options, OPTION_MERGE),
     };
     TRY(mapping_bind(config->mapping, replay->store, &replay->error));
@@ -252,11 +264,6 @@ static enum exit_code print_books(const struct replay *replay, const struct repl
     return console_write(stdout, &out);
 }
 
-static bool prints_json(const struct replay *replay)
-{
-    return console_style(replay->options, stdout).format == REPORT_JSON;
-}
-
 /// On a terminal the funnels stand there as they ended; what differs is drawn again.
 static void draw_recounted(const struct replay *replay, struct engine_live_view view)
 {
@@ -274,10 +281,9 @@ static void draw_recounted(const struct replay *replay, struct engine_live_view 
 static void settle_live(const struct replay *replay, struct replay_end *end)
 {
     const struct ingest_books *books = &end->books;
-    bool terminal = !replay->quiet && console_is_terminal(stderr);
     bool differs = end->view.pending > 0 || books->all.stored != books->run.stored ||
                    books->duplicates_run > 0 || books->run.future > 0;
-    if (!differs || (!terminal && !prints_json(replay))) {
+    if (!differs || !shows_live(replay)) {
         return;
     }
     struct query_funnel defaults = {
@@ -294,7 +300,7 @@ static void settle_live(const struct replay *replay, struct replay_end *end)
         console_note("the live counts leave out %llu users whose events came late or out of "
                      "order, and could not be counted again (%s); 'corong funnel' counts everyone",
                      (unsigned long long)end->view.pending, error.message);
-    } else if (terminal) {
+    } else if (!replay->quiet && console_is_terminal(stderr)) {
         draw_recounted(replay, end->view);
     }
 }

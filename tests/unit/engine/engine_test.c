@@ -234,6 +234,44 @@ Test(engine, a_tail_that_reaches_its_share_is_written_early)
     engine_rig_close(&rig);
 }
 
+// Users in the live view after 3000 events of 70 users were stored.
+static uint64_t live_users_of(bool unread)
+{
+    struct engine_rig rig;
+    struct engine_options options = {.shard_count = 1,
+                                     .producer_count = 1,
+                                     .memory_limit_bytes = UINT64_C(32) << 20,
+                                     .live_unread = unread};
+    engine_rig_open(&rig, &options);
+    struct engine_producer *producer = engine_producer_open(rig.engine);
+    union canonical_value values[RIG_COLUMN_COUNT];
+    for (int i = 0; i < 3000; i++) {
+        char user[16];
+        snprintf(user, sizeof(user), "%d", i % 70);
+        struct event event = engine_rig_event(values, user, i * SECOND, "view");
+        engine_push(producer, &event);
+    }
+    engine_producer_close(producer, &NO_CUT);
+    struct corong_error error = {0};
+    cr_assert_eq(engine_drain(rig.engine, &error), CORONG_OK, "%s", error.message);
+    struct arena arena = {0};
+    struct engine_live_view view;
+    engine_live_read(rig.engine, &arena, &view);
+    cr_assert_eq(view.sessions, view.users);
+    arena_deinit(&arena);
+    struct store_snapshot *snapshot = snapshot_of(&rig);
+    cr_assert_eq(store_snapshot_totals(snapshot).rows, 3000);
+    store_snapshot_close(snapshot);
+    engine_rig_close(&rig);
+    return view.users;
+}
+
+Test(engine, follows_nobody_where_nobody_reads_the_live_view_and_stores_all)
+{
+    cr_assert_eq(live_users_of(false), 70);
+    cr_assert_eq(live_users_of(true), 0);
+}
+
 Test(engine, a_limit_that_is_too_small_is_refused_with_the_one_needed)
 {
     struct engine_rig rig;
