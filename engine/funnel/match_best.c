@@ -123,7 +123,7 @@ static void report(struct general *general, const struct general_search *search,
     entry.entry_first = found->entry;
     entry.entry_last = found->entry;
     entry.cap = rule->step_count - 1;
-    for (uint32_t made = result->made; made != 0;) {
+    for (uint32_t made = general->line ? 0 : result->made; made != 0;) {
         uint32_t block = blocks[__builtin_ctz(made)];
         uint32_t together = 0;
         for (uint32_t left = made; left != 0; left &= left - 1) {
@@ -136,6 +136,9 @@ static void report(struct general *general, const struct general_search *search,
     for (uint32_t made = result->made; made != 0; made &= made - 1) {
         uint32_t step = (uint32_t)__builtin_ctz(made);
         result->times_us[step] = general->blocks[blocks[step]].time_us;
+        if (general->line) {
+            result->events[step] = general->blocks[blocks[step]].first;
+        }
         result->steps[step] = (uint8_t)step;
     }
 }
@@ -226,6 +229,9 @@ static uint32_t life_from(struct general *general, uint32_t step, uint32_t entry
     struct general_walk walk;
     struct general_search search = general_search_over(general, step, entry, end);
     restrict_entries(&search, entry, entry);
+    if (general->line) {
+        return general_line_life(general, &search);
+    }
     general_walk_init(&walk, general, &search);
     for (uint32_t block = entry; block < end; block++) {
         general_walk_block(&walk, block);

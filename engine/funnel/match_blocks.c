@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/funnel/match_general.h"
 
+#include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 
 #include <string.h>
@@ -17,11 +18,26 @@ static void take_gaps(struct general *general)
     }
 }
 
+/// Memory that goes with general_deinit(), not cleared.
+static void *take_memory(struct general *general, size_t count, size_t size)
+{
+    size_t bytes = (count * size + 15) / 16 * 16;
+    if (bytes <= GENERAL_SPACE_SIZE - general->space_used) {
+        void *memory = general->space->bytes + general->space_used;
+        general->space_used += (uint32_t)bytes;
+        return memory;
+    }
+    ASSERT(general->heap_count < GENERAL_HEAP_COUNT_MAX);
+    void *memory = memory_resize_array(NULL, count, size);
+    general->heaps[general->heap_count++] = memory;
+    return memory;
+}
+
 /// The pairs of steps that may follow each other.
 static void list_pairs(struct general *general)
 {
     uint32_t count = general->rule->step_count;
-    general->pairs = memory_allocate((size_t)count * count * sizeof(*general->pairs));
+    general->pairs = take_memory(general, (size_t)count * count, sizeof(*general->pairs));
     for (uint32_t to = 0; to < count; to++) {
         general->pairs_of[to] = general->pair_count;
         for (uint32_t from = to; from-- > 0;) {
@@ -89,92 +105,135 @@ static void sum_up(const struct general *general, struct general_block *block, b
     }
 }
 
-static void cut_blocks(struct general *general)
+/// Sums up a block of one event.
+static struct general_block single_block(const struct general *general, uint32_t index)
+{
+    const struct match_event *event = &general->scope.events[index];
+    const struct match_rule *rule = general->rule;
+    uint32_t steps = event->steps & general->scope.step_mask;
+    bool seen = steps != 0 || rule->scope == FUNNEL_SCOPE_ALL;
+    return (struct general_block){
+        .time_us = event->time_us,
+        .first = index,
+        .end = index + 1,
+        .steps = steps,
+        .entries = event->entry_allowed ? steps : 0,
+        .common = seen ? steps : general->scope.step_mask,
+        .in_scope = seen && rule->order == FUNNEL_ORDER_STRICT,
+        .hits = event->hits,
+        .several = (steps & (steps - 1)) != 0,
+    };
+}
+
+/// Cuts the events into blocks; true where each is a block by itself.
+static bool cut_blocks(struct general *general)
 {
     const struct match_scope *scope = &general->scope;
     uint32_t count = scope->event_count;
-    general->blocks = memory_resize_array(NULL, (size_t)count + 1, sizeof(*general->blocks));
+    bool single = true;
+    general->block_count = 0;
     for (uint32_t index = 0; index < count;) {
-        struct general_block block = {.time_us = scope->events[index].time_us, .first = index};
-        block.end = match_block_end(scope, index);
-        sum_up(general, &block, false);
-        index = block.end;
-        if ((block.steps | block.hits | block.in_scope) != 0) {
-            general->blocks[general->block_count++] = block;
+        struct general_block *block = &general->blocks[general->block_count];
+        uint32_t end = match_block_end(scope, index);
+        if (end == index + 1) {
+            *block = single_block(general, index);
+        } else {
+            *block = (struct general_block){
+                .time_us = scope->events[index].time_us, .first = index, .end = end};
+            sum_up(general, block, false);
+            single = false;
+        }
+        index = end;
+        general->block_count += (block->steps | block->hits | block->in_scope) != 0;
+    }
+    return single;
+}
+
+/// True where times change: two events that are neither simultaneous nor further apart than the
+/// tolerance, or are told apart by a sequence number.
+static bool blurs(const struct general *general)
+{
+    const struct match_event *events = general->scope.events;
+    int64_t tolerance_us = general->rule->tie_tolerance_us;
+    for (uint32_t index = 1; tolerance_us > 0 && index < general->scope.event_count; index++) {
+        int64_t apart_us = events[index].time_us - events[index - 1].time_us;
+        if ((apart_us != 0 && apart_us <= tolerance_us) || events[index].ordered) {
+            return true;
         }
     }
+    return false;
 }
 
-/// True where blocks lose events or change their times.
-static bool needs_copy(const struct match_rule *rule)
-{
-    return rule->tie_tolerance_us > 0 || rule->attempts == FUNNEL_ATTEMPTS_ALL;
-}
-
+/// A copy of the events, where blocks lose some or change their times.
 static void copy_events(struct general *general)
 {
     uint32_t count = general->scope.event_count;
-    general->events = memory_resize_array(NULL, (size_t)count + 1, sizeof(*general->events));
-    general->origins = memory_resize_array(NULL, (size_t)count + 1, sizeof(*general->origins));
+    general->events = take_memory(general, (size_t)count + 1, sizeof(*general->events));
+    general->origins = take_memory(general, (size_t)count + 1, sizeof(*general->origins));
     for (uint32_t index = 0; index < count; index++) {
         general->events[index] = general->scope.events[index];
         general->origins[index] = index;
     }
     general->scope.events = general->events;
-    if (general->rule->tie_tolerance_us > 0) {
-        blur_times(general);
+}
+
+void general_reserve(struct general *general)
+{
+    if (general->pairs != NULL) {
+        return;
     }
+    list_pairs(general);
+    uint32_t step_count = general->rule->step_count;
+    size_t each = (size_t)general->block_count + 1;
+    uint32_t *states =
+        take_memory(general, (step_count + general->pair_count) * each + each, sizeof(uint32_t));
+    general->queues = take_memory(general, (size_t)general->pair_count + 1, sizeof(uint32_t *));
+    for (uint32_t step = 0; step < step_count; step++) {
+        general->starts[step] = states;
+        states += each;
+    }
+    for (uint32_t pair = 0; pair < general->pair_count; pair++) {
+        general->queues[pair] = states;
+        states += each;
+    }
+    general->reached = states;
 }
 
-static uint32_t *block_array(const struct general *general)
+void general_init(struct general *general, struct general_space *space,
+                  const struct match_rule *rule, const struct match_event *events,
+                  uint32_t event_count)
 {
-    return memory_resize_array(NULL, (size_t)general->block_count + 1, sizeof(uint32_t));
-}
-
-void general_init(struct general *general, const struct match_rule *rule,
-                  const struct match_event *events, uint32_t event_count)
-{
-    *general = (struct general){.rule = rule};
+    *general = (struct general){.rule = rule, .space = space};
     struct match_rule unrestricted = *rule;
     unrestricted.attempts = FUNNEL_ATTEMPTS_BEST;
     match_scope_init(&general->scope, &unrestricted, events, event_count);
     general->required = general->scope.step_mask & ~rule->optional;
     take_gaps(general);
-    list_pairs(general);
-    if (needs_copy(rule)) {
+    if (blurs(general)) {
+        copy_events(general);
+        blur_times(general);
+    }
+    general->blocks = take_memory(general, (size_t)event_count + 1, sizeof(*general->blocks));
+    bool single = cut_blocks(general);
+    if (!single && rule->attempts == FUNNEL_ATTEMPTS_ALL && general->events == NULL) {
         copy_events(general);
     }
-    cut_blocks(general);
     if (rule->order == FUNNEL_ORDER_ANY) {
         return;
     }
-    for (uint32_t step = 0; step < rule->step_count; step++) {
-        general->starts[step] = block_array(general);
+    general->line = single && rule->optional == 0 && general->steep == 0;
+    general->continued =
+        take_memory(general, (size_t)general->block_count + 1, sizeof(*general->continued));
+    if (!general->line) {
+        general_reserve(general);
     }
-    general->queues =
-        memory_resize_array(NULL, (size_t)general->pair_count + 1, sizeof(uint32_t *));
-    for (uint32_t pair = 0; pair < general->pair_count; pair++) {
-        general->queues[pair] = block_array(general);
-    }
-    general->reached = block_array(general);
-    general->continued = block_array(general);
 }
 
 void general_deinit(struct general *general)
 {
-    for (uint32_t step = 0; step < FUNNEL_STEP_COUNT_MAX; step++) {
-        memory_free(general->starts[step]);
+    for (uint32_t i = 0; i < general->heap_count; i++) {
+        memory_free(general->heaps[i]);
     }
-    for (uint32_t pair = 0; general->queues != NULL && pair < general->pair_count; pair++) {
-        memory_free(general->queues[pair]);
-    }
-    memory_free(general->queues);
-    memory_free(general->pairs);
-    memory_free(general->reached);
-    memory_free(general->continued);
-    memory_free(general->blocks);
-    memory_free(general->events);
-    memory_free(general->origins);
 }
 
 void general_spend(struct general *general, uint32_t index, const uint32_t *events, uint32_t count)
@@ -222,7 +281,8 @@ uint64_t funnel_match_bytes(const struct match_rule *rule, uint32_t event_count)
         return 0;
     }
     uint64_t bytes = sizeof(struct general_block);
-    bytes += needs_copy(rule) ? sizeof(struct match_event) + sizeof(uint32_t) : 0;
+    bool copies = rule->tie_tolerance_us > 0 || rule->attempts == FUNNEL_ATTEMPTS_ALL;
+    bytes += copies ? sizeof(struct match_event) + sizeof(uint32_t) : 0;
     if (rule->order != FUNNEL_ORDER_ANY) {
         uint64_t optional = (uint64_t)__builtin_popcount(rule->optional);
         uint64_t pairs = rule->step_count + optional * rule->step_count;

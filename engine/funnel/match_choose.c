@@ -267,11 +267,25 @@ static uint32_t window_end(const struct general *general, const struct general_s
     return block;
 }
 
+/// The same where blocks are a line: all steps are required.
+static uint32_t choose_line(struct general *general, const struct general_search *search,
+                            const struct general_found *found, uint32_t *blocks_out)
+{
+    struct general_search own = *search;
+    own.active = general_exclusions(general->rule, search->entry_step, found->step + 1, false);
+    general_line_choose(general, &own, found, blocks_out);
+    uint32_t upto = UINT32_MAX >> (FUNNEL_STEP_COUNT_MAX - 1 - found->step);
+    return upto & UINT32_MAX << search->entry_step;
+}
+
 uint32_t general_choose(struct general *general, const struct general_search *search,
                         const struct general_found *found, uint32_t *blocks_out)
 {
     struct choose choose = {.general = general, .search = *search, .entry = found->entry};
     uint32_t step_count = general->rule->step_count;
+    if (general->line) {
+        return choose_line(general, search, found, blocks_out);
+    }
     memset(choose.fixed, 0xff, sizeof(choose.fixed));
     choose.search.fixed = choose.fixed;
     choose.search.cap = found->step;

@@ -60,10 +60,11 @@ void match_general_blocks(const struct match_rule *rule, const struct match_even
                           uint32_t event_count, struct match_result *result)
 {
     struct general general;
+    struct general_space space;
     const struct general_order *order = order_of(rule);
     ASSERT(rule->attempts != FUNNEL_ATTEMPTS_ALL);
     *result = (struct match_result){0};
-    general_init(&general, rule, events, event_count);
+    general_init(&general, &space, rule, events, event_count);
     uint32_t first = 0;
     uint32_t last = 0;
     if (general_entries(&general, 0, general.block_count, &first, &last)) {
@@ -190,9 +191,10 @@ enum corong_status funnel_match_all(const struct match_rule *rule, const struct 
                                     uint32_t event_count, match_report_function *report,
                                     void *context, struct corong_error *error)
 {
+    struct general_space space;
     struct scan scan = {.order = order_of(rule), .report = report, .context = context};
     ASSERT(rule->attempts == FUNNEL_ATTEMPTS_ALL);
-    general_init(&scan.general, rule, events, event_count);
+    general_init(&scan.general, &space, rule, events, event_count);
     uint32_t first;
     uint32_t last;
     bool any = general_entries(&scan.general, 0, scan.general.block_count, &first, &last);

@@ -8,6 +8,8 @@
 #include "engine/funnel/match_scope.h"
 
 #define GENERAL_NONE UINT32_MAX
+#define GENERAL_SPACE_SIZE 16384u
+#define GENERAL_HEAP_COUNT_MAX 8u
 #define GENERAL_PAIR_COUNT_MAX (FUNNEL_STEP_COUNT_MAX * (FUNNEL_STEP_COUNT_MAX - 1) / 2)
 
 /// Events [first, end), simultaneous.
@@ -29,11 +31,21 @@ struct general_pair {
     uint8_t to;
 };
 
+/// Memory of small units, not cleared: most need no other.
+struct general_space {
+    _Alignas(16) char bytes[GENERAL_SPACE_SIZE];
+};
+
 struct general {
     const struct match_rule *rule;
-    struct match_scope scope;   ///< its entry fields are those of the search under way
-    struct match_event *events; ///< own copy, where times or blocks change; else NULL
-    uint32_t *origins;          ///< index of each event as given; NULL: its own
+    struct general_space *space; ///< the caller's
+    uint32_t space_used;
+    uint32_t heap_count;
+    void *heaps[GENERAL_HEAP_COUNT_MAX]; ///< what did not fit
+    bool line;                           ///< every block is one event, and match_line.c applies
+    struct match_scope scope;            ///< its entry fields are those of the search under way
+    struct match_event *events;          ///< own copy, where times or blocks change; else NULL
+    uint32_t *origins;                   ///< index of each event as given; NULL: its own
     struct general_block *blocks;
     uint32_t block_count;
     uint32_t required; ///< steps, as bits
@@ -101,8 +113,12 @@ struct general_moves {
 };
 
 /// ---- match_blocks.c
-void general_init(struct general *general, const struct match_rule *rule,
-                  const struct match_event *events, uint32_t event_count);
+/// Cuts the blocks. `space` must outlive it.
+void general_init(struct general *general, struct general_space *space,
+                  const struct match_rule *rule, const struct match_event *events,
+                  uint32_t event_count);
+/// Memory for general_walk and choosing, unless it is there.
+void general_reserve(struct general *general);
 void general_deinit(struct general *general);
 /// Takes the events at these indices (ascending) out of a block; needs own events.
 void general_spend(struct general *general, uint32_t block, const uint32_t *events, uint32_t count);
@@ -137,11 +153,29 @@ void general_find(struct general *general, const struct general_search *search, 
                   struct general_found *found_out);
 
 /// ---- match_open.c
+/// When the last block of events before `end` that match a step began: it may take further ones.
+int64_t general_last_us(const struct general *general, uint32_t end);
+/// True where the steps from `first` on can follow a state that began at `entry_us` and whose last
+/// match was at `time_us`; `last_us` as of general_last_us().
+bool general_may_follow(const struct general *general, const struct general_search *search,
+                        uint32_t first, int64_t time_us, int64_t entry_us, int64_t as_of_us,
+                        int64_t last_us);
 /// True where an attempt of the walk, which went through all blocks before `end`, may be won by
 /// further events at `as_of_us` or later.
 bool general_goes_on(const struct general_walk *walk, uint32_t end, int64_t as_of_us);
 /// SEMANTICS 5: some assignment of the search may still be completed at T.
 bool general_is_open(struct general *general, const struct general_search *search);
+
+/// ---- match_line.c: the same where `line` is set and the search is not wild
+void general_line_find(const struct general *general, const struct general_search *search,
+                       bool latest, struct general_found *found_out);
+/// Without an event at T.
+bool general_line_open(const struct general *general, const struct general_search *search);
+/// The block in which attempts of the search's only entry end; `end` where they do not.
+uint32_t general_line_life(const struct general *general, const struct general_search *search);
+/// `search->active` are the exclusions that count up to `found->step`.
+void general_line_choose(struct general *general, const struct general_search *search,
+                         const struct general_found *found, uint32_t *blocks_out);
 
 /// ---- match_choose.c
 /// Blocks of the reported attempt's steps: blocks_out[k] where bit k of the answer is set.

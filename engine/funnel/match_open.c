@@ -20,8 +20,7 @@ static int64_t further_time(const struct general *general, int64_t block_us, int
     return earliest_us > next_us ? earliest_us : next_us;
 }
 
-/// When the last block of events that match a step began: it may take further ones.
-static int64_t last_block_us(const struct general *general, uint32_t end)
+int64_t general_last_us(const struct general *general, uint32_t end)
 {
     for (uint32_t block = end; block-- > 0;) {
         if (general->blocks[block].steps != 0) {
@@ -31,12 +30,10 @@ static int64_t last_block_us(const struct general *general, uint32_t end)
     return INT64_MIN / 2;
 }
 
-/// True where the steps from `first` on can follow a state that began at `entry_us` and whose last
-/// match was at `time_us`.
-static bool may_follow(const struct general_walk *walk, uint32_t first, int64_t time_us,
-                       int64_t entry_us, int64_t as_of_us, int64_t last_us)
+bool general_may_follow(const struct general *general, const struct general_search *search,
+                        uint32_t first, int64_t time_us, int64_t entry_us, int64_t as_of_us,
+                        int64_t last_us)
 {
-    const struct general *general = walk->general;
     const struct match_rule *rule = general->rule;
     int64_t tolerance_us = rule->tie_tolerance_us;
     last_us = time_us > last_us ? time_us : last_us; // a further event began a block
@@ -50,7 +47,7 @@ static bool may_follow(const struct general_walk *walk, uint32_t first, int64_t 
         return false;
     }
     for (uint32_t step = first + 1; step < rule->step_count; step++) {
-        if ((walk->search->required >> step & 1) == 0) {
+        if ((search->required >> step & 1) == 0) {
             continue;
         }
         int64_t next_us = further_time(general, at_us, add_times(at_us, general->min_us[step]));
@@ -86,8 +83,8 @@ static bool pair_goes_on(const struct general_walk *walk, uint32_t pair, uint32_
             return false;
         }
         if (starts[block] != GENERAL_NONE &&
-            may_follow(walk, steps->to, blocks[block].time_us, blocks[starts[block]].time_us,
-                       as_of_us, last_us)) {
+            general_may_follow(general, walk->search, steps->to, blocks[block].time_us,
+                               blocks[starts[block]].time_us, as_of_us, last_us)) {
             return true;
         }
         // Without a least gap an older state gets no further unless its entry is later.
@@ -101,7 +98,7 @@ static bool pair_goes_on(const struct general_walk *walk, uint32_t pair, uint32_
 bool general_goes_on(const struct general_walk *walk, uint32_t end, int64_t as_of_us)
 {
     const struct general *general = walk->general;
-    int64_t last_us = last_block_us(general, end);
+    int64_t last_us = general_last_us(general, end);
     for (uint32_t pair = 0; pair < general->pair_count; pair++) {
         const struct general_pair *steps = &general->pairs[pair];
         // Steps between are skipped: they must be optional for this search, too.
@@ -119,7 +116,7 @@ bool general_goes_on(const struct general_walk *walk, uint32_t end, int64_t as_o
 /// The instant from which further events count, and the first block that lies there.
 static uint32_t block_at(const struct general *general, uint32_t from, int64_t as_of_us)
 {
-    int64_t last_us = last_block_us(general, general->block_count);
+    int64_t last_us = general_last_us(general, general->block_count);
     int64_t now_us = as_of_us - last_us <= general->rule->tie_tolerance_us ? last_us : as_of_us;
     uint32_t block = general->block_count;
     while (block > from && general->blocks[block - 1].time_us >= now_us) {
@@ -133,6 +130,10 @@ bool general_is_open(struct general *general, const struct general_search *searc
     struct general_walk walk;
     int64_t as_of_us = general->rule->as_of_us;
     uint32_t present = block_at(general, search->from, as_of_us);
+    if (general->line && present == search->end) {
+        return general_line_open(general, search);
+    }
+    general_reserve(general);
     general_walk_init(&walk, general, search);
     for (uint32_t block = search->from; block < present; block++) {
         general_walk_block(&walk, block);

@@ -245,6 +245,10 @@ void general_walk_block(struct general_walk *walk, uint32_t block)
 void general_find(struct general *general, const struct general_search *search, bool latest,
                   struct general_found *found_out)
 {
+    if (general->line) {
+        general_line_find(general, search, latest, found_out);
+        return;
+    }
     struct general_walk walk;
     general_walk_init(&walk, general, search);
     walk.latest = latest;
