@@ -152,6 +152,18 @@ static struct text join_text(struct decoder *decoder, const struct mapping_sourc
     return any ? (struct text){to, size} : TEXT_MISSING;
 }
 
+/// Takes the mapping's prefix off an id that has it: such an id is anonymous.
+static bool take_prefix(const struct mapping *mapping, struct text *id)
+{
+    struct text prefix = mapping->anonymous_prefix;
+    if (prefix.size == 0 || id->size <= prefix.size ||
+        memcmp(id->bytes, prefix.bytes, prefix.size) != 0) {
+        return false;
+    }
+    *id = (struct text){id->bytes + prefix.size, id->size - prefix.size};
+    return true;
+}
+
 static inline enum reject_reason decode_user(struct decoder *decoder)
 {
     const struct mapping *mapping = decoder->mapping;
@@ -165,9 +177,10 @@ static inline enum reject_reason decode_user(struct decoder *decoder)
             return REJECT_USER_TOO_LONG;
         }
         if (id.size > 0) {
+            bool anonymous = take_prefix(mapping, &id) || index != 0;
             decoder->event.user_id = id;
             decoder->event.user_namespace =
-                index == 0 ? USER_NAMESPACE_KNOWN : USER_NAMESPACE_ANONYMOUS;
+                anonymous ? USER_NAMESPACE_ANONYMOUS : USER_NAMESPACE_KNOWN;
             return REJECT_NONE;
         }
     }
@@ -478,6 +491,17 @@ static bool link_id(struct decoder *decoder, const struct mapping_source *source
     return id_out->size <= EVENT_ID_SIZE_MAX;
 }
 
+/// Notes an id of the event's person, unless an earlier rule gave one of the kind.
+static void give_link(struct decoder *decoder, uint32_t kind, struct text id, uint32_t *given)
+{
+    const struct event *event = &decoder->event;
+    bool own = kind != COLUMN_LINK_ANONYMOUS && text_equal(id, event->user_id);
+    if (id.size > 0 && !own && (*given >> kind & 1) == 0) {
+        decoder->values[decoder->mapping->link_columns[kind]].string = id;
+        *given |= UINT32_C(1) << kind;
+    }
+}
+
 /// What one rule says of the event: whose it is, and what else is this person's. `given` has a bit
 /// for each kind of id that an earlier rule gave, and one more for whose it is.
 static bool decode_link(struct decoder *decoder, const struct mapping_link *link, uint32_t *given)
@@ -489,9 +513,13 @@ static bool decode_link(struct decoder *decoder, const struct mapping_link *link
         !link_id(decoder, &link->known, decoder->joined_link[COLUMN_LINK_COUNT], &id)) {
         return false;
     }
-    if (id.size > 0) {
+    if ((*given & known) == 0 && link->known.kind != FROM_NOWHERE) {
+        if (id.size == 0) {
+            return true;
+        }
+        event->user_namespace =
+            take_prefix(decoder->mapping, &id) ? USER_NAMESPACE_ANONYMOUS : USER_NAMESPACE_KNOWN;
         event->user_id = id;
-        event->user_namespace = USER_NAMESPACE_KNOWN;
         *given |= known;
     }
     for (uint32_t kind = 0; kind < COLUMN_LINK_COUNT; kind++) {
@@ -501,11 +529,8 @@ static bool decode_link(struct decoder *decoder, const struct mapping_link *link
         if (!link_id(decoder, &link->ids[kind], decoder->joined_link[kind], &id)) {
             return false;
         }
-        bool own = kind != COLUMN_LINK_ANONYMOUS && text_equal(id, event->user_id);
-        if (id.size > 0 && !own) {
-            decoder->values[decoder->mapping->link_columns[kind]].string = id;
-            *given |= UINT32_C(1) << kind;
-        }
+        give_link(decoder, take_prefix(decoder->mapping, &id) ? COLUMN_LINK_ANONYMOUS : kind, id,
+                  given);
     }
     return true;
 }

@@ -40,7 +40,9 @@ struct text mapping_rename(const struct mapping *mapping, struct text name)
 
 bool mapping_has_link(const struct mapping *mapping, enum column_link kind)
 {
-    bool found = false;
+    // Any linked id may turn out to be an anonymous one by its prefix.
+    bool found = kind == COLUMN_LINK_ANONYMOUS && mapping->link_count > 0 &&
+                 mapping->anonymous_prefix.size > 0;
     for (uint32_t index = 0; index < mapping->link_count; index++) {
         found = found || mapping->links[index].ids[kind].kind != FROM_NOWHERE;
     }

@@ -75,7 +75,8 @@ struct mapping_attribute {
 struct mapping_link {
     struct text *events; ///< names as stored; none: every event
     uint32_t event_count;
-    struct mapping_source known; ///< whose event it is; FROM_NOWHERE: the user's, where it is known
+    struct mapping_source known; ///< whose event it is: without one the rule says nothing;
+                                 ///< FROM_NOWHERE: the user's, where it is known
     struct mapping_source ids[COLUMN_LINK_COUNT];
 };
 
@@ -128,6 +129,8 @@ struct mapping {
     uint32_t column_count;
     struct mapping_source user;
     struct mapping_source anonymous;
+    struct text anonymous_prefix; ///< an id at the place of a known one that begins so is
+                                  ///< anonymous, without it; missing: none is
     struct mapping_source time;
     struct timestamp_rule time_rule;
     struct mapping_source received;

@@ -224,6 +224,11 @@ void mapping_describe(const struct mapping *mapping, struct text_buffer *out)
     text_buffer_append_string(out, "\n");
     append_key(out, "user", &mapping->user);
     append_key(out, "anonymous", &mapping->anonymous);
+    if (mapping->anonymous_prefix.size > 0) {
+        text_buffer_append_string(out, "anonymous_prefix: ");
+        append_quoted(out, mapping->anonymous_prefix);
+        text_buffer_append_string(out, "\n");
+    }
     append_time(out, "time", &mapping->time, &mapping->time_rule);
     append_time(out, "received", &mapping->received, &mapping->received_rule);
     if (mapping->max_time_us == MAPPING_NO_MAX_TIME) {

@@ -381,6 +381,7 @@ enum mapping_key {
     KEY_UNROLL,
     KEY_USER,
     KEY_ANONYMOUS,
+    KEY_ANONYMOUS_PREFIX,
     KEY_TIME,
     KEY_RECEIVED,
     KEY_MAX_TIME,
@@ -395,11 +396,26 @@ enum mapping_key {
     KEY_LINKS,
 };
 
-static const char *const key_words[] = {"preset",   "format",    "packed",     "unroll",
-                                        "user",     "anonymous", "time",       "received",
-                                        "max_time", "sequence",  "name",       "names",
-                                        "event_id", "revenue",   "attributes", "skip_where_missing",
-                                        "columns",  "links",     NULL};
+static const char *const key_words[] = {"preset",
+                                        "format",
+                                        "packed",
+                                        "unroll",
+                                        "user",
+                                        "anonymous",
+                                        "anonymous_prefix",
+                                        "time",
+                                        "received",
+                                        "max_time",
+                                        "sequence",
+                                        "name",
+                                        "names",
+                                        "event_id",
+                                        "revenue",
+                                        "attributes",
+                                        "skip_where_missing",
+                                        "columns",
+                                        "links",
+                                        NULL};
 
 static enum corong_status parse_key(struct mapping_yaml *yaml, uint32_t key,
                                     const yaml_node_t *node, struct mapping *mapping)
@@ -422,6 +438,8 @@ static enum corong_status parse_key(struct mapping_yaml *yaml, uint32_t key,
         return mapping_parse_source(yaml, node, "user", FORM_JOIN, &mapping->user);
     case KEY_ANONYMOUS:
         return mapping_parse_source(yaml, node, "anonymous", FORM_JOIN, &mapping->anonymous);
+    case KEY_ANONYMOUS_PREFIX:
+        return mapping_yaml_string(yaml, node, "anonymous_prefix", &mapping->anonymous_prefix);
     case KEY_TIME:
         return parse_time(yaml, node, "time", &mapping->time, &mapping->time_rule);
     case KEY_RECEIVED:

@@ -139,17 +139,23 @@ const char mapping_preset_posthog[] =
     "  quantity: { path: '[].properties.quantity', type: number }\n";
 
 /// Exported rows, and what is imported: one event a message, or a list of them. Seconds and
-/// milliseconds both occur.
+/// milliseconds both occur. Projects with the original way of merging ids write devices' and
+/// people's ids alike into distinct_id, and link them by events; those with the simplified one mark
+/// devices' by a prefix, and link them by events that have both.
 const char mapping_preset_mixpanel[] =
     "format: json\n"
     "unroll: { path: '[]', optional: true }\n"
-    "user: ['[].properties.$user_id', '[].properties.distinct_id']\n"
+    "user: ['[].properties.$identified_id', '[].properties.$user_id',\n"
+    "       '[].properties.distinct_id', '[].properties.$distinct_ids[0]']\n"
     "anonymous: '[].properties.$device_id'\n"
+    "anonymous_prefix: '$device:'\n"
     "links:\n"
-    "  - { event: $identify, known: '[].properties.$identified_id',\n"
-    "      previous: '[].properties.$anon_id' }\n"
+    "  - { event: $identify,\n"
+    "      previous: ['[].properties.$anon_id', '[].properties.$anon_distinct_id'] }\n"
     "  - { event: $create_alias, alias: '[].properties.alias' }\n"
-    "  - { anonymous: '[].properties.$device_id' }\n"
+    "  - { event: $merge, known: '[].properties.$distinct_ids[0]',\n"
+    "      alias: '[].properties.$distinct_ids[1]' }\n"
+    "  - { known: '[].properties.$user_id', anonymous: '[].properties.$device_id' }\n"
     "time: '[].properties.time'\n"
     "received: '[].properties.mp_processing_time_ms'\n"
     "name: '[].event'\n"

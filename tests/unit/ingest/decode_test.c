@@ -275,6 +275,23 @@ Test(decode, test_links_give_the_ids_that_are_the_same_persons)
                  "known z merge 1000000 $alias=y\n");
     expect_lines("{\"a\":\"x\",\"to\":\"z\",\"was\":7,\"t\":1,\"n\":\"merge\"}",
                  "known z merge 1000000 $previous=7\n");
+    // Without a `known` the rule says nothing.
+    expect_lines("{\"u\":\"k\",\"old\":\"y\",\"t\":1,\"n\":\"merge\"}", "known k merge 1000000\n");
+    closed();
+}
+
+Test(decode, test_a_prefix_makes_an_id_anonymous)
+{
+    opened("user: u\nanonymous: a\nanonymous_prefix: 'anon-'\ntime: t\nname: n\n"
+           "links: { event: login, previous: was, alias: old }\n");
+    expect_lines("{\"u\":\"anon-x\",\"t\":1,\"n\":\"v\"}", "anonymous x v 1000000\n");
+    expect_lines("{\"u\":\"anon-\",\"t\":1,\"n\":\"v\"}", "known anon- v 1000000\n");
+    expect_lines("{\"u\":\"Anon-x\",\"t\":1,\"n\":\"v\"}", "known Anon-x v 1000000\n");
+    expect_lines("{\"a\":\"anon-x\",\"t\":1,\"n\":\"v\"}", "anonymous x v 1000000\n");
+    expect_lines("{\"u\":\"k\",\"was\":\"anon-x\",\"old\":\"o\",\"t\":1,\"n\":\"login\"}",
+                 "known k login 1000000 $anonymous=x $alias=o\n");
+    expect_lines("{\"u\":\"anon-x\",\"was\":\"y\",\"t\":1,\"n\":\"login\"}",
+                 "anonymous x login 1000000\n");
     closed();
 }
 

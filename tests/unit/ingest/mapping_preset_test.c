@@ -73,6 +73,42 @@ Test(mapping_preset, test_posthog)
     decode_harness_close(&harness);
 }
 
+/// One event of Mixpanel's, by its name and what its properties are besides the time.
+static void expect_mixpanel(const char *name, const char *properties, const char *line)
+{
+    struct text_buffer message = {0};
+    text_buffer_printf(&message, "[{\"event\":\"%s\",\"properties\":{\"time\":1,%s}}]", name,
+                       properties);
+    cr_expect_str_eq(decode_harness_lines(&harness, message.bytes), line, "%s", message.bytes);
+    text_buffer_deinit(&message);
+}
+
+static void mixpanel_links(void)
+{
+    opened_with_links("mixpanel");
+    // Simplified: a device's id is anonymous, marked or not; one event with both ids links them.
+    expect_mixpanel("v", "\"distinct_id\":\"$device:d\",\"$device_id\":\"d\"",
+                    "anonymous d v 1000000\n");
+    expect_mixpanel("v", "\"distinct_id\":\"$device:d\"", "anonymous d v 1000000\n");
+    expect_mixpanel("v", "\"distinct_id\":\"k\",\"$user_id\":\"k\",\"$device_id\":\"d\"",
+                    "known k v 1000000 $anonymous=d\n");
+    expect_mixpanel("$identify", "\"distinct_id\":\"k\",\"$anon_distinct_id\":\"$device:d\"",
+                    "known k $identify 1000000 $anonymous=d\n");
+    // A prefix alone is an id like all others.
+    expect_mixpanel("v", "\"distinct_id\":\"$device:\"", "known $device: v 1000000\n");
+    // Original: ids of devices and people look alike; a device's own event links nothing.
+    expect_mixpanel("v", "\"distinct_id\":\"d\",\"$device_id\":\"d\"", "known d v 1000000\n");
+    expect_mixpanel("$identify", "\"distinct_id\":\"k\",\"$anon_id\":\"d\"",
+                    "known k $identify 1000000 $previous=d\n");
+    expect_mixpanel("$merge", "\"$distinct_ids\":[\"one\",\"two\"]",
+                    "known one $merge 1000000 $alias=two\n");
+    expect_mixpanel("$merge", "\"$distinct_ids\":[\"one\",\"one\"]", "known one $merge 1000000\n");
+    expect_mixpanel("$merge", "\"$distinct_ids\":[\"one\",\"$device:d\"]",
+                    "known one $merge 1000000 $anonymous=d\n");
+    expect_mixpanel("$merge", "\"$distinct_ids\":[\"one\"]", "known one $merge 1000000\n");
+    decode_harness_close(&harness);
+}
+
 Test(mapping_preset, test_links_of_each_system)
 {
     opened_with_links("segment");
@@ -101,6 +137,7 @@ Test(mapping_preset, test_links_of_each_system)
     EXPECT("{\"event\":\"v\",\"properties\":{\"time\":1,\"$user_id\":\"k\",\"$device_id\":\"d\"}}",
            "known k v 1000000", " $anonymous=d");
     decode_harness_close(&harness);
+    mixpanel_links();
     opened_with_links("amplitude");
     EXPECT("{\"event_type\":\"v\",\"user_id\":\"k\",\"device_id\":\"d\",\"time\":1}",
            "known k v 1000000", " $anonymous=d");
