@@ -384,6 +384,19 @@ static void flush(struct pump *pump)
     }
 }
 
+/// Gives the header lines again where the source goes on behind them and no message came yet.
+static void give_header(struct pump *pump)
+{
+    bool stands = pump->resume_offset > 0 && pump->tracks[0].next_offset == pump->resume_offset;
+    if (!stands || pump->decoder == NULL) {
+        return;
+    }
+    struct text header = pump->source->operations->header(pump->source);
+    if (header.bytes != NULL) {
+        decoder_set_header(pump->decoder, header);
+    }
+}
+
 /// Header lines: of a new file, or again where the source goes on behind one.
 static void prepare_decoder(struct pump *pump)
 {
@@ -391,11 +404,8 @@ static void prepare_decoder(struct pump *pump)
         return;
     }
     decoder_begin_file(pump->decoder);
-    struct text header = pump->source->operations->header(pump->source);
-    bool resumes = pump->track_count == 1 && pump->tracks[0].next_offset > 0;
-    if (resumes && header.bytes != NULL) {
-        decoder_set_header(pump->decoder, header);
-    }
+    pump->resume_offset = pump->track_count == 1 ? pump->tracks[0].next_offset : -1;
+    give_header(pump);
 }
 
 static void add_bent(struct decode_notes *sum, const struct decode_notes *more)
@@ -476,6 +486,8 @@ static void take_other(struct pump *pump, enum source_poll result,
         move_track(pump, track_of(pump, message), message);
     } else if (result == SOURCE_FLUSH) {
         flush(pump);
+    } else if (result == SOURCE_IDLE) {
+        give_header(pump); // a log may have named other columns before the place where it goes on
     }
     publish_bytes(pump);
 }

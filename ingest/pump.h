@@ -57,6 +57,7 @@ struct pump {
     struct source *source;     ///< in hand
     struct pump_track *tracks; ///< its partitions
     uint32_t track_count;
+    int64_t resume_offset; ///< of a file that goes on behind its header; -1: another source
 
     struct pump_track *track; ///< of the message in hand
     const struct source_message *message;

@@ -79,7 +79,8 @@ struct source_operations {
     /// rarely wanted; until then there are none. NULL: `metadata` is complete as it is delivered.
     void (*headers)(struct source *source);
     /// First line of the file (the first ones, where they begin with '#') for formats that need a
-    /// header after a resume; missing otherwise.
+    /// header after a resume; missing otherwise. Once a source stands where it resumes, which it
+    /// reaches by an IDLE, it may be a later line: the last directive before that place.
     struct text (*header)(struct source *source);
     void (*close)(struct source *source);
 };

@@ -31,6 +31,10 @@ static enum source_poll resume(struct replay_source *replay, struct corong_error
     switch (replay_window_resume(&replay->window, &replay->start, error)) {
     case REPLAY_READ_BYTES:
         replay->resuming = false;
+        if (replay->window.fields.found.size > 0) {
+            replay->header =
+                (struct text){replay->window.fields.found.bytes, replay->window.fields.found.size};
+        }
         return SOURCE_IDLE;
     case REPLAY_READ_IDLE:
         return SOURCE_IDLE;
@@ -165,6 +169,8 @@ enum corong_status replay_open(struct source **source_out, const struct replay_p
         replay->resuming = true;
     }
     replay->header = replay->is_letters ? TEXT_MISSING : replay_lines_header(prefix);
+    // A file that begins with directives may have others behind its first lines.
+    replay->window.names_fields = replay_lines_has_directives(replay->header);
     *source_out = &replay->source;
     return CORONG_OK;
 }

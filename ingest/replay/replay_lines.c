@@ -54,6 +54,11 @@ struct text replay_lines_header(struct text prefix)
     return without_return((struct text){prefix.bytes, size});
 }
 
+bool replay_lines_has_directives(struct text header)
+{
+    return header.size > 0 && header.bytes[0] == '#';
+}
+
 /// Delivers the `size` bytes at hand as a line; `end_size` bytes of line end follow them.
 static void deliver(struct replay_lines *lines, struct replay_window *window, size_t size,
                     size_t end_size, struct source_message *message)

@@ -24,3 +24,6 @@ enum source_poll replay_lines_next(struct replay_lines *lines, struct replay_win
                                    struct source_message *message_out, struct corong_error *error);
 /// The first line of `prefix`, or missing where it is longer than that.
 struct text replay_lines_header(struct text prefix);
+/// True where a file with this header is a log that names its columns in lines with '#' at their
+/// heads.
+bool replay_lines_has_directives(struct text header);

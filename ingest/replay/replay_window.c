@@ -21,6 +21,7 @@ void replay_window_deinit(struct replay_window *window)
 {
     replay_stream_close(window->stream);
     memory_free(window->bytes);
+    replay_fields_deinit(&window->fields);
     *window = (struct replay_window){0};
 }
 
@@ -112,21 +113,32 @@ static enum replay_read check_anchor(struct replay_window *window,
     return REPLAY_READ_FAILED;
 }
 
+/// Passes over what is at hand up to `end`.
+static void pass_over(struct replay_window *window, size_t end)
+{
+    if (window->names_fields && end > window->at) {
+        replay_fields_take(&window->fields, window->bytes + window->at, end - window->at);
+    }
+    window->at = end;
+}
+
 enum replay_read replay_window_resume(struct replay_window *window,
                                       const struct store_position *position,
                                       struct corong_error *error)
 {
     bool fresh = window->base_offset == 0 && window->end == 0;
-    if (fresh && position->anchor_offset > 0 && replay_stream_can_seek(window->stream)) {
+    bool leaps = position->anchor_offset > 0 && !window->names_fields;
+    if (fresh && leaps && replay_stream_can_seek(window->stream)) {
         if (replay_stream_seek(window->stream, position->anchor_offset, error) != CORONG_OK) {
             return REPLAY_READ_FAILED;
         }
         window->base_offset = position->anchor_offset;
     }
     if (window->base_offset + (int64_t)window->end >= position->next_offset) {
+        pass_over(window, (size_t)(position->next_offset - window->base_offset));
         return check_anchor(window, position, error);
     }
-    window->at = window->end; // passed over; an anchor's worth of it stays
+    pass_over(window, window->end); // an anchor's worth of it stays
     replay_window_deliver(window);
     enum replay_read result = replay_window_fill(window, error);
     return result == REPLAY_READ_BYTES ? REPLAY_READ_IDLE : result;

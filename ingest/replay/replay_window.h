@@ -4,6 +4,7 @@
 /// bytes. Thread: a window belongs to one thread at a time.
 #pragma once
 
+#include "ingest/replay/replay_fields.h"
 #include "ingest/replay/replay_stream.h"
 #include "storage/base/error.h"
 #include "storage/storage.h"
@@ -27,6 +28,8 @@ struct replay_window {
     uint64_t anchor_hash;
     bool anchor_known;
     bool ended;
+    bool names_fields;           ///< set by who resumes: bytes passed over are read for `fields`
+    struct replay_fields fields; ///< of them
 };
 
 /// Takes the stream over.

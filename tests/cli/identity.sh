@@ -43,3 +43,14 @@ corong replay --quiet --config links.yaml first.jsonl --store reversed >/dev/nul
 corong replay --quiet --config links.yaml second.jsonl --store reversed >/dev/null 2>&1
 corong compact --quiet --store reversed >/dev/null 2>&1
 corong funnel --config links.yaml buy --store reversed --format json | grep digest | cmp one - && echo the same
+# Mixpanel: a device's id by its mark, a $merge; one person of three ids.
+cat >mixpanel.jsonl <<'LOG'
+{"event":"view","properties":{"time":1767225600,"distinct_id":"$device:d1","$device_id":"d1","$insert_id":"1"}}
+{"event":"cart","properties":{"time":1767225601,"distinct_id":"ann","$user_id":"ann","$device_id":"d1","$insert_id":"2"}}
+{"event":"$merge","properties":{"time":1767225602,"$distinct_ids":["ann","old"],"$insert_id":"3"}}
+{"event":"order","properties":{"time":1767225603,"distinct_id":"old","$insert_id":"4"}}
+LOG
+printf 'mapping: { preset: mixpanel, links: true }\n' >mixpanel.yaml
+corong replay --quiet --config mixpanel.yaml mixpanel.jsonl --store mixpanel >/dev/null 2>&1
+corong funnel --config mixpanel.yaml --step view --step cart --step order --store mixpanel --format csv | grep total,3
+corong trace d1 --config mixpanel.yaml --step view --step cart --step order --store mixpanel | head -3

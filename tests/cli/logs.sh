@@ -27,3 +27,10 @@ printf '\xef\xbb\xbf#Version: 1.0\r\n#Fields: date time c-ip cs-uri-stem\r\n2026
 corong replay --quiet --store iis.store --mapping access_log --format json iis.log | grep '"stored"'
 printf '2026-01-02 03:04:06 9.9.9.9 /b\r\n' >>iis.log
 corong replay --quiet --store iis.store --mapping access_log --format json iis.log | grep '"stored"'
+printf 'a log that grows behind a change of its columns:\n'
+printf '#Version: 1.0\n#Fields: date time c-ip cs-uri-stem\n2026-01-02 03:04:05 9.9.9.9 /\n' >w3c.log
+printf '#Fields: time date cs-uri-stem c-ip\n03:04:06 2026-01-02 /b 9.9.9.9\n' >>w3c.log
+corong replay --quiet --store w3c.store --mapping access_log --format json w3c.log | grep '"stored"'
+printf '03:04:07 2026-01-02 /c 9.9.9.9\n' >>w3c.log
+corong replay --quiet --store w3c.store --mapping access_log --format json w3c.log | grep '"stored"'
+corong funnel --store w3c.store --step "a: where path = '/'" --step "b: where path = '/b'" --step "c: where path = '/c'" --format csv

@@ -375,6 +375,58 @@ Test(replay, test_directories_and_globs_give_sorted_files_once)
     input_files_remove(directory);
 }
 
+/// A log whose columns change: `count` lines under each directive.
+static struct text_buffer changing_log(uint32_t count)
+{
+    struct text_buffer log = {0};
+    text_buffer_append_string(&log, "#Version: 1.0\r\n#Fields: date time\r\n");
+    for (uint32_t i = 0; i < 4 * count; i++) {
+        if (i % count == 0) {
+            text_buffer_printf(&log, "#Software: x\r\n#Fields: date time c%u\r\n", i / count);
+        }
+        text_buffer_printf(&log, "2026-01-02 03:04:05 #Fields:%u\r\n", i);
+    }
+    return log;
+}
+
+Test(replay, test_header_after_a_resume_is_the_last_directive_before_it)
+{
+    struct text_buffer log = changing_log(20000);
+    for (enum packing packing = PLAIN; packing < PACKING_COUNT; packing++) {
+        char *directory = input_files_create();
+        struct text_buffer packed = pack(packing, log.bytes, log.size);
+        char *path = input_files_write(directory, "in", packed.bytes, packed.size);
+        static const uint32_t stops[] = {2, 4, 5, 20004, 20005, 20006, 50000, 80010};
+        for (size_t at = 0; at < sizeof(stops) / sizeof(stops[0]); at++) {
+            struct replay_plan *plan = plan_ok(path, NULL);
+            struct heard heard = hear(plan, 0, NULL, stops[at]);
+            uint32_t part = stops[at] < 4 ? UINT32_MAX : (stops[at] - 4) / 20002;
+            char expected[32] = "#Fields: date time";
+            if (part != UINT32_MAX) {
+                snprintf(expected, sizeof(expected), "#Fields: date time c%u\r", part);
+            }
+            struct source *source;
+            struct source_message message;
+            cr_assert_eq(replay_open(&source, plan, &plan->files[0], &heard.last, NULL), CORONG_OK);
+            enum source_poll poll = SOURCE_IDLE;
+            while (poll == SOURCE_IDLE) {
+                poll = source->operations->poll(source, &message, NULL);
+            }
+            struct text header = source->operations->header(source);
+            size_t size = strlen(expected);
+            cr_assert(header.size >= size && memcmp(header.bytes, expected, size) == 0,
+                      "%u: '%.*s'", stops[at], (int)header.size, header.bytes);
+            source->operations->close(source);
+            hear_done(&heard);
+            replay_plan_destroy(plan);
+        }
+        text_buffer_deinit(&packed);
+        free(path);
+        input_files_remove(directory);
+    }
+    text_buffer_deinit(&log);
+}
+
 Test(replay, test_header_is_the_first_line_also_after_a_resume)
 {
     char *directory = input_files_create();
