@@ -4,6 +4,7 @@
 #include "storage/base/bytes.h"
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
+#include "storage/base/pages.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +24,7 @@ struct symbol_slot {
 
 static void allocate_slots(struct symbol_table *table, uint32_t slot_count)
 {
-    table->slots = memory_allocate_aligned(32, slot_count * sizeof(struct symbol_slot));
-    memset(table->slots, 0, slot_count * sizeof(struct symbol_slot));
+    table->slots = pages_allocate_zeroed(slot_count * sizeof(struct symbol_slot));
     table->slot_count = slot_count;
 }
 
@@ -36,9 +36,9 @@ void symbol_table_init(struct symbol_table *table, const struct hash_secret *sec
 
 void symbol_table_deinit(struct symbol_table *table)
 {
-    memory_free(table->slots);
-    memory_free(table->entries);
-    memory_free(table->bytes);
+    pages_free(table->slots, table->slot_count * sizeof(struct symbol_slot));
+    pages_free(table->entries, table->entry_capacity * sizeof(struct symbol_entry));
+    pages_free(table->bytes, table->capacity);
     *table = (struct symbol_table){0};
 }
 
@@ -72,22 +72,25 @@ static void grow_slots(struct symbol_table *table)
         }
         table->slots[at] = old[i];
     }
-    memory_free(old);
+    pages_free(old, old_count * sizeof(struct symbol_slot));
 }
 
 static void append_entry(struct symbol_table *table, struct text text)
 {
     if (table->count == table->entry_capacity) {
-        table->entry_capacity = table->entry_capacity == 0 ? 64 : table->entry_capacity * 2;
+        uint32_t capacity = table->entry_capacity == 0 ? 64 : table->entry_capacity * 2;
         table->entries =
-            memory_resize_array(table->entries, table->entry_capacity, sizeof(struct symbol_entry));
+            pages_resize(table->entries, table->entry_capacity * sizeof(struct symbol_entry),
+                         capacity * sizeof(struct symbol_entry));
+        table->entry_capacity = capacity;
     }
     // The first string allocates even when it is empty: NULL bytes would mean missing.
     if (table->bytes == NULL || table->size + text.size > table->capacity) {
         uint64_t doubled = table->capacity == 0 ? 1024 : table->capacity * 2;
         uint64_t wanted = table->size + text.size;
-        table->capacity = doubled > wanted ? doubled : wanted;
-        table->bytes = memory_resize(table->bytes, table->capacity);
+        uint64_t capacity = doubled > wanted ? doubled : wanted;
+        table->bytes = pages_resize(table->bytes, table->capacity, capacity);
+        table->capacity = capacity;
     }
     if (text.size > 0) {
         memcpy(table->bytes + table->size, text.bytes, text.size);

@@ -3,6 +3,7 @@
 
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
+#include "storage/base/pages.h"
 
 #include <string.h>
 
@@ -18,23 +19,24 @@ static size_t value_size(const struct tail *tail, uint32_t column)
     return tail->options.format->is_string[column] ? sizeof(uint32_t) : sizeof(int64_t);
 }
 
-static void *column_resize(void *memory, size_t size, uint32_t capacity)
+// A new array for `capacity` values.
+static void *column_allocate(size_t size, uint32_t capacity)
 {
-    return memory_resize_array(memory, capacity, size);
+    return pages_resize(NULL, 0, size * capacity);
 }
 
 uint32_t *tail_take_words(struct tail *tail)
 {
     struct tail_spares *spares = &tail->spares;
     return spares->word_count > 0 ? spares->words[--spares->word_count]
-                                  : column_resize(NULL, sizeof(uint32_t), tail->row_capacity);
+                                  : column_allocate(sizeof(uint32_t), tail->row_capacity);
 }
 
 int64_t *tail_take_integers(struct tail *tail)
 {
     struct tail_spares *spares = &tail->spares;
     return spares->integer_count > 0 ? spares->integers[--spares->integer_count]
-                                     : column_resize(NULL, sizeof(int64_t), tail->row_capacity);
+                                     : column_allocate(sizeof(int64_t), tail->row_capacity);
 }
 
 void tail_give_words(struct tail *tail, uint32_t *words)
@@ -58,11 +60,12 @@ void tail_give_integers(struct tail *tail, int64_t *integers)
 static void free_spares(struct tail *tail)
 {
     struct tail_spares *spares = &tail->spares;
+    size_t words_size = tail->row_capacity * sizeof(uint32_t);
     while (spares->word_count > 0) {
-        memory_free(spares->words[--spares->word_count]);
+        pages_free(spares->words[--spares->word_count], words_size);
     }
     while (spares->integer_count > 0) {
-        memory_free(spares->integers[--spares->integer_count]);
+        pages_free(spares->integers[--spares->integer_count], 2 * words_size);
     }
 }
 
@@ -113,8 +116,8 @@ struct tail *tail_create(const struct tail_options *options)
         memory_allocate_zeroed(tail->schema->column_count, sizeof(union canonical_value));
     tail->row_bytes = sizeof(uint32_t) + sizeof(uint8_t);
     tail->row_capacity = ROW_CAPACITY_MIN;
-    tail->users = column_resize(NULL, sizeof(uint32_t), tail->row_capacity);
-    tail->future = column_resize(NULL, sizeof(uint8_t), tail->row_capacity);
+    tail->users = column_allocate(sizeof(uint32_t), tail->row_capacity);
+    tail->future = column_allocate(sizeof(uint8_t), tail->row_capacity);
     // These are never missing.
     tail_add_column(tail, COLUMN_TIME);
     tail_add_column(tail, COLUMN_NAME);
@@ -128,16 +131,17 @@ void tail_destroy(struct tail *tail)
     }
     tail_sort_release(tail);
     free_spares(tail);
+    size_t words_size = tail->row_capacity * sizeof(uint32_t);
     for (uint32_t i = 0; i < tail->schema->column_count; i++) {
-        memory_free(tail->columns[i].codes);
-        memory_free(tail->columns[i].integers);
+        pages_free(tail->columns[i].codes, words_size);
+        pages_free(tail->columns[i].integers, 2 * words_size);
         if (tail->options.format->is_string[i]) {
             symbol_table_deinit(&tail->symbols[i]);
         }
     }
     user_table_deinit(&tail->user_table);
-    memory_free(tail->users);
-    memory_free(tail->future);
+    pages_free(tail->users, words_size);
+    pages_free(tail->future, tail->row_capacity);
     memory_free(tail->values);
     memory_free(tail);
 }
@@ -214,27 +218,29 @@ bool tail_has_room(const struct tail *tail, const struct event_batch *batch)
            tail->options.budget_bytes;
 }
 
-static void resize_columns(struct tail *tail)
+static void resize_columns(struct tail *tail, size_t capacity)
 {
-    uint32_t capacity = tail->row_capacity;
-    tail->users = column_resize(tail->users, sizeof(uint32_t), capacity);
-    tail->future = column_resize(tail->future, sizeof(uint8_t), capacity);
+    size_t from = tail->row_capacity;
+    tail->users = pages_resize(tail->users, from * sizeof(uint32_t), capacity * sizeof(uint32_t));
+    tail->future = pages_resize(tail->future, from, capacity);
     for (uint32_t i = 0; i < tail->schema->column_count; i++) {
         struct column_values *values = &tail->columns[i];
         if (values->codes != NULL) {
-            values->codes = column_resize(values->codes, sizeof(uint32_t), capacity);
+            values->codes =
+                pages_resize(values->codes, from * sizeof(uint32_t), capacity * sizeof(uint32_t));
         } else if (values->integers != NULL) {
-            values->integers = column_resize(values->integers, sizeof(int64_t), capacity);
+            values->integers =
+                pages_resize(values->integers, from * sizeof(int64_t), capacity * sizeof(int64_t));
         }
     }
+    tail->row_capacity = (uint32_t)capacity;
 }
 
 void tail_reserve_rows(struct tail *tail, uint32_t wanted)
 {
     if (wanted > tail->row_capacity) {
         free_spares(tail);
-        tail->row_capacity = next_capacity(tail, wanted);
-        resize_columns(tail);
+        resize_columns(tail, next_capacity(tail, wanted));
     }
 }
 
@@ -387,8 +393,7 @@ static void forget_columns(struct tail *tail)
 static void shrink(struct tail *tail)
 {
     free_spares(tail);
-    tail->row_capacity = ROW_CAPACITY_MIN;
-    resize_columns(tail);
+    resize_columns(tail, ROW_CAPACITY_MIN);
     user_table_deinit(&tail->user_table);
     user_table_init(&tail->user_table);
     for (uint32_t i = 0; i < tail->options.format->string_count; i++) {

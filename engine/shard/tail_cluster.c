@@ -5,6 +5,7 @@
 #include "engine/shard/tail.h"
 
 #include "storage/base/memory.h"
+#include "storage/base/pages.h"
 
 #include <string.h>
 
@@ -38,7 +39,7 @@ static uint8_t *assign_clusters(const struct tail *tail, const uint32_t *user_ra
     for (uint32_t user = 0; user < user_count; user++) {
         of_user[user] = (uint8_t)((uint64_t)user_ranks[user] * CLUSTER_COUNT / user_count);
     }
-    uint8_t *clusters = memory_allocate(tail->row_count);
+    uint8_t *clusters = pages_resize(NULL, 0, tail->row_count);
     for (uint32_t row = 0; row < tail->row_count; row++) {
         clusters[row] = of_user[tail->users[row]];
     }
@@ -74,11 +75,12 @@ static uint8_t *move_bytes(const struct cluster_pass *pass, uint8_t *from)
 {
     uint32_t next[CLUSTER_COUNT];
     memcpy(next, pass->starts, sizeof(next));
-    uint8_t *to = memory_allocate(pass->tail->row_capacity);
+    uint32_t capacity = pass->tail->row_capacity;
+    uint8_t *to = pages_resize(NULL, 0, capacity);
     for (uint32_t row = 0; row < pass->row_count; row++) {
         to[next[pass->clusters[row]]++] = from[row];
     }
-    memory_free(from);
+    pages_free(from, capacity);
     return to;
 }
 
@@ -100,5 +102,5 @@ void tail_cluster(struct tail *tail, const uint32_t *user_ranks)
             values->integers = move_integers(&pass, values->integers);
         }
     }
-    memory_free(clusters);
+    pages_free(clusters, tail->row_count);
 }

@@ -3,6 +3,7 @@
 
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
+#include "storage/base/pages.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -242,11 +243,22 @@ static uint32_t scatter_rows(struct tail *tail, const uint32_t *ranks, uint32_t 
     return largest;
 }
 
+// Room for all rows in order.
+static struct tail_ordered *allocate_rows(const struct tail *tail)
+{
+    return pages_resize(NULL, 0, tail->row_count * sizeof(struct tail_ordered));
+}
+
+static void free_rows(const struct tail *tail, struct tail_ordered *rows)
+{
+    pages_free(rows, tail->row_count * sizeof(struct tail_ordered));
+}
+
 static void sort_rows(struct tail *tail, const uint32_t *ranks)
 {
     struct tail_flush *flush = &tail->flush;
     uint32_t user_count = tail->user_table.count;
-    flush->rows = memory_allocate(tail->row_count * sizeof(struct tail_ordered));
+    flush->rows = allocate_rows(tail);
     uint32_t *starts = memory_allocate((user_count + (size_t)1) * sizeof(uint32_t));
     uint32_t largest = scatter_rows(tail, ranks, starts);
     struct tail_ordered *buffer = memory_allocate((largest / 2 + 1) * sizeof(*buffer));
@@ -327,7 +339,7 @@ static void split_by_period(struct tail *tail)
         flush->period_ends[0] = flush->row_count;
         return;
     }
-    uint32_t *part = memory_allocate(flush->row_count * sizeof(uint32_t));
+    uint32_t *part = pages_resize(NULL, 0, flush->row_count * sizeof(uint32_t));
     uint32_t *next = memory_allocate_zeroed(flush->period_count, sizeof(uint32_t));
     for (uint32_t i = 0; i < flush->row_count; i++) {
         part[i] = find_period(flush, period_of(tail, flush->rows[i].time_us));
@@ -337,13 +349,13 @@ static void split_by_period(struct tail *tail)
         next[i] = flush->period_ends[i - 1];
         flush->period_ends[i] += flush->period_ends[i - 1];
     }
-    struct tail_ordered *parted = memory_allocate(flush->row_count * sizeof(*parted));
+    struct tail_ordered *parted = allocate_rows(tail);
     for (uint32_t i = 0; i < flush->row_count; i++) {
         parted[next[part[i]]++] = flush->rows[i];
     }
-    memory_free(flush->rows);
+    free_rows(tail, flush->rows);
     flush->rows = parted;
-    memory_free(part);
+    pages_free(part, flush->row_count * sizeof(uint32_t));
     memory_free(next);
 }
 
@@ -367,7 +379,7 @@ void tail_sort_release(struct tail *tail)
 {
     struct tail_flush *flush = &tail->flush;
     memory_free(flush->user_order);
-    memory_free(flush->rows);
+    free_rows(tail, flush->rows);
     memory_free(flush->periods);
     memory_free(flush->period_ends);
     for (uint32_t i = 0; i < tail->schema->column_count; i++) {

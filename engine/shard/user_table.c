@@ -2,6 +2,7 @@
 #include "engine/shard/user_table.h"
 
 #include "storage/base/memory.h"
+#include "storage/base/pages.h"
 
 #include <string.h>
 
@@ -18,7 +19,7 @@ struct user_slot {
 
 static void allocate_slots(struct user_table *table, uint32_t slot_count)
 {
-    table->slots = memory_allocate_zeroed(slot_count, sizeof(struct user_slot));
+    table->slots = pages_allocate_zeroed(slot_count * sizeof(struct user_slot));
     table->slot_count = slot_count;
 }
 
@@ -30,9 +31,9 @@ void user_table_init(struct user_table *table)
 
 void user_table_deinit(struct user_table *table)
 {
-    memory_free(table->slots);
-    memory_free(table->entries);
-    memory_free(table->id_bytes);
+    pages_free(table->slots, table->slot_count * sizeof(struct user_slot));
+    pages_free(table->entries, table->entry_capacity * sizeof(struct user_entry));
+    pages_free(table->id_bytes, table->id_capacity);
     *table = (struct user_table){0};
 }
 
@@ -74,22 +75,25 @@ static void grow_slots(struct user_table *table)
         }
         table->slots[at] = old[i];
     }
-    memory_free(old);
+    pages_free(old, old_count * sizeof(struct user_slot));
 }
 
 static void append_entry(struct user_table *table, struct hash128 key, uint8_t user_namespace,
                          struct text id)
 {
     if (table->count == table->entry_capacity) {
-        table->entry_capacity = table->entry_capacity == 0 ? 256 : table->entry_capacity * 2;
+        uint32_t capacity = table->entry_capacity == 0 ? 256 : table->entry_capacity * 2;
         table->entries =
-            memory_resize_array(table->entries, table->entry_capacity, sizeof(struct user_entry));
+            pages_resize(table->entries, table->entry_capacity * sizeof(struct user_entry),
+                         capacity * sizeof(struct user_entry));
+        table->entry_capacity = capacity;
     }
     if (table->id_bytes == NULL || table->id_size + id.size > table->id_capacity) {
         uint64_t doubled = table->id_capacity == 0 ? 4096 : table->id_capacity * 2;
         uint64_t wanted = table->id_size + id.size;
-        table->id_capacity = doubled > wanted ? doubled : wanted;
-        table->id_bytes = memory_resize(table->id_bytes, table->id_capacity);
+        uint64_t capacity = doubled > wanted ? doubled : wanted;
+        table->id_bytes = pages_resize(table->id_bytes, table->id_capacity, capacity);
+        table->id_capacity = capacity;
     }
     if (id.size > 0) {
         memcpy(table->id_bytes + table->id_size, id.bytes, id.size);

@@ -3,6 +3,7 @@
 
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
+#include "storage/base/pages.h"
 
 #ifdef CORONG_JEMALLOC
 #include <jemalloc/jemalloc.h>
@@ -51,7 +52,10 @@ struct allocator_figures allocator_read(void)
 {
     uint64_t epoch = 1; // its figures are as of the last time that this was set
     ASSERT(mallctl("epoch", NULL, NULL, &epoch, sizeof(epoch)) == 0);
-    return (struct allocator_figures){figure("stats.allocated"), figure("stats.resident")};
+    // Large arrays have pages of their own.
+    uint64_t pages = pages_bytes();
+    return (struct allocator_figures){figure("stats.allocated") + pages,
+                                      figure("stats.resident") + pages};
 }
 
 const char *allocator_version(void)
