@@ -90,6 +90,15 @@ static bool takes_lists(const char *preset)
     return strstr(mapping_preset_text(text_from(preset)), "'[]'") != NULL;
 }
 
+/// RudderStack speaks as Segment does; the names of its libraries tell them apart.
+static bool is_rudderstack(const json_t *object, struct text line)
+{
+    static const char *const keys[KEY_ALTERNATIVE_COUNT] = {"userId", "anonymousId", "batch"};
+    return json_is_object(object) && has_one(object, keys) &&
+           (memmem(line.bytes, line.size, "RudderLabs", strlen("RudderLabs")) != NULL ||
+            memmem(line.bytes, line.size, "rudderstack", strlen("rudderstack")) != NULL);
+}
+
 static const char *guess_json(struct text line, const char **because_out)
 {
     json_error_t fault;
@@ -99,6 +108,10 @@ static const char *guess_json(struct text line, const char **because_out)
                                   : "its first line has no keys that are known";
     // A list of events on one line is told by its first.
     const json_t *event = json_is_array(object) ? json_array_get(object, 0) : object;
+    if (is_rudderstack(object, line)) {
+        preset = "rudderstack";
+        *because_out = "events like Segment's, from a library of RudderStack";
+    }
     for (size_t index = 0; index < sizeof(SHAPES) / sizeof(SHAPES[0]) && preset == NULL; index++) {
         if (json_is_object(event) && fits(event, &SHAPES[index]) &&
             (event == object || takes_lists(SHAPES[index].preset))) {

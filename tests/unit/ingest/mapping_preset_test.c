@@ -377,13 +377,25 @@ static const struct real_file REAL_FILES[] = {
      8,
      REJECT_USER_MISSING,
      {"anonymous 123 com.github.pull_request.opened 1522949460000000"}},
-    // One order twice and a list of one; checkouts are the other preset's.
+    // Orders (one twice, and a list of one) and checkouts (one, and a list of one): each preset
+    // refuses what is the other's, together they read all five.
     {"shopify",
      "shopify_orders_checkouts.ndjson",
      3,
      2,
      REJECT_USER_MISSING,
      {"known 207119551 order 1199980800000000", " revenue=4099400 currency=USD"}},
+    {"shopify_checkouts",
+     "shopify_orders_checkouts.ndjson",
+     2,
+     3,
+     REJECT_USER_MISSING,
+     {"known bob.norman@hostmail.com checkout 1350039927000000", " revenue=4099400 currency=USD"}},
+    {"bitly", "bitly_click.ndjson", 10, 0, REJECT_NONE, {" click 1331923247000000 country=US"}},
+    {"matomo", "matomo_tracking_requests.txt", 3, 0, REJECT_NONE, {"known u-42 order "}},
+    {"woocommerce", "woocommerce_orders.ndjson", 4, 0, REJECT_NONE, {"known 26 order "}},
+    {"combined", "apache_nginx_combined.log", 10, 0, REJECT_NONE, {" visit "}},
+    {"access_log", "aws_cloudfront_web.log", 1, 0, REJECT_NONE, {" visit 1400807591000000 id="}},
     {"segment", "segment_ecommerce_v2_calls.ndjson", 0, 25, REJECT_USER_MISSING, {NULL}},
     {"otto", "otto_session.ndjson", 341, 0, REJECT_NONE, {NULL}},
 };
@@ -417,6 +429,10 @@ static void feed_real(const struct real_file *real, char *bytes, size_t size)
                   harness.outcome.detail);
         at = stop + 1;
     }
+    printf("%-17s %-34s %3llu of %3llu read  %s\n", real->preset, real->name,
+           (unsigned long long)harness.event_count,
+           (unsigned long long)(harness.event_count + refused),
+           refused > 0 ? reject_reason_name(real->reason) : "");
     cr_expect_eq(harness.event_count, real->events, "%s: %llu events", real->name,
                  (unsigned long long)harness.event_count);
     cr_expect_eq(refused, real->refused, "%s: %llu refused", real->name,

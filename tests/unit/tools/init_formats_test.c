@@ -84,6 +84,17 @@ static void expect_events(const struct trial *trial, const struct sample *sample
     }
 }
 
+/// A row of a table: what was proposed, and how much of the sample it reads.
+static void show(const struct trial *trial, const char *label)
+{
+    const char *preset = strstr(trial->proposal.bytes, "preset: ");
+    uint64_t all = trial->harness.event_count + trial->refused;
+    printf("%-36s %-13.*s %3llu of %3llu read  %s\n", label,
+           preset == NULL ? 3 : (int)strcspn(preset + 8, "\n"), preset == NULL ? "own" : preset + 8,
+           (unsigned long long)trial->harness.event_count, (unsigned long long)all,
+           trial->outcome.reason);
+}
+
 static void try(const struct sample *sample, const char *label, struct text log)
 {
     struct trial trial = {0};
@@ -93,6 +104,7 @@ static void try(const struct sample *sample, const char *label, struct text log)
     if (status == CORONG_OK) {
         feed(&trial, sample, log);
         expect_events(&trial, sample, label);
+        show(&trial, label);
         decode_harness_close(&trial.harness);
     }
     text_buffer_deinit(&trial.proposal);
@@ -310,7 +322,13 @@ static const struct sample REAL[] = {
       " visit 1381416720000000 host=www.piwik.org"}},
     {"otto_session.ndjson", 341, 0, 0, 0, false, {"preset: otto"}},
     {"posthog.ndjson", 3, 1, 3, 0, false, {"known user-1 my_event 1782561600000000"}},
-    {"rudderstack.ndjson", 9, 0, 8, 2, false, {"known uid-2 Product Brought 1604496069712000"}},
+    {"rudderstack.ndjson",
+     9,
+     0,
+     8,
+     2,
+     false,
+     {"preset: rudderstack", "known uid-2 Product Brought 1604496069712000"}},
     {"segment.ndjson", 7, 6, 7, 0, false, {"known AiUGstSDIg Course Clicked 1449947461249000"}},
     {"segment_ecommerce_v2_calls.ndjson",
      25,
