@@ -41,6 +41,17 @@ static enum corong_status parse_expected(struct filter_compiler *compiler, const
                                "expected %s, found '%.*s'", what, PARSE_SHOWN(token->text));
 }
 
+static enum corong_status parse_expected_comparison(struct filter_compiler *compiler)
+{
+    static const char known[] = "(= <> < <= > >= =~ !~ in like ilike between is)";
+    const struct filter_token *token = parse_peek(compiler);
+    bool end = token->kind == FILTER_TOKEN_END;
+    struct text found = end ? TEXT_LITERAL("the end") : token->text;
+    return filter_token_refuse(compiler->filter->source, token->at, compiler->error,
+                               "expected a comparison, found %s%.*s%s %s", end ? "" : "'",
+                               PARSE_SHOWN(found), end ? "" : "'", known);
+}
+
 static uint32_t parse_emit(struct filter_compiler *compiler, enum filter_operation operation,
                            uint32_t argument)
 {
@@ -272,7 +283,7 @@ static enum corong_status parse_bare(struct filter_compiler *compiler, uint32_t 
                                      struct filter_leaf *leaf)
 {
     if (compiler->schema->columns[column].type != COLUMN_BOOLEAN) {
-        return parse_expected(compiler, "a comparison");
+        return parse_expected_comparison(compiler);
     }
     struct filter_literal literal = {FILTER_TOKEN_TRUE, TEXT_MISSING, 0};
     return filter_bind_compare(compiler, column, FILTER_EQUAL, &literal, leaf);
@@ -343,7 +354,7 @@ static enum corong_status parse_test(struct filter_compiler *compiler)
         filter_bind_constant(left.literal.kind == FILTER_TOKEN_TRUE ? FILTER_TRUE : FILTER_FALSE,
                              &leaf);
     } else {
-        return parse_expected(compiler, "a comparison");
+        return parse_expected_comparison(compiler);
     }
     parse_push(compiler, &leaf);
     return CORONG_OK;

@@ -253,7 +253,10 @@ static enum corong_status token_read(struct text source, size_t at, struct filte
         return filter_token_refuse(source, token->at, error, "unexpected byte 0x%02x",
                                    (unsigned char)byte);
     }
-    return filter_token_refuse(source, token->at, error, "unexpected '%c'", byte);
+    return filter_token_refuse(source, token->at, error, "unexpected '%c'%s", byte,
+                               byte == '~'   ? " (a regular expression: =~ or !~)"
+                               : byte == '!' ? " (not equal: != or <>)"
+                                             : "");
 }
 
 enum corong_status filter_token_read_all(struct text source, struct arena *arena,

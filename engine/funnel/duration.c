@@ -23,9 +23,10 @@ static enum corong_status duration_refuse(struct text text, const char *reason,
                                           struct corong_error *error)
 {
     int shown = (int)(text.size < DURATION_SHOWN_SIZE ? text.size : DURATION_SHOWN_SIZE);
-    return error_set(error, CORONG_INVALID,
-                     "duration '%.*s': %s (units: us ms s m h d w, as in 90s, 7d or 1h30m)", shown,
-                     text.bytes == NULL ? "" : text.bytes, reason);
+    return error_set(
+        error, CORONG_INVALID,
+        "'%.*s' is no duration: it %s (units: us ms s m h d w, as in 90s, 7d or 1h30m)", shown,
+        text.bytes == NULL ? "" : text.bytes, reason);
 }
 
 static bool duration_is_digit(char byte)

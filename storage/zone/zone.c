@@ -8,6 +8,7 @@
 #include <endian.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ZONE_DIRECTORY "/usr/share/zoneinfo"
 #define ZONE_FILE_SIZE_MAX ((size_t)1024 * 1024)
@@ -217,6 +218,12 @@ enum corong_status zone_load(struct zone *zone_out, struct arena *arena, struct 
     snprintf(path, sizeof(path), "%s/%.*s", ZONE_DIRECTORY, (int)name.size, name.bytes);
     char *bytes = NULL;
     size_t size = 0;
+    if (access(path, F_OK) != 0) {
+        return error_set(error, CORONG_NOT_FOUND,
+                         "zone '%.*s': unknown; UTC, an offset such as +02:00 or a name such as "
+                         "Europe/Berlin is expected (those below " ZONE_DIRECTORY ")",
+                         (int)name.size, name.bytes);
+    }
     TRY_IN(file_read_whole(path, ZONE_FILE_SIZE_MAX, &bytes, &size, error), error, "zone '%.*s'",
            (int)name.size, name.bytes);
     enum corong_status status =

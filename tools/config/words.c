@@ -59,7 +59,7 @@ enum corong_status words_window_parse(struct text text, struct funnel *funnel,
         return CORONG_OK;
     }
     TRY_IN(duration_parse(text, &funnel->window_us, error), error,
-           "window (a duration, session or none)");
+           "a duration, 'session' or 'none' is expected");
     return CORONG_OK;
 }
 

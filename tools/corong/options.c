@@ -10,6 +10,7 @@
 #include "tools/corong/console.h"
 #include "tools/corong/dialect_answer.h"
 #include "tools/corong/instant.h"
+#include "tools/corong/verbs.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -268,6 +269,32 @@ static uint32_t allowed_count(const uint8_t *allowed)
     return count;
 }
 
+static bool is_allowed(const uint8_t *allowed, enum option_id id)
+{
+    while (*allowed != OPTION_COUNT && *allowed != id) {
+        allowed++;
+    }
+    return *allowed == id;
+}
+
+/// Names the verbs that take the option; where values can be asked for one by one, says so.
+static enum corong_status refuse_of_others(const uint8_t *allowed, enum option_id id,
+                                           struct corong_error *error)
+{
+    struct text_buffer names = {0};
+    for (const struct verb *verb = VERBS; verb->name != NULL; verb++) {
+        if (is_allowed(verb->options, id)) {
+            text_buffer_printf(&names, names.size == 0 ? "%s" : ", %s", verb->name);
+        }
+    }
+    bool one_by_one = id == OPTION_BY && is_allowed(allowed, OPTION_WHERE);
+    enum corong_status status = error_set(
+        error, CORONG_INVALID, "'--%s' belongs to other commands: %s%s", OPTION_SPECS[id].name,
+        names.bytes, one_by_one ? "; here, one value at a time: --where \"ATTR = 'VALUE'\"" : "");
+    text_buffer_deinit(&names);
+    return status;
+}
+
 static enum corong_status unknown_option(const uint8_t *allowed, const char *word,
                                          struct corong_error *error)
 {
@@ -280,8 +307,7 @@ static enum corong_status unknown_option(const uint8_t *allowed, const char *wor
     struct text given = {bare, (size_t)(strchrnul(bare, '=') - bare)};
     for (uint32_t id = 0; id < OPTION_COUNT; id++) {
         if (text_equal(given, text_from(OPTION_SPECS[id].name))) {
-            return error_set(error, CORONG_INVALID, "'--%s' belongs to other commands",
-                             OPTION_SPECS[id].name);
+            return refuse_of_others(allowed, id, error);
         }
     }
     const char *nearest = words_nearest(given, names);
@@ -354,8 +380,11 @@ static enum corong_status parse_word(const struct option_spec *spec, struct text
         }
         text_buffer_printf(&list, index == 0 ? "%s" : ", %s", spec->words[index]);
     }
-    enum corong_status status = error_set(error, CORONG_INVALID, "'%.*s' is not one of: %s",
-                                          (int)text.size, text.bytes, list.bytes);
+    const char *nearest = words_nearest(text, spec->words);
+    enum corong_status status =
+        error_set(error, CORONG_INVALID, "'%.*s' is not one of: %s%s%s%s", (int)text.size,
+                  text.bytes, list.bytes, nearest == NULL ? "" : "; did you mean '",
+                  nearest == NULL ? "" : nearest, nearest == NULL ? "" : "'?");
     text_buffer_deinit(&list);
     return status;
 }
@@ -396,14 +425,6 @@ enum corong_status options_set(struct options *options, enum option_id id, const
         return parse_word(spec, value->text, &value->number, error);
     }
     return CORONG_OK;
-}
-
-static bool is_allowed(const uint8_t *allowed, enum option_id id)
-{
-    while (*allowed != OPTION_COUNT && *allowed != id) {
-        allowed++;
-    }
-    return *allowed == id;
 }
 
 /// The rows of getopt_long(), from the table.

@@ -116,6 +116,13 @@ static enum corong_status take_exclusion(const struct config *config, struct are
     if (split_last(&word, " after ", &rest)) {
         TRY(find_step(funnel, rest, &added.after, error));
     }
+    if (memmem(word.bytes, word.size, " between ", strlen(" between ")) != NULL &&
+        memmem(word.bytes, word.size, "where ", strlen("where ")) == NULL) {
+        return error_set(error, CORONG_INVALID,
+                         "'%.*s': STAGE after STEP before STEP [remove] is expected, such as "
+                         "'logout after 1 before order'",
+                         (int)word.size, word.bytes);
+    }
     TRY(config_step(config, arena, word, &added.stage, error));
     TRY(funnel_check_exclusion(funnel, &added, error));
     uint32_t count = funnel->exclusion_count;

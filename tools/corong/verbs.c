@@ -322,7 +322,9 @@ const struct verb VERBS[] = {
     {"repeat", "STAGE", 1, 1, false, "who comes back: once, twice, three times ...",
      "How many people had the stage a first, second, third time (a repeat purchase), what each\n"
      "time was worth and how long after the one before. Bars show all events so far, so the\n"
-     "funnel widens where customers return; --bars people shows it narrowing.\n",
+     "funnel widens where customers return; --bars people shows it narrowing. A person's first "
+     "and\n"
+     "second time may have different values: ask for one at a time, --where \"country = 'DE'\".\n",
      "  corong repeat order\n"
      "  corong repeat order --times 10 --from 2026-01-01 --bars people\n",
      REPEAT_OPTIONS, cmd_repeat},

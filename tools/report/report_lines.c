@@ -86,7 +86,10 @@ static void append_warnings(struct text_buffer *line, const struct query_provena
     if (provenance->type_mismatches > 0) {
         text_buffer_append_string(line, " · ");
         report_count(line, provenance->type_mismatches);
-        text_buffer_append_string(line, " values of another type");
+        text_buffer_append_string(line,
+                                  provenance->type_mismatches == 1
+                                      ? " value in a filter is not of its attribute's type"
+                                      : " values in filters are not of their attributes' type");
     }
     if (!provenance->complete) {
         text_buffer_append_string(line, " · INCOMPLETE");

@@ -157,6 +157,11 @@ static void draw(const struct peer_report *report)
     }
     grid_render(&grid, report->style, report->out);
     grid_deinit(&grid);
+    if (report->pinot == NULL && report->question->view == PEER_CORRELATION &&
+        report->result->correlation_count == 0) {
+        text_buffer_append_string(report->out,
+                                  "  none: no event but those of the steps is common enough\n");
+    }
     bool timed = report->pinot == NULL && report->question->view == PEER_TIME_TO_CONVERT;
     if (timed && report->result->bins.count > 0) {
         text_buffer_append_string(report->out, "\n  mean ");
