@@ -1,6 +1,6 @@
 # Who is who: links in a log of two sites, given in any order; derived by hand.
 # a1 and a2 are ann's (a2 by the earlier of two links), a3 is nobody's; bob's old name was rob.
-plain() { sed -E '/^  result [0-9a-f]{12} /d; s/digest [0-9a-f]{32}/digest */; s/, [0-9.]+ KiB, [0-9.]+ bytes per event//; /^  segment/,$d'; }
+plain() { sed -E '/^  result [0-9a-f]{12} /d; s/digest [0-9a-f]{32}/digest */; s/in [0-9]+ segments?/in * segments/; s/, [0-9.]+ KiB, [0-9.]+ bytes per event//; /^  segment/,$d'; }
 cat >log.jsonl <<'LOG'
 {"who":"ann","anon":"a2","time":"2026-01-05T10:00:00Z","event":"identify"}
 {"anon":"a1","time":"2026-01-01T10:00:00Z","event":"view"}
@@ -54,3 +54,6 @@ printf 'mapping: { preset: mixpanel, links: true }\n' >mixpanel.yaml
 corong replay --quiet --config mixpanel.yaml mixpanel.jsonl --store mixpanel >/dev/null 2>&1
 corong funnel --config mixpanel.yaml --step view --step cart --step order --store mixpanel --format csv | grep total,3
 corong trace d1 --config mixpanel.yaml --step view --step cart --step order --store mixpanel | head -3
+# Live numbers of a store with links: asked when everything is stored, the answer of 'corong funnel'.
+corong replay --quiet --config links.yaml log.jsonl --store live --format json 2>/dev/null | sed -n '/"live"/,/^  }/p' | grep -E 'pending|recounted|name|reached'
+corong funnel --config links.yaml buy --store live --format csv | grep total | cut -d, -f3,4

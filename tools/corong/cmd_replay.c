@@ -264,13 +264,22 @@ static enum exit_code print_books(const struct replay *replay, const struct repl
     return console_write(stdout, &out);
 }
 
+/// A link changes what was counted before it: no funnel is followed, all are asked at the end.
+static bool has_links(const struct replay *replay)
+{
+    return schema_has_links(store_schema(replay->store));
+}
+
 /// On a terminal the funnels stand there as they ended; what differs is drawn again.
 static void draw_recounted(const struct replay *replay, struct engine_live_view view)
 {
     struct text_buffer out = {0};
     struct report_style style = console_style(replay->options, stderr);
     view.pending = 0;
-    console_note("some events came late, out of order or in earlier runs; counted from the store:");
+    console_note(has_links(replay)
+                     ? "the mapping links ids; counted by people, from the store:"
+                     : "some events came late, out of order or in earlier runs; counted from the "
+                       "store:");
     report_live(&view, &style, &out);
     fwrite(out.bytes, 1, out.size, stderr);
     text_buffer_deinit(&out);
@@ -282,9 +291,12 @@ static void settle_live(const struct replay *replay, struct replay_end *end)
 {
     const struct ingest_books *books = &end->books;
     bool differs = end->view.pending > 0 || books->all.stored != books->run.stored ||
-                   books->duplicates_run > 0 || books->run.future > 0;
+                   books->duplicates_run > 0 || books->run.future > 0 || has_links(replay);
     if (!differs || !shows_live(replay)) {
         return;
+    }
+    if (has_links(replay)) {
+        recount_list(&replay->definitions, replay->options->arena, &end->view);
     }
     struct query_funnel defaults = {
         .range = {QUERY_TIME_NONE, QUERY_TIME_NONE},

@@ -36,6 +36,26 @@ static enum corong_status recount_funnel(struct store_snapshot *snapshot,
     return CORONG_OK;
 }
 
+void recount_list(const struct definitions *definitions, struct arena *arena,
+                  struct engine_live_view *view)
+{
+    view->funnel_count = 0;
+    view->funnels = arena_allocate_zeroed(arena, (size_t)definitions->funnel_count + 1,
+                                          sizeof(struct engine_live_funnel));
+    for (uint32_t index = 0; index < definitions->funnel_count; index++) {
+        const struct funnel *funnel = &definitions->funnels[index];
+        if (funnel_live_obstacle(funnel) != NULL) {
+            continue;
+        }
+        struct engine_live_funnel *live = &view->funnels[view->funnel_count++];
+        *live = (struct engine_live_funnel){.name = funnel->name, .step_count = funnel->step_count};
+        live->steps = arena_allocate(arena, funnel->step_count * sizeof(struct text));
+        for (uint32_t step = 0; step < funnel->step_count; step++) {
+            live->steps[step] = funnel->steps[step].name;
+        }
+    }
+}
+
 enum corong_status recount_live(const char *directory, const struct definitions *definitions,
                                 const struct query_funnel *defaults, struct arena *arena,
                                 struct engine_live_view *view, struct corong_error *error)

@@ -7,6 +7,10 @@
 #include "engine/engine.h"
 #include "engine/query/query.h"
 
+/// Makes the view's funnels anew, with nothing counted: those of the definitions that could be
+/// followed live. For stores whose events link ids, where none is.
+void recount_list(const struct definitions *definitions, struct arena *arena,
+                  struct engine_live_view *view);
 /// Replaces the counts of `view`'s funnels by those of the questions that their definitions ask.
 /// Memory: `arena`. On failure the view is as before.
 CORONG_MUST_CHECK enum corong_status

@@ -257,7 +257,8 @@ const struct verb VERBS[] = {
      "PATHs are files, directories, globs or - (standard input): JSON lines, CSV, TSV or access\n"
      "logs, plain, gzip or zstd. A bad message is counted, sampled and kept, and stops nothing.\n"
      "Stopping, even by kill -9, loses nothing: the same command continues where it was. Where\n"
-     "'corong serve' holds the store, the files go through it.\n",
+     "'corong serve' holds the store, the files go through it. Where the mapping links ids,\n"
+     "funnels are not followed while it runs but asked when everything is stored.\n",
      "  corong replay access.log.gz\n"
      "  corong replay --mapping otto --store shop.store logs/\n"
      "  corong replay --mapping segment --kafka-topic clicks \\\n"
@@ -265,7 +266,9 @@ const struct verb VERBS[] = {
      REPLAY_OPTIONS, cmd_replay},
     {"serve", "", 0, 0, false, "take events in for months and answer at once",
      "Reads the topics into the store, makes them durable every few seconds, and follows the\n"
-     "configured funnels live. While it runs, 'corong replay' sends files through it and 'corong\n"
+     "configured funnels live (not where the mapping links ids, because a link changes what was\n"
+     "counted before it: 'corong funnel' answers then). While it runs, 'corong replay' sends files "
+     "through it and 'corong\n"
      "status' shows how it is doing. Without topics it waits for replays. Only one server holds\n"
      "a store. SIGTERM or ^C commits what was read and ends (a second one ends at once, and\n"
      "loses nothing either); SIGHUP reads the configuration again and says what changed.\n"
