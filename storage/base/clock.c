@@ -17,6 +17,13 @@ uint64_t clock_thread_ns(void)
     return (uint64_t)spent.tv_sec * 1000000000u + (uint64_t)spent.tv_nsec;
 }
 
+uint64_t clock_process_ns(void)
+{
+    struct timespec spent;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
+    return (uint64_t)spent.tv_sec * 1000000000u + (uint64_t)spent.tv_nsec;
+}
+
 void clock_sleep_us(int64_t duration_us)
 {
     struct timespec pause = {duration_us / MICROSECONDS_PER_SECOND,

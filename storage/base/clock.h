@@ -14,5 +14,7 @@
 int64_t clock_monotonic_us(void);
 /// Processor time of the calling thread, in nanoseconds.
 uint64_t clock_thread_ns(void);
+/// Processor time of all threads of the process, in nanoseconds.
+uint64_t clock_process_ns(void);
 /// Sleeps at least this long; a signal may end it early.
 void clock_sleep_us(int64_t duration_us);
