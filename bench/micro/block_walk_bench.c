@@ -74,10 +74,10 @@ static void generate(struct bench *bench)
     lane->entries = bench->entries;
     lane->later = bench->later;
     lane->times = (struct query_times){.units = bench->seconds, .power = 1000000};
-    lane->names = bench->names;
+    lane->classes = bench->names;
     lane->last_row = ROW_COUNT - 1;
     for (uint32_t name = 0; name < 5; name++) {
-        lane->steps_of_name[name] = name == 0 ? 1 : name == 1 ? 0 : UINT32_C(1) << (name - 1);
+        lane->steps_of_class[name] = name == 0 ? 1 : name == 1 ? 0 : UINT32_C(1) << (name - 1);
     }
 }
 

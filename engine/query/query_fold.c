@@ -30,7 +30,6 @@ static struct query_fold *add_column(struct query_folds *folds, uint32_t column,
     struct query_fold *fold = &folds->folds[folds->count++];
     *fold = (struct query_fold){.column = column, .count = code_count};
     fold->keep = arena_allocate(arena, ((size_t)code_count + 1) * sizeof(uint64_t));
-    fold->small = arena_allocate(arena, (size_t)code_count + 1);
     memset(fold->keep, 0xff, ((size_t)code_count + 1) * sizeof(uint64_t));
     return fold;
 }
@@ -57,7 +56,56 @@ void query_fold_add(struct query_folds *folds, const struct filter *filter,
     filter_evaluate(prepared, rows, code_count + 1, &scratch, matches);
     for (uint32_t i = 0; i <= code_count; i++) {
         fold->keep[i] &= matches[i] != 0 ? UINT64_MAX : ~bits;
-        fold->small[i] = (uint8_t)fold->keep[i];
     }
     arena_deinit(&scratch);
+}
+
+/// The class of the steps kept, which is added where there is none; QUERY_FOLD_CLASS_COUNT_MAX
+/// where there are too many.
+static uint32_t class_of(uint64_t *keeps, uint32_t *count, uint64_t keep)
+{
+    uint32_t found = 0;
+    while (found < *count && keeps[found] != keep) {
+        found++;
+    }
+    if (found == *count && found < QUERY_FOLD_CLASS_COUNT_MAX) {
+        keeps[found] = keep;
+        ++*count;
+    }
+    return found;
+}
+
+/// Lets the classes tell the column's values apart, too; false where they are too many.
+static bool classify_column(struct query_folds *folds, struct query_fold *fold, struct arena *arena)
+{
+    uint64_t keeps[QUERY_FOLD_CLASS_COUNT_MAX];
+    uint64_t before[QUERY_FOLD_CLASS_COUNT_MAX];
+    uint32_t own_count = 0;
+    uint32_t stride = folds->class_count;
+    fold->classes = arena_allocate(arena, (size_t)fold->count + 1);
+    for (uint32_t i = 0; i <= fold->count; i++) {
+        uint32_t found = class_of(keeps, &own_count, fold->keep[i]);
+        if ((found + 1) * stride > QUERY_FOLD_CLASS_COUNT_MAX) {
+            return false;
+        }
+        fold->classes[i] = (uint8_t)(found * stride);
+    }
+    memcpy(before, folds->class_keep, stride * sizeof(*before));
+    for (uint32_t i = 0; i < own_count * stride; i++) {
+        folds->class_keep[i] = before[i % stride] & keeps[i / stride];
+    }
+    folds->class_count = own_count * stride;
+    return true;
+}
+
+void query_fold_classify(struct query_folds *folds, struct arena *arena)
+{
+    folds->class_count = 1;
+    folds->class_keep[0] = UINT64_MAX;
+    for (uint32_t i = 0; i < folds->count; i++) {
+        if (!classify_column(folds, &folds->folds[i], arena)) {
+            folds->class_count = 0;
+            return;
+        }
+    }
 }

@@ -197,6 +197,7 @@ static enum corong_status prepare_filters(struct query_plan *plan, struct query_
                                  &segment->step_where[k], error));
         }
     }
+    query_fold_classify(&segment->folds, &plan->arena);
     return CORONG_OK;
 }
 

@@ -2,6 +2,7 @@
 #include "engine/query/query_source.h"
 
 #include "engine/query/query_bitmaps.h"
+#include "engine/query/query_classes.h"
 #include "storage/base/clock.h"
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
@@ -46,6 +47,10 @@ void query_source_deinit(struct query_source *source)
     memory_free(source->entries);
     memory_free(source->later);
     memory_free(source->matches);
+    memory_free(source->class_bytes);
+    for (uint32_t i = 0; i < QUERY_FOLD_COUNT_MAX; i++) {
+        memory_free(source->class_of_rank[i]);
+    }
     memory_free(source->allowed);
     memory_free(source->wide_times);
     arena_deinit(&source->filter_scratch);
@@ -61,33 +66,14 @@ static void reserve_rows(struct query_source *source, uint32_t row_count)
     source->entries = memory_resize_array(source->entries, words, sizeof(uint64_t));
     source->later = memory_resize_array(source->later, words, sizeof(uint64_t));
     source->matches = memory_resize_array(source->matches, row_count, 1);
+    if (source->segment->folds.count > 0) {
+        source->class_bytes = memory_resize_array(source->class_bytes, row_count, 1);
+    }
     if (source->segment->filtered) {
         source->steps = memory_resize_array(source->steps, row_count, sizeof(uint64_t));
     }
     if (source->plan->where_entry != NULL) {
         source->allowed = memory_resize_array(source->allowed, row_count, 1);
-    }
-}
-
-/// Steps of each stored name, for names of one byte. The segment may have more names than a byte
-/// tells apart: the group's are those from its base on.
-static void list_stored_names(struct query_source *source)
-{
-    const struct query_segment *segment = source->segment;
-    uint8_t stored[QUERY_KIND_COUNT];
-    source->name_bytes = NULL;
-    if (source->names == NULL || source->names->width != 1) {
-        return;
-    }
-    struct column_packed names = *source->names;
-    source->name_bytes = names.values;
-    names.values = stored;
-    for (uint32_t i = 0; i < QUERY_KIND_COUNT; i++) {
-        stored[i] = (uint8_t)i;
-        source->steps_of_byte[i] = 0;
-        if ((uint32_t)(i + names.base) < segment->names->count) {
-            source->steps_of_byte[i] = segment->steps_of_name[column_packed_code(&names, i)];
-        }
     }
 }
 
@@ -147,100 +133,16 @@ static inline uint8_t kind_of(uint64_t steps)
     return (uint8_t)((steps & 1) * QUERY_KIND_ENTRY | (steps > 1) * QUERY_KIND_LATER);
 }
 
-/// The kind of each stored name.
-static void kinds_of_names(const struct query_source *source, uint8_t *kinds)
-{
-    for (uint32_t i = 0; i < QUERY_KIND_COUNT; i++) {
-        kinds[i] = kind_of(source->steps_of_byte[i]);
-    }
-}
-
-/// Marks 64 rows or fewer by their steps: names of one byte, one fold over codes of four.
-static void mark_folded(struct query_source *source, const uint64_t *steps_of_name,
-                        const uint64_t *keep, uint32_t word)
-{
-    uint32_t left = source->rows.row_count - word * 64;
-    uint32_t end = left < 64 ? left : 64;
-    const struct column_packed *packed =
-        &source->rows.packed[source->segment->folds.folds[0].column];
-    const uint8_t *names = (const uint8_t *)source->names->values + (size_t)word * 64;
-    const uint32_t *stored = (const uint32_t *)packed->values + (size_t)word * 64;
-    uint32_t base = (uint32_t)packed->base + 1;
-    uint64_t entries = 0;
-    uint64_t later = 0;
-    for (uint32_t bit = 0; bit < end; bit++) {
-        uint64_t steps = steps_of_name[names[bit]] & keep[(uint32_t)(stored[bit] + base)];
-        entries |= (steps & 1) << bit;
-        later |= (uint64_t)(steps > 1) << bit;
-    }
-    source->entries[word] = entries;
-    source->later[word] = later;
-}
-
-/// The same for all rows where steps fit a byte: small tables stay in the first-level cache, and
-/// bytes become bits 32 at a time.
-static void mark_small(struct query_source *source, const uint64_t *steps_of_name,
-                       const uint8_t *keep)
-{
-    const struct column_packed *packed =
-        &source->rows.packed[source->segment->folds.folds[0].column];
-    const uint8_t *names = source->names->values;
-    const uint32_t *stored = packed->values;
-    const uint8_t *bytes = packed->values;
-    uint32_t base = (uint32_t)packed->base + 1;
-    uint32_t count = source->rows.row_count;
-    uint8_t *found = source->matches;
-    uint8_t small[QUERY_KIND_COUNT];
-    uint8_t kinds[QUERY_KIND_COUNT];
-    for (uint32_t i = 0; i < QUERY_KIND_COUNT; i++) {
-        small[i] = (uint8_t)steps_of_name[i];
-        kinds[i] = kind_of(i);
-    }
-    for (uint32_t row = 0; row < count && packed->width == 1; row++) {
-        found[row] = small[names[row]] & keep[(uint32_t)(bytes[row] + base)];
-    }
-    for (uint32_t row = 0; row < count && packed->width != 1; row++) {
-        found[row] = small[names[row]] & keep[(uint32_t)(stored[row] + base)];
-    }
-    query_bitmaps_fill(found, count, kinds, source->entries, source->later);
-}
-
-/// The same for all rows; false where columns are stored in another way.
-static bool fill_folded(struct query_source *source)
-{
-    const struct query_folds *folds = &source->segment->folds;
-    if (folds->count != 1) {
-        return false;
-    }
-    const struct column_packed *packed = &source->rows.packed[folds->folds[0].column];
-    bool small = source->plan->ask.step_count <= 8;
-    if (!packed->exists || packed->ranked_codes != NULL ||
-        (packed->width != sizeof(uint32_t) && !(small && packed->width == 1))) {
-        return false;
-    }
-    const uint64_t *steps = source->steps_of_byte;
-    if (small) {
-        mark_small(source, steps, folds->folds[0].small);
-        return true;
-    }
-    for (uint32_t word = 0; word <= source->rows.row_count / 64; word++) {
-        mark_folded(source, steps, folds->folds[0].keep, word);
-    }
-    return true;
-}
-
 /// Marks the rows by their kinds.
 static void fill_bitmaps(struct query_source *source)
 {
     uint8_t kinds[QUERY_KIND_COUNT] = {0};
     uint32_t count = source->rows.row_count;
-    bool bytes = source->names != NULL && source->names->width == 1;
-    if (bytes && !source->segment->filtered && fill_folded(source)) {
-        return;
-    }
-    if (bytes && !source->segment->filtered && source->segment->folds.count == 0) {
-        kinds_of_names(source, kinds);
-        query_bitmaps_fill(source->names->values, count, kinds, source->entries, source->later);
+    if (source->classes != NULL && !source->segment->filtered) {
+        for (uint32_t i = 0; i < QUERY_KIND_COUNT; i++) {
+            kinds[i] = kind_of(source->steps_of_class[i]);
+        }
+        query_bitmaps_fill(source->classes, count, kinds, source->entries, source->later);
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -272,7 +174,7 @@ static void prepare_times(struct query_source *source)
     source->times = (struct query_times){.wide = source->wide_times};
 }
 
-static void prepare_rows(struct query_source *source)
+static enum corong_status prepare_rows(struct query_source *source, struct corong_error *error)
 {
     struct row_group *rows = &source->rows;
     uint32_t own = source->segment->schema->column_count;
@@ -280,11 +182,12 @@ static void prepare_rows(struct query_source *source)
     memcpy(source->columns, rows->columns, own * sizeof(*source->columns));
     prepare_times(source);
     source->names = rows->packed[COLUMN_NAME].exists ? &rows->packed[COLUMN_NAME] : NULL;
-    list_stored_names(source);
+    source->classes = NULL;
     source->sequences = source->plan->sequences ? rows->columns[COLUMN_SEQUENCE].integers : NULL;
     if (source->plan->ask.step_count == 0) {
-        return;
+        return CORONG_OK;
     }
+    TRY(query_classes_fill(source, error));
     if (source->segment->filtered) {
         fill_steps(source);
     }
@@ -292,6 +195,7 @@ static void prepare_rows(struct query_source *source)
         fill_allowed(source);
     }
     fill_bitmaps(source);
+    return CORONG_OK;
 }
 
 /// Books what the buffers have grown by: a store of many segments needs them for each.
@@ -343,7 +247,7 @@ static enum corong_status load_group(struct query_source *source, struct corong_
     source->reading->read_us += clock_monotonic_us() - start_us;
     source->moved = segment->moved == NULL ? NULL : segment->moved[segment->groups[source->group]];
     TRY(charge_buffers(source, error));
-    prepare_rows(source);
+    TRY(prepare_rows(source, error));
     source->user = 0;
     source->row = 0;
     source->row_end = 0;

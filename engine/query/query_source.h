@@ -47,10 +47,14 @@ struct query_source {
     struct row_group rows;
     struct query_times times;
     const struct column_packed *names; ///< NULL where rows.columns has them
-    const uint8_t *name_bytes;         ///< stored names where they are bytes; NULL: they are not
-    uint64_t steps_of_byte[256];       ///< steps by stored name, then
-    const int64_t *sequences;          ///< NULL where they never differ
-    struct column_values *columns;     ///< of the plan's schema, for filters
+    /// By row a class, which says by `steps_of_class` what its name and its folded columns do: the
+    /// stored names, or where there are such columns `class_bytes`. NULL: none.
+    const uint8_t *classes;
+    uint64_t steps_of_class[256];
+    uint8_t *class_bytes;
+    uint8_t *class_of_rank[QUERY_FOLD_COUNT_MAX]; ///< by fold and rank + 1, where codes are ranked
+    const int64_t *sequences;                     ///< NULL where they never differ
+    struct column_values *columns;                ///< of the plan's schema, for filters
     uint64_t *steps;     ///< by row; filled only where some filter is asked row by row
     uint64_t *entries;   ///< bitmap: rows that may fill step 1
     uint64_t *later;     ///< bitmap: rows that may fill a later step
@@ -140,10 +144,11 @@ static inline uint32_t query_source_folded(const struct query_source *source, ui
 /// Steps that a row of the loaded group may fill by its name and the filters that are tables.
 static inline uint64_t query_source_listed(const struct query_source *source, uint32_t row)
 {
+    if (source->classes != NULL) {
+        return source->steps_of_class[source->classes[row]];
+    }
     const struct query_segment *segment = source->segment;
-    uint64_t steps = source->name_bytes != NULL
-                         ? source->steps_of_byte[source->name_bytes[row]]
-                         : segment->steps_of_name[query_source_name(source, row)];
+    uint64_t steps = segment->steps_of_name[query_source_name(source, row)];
     for (uint32_t i = 0; i < segment->folds.count; i++) {
         const struct query_fold *fold = &segment->folds.folds[i];
         steps &= fold->keep[query_source_folded(source, fold->column, row)];

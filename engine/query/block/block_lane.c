@@ -17,26 +17,13 @@ void block_lane_init(struct block_lane *lane, struct query_source *source, uint3
     }
 }
 
-/// Steps by stored name, for names of one byte.
-static void take_names(struct block_lane *lane)
+/// Steps by class, where classes say it all.
+static void take_classes(struct block_lane *lane)
 {
     const struct query_source *source = lane->source;
-    uint8_t stored[BLOCK_NAME_COUNT];
-    lane->names = NULL;
-    if (source->names == NULL || source->names->width != 1 || source->plan->filtered) {
-        return;
-    }
-    struct column_packed names = *source->names;
-    lane->names = names.values;
-    names.values = stored;
-    // The segment may have more names than a byte tells apart.
-    for (uint32_t i = 0; i < BLOCK_NAME_COUNT; i++) {
-        stored[i] = (uint8_t)i;
-        lane->steps_of_name[i] = 0;
-        if ((uint32_t)(i + names.base) < source->segment->names->count) {
-            uint32_t code = column_packed_code(&names, i);
-            lane->steps_of_name[i] = (uint32_t)source->segment->steps_of_name[code];
-        }
+    lane->classes = source->segment->filtered ? NULL : source->classes;
+    for (uint32_t i = 0; lane->classes != NULL && i < BLOCK_NAME_COUNT; i++) {
+        lane->steps_of_class[i] = (uint32_t)source->steps_of_class[i];
     }
 }
 
@@ -79,7 +66,7 @@ static void take_group(struct block_lane *lane, const struct block_ranges *range
     lane->max_us = zone.time_max_us;
     lane->cut = zone.time_min_us < ranges->rows.from_us || zone.time_max_us > ranges->rows.to_us ||
                 zone.time_max_us > ranges->as_of_us || zone.time_max_us >= ranges->entries_to_us;
-    take_names(lane);
+    take_classes(lane);
     find_ends(lane, &zone);
     lane->group = source->group;
 }

@@ -20,8 +20,8 @@ struct block_lane {
     const uint64_t *later;
     const uint64_t *moved; ///< users whose rows are elsewhere, as bits; NULL: none
     struct query_times times;
-    const uint8_t *names; ///< NULL: query_source_steps() says which steps a row may fill
-    uint32_t group;       ///< what all this is of; BLOCK_NO_GROUP: nothing
+    const uint8_t *classes; ///< of rows; NULL: query_source_steps() says which steps they may fill
+    uint32_t group;         ///< what all this is of; BLOCK_NO_GROUP: nothing
     uint32_t user;
     uint64_t high;     ///< half of the key of `user`
     uint32_t row;      ///< the first of `user`
@@ -31,7 +31,7 @@ struct block_lane {
     int64_t min_us;
     int64_t max_us;
     bool cut; ///< some rows lie outside the question's ranges
-    uint32_t steps_of_name[BLOCK_NAME_COUNT];
+    uint32_t steps_of_class[BLOCK_NAME_COUNT];
     bool small_masks; ///< the names of all steps have bits below 8: `possible` says it by mask
     uint32_t possible[BLOCK_NAME_COUNT];
     struct query_brief batch[BLOCK_BATCH_SIZE];
@@ -88,8 +88,8 @@ static inline int64_t block_lane_time(const struct block_lane *lane, uint32_t ro
 
 static inline uint32_t block_lane_steps(const struct block_lane *lane, uint32_t row)
 {
-    return lane->names != NULL ? lane->steps_of_name[lane->names[row]]
-                               : (uint32_t)query_source_steps(lane->source, row);
+    return lane->classes != NULL ? lane->steps_of_class[lane->classes[row]]
+                                 : (uint32_t)query_source_steps(lane->source, row);
 }
 
 /// Steps that a name mask allows.
