@@ -15,8 +15,9 @@ typedef enum corong_status repeat_function(void *context, struct arena *arena,
 struct cache *repeat_cache(const struct options *options, struct store_snapshot *snapshot,
                            struct query_limits *limits);
 /// Asks as often as --again says (not at all without it) and leaves the seconds of each time, wall
-/// and processor, in `provenance`, that of the answer that is there already. Every time must give its digest:
-/// CORONG_CORRUPT otherwise. Memory: the seconds in options->arena, the answers are dropped.
+/// and processor, in `provenance`, that of the answer that is there already. Every time must give
+/// its digest: CORONG_CORRUPT otherwise. Memory: the seconds in options->arena, the answers are
+/// dropped.
 CORONG_MUST_CHECK enum corong_status repeat_ask(const struct options *options,
                                                 repeat_function *function, void *context,
                                                 struct query_provenance *provenance,

@@ -34,3 +34,5 @@ void report_json_slice(struct json_writer *writer, const struct query_slice *sli
                        const struct funnel *funnel);
 void report_json_counts(struct json_writer *writer, const char *key, const uint64_t *counts,
                         uint32_t count);
+void report_json_times(struct json_writer *writer, const char *name, const double *seconds,
+                       uint32_t count);

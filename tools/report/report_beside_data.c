@@ -9,6 +9,16 @@
 static const char *const END_NAMES[QUERY_END_COUNT] = {"won",     "excluded", "strict", "gap",
                                                        "session", "open",     "window"};
 
+void report_json_times(struct json_writer *writer, const char *name, const double *seconds,
+                       uint32_t count)
+{
+    json_writer_begin(writer, name, '[');
+    for (uint32_t index = 0; index < count; index++) {
+        json_writer_double(writer, NULL, seconds[index]);
+    }
+    json_writer_end(writer, ']');
+}
+
 static void write_bucket(struct json_writer *writer, enum query_bucket bucket,
                          const struct query_funnel *query, int64_t begin_us, int64_t end_us)
 {

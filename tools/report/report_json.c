@@ -332,16 +332,6 @@ void report_json_slice(struct json_writer *writer, const struct query_slice *sli
     json_writer_end(writer, ']');
 }
 
-static void write_times(struct json_writer *writer, const char *name, const double *seconds,
-                        uint32_t count)
-{
-    json_writer_begin(writer, name, '[');
-    for (uint32_t index = 0; index < count; index++) {
-        json_writer_double(writer, NULL, seconds[index]);
-    }
-    json_writer_end(writer, ']');
-}
-
 static void write_work(struct json_writer *writer, const struct query_provenance *provenance)
 {
     json_writer_begin(writer, "work", '{');
@@ -357,10 +347,10 @@ static void write_work(struct json_writer *writer, const struct query_provenance
     json_writer_double(writer, "seconds_read", provenance->seconds_read);
     json_writer_double(writer, "seconds_match", provenance->seconds_match);
     if (provenance->repeat_count > 0) {
-        write_times(writer, "seconds_repeated", provenance->repeat_seconds,
-                    provenance->repeat_count);
-        write_times(writer, "cpu_seconds_repeated", provenance->repeat_cpu_seconds,
-                    provenance->repeat_count);
+        report_json_times(writer, "seconds_repeated", provenance->repeat_seconds,
+                          provenance->repeat_count);
+        report_json_times(writer, "cpu_seconds_repeated", provenance->repeat_cpu_seconds,
+                          provenance->repeat_count);
     }
     json_writer_end(writer, '}');
 }

@@ -16,6 +16,7 @@ struct query_block {
     int64_t open_from_us; ///< an attempt that begins here or later may still be won
     uint32_t step_count;
     bool brief;
+    bool any;                                              ///< steps in any order
     struct block_lane *active[QUERY_BLOCK_LANE_COUNT_MAX]; ///< lanes that stand at a user, by time
     uint32_t active_count;
     uint32_t rest; ///< so many users go the general way before it looks again
@@ -31,14 +32,31 @@ static bool is_asked(const struct query_units *units)
            units->hold.column_count == 0 && units->entry_steps == 1;
 }
 
+/// A question in any order that block_walk_any() can answer; every row of a step may be an entry.
+static bool is_asked_any(const struct query_units *units)
+{
+    const struct match_rule *rule = &units->rule;
+    const struct query_plan *plan = units->plan;
+    bool plain = rule->order == FUNNEL_ORDER_ANY && rule->attempts == FUNNEL_ATTEMPTS_BEST &&
+                 rule->ties == FUNNEL_TIES_ANY && rule->anchor_first == 0 &&
+                 rule->anchor_last == 0 && rule->exclusion_count == 0 &&
+                 rule->tie_tolerance_us == 0;
+    return plain && !units->dialect.matcher && !units->dialect.any_entry && !units->in_sessions &&
+           units->buckets == NULL && plan->ask.unit_column_count == 0 && plan->history_count == 0 &&
+           plan->where_user == NULL && plan->where_entry == NULL && units->seen_step == 0 &&
+           units->end_us == INT64_MAX && units->gather.entries.to_us > plan->time_max_us;
+}
+
 struct query_block *query_block_create(struct query_units *units)
 {
-    if (!is_asked(units)) {
+    bool any = is_asked_any(units);
+    if (!any && !is_asked(units)) {
         return NULL;
     }
     const struct query_plan *plan = units->plan;
     struct query_block *block = memory_allocate_zeroed(1, sizeof(*block));
     block->units = units;
+    block->any = any;
     block->lanes = memory_allocate_zeroed((size_t)plan->segment_count + 1, sizeof(*block->lanes));
     for (uint32_t i = 0; i < plan->segment_count; i++) {
         block_lane_init(&block->lanes[i], &units->cursor.sources[i], units->rule.step_count);
@@ -389,13 +407,14 @@ static inline bool do_user(struct query_block *block, uint32_t lanes, struct blo
     if (is_cut(user)) {
         cut(block, user);
     }
-    if ((possible & 1) == 0) {
+    if ((possible & block->units->entry_steps) == 0) {
         block->units->users_skipped++;
         return true;
     }
-    user->reach = (uint32_t)__builtin_ctzll(~(uint64_t)possible);
+    user->reach = block->any ? (uint32_t)__builtin_popcount(possible)
+                             : (uint32_t)__builtin_ctzll(~(uint64_t)possible);
     user->reach = user->reach < user->step_count ? user->reach : user->step_count;
-    if (!block_walk(user)) {
+    if (!(block->any ? block_walk_any(user) : block_walk(user))) {
         block->left[QUERY_BLOCK_TIE]++;
         block->units->after_as_of = after_as_of;
         return false;
@@ -429,6 +448,9 @@ static enum corong_status go(struct query_block *block, struct corong_error *err
 enum corong_status query_block_run(struct query_block *block, struct corong_error *error)
 {
     block->brief = block->units->brief != NULL;
+    if (block->any && !block->brief) {
+        return CORONG_OK; // which event fills which step is the matcher's
+    }
     if (block->rest > 0) {
         block->left[QUERY_BLOCK_WIDE]++;
         block->rest--;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Users of more rows than fit a word, or of more than two runs: 64 rows of a run at a time.
 #include "engine/query/block/block_bits.h"
+#include "engine/query/block/block_tie.h"
 #include "engine/query/block/block_walk.h"
 
 /// A row, with its time.
@@ -26,33 +27,6 @@ struct part {
     uint64_t entries;
     uint64_t later;
 };
-
-static inline bool has_step(const struct block_lane *lane, uint32_t row)
-{
-    return ((lane->entries[row / 64] | lane->later[row / 64]) >> (row % 64) & 1) != 0;
-}
-
-static __attribute__((noinline)) bool find_tie(const struct block_run *run, uint32_t row)
-{
-    const struct block_lane *lane = run->lane;
-    int64_t time_us = block_lane_time(lane, row);
-    for (uint32_t r = row; r > run->begin && block_lane_time(lane, r - 1) == time_us; r--) {
-        if (has_step(lane, r - 1)) {
-            return true;
-        }
-    }
-    for (uint32_t r = row + 1; r < run->end && block_lane_time(lane, r) == time_us; r++) {
-        if (has_step(lane, r)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static inline bool has_tie(const struct block_run *run, uint32_t row)
-{
-    return block_lane_crowded(run->lane, row) && find_tie(run, row);
-}
 
 static inline struct place place_at(const struct part *part, uint32_t bit)
 {
@@ -92,7 +66,7 @@ static inline bool visit(struct walk *walk, const struct part *part, uint64_t la
         if (steps == 0) {
             continue;
         }
-        if (has_tie(part->run, row)) {
+        if (block_has_tie(part->run, row)) {
             return false;
         }
         uint64_t before = part->entries & block_bits_below(bit);
@@ -123,7 +97,7 @@ static inline bool take_part(struct walk *walk, const struct part *part)
         walk->first = place_at(part, bit);
         walk->entry = walk->first;
         user->level = 1;
-        if ((user->reach > 1 || user->whole) && has_tie(part->run, walk->first.row)) {
+        if ((user->reach > 1 || user->whole) && block_has_tie(part->run, walk->first.row)) {
             return false;
         }
     }
@@ -168,7 +142,7 @@ bool block_walk_long(struct block_user *user)
         return true;
     }
     // Of several entries at one instant the first in canonical order is the reported one.
-    if (user->level > 1 && has_tie(&user->runs[walk.entry.run], walk.entry.row)) {
+    if (user->level > 1 && block_has_tie(&user->runs[walk.entry.run], walk.entry.row)) {
         return false;
     }
     user->entry_run = walk.entry.run;
