@@ -35,10 +35,10 @@ class Corong:
         mapping, store = self.work / f"{file_format}.yaml", self.work / f"{table}.store"
         mapping.write_text(COMBINED if file_format == "combined" else MAPPING.format(format=file_format))
         shutil.rmtree(store, ignore_errors=True)
-        out, cost = process.measured([self.program, "replay", "--quiet", "--store", store, "--mapping", mapping,
-                                      "--shards", "2", "--format", "json", source])
-        stored = json.loads(out)["store"]["stored"]
-        return {**cost, "rows": stored}
+        _, cost = process.measured([self.program, "replay", "--quiet", "--store", store, "--mapping", mapping,
+                                    "--shards", "2", source])
+        out, _ = process.measured([self.program, "inspect", "--store", store, "--format", "json"])
+        return {**cost, "rows": json.loads(out)["rows"]}
 
     def bytes(self, table):
         return process.folder_bytes(self.work / f"{table}.store")
