@@ -236,6 +236,25 @@ void general_deinit(struct general *general)
     }
 }
 
+void general_part(const struct general *general, uint32_t block, uint32_t active,
+                  uint32_t *pair_marks, uint32_t *step_marks)
+{
+    const struct match_rule *rule = general->rule;
+    for (uint32_t hits = general->blocks[block].hits & active; hits != 0; hits &= hits - 1) {
+        const struct funnel_exclusion *exclusion = &rule->exclusions[__builtin_ctz(hits)];
+        for (uint32_t pair = 0; pair < general->pair_count; pair++) {
+            if (general->pairs[pair].from + 1u < exclusion->before &&
+                general->pairs[pair].to + 1u > exclusion->after) {
+                pair_marks[pair] = block;
+            }
+        }
+    }
+    for (uint32_t step = 0; general->blocks[block].in_scope > 0 && step < rule->step_count;
+         step++) {
+        step_marks[step] = general_passes(general, block, step) ? step_marks[step] : block;
+    }
+}
+
 void general_spend(struct general *general, uint32_t index, const uint32_t *events, uint32_t count)
 {
     struct general_block *block = &general->blocks[index];

@@ -68,24 +68,6 @@ static uint32_t leading(const struct choose *choose, struct general_moves *moves
     return goal | (lasting & choose->general->continued[block]);
 }
 
-static void end_limits(const struct choose *choose, struct choose_back *back, uint32_t block)
-{
-    const struct general *general = choose->general;
-    uint32_t hits = general->blocks[block].hits & choose->search.active;
-    for (; hits != 0; hits &= hits - 1) {
-        const struct funnel_exclusion *exclusion = &general->rule->exclusions[__builtin_ctz(hits)];
-        for (uint32_t pair = 0; pair < general->pair_count; pair++) {
-            if (general->pairs[pair].from + 1u < exclusion->before &&
-                general->pairs[pair].to + 1u > exclusion->after) {
-                back->limits[pair] = block;
-            }
-        }
-    }
-    for (uint32_t step = 0; step <= choose->goal; step++) {
-        back->ends[step] = general_passes(general, block, step) ? back->ends[step] : block;
-    }
-}
-
 static void look_back_block(struct choose *choose, struct choose_back *back, uint32_t block)
 {
     struct general *general = choose->general;
@@ -104,7 +86,7 @@ static void look_back_block(struct choose *choose, struct choose_back *back, uin
             general->queues[pair][back->counts[pair]++] = block;
         }
     }
-    end_limits(choose, back, block);
+    general_part(general, block, choose->search.active, back->limits, back->ends);
 }
 
 /// Marks, per block, the states that lead to the goal. False where the entry does not.
@@ -150,24 +132,6 @@ static bool comes_from(const struct choose *choose, struct choose_forth *forth, 
            blocks[block].time_us - blocks[from].time_us <= general->max_us[steps->to];
 }
 
-static void end_bounds(const struct choose *choose, struct choose_forth *forth, uint32_t block)
-{
-    const struct general *general = choose->general;
-    uint32_t hits = general->blocks[block].hits & choose->search.active;
-    for (; hits != 0; hits &= hits - 1) {
-        const struct funnel_exclusion *exclusion = &general->rule->exclusions[__builtin_ctz(hits)];
-        for (uint32_t pair = 0; pair < general->pair_count; pair++) {
-            if (general->pairs[pair].from + 1u < exclusion->before &&
-                general->pairs[pair].to + 1u > exclusion->after) {
-                forth->bounds[pair] = block;
-            }
-        }
-    }
-    for (uint32_t step = 0; step <= choose->goal; step++) {
-        forth->broken[step] = general_passes(general, block, step) ? forth->broken[step] : block;
-    }
-}
-
 /// True where `wanted`, which is required, is matched in the block by an attempt that leads to the
 /// goal. Else the states that the block adds are kept.
 static bool look_forth_block(struct choose *choose, struct choose_forth *forth, uint32_t wanted,
@@ -198,7 +162,7 @@ static bool look_forth_block(struct choose *choose, struct choose_forth *forth, 
             return true;
         }
     }
-    end_bounds(choose, forth, block);
+    general_part(general, block, choose->search.active, forth->bounds, forth->broken);
     return false;
 }
 

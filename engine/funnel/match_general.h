@@ -120,6 +120,10 @@ void general_init(struct general *general, struct general_space *space,
 /// Memory for general_walk and choosing, unless it is there.
 void general_reserve(struct general *general);
 void general_deinit(struct general *general);
+/// What a block parts: it becomes the mark of each pair of steps that an exclusion of `active`
+/// parts by an event of it, and in strict order that of each step whose state cannot pass it.
+void general_part(const struct general *general, uint32_t block, uint32_t active,
+                  uint32_t *pair_marks, uint32_t *step_marks);
 /// Takes the events at these indices (ascending) out of a block; needs own events.
 void general_spend(struct general *general, uint32_t block, const uint32_t *events, uint32_t count);
 /// The index of an event as it was given.

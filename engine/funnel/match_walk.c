@@ -109,28 +109,6 @@ static void note(struct general_walk *walk, uint32_t block, const struct walk_bl
     }
 }
 
-/// What a block ends: states that an excluded event or, in strict order, any event would part from
-/// what follows.
-static void end_states(struct general_walk *walk, uint32_t block)
-{
-    const struct general *general = walk->general;
-    const struct match_rule *rule = general->rule;
-    uint32_t hits = general->blocks[block].hits & walk->search->active;
-    for (; hits != 0; hits &= hits - 1) {
-        const struct funnel_exclusion *exclusion = &rule->exclusions[__builtin_ctz(hits)];
-        for (uint32_t pair = 0; pair < general->pair_count; pair++) {
-            if (general->pairs[pair].from + 1u < exclusion->before &&
-                general->pairs[pair].to + 1u > exclusion->after) {
-                walk->bounds[pair] = block;
-            }
-        }
-    }
-    for (uint32_t step = 0; general->blocks[block].in_scope > 0 && step < rule->step_count;
-         step++) {
-        walk->broken[step] = general_passes(general, block, step) ? walk->broken[step] : block;
-    }
-}
-
 /// Steps above the entry's that may be matched in the block.
 static uint32_t later_steps(const struct general_walk *walk, const struct general_moves *moves)
 {
@@ -239,7 +217,8 @@ void general_walk_block(struct general_walk *walk, uint32_t block)
         walk->newest[step] = added.lasting[step] == GENERAL_NONE ? walk->newest[step] : block;
     }
     note(walk, block, &added);
-    end_states(walk, block);
+    // States that an excluded event or, in strict order, any event would part from what follows.
+    general_part(general, block, search->active, walk->bounds, walk->broken);
 }
 
 void general_find(struct general *general, const struct general_search *search, bool latest,
