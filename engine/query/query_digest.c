@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/query/query_digest.h"
 
+#include "engine/query/query_source.h"
+
 #include "storage/base/bytes.h"
 #include "storage/base/clock.h"
 #include "storage/base/hash.h"
@@ -27,6 +29,14 @@ static void note_committed(const struct store_snapshot *snapshot,
             provenance->committed_through_us = meta->as_of_us;
         }
     }
+}
+
+void query_work_add(struct query_work *work, const struct query_reading *reading)
+{
+    work->events_read += reading->rows;
+    work->bytes_read += reading->bytes;
+    work->read_us += reading->read_us;
+    work->match_us += reading->match_us;
 }
 
 void query_digest_provenance(const struct query_plan *plan, struct store_snapshot *snapshot,

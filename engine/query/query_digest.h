@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 /// Work done, summed over workers.
+struct query_reading;
+
 struct query_work {
     uint64_t after_as_of;
     uint64_t events_outside;
@@ -26,6 +28,8 @@ struct query_work {
     uint32_t thread_count;
 };
 
+/// Adds what a worker read.
+void query_work_add(struct query_work *work, const struct query_reading *reading);
 /// Fills everything but the two hashes.
 void query_digest_provenance(const struct query_plan *plan, struct store_snapshot *snapshot,
                              const struct query_work *work,

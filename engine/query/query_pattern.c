@@ -209,12 +209,9 @@ static void fill_result(const struct pattern_run *run, struct store_snapshot *sn
         result->matches += worker->sums.matches;
         result->uncounted += worker->sums.uncounted;
         work.after_as_of += worker->after_as_of;
-        work.events_read += worker->reading.rows;
-        work.bytes_read += worker->reading.bytes;
+        query_work_add(&work, &worker->reading);
         work.events_matched += worker->matched;
         work.users_read += worker->users_read;
-        work.read_us += worker->reading.read_us;
-        work.match_us += worker->reading.match_us;
     }
     seal(run, snapshot, &work, result);
 }

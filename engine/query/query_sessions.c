@@ -361,12 +361,9 @@ static void seal(const struct sessions_run *run, struct store_snapshot *snapshot
     for (uint32_t i = 0; i < run->worker_count; i++) {
         const struct sessions_worker *worker = &run->workers[i];
         work.after_as_of += worker->after_as_of;
-        work.events_read += worker->reading.rows;
-        work.bytes_read += worker->reading.bytes;
+        query_work_add(&work, &worker->reading);
         work.events_matched += worker->total.events;
         work.users_read += worker->users;
-        work.read_us += worker->reading.read_us;
-        work.match_us += worker->reading.match_us;
     }
     query_digest_provenance(&run->plan, snapshot, &work, &result->provenance);
     struct text_buffer definition = {0};

@@ -291,12 +291,9 @@ static void add_work(const struct stages_run *run, struct query_work *work, bool
     for (uint32_t i = 0; i < run->worker_count; i++) {
         const struct stages_worker *worker = &run->workers[i];
         work->after_as_of += first ? worker->after_as_of : 0;
-        work->events_read += worker->reading.rows;
-        work->bytes_read += worker->reading.bytes;
+        query_work_add(work, &worker->reading);
         work->events_matched += worker->matched;
         work->users_read += first ? worker->users : 0;
-        work->read_us += worker->reading.read_us;
-        work->match_us += worker->reading.match_us;
     }
     work->thread_count = run->worker_count;
 }

@@ -464,8 +464,7 @@ enum corong_status query_units_task(struct query_units *units, uint32_t task,
 void query_units_add_work(const struct query_units *units, struct query_work *work)
 {
     work->after_as_of += units->after_as_of;
-    work->events_read += units->reading.rows;
-    work->bytes_read += units->reading.bytes;
+    query_work_add(work, &units->reading);
     work->events_matched += units->events_matched;
     work->events_outside += units->hold.outside + units->group.outside;
     work->users_read += units->users_read;
@@ -474,6 +473,4 @@ void query_units_add_work(const struct query_units *units, struct query_work *wo
     for (uint32_t i = 0; i < QUERY_BLOCK_REASON_COUNT; i++) {
         work->users_left[i] += query_block_left(units->block, (enum query_block_reason)i);
     }
-    work->read_us += units->reading.read_us;
-    work->match_us += units->reading.match_us;
 }

@@ -328,12 +328,9 @@ static void seal(struct dormant_run *run, struct store_snapshot *snapshot, int64
     for (uint32_t i = 0; i < run->worker_count; i++) {
         const struct dormant_worker *worker = &run->workers[i];
         work.after_as_of += worker->after_as_of;
-        work.events_read += worker->reading.rows;
-        work.bytes_read += worker->reading.bytes;
+        query_work_add(&work, &worker->reading);
         work.events_matched += worker->matched;
         work.users_read += worker->users;
-        work.read_us += worker->reading.read_us;
-        work.match_us += worker->reading.match_us;
         digest = hash128_add(digest, worker->digest);
     }
     query_digest_provenance(&run->plan, snapshot, &work, &result->provenance);
