@@ -9,6 +9,8 @@
 #include "engine/query/query_repeat.h"
 #include "storage/base/memory.h"
 
+#include <string.h>
+
 #define CHARGE_EVERY 1024u
 #define CHARGE_SIZE (UINT64_C(1) << 20)
 
@@ -17,6 +19,12 @@ struct answer_way {
     const struct query_answer *answer;
     struct query_listing_map map; ///< bound where the answer has a listing
     bool trend;                   ///< outputs of each bucket one behind the other
+};
+
+/// Orders of one step and currency, matched or further ones; the key's slice is unused.
+struct answer_order {
+    struct query_money_key key;
+    struct query_money_sum sum;
 };
 
 /// What a worker adds up.
@@ -29,6 +37,12 @@ struct answer_state {
     uint32_t *taken; ///< slices of the present attempt
     uint32_t taken_count;
     uint32_t taken_capacity;
+    uint32_t *stamps; ///< by slice: the last attempt that took it, where one takes several
+    uint32_t stamp_capacity;
+    uint32_t stamp;              ///< of the present attempt
+    struct answer_order *orders; ///< of the present attempt
+    uint32_t order_count;
+    uint32_t order_capacity;
     uint64_t *throughput; ///< by output, bucket and step; the last output is the total
     struct query_brief_sums briefs;
 };
@@ -70,6 +84,8 @@ static void state_deinit(void *state)
     query_tally_deinit(&worker->part.tally);
     query_brief_deinit(&worker->briefs);
     memory_free(worker->taken);
+    memory_free(worker->stamps);
+    memory_free(worker->orders);
     memory_free(worker->throughput);
 }
 
@@ -79,7 +95,8 @@ static enum corong_status charge(void *state, struct query_units *units, struct 
     struct answer_state *worker = state;
     uint64_t bytes = query_tally_bytes(&worker->part.tally) +
                      query_slices_bytes(&worker->part.slices) + query_brief_bytes(&worker->briefs) +
-                     throughput_size(worker->way->answer) * sizeof(uint64_t);
+                     throughput_size(worker->way->answer) * sizeof(uint64_t) +
+                     (uint64_t)worker->stamp_capacity * sizeof(*worker->stamps);
     uint64_t grown = bytes - worker->charged_bytes;
     worker->charged_bytes = bytes;
     worker->since_charge = 0;
@@ -87,12 +104,31 @@ static enum corong_status charge(void *state, struct query_units *units, struct 
                       : query_tasks_charge(units->tasks, grown, "slices and durations", error);
 }
 
-/// Orders that are being added.
+/// Orders that are being added up: of one step, matched or further ones.
 struct order_sum {
     struct answer_state *worker;
     struct query_units *units;
     struct query_money_key key;
 };
+
+/// The sum of the present attempt with this key.
+static struct query_money_sum *order_of(struct answer_state *worker,
+                                        const struct query_money_key *key)
+{
+    for (uint32_t i = 0; i < worker->order_count; i++) {
+        if (memcmp(&worker->orders[i].key, key, sizeof(*key)) == 0) {
+            return &worker->orders[i].sum;
+        }
+    }
+    if (worker->order_count == worker->order_capacity) {
+        worker->order_capacity = worker->order_capacity == 0 ? 16 : worker->order_capacity * 2;
+        worker->orders =
+            memory_resize_array(worker->orders, worker->order_capacity, sizeof(*worker->orders));
+    }
+    struct answer_order *order = &worker->orders[worker->order_count++];
+    *order = (struct answer_order){.key = *key};
+    return &order->sum;
+}
 
 /// Adds an event's amount, where it has one.
 static enum corong_status add_order(void *context, struct query_place place,
@@ -109,15 +145,19 @@ static enum corong_status add_order(void *context, struct query_place place,
     TRY(query_units_look(units, place, &rows, error));
     TRY(query_slices_currency(&sum->worker->part.slices, &units->cursor.sources[place.source], rows,
                               place.row, &sum->key.currency, error));
-    query_tally_money(&sum->worker->part.tally, &sum->key, amount);
+    struct query_money_sum *orders = order_of(sum->worker, &sum->key);
+    orders->revenue += amount;
+    orders->orders++;
     return CORONG_OK;
 }
 
-/// Adds the amounts of the matched events, and of the further orders behind each of them.
-static enum corong_status add_money(struct answer_state *worker, struct query_units *units,
-                                    const struct query_attempt *attempt, uint32_t slice,
-                                    struct corong_error *error)
+/// Adds up the amounts of the matched events, and of the further orders behind each of them: once,
+/// in however many slices the attempt counts.
+static enum corong_status add_up_orders(struct answer_state *worker, struct query_units *units,
+                                        const struct query_attempt *attempt,
+                                        struct corong_error *error)
 {
+    worker->order_count = 0;
     for (uint32_t made = attempt->made; made != 0; made &= made - 1) {
         uint32_t k = (uint32_t)__builtin_ctz(made);
         int64_t amount;
@@ -125,12 +165,37 @@ static enum corong_status add_money(struct answer_state *worker, struct query_un
         if (amount == COLUMN_INTEGER_MISSING) {
             continue;
         }
-        struct order_sum sum = {worker, units, {.slice = slice, .step = k}};
+        struct order_sum sum = {worker, units, {.step = k}};
         TRY(add_order(&sum, attempt->places[k], error));
         sum.key.repeat = true;
         TRY(query_repeat_visit(units, attempt, k, add_order, &sum, error));
     }
     return CORONG_OK;
+}
+
+/// True the first time that the present attempt has the slice.
+static bool is_new_slice(struct answer_state *worker, uint32_t slice)
+{
+    if (slice >= worker->stamp_capacity) {
+        uint32_t capacity = slice < 8 ? 16 : slice * 2;
+        worker->stamps = memory_resize_array(worker->stamps, capacity, sizeof(*worker->stamps));
+        memset(worker->stamps + worker->stamp_capacity, 0,
+               (size_t)(capacity - worker->stamp_capacity) * sizeof(*worker->stamps));
+        worker->stamp_capacity = capacity;
+    }
+    bool is_new = worker->stamps[slice] != worker->stamp;
+    worker->stamps[slice] = worker->stamp;
+    return is_new;
+}
+
+/// Another attempt takes its slices.
+static void forget_taken(struct answer_state *worker)
+{
+    worker->taken_count = 0;
+    worker->stamp = worker->stamp % UINT32_MAX + 1;
+    if (worker->stamp == 1 && worker->stamp_capacity > 0) { // all over again
+        memset(worker->stamps, 0, worker->stamp_capacity * sizeof(*worker->stamps));
+    }
 }
 
 /// Takes one slice of the present attempt, once.
@@ -144,10 +209,8 @@ static enum corong_status take_slice(void *context, const struct query_raw *valu
     } else {
         TRY(query_slices_of(&worker->part.slices, values, &slice, error));
     }
-    for (uint32_t i = 0; i < worker->taken_count; i++) {
-        if (worker->taken[i] == slice) {
-            return CORONG_OK;
-        }
+    if (worker->rule.attribution == QUERY_ATTRIBUTION_EACH && !is_new_slice(worker, slice)) {
+        return CORONG_OK;
     }
     if (worker->taken_count == worker->taken_capacity) {
         worker->taken_capacity = worker->taken_capacity == 0 ? 16 : worker->taken_capacity * 2;
@@ -158,13 +221,16 @@ static enum corong_status take_slice(void *context, const struct query_raw *valu
     return CORONG_OK;
 }
 
-/// Counts the attempt in one slice.
-static enum corong_status add_attempt(struct answer_state *worker, struct query_units *units,
-                                      const struct query_attempt *attempt, uint32_t slice,
-                                      bool days, struct corong_error *error)
+/// Counts the attempt, whose orders are added up, in one slice.
+static void add_attempt(struct answer_state *worker, const struct query_attempt *attempt,
+                        uint32_t slice, bool days)
 {
     query_tally_attempt(&worker->part.tally, slice, attempt, days);
-    return units->plan->ask.money ? add_money(worker, units, attempt, slice, error) : CORONG_OK;
+    for (uint32_t i = 0; i < worker->order_count; i++) {
+        struct query_money_key key = worker->orders[i].key;
+        key.slice = slice;
+        query_tally_money(&worker->part.tally, &key, &worker->orders[i].sum);
+    }
 }
 
 static void add_throughput(struct answer_state *worker, const struct query_attempt *attempt,
@@ -188,9 +254,9 @@ static enum corong_status add_to_bucket(struct answer_state *worker, struct quer
     uint32_t outputs = query_answer_output_count(worker->way->answer);
     uint32_t first = units->bucket * outputs;
     for (uint32_t i = 0; i < count && outputs > 1; i++) {
-        TRY(add_attempt(worker, units, attempt, first + slices[i], false, error));
+        add_attempt(worker, attempt, first + slices[i], false);
     }
-    TRY(add_attempt(worker, units, attempt, first + outputs - 1, false, error));
+    add_attempt(worker, attempt, first + outputs - 1, false);
     return ++worker->since_charge >= CHARGE_EVERY ? charge(worker, units, error) : CORONG_OK;
 }
 
@@ -203,7 +269,10 @@ static enum corong_status report(void *context, struct query_units *units,
     uint32_t none = 0;
     const uint32_t *slices = &none;
     uint32_t count = 1;
-    worker->taken_count = 0;
+    forget_taken(worker);
+    if (units->plan->ask.money) {
+        TRY(add_up_orders(worker, units, attempt, error));
+    }
     if (worker->part.slices.count > 0) {
         TRY(query_attribution_visit(&worker->rule, units, attempt, take_slice, worker, error));
         slices = worker->taken;
@@ -213,10 +282,10 @@ static enum corong_status report(void *context, struct query_units *units,
         return add_to_bucket(worker, units, attempt, slices, count, error);
     }
     for (uint32_t i = 0; i < count; i++) {
-        TRY(add_attempt(worker, units, attempt, slices[i], days && i == 0, error));
+        add_attempt(worker, attempt, slices[i], days && i == 0);
     }
     if (answer->overlap || answer->lean) {
-        TRY(add_attempt(worker, units, attempt, answer->listing->count + 1, false, error));
+        add_attempt(worker, attempt, answer->listing->count + 1, false);
     }
     if (answer->buckets != NULL) {
         for (uint32_t i = 0; i < count && answer->listing != NULL; i++) {
@@ -304,22 +373,29 @@ static void fill_throughput(const struct query_pass *pass, const struct query_an
     }
 }
 
+/// An outcome of all workers; `parts` has room for them.
+static struct query_outcome outcome_of(const struct query_pass *pass,
+                                       const struct query_answer *answer, struct query_part **parts)
+{
+    for (uint32_t i = 0; i < pass->worker_count; i++) {
+        parts[i] = &((struct answer_state *)pass->workers[i].state)->part;
+    }
+    return (struct query_outcome){.query = answer->query,
+                                  .tasks = pass->tasks,
+                                  .parts = parts,
+                                  .part_count = pass->worker_count,
+                                  .arena = answer->arena};
+}
+
 static enum corong_status fill_result(struct query_pass *pass, const struct query_answer *answer,
                                       struct query_funnel_result *result_out,
                                       struct corong_error *error)
 {
     struct query_part *parts[QUERY_THREAD_COUNT_MAX];
-    for (uint32_t i = 0; i < pass->worker_count; i++) {
-        parts[i] = &((struct answer_state *)pass->workers[i].state)->part;
-    }
-    struct query_outcome outcome = {.query = answer->query,
-                                    .tasks = pass->tasks,
-                                    .parts = parts,
-                                    .part_count = pass->worker_count,
-                                    .arena = answer->arena,
-                                    .listing = answer->listing,
-                                    .overlap = answer->overlap || answer->lean,
-                                    .listing_out = answer->listing_out};
+    struct query_outcome outcome = outcome_of(pass, answer, parts);
+    outcome.listing = answer->listing;
+    outcome.overlap = answer->overlap || answer->lean;
+    outcome.listing_out = answer->listing_out;
     TRY(query_outcome_fill(&outcome, result_out, error));
     result_out->overlap = answer->overlap;
     if (answer->buckets != NULL) {
@@ -390,15 +466,8 @@ static enum corong_status fill_trend(struct query_pass *pass, const struct query
                                      struct corong_error *error)
 {
     struct query_part *parts[QUERY_THREAD_COUNT_MAX];
-    for (uint32_t i = 0; i < pass->worker_count; i++) {
-        parts[i] = &((struct answer_state *)pass->workers[i].state)->part;
-    }
-    struct query_outcome outcome = {.query = answer->query,
-                                    .tasks = pass->tasks,
-                                    .parts = parts,
-                                    .part_count = pass->worker_count,
-                                    .arena = answer->arena,
-                                    .overlap = true};
+    struct query_outcome outcome = outcome_of(pass, answer, parts);
+    outcome.overlap = true;
     uint32_t outputs = query_answer_output_count(answer);
     struct query_slice *slices;
     TRY(query_outcome_series(&outcome, buckets->count * outputs, &slices, error));

@@ -107,9 +107,13 @@ static enum corong_status ask_ranking(struct composition *composition, bool firs
 {
     const struct query_funnel *query = composition->query;
     bool sliced = query->by_count > 0;
+    struct query_funnel asked = *query;
+    // Before another pass only the ranks are of use.
+    asked.left_out |=
+        first_of_two ? QUERY_OUTPUT_TIMES | QUERY_OUTPUT_MONEY | QUERY_OUTPUT_DAYS : 0;
     struct query_answer answer = {
         .snapshot = composition->snapshot,
-        .query = query,
+        .query = &asked,
         .listing_out = &composition->listing,
         .buckets = query->throughput != QUERY_BUCKET_NONE && !sliced ? &composition->buckets : NULL,
         .arena = composition->arena,

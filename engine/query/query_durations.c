@@ -75,6 +75,17 @@ static void sort_values(int64_t *values, size_t count, int64_t least, int64_t la
     memory_free(spare);
 }
 
+void query_durations_sort(int64_t *values, size_t count)
+{
+    int64_t least = INT64_MAX;
+    int64_t largest = INT64_MIN;
+    for (size_t i = 0; i < count; i++) {
+        least = values[i] < least ? values[i] : least;
+        largest = values[i] > largest ? values[i] : largest;
+    }
+    sort_values(values, count, least, largest);
+}
+
 /// Buckets of equal width over the values' range.
 struct buckets {
     uint64_t base;

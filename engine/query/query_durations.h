@@ -11,6 +11,9 @@
 /// The distribution of `count` values; reorders them. No value gives all zeros.
 void query_durations_of(int64_t *values, size_t count, struct query_durations *durations_out);
 
+/// Sorts them, ascending.
+void query_durations_sort(int64_t *values, size_t count);
+
 /// Two neighbouring ranks for each percentile, in order of the percentiles.
 #define QUERY_DURATION_RANK_COUNT (2u * QUERY_PERCENTILE_COUNT)
 /// The ranks of the percentiles among `count` values (at least 1).

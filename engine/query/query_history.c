@@ -15,6 +15,7 @@ void query_history_init(struct query_history *history, const struct query_plan *
     }
     history->lists = memory_allocate_zeroed(plan->history_count, sizeof(*history->lists));
     history->values = memory_allocate_zeroed(plan->schema->column_count, sizeof(*history->values));
+    history->judged = memory_allocate_zeroed(plan->history_count, sizeof(*history->judged));
 }
 
 void query_history_deinit(struct query_history *history)
@@ -24,12 +25,14 @@ void query_history_deinit(struct query_history *history)
     }
     memory_free(history->lists);
     memory_free(history->values);
+    memory_free(history->judged);
 }
 
 void query_history_reset(struct query_history *history)
 {
     for (uint32_t i = 0; i < history->plan->history_count; i++) {
         history->lists[i].count = 0;
+        history->lists[i].asked = 0;
     }
 }
 
@@ -101,29 +104,30 @@ enum corong_status query_history_add(struct query_history *history,
     return CORONG_OK;
 }
 
-/// How many rows lie at or before (time, sequence).
-static uint32_t rows_until(const struct query_history_list *list, int64_t time_us, int64_t sequence)
+static bool is_after(const struct query_history_row *row, int64_t time_us, int64_t sequence)
 {
-    uint32_t low = 0;
-    for (uint32_t high = list->count; low < high;) {
-        uint32_t middle = low + (high - low) / 2;
-        const struct query_history_row *row = &list->rows[middle];
-        bool after =
-            row->time_us > time_us || (row->time_us == time_us && row->sequence > sequence);
-        if (after) {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
+    return row->time_us > time_us || (row->time_us == time_us && row->sequence > sequence);
+}
+
+/// How many rows lie at or before (time, sequence). Moments are mostly asked for in order.
+static uint32_t rows_until(struct query_history_list *list, int64_t time_us, int64_t sequence)
+{
+    uint32_t count = list->asked;
+    while (count > 0 && is_after(&list->rows[count - 1], time_us, sequence)) {
+        count--;
     }
-    return low;
+    while (count < list->count && !is_after(&list->rows[count], time_us, sequence)) {
+        count++;
+    }
+    list->asked = count;
+    return count;
 }
 
 struct query_raw query_history_value(const struct query_history *history, uint32_t which,
                                      int64_t time_us, int64_t sequence)
 {
     DCHECK(which < history->plan->history_count);
-    const struct query_history_list *list = &history->lists[which];
+    struct query_history_list *list = &history->lists[which];
     uint32_t count = rows_until(list, time_us, sequence);
     if (count == 0 || list->rows[count - 1].time_us < query_time_add(time_us, -QUERY_HISTORY_US)) {
         return (struct query_raw){0};
@@ -153,16 +157,32 @@ static union canonical_value operand(const struct query_plan *plan, uint32_t col
     return operand;
 }
 
+static bool same_value(const struct query_raw *left, const struct query_raw *right)
+{
+    return left->present == right->present &&
+           (!left->present || (left->bits == right->bits && left->source == right->source));
+}
+
 bool query_history_allows(struct query_history *history, int64_t time_us, int64_t sequence)
 {
     const struct query_plan *plan = history->plan;
     if (plan->where_user == NULL) {
         return true;
     }
+    bool known = history->any_judged; // the filter reads nothing else
     for (uint32_t i = plan->history_by_count; i < plan->history_count; i++) {
         struct query_raw value = query_history_value(history, i, time_us, sequence);
-        uint32_t column = plan->history_columns[i];
-        history->values[column] = operand(plan, column, &value);
+        known = known && same_value(&value, &history->judged[i]);
+        history->judged[i] = value;
     }
-    return filter_matches_event(plan->where_user, history->values, time_us);
+    if (known) {
+        return history->allowed;
+    }
+    for (uint32_t i = plan->history_by_count; i < plan->history_count; i++) {
+        uint32_t column = plan->history_columns[i];
+        history->values[column] = operand(plan, column, &history->judged[i]);
+    }
+    history->any_judged = true;
+    history->allowed = filter_matches_event(plan->where_user, history->values, time_us);
+    return history->allowed;
 }

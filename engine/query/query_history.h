@@ -27,6 +27,7 @@ struct query_history_list {
     struct query_history_row *rows;
     uint32_t count;
     uint32_t capacity;
+    uint32_t asked; ///< how many rows lay before the last moment asked for: the next is near
 };
 
 struct query_history {
@@ -34,6 +35,9 @@ struct query_history {
     struct query_tasks *tasks;
     struct query_history_list *lists; ///< by place in plan->history_columns
     union canonical_value *values;    ///< of the filter, by schema column
+    struct query_raw *judged;         ///< what the filter judged last, by place
+    bool any_judged;
+    bool allowed; ///< and what it said
 };
 
 void query_history_init(struct query_history *history, const struct query_plan *plan,

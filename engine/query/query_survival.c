@@ -1,24 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/query/query_survival.h"
 
+#include "engine/query/query_durations.h"
 #include "engine/query/query_pass.h"
 #include "storage/base/memory.h"
 
 #include <math.h>
-#include <stdlib.h>
+#include <string.h>
 
 #define NORMAL_975 1.959963984540054 ///< the 97.5 % quantile of the normal distribution
 #define CAPACITY_MIN 1024u
 
-static int compare_times(const void *left, const void *right)
-{
-    const struct query_survival_time *a = left;
-    const struct query_survival_time *b = right;
-    if (a->after_us != b->after_us) {
-        return a->after_us < b->after_us ? -1 : 1;
-    }
-    return (int)a->end - (int)b->end;
-}
+/// When an attempt's time ended, and why.
+struct end_time {
+    int64_t after_us;
+    enum query_end end;
+};
+
+/// When attempts ended, by why: arrays of their own sort as integers.
+struct ends {
+    int64_t *times_us[QUERY_END_COUNT];
+    size_t counts[QUERY_END_COUNT];
+};
 
 /// All ends at one time.
 struct instant {
@@ -27,15 +30,45 @@ struct instant {
     uint64_t ends[QUERY_END_COUNT];
 };
 
-/// Collects the next time's ends from `at` on; returns where the next time begins.
-static size_t take_instant(const struct query_survival_time *times, size_t count, size_t at,
-                           struct instant *instant_out)
+/// A way through all ends by time.
+struct ends_walk {
+    const struct ends *ends;
+    size_t at[QUERY_END_COUNT];
+    uint64_t left;
+};
+
+static struct ends_walk walk_ends(const struct ends *ends)
 {
-    *instant_out = (struct instant){.after_us = times[at].after_us, .at_risk = count - at};
-    while (at < count && times[at].after_us == instant_out->after_us) {
-        instant_out->ends[times[at++].end]++;
+    struct ends_walk walk = {.ends = ends};
+    for (uint32_t end = 0; end < QUERY_END_COUNT; end++) {
+        walk.left += ends->counts[end];
     }
-    return at;
+    return walk;
+}
+
+/// Collects the next time's ends; false where there are no more.
+static bool next_instant(struct ends_walk *walk, struct instant *instant_out)
+{
+    const struct ends *ends = walk->ends;
+    *instant_out = (struct instant){.after_us = INT64_MAX, .at_risk = walk->left};
+    if (walk->left == 0) {
+        return false;
+    }
+    for (uint32_t end = 0; end < QUERY_END_COUNT; end++) {
+        size_t at = walk->at[end];
+        if (at < ends->counts[end] && ends->times_us[end][at] < instant_out->after_us) {
+            instant_out->after_us = ends->times_us[end][at];
+        }
+    }
+    for (uint32_t end = 0; end < QUERY_END_COUNT; end++) {
+        size_t *at = &walk->at[end];
+        while (*at < ends->counts[end] && ends->times_us[end][*at] == instant_out->after_us) {
+            instant_out->ends[end]++;
+            walk->left--;
+            ++*at;
+        }
+    }
+    return true;
 }
 
 static uint64_t events_of(const struct instant *instant)
@@ -117,34 +150,41 @@ static bool is_point(uint64_t index, uint64_t count)
     return count <= most || (index + 1) * most / count != index * most / count;
 }
 
-static uint64_t count_win_times(const struct query_survival_time *times, size_t count)
+static uint64_t count_win_times(const struct ends *ends)
 {
+    const int64_t *wins = ends->times_us[QUERY_END_WON];
     uint64_t distinct = 0;
-    struct instant instant;
-    for (size_t at = 0; at < count;) {
-        at = take_instant(times, count, at, &instant);
-        distinct += instant.ends[QUERY_END_WON] > 0;
+    for (size_t i = 0; i < ends->counts[QUERY_END_WON]; i++) {
+        distinct += i == 0 || wins[i] != wins[i - 1];
     }
     return distinct;
 }
 
-void query_survival_estimate(struct query_survival_time *times, size_t count, bool window,
-                             struct arena *arena, struct query_survival *survival_out)
+/// The estimate after an instant.
+static struct query_survival_point point_of(const struct instant *instant, uint64_t won,
+                                            const struct estimate *estimate)
 {
-    qsort(times, count, sizeof(*times), compare_times);
-    *survival_out = (struct query_survival){.attempts = count, .plateau = window};
-    survival_out->win_time_count = count_win_times(times, count);
-    survival_out->points = arena_allocate_zeroed(arena, QUERY_SURVIVAL_POINT_COUNT_MAX + 1,
-                                                 sizeof(struct query_survival_point));
+    struct query_survival_point point = {instant->after_us, instant->at_risk, won, 0, 0, 0};
+    fill_band(estimate, &point);
+    return point;
+}
+
+/// The estimate over sorted ends. Ends at one time: wins and competing ends come before censoring.
+static void estimate_ends(const struct ends *ends, bool window, struct arena *arena,
+                          struct query_survival *survival)
+{
+    struct ends_walk walk = walk_ends(ends);
     struct estimate estimate = {.going_on = 1};
+    struct estimate settled = estimate; // at the last instant that says something
     struct instant instant;
+    struct instant last = {0};
     uint64_t won = 0;
     uint64_t win_times = 0;
-    for (size_t at = 0; at < count;) {
-        at = take_instant(times, count, at, &instant);
-        for (uint32_t i = 0; i < QUERY_END_COUNT; i++) {
-            survival_out->ends[i] += instant.ends[i];
-        }
+    *survival = (struct query_survival){.attempts = walk.left, .plateau = window};
+    survival->win_time_count = count_win_times(ends);
+    survival->points = arena_allocate_zeroed(arena, QUERY_SURVIVAL_POINT_COUNT_MAX + 1,
+                                             sizeof(struct query_survival_point));
+    while (next_instant(&walk, &instant)) {
         if (events_of(&instant) == 0) {
             continue;
         }
@@ -153,22 +193,26 @@ void query_survival_estimate(struct query_survival_time *times, size_t count, bo
         bool win = instant.ends[QUERY_END_WON] > 0;
         // Without a window what comes after the last win says nothing of it.
         if (win || window) {
-            struct query_survival_point *final = &survival_out->final;
-            *final = (struct query_survival_point){instant.after_us, instant.at_risk, won, 0, 0, 0};
-            fill_band(&estimate, final);
-            memcpy(survival_out->competing, estimate.competing, sizeof(estimate.competing));
+            last = instant;
+            settled = estimate;
         }
-        if (win && is_point(win_times++, survival_out->win_time_count)) {
-            survival_out->points[survival_out->point_count++] = survival_out->final;
+        if (win && is_point(win_times++, survival->win_time_count)) {
+            survival->points[survival->point_count++] = point_of(&instant, won, &estimate);
         }
+    }
+    if (last.at_risk > 0) {
+        survival->final = point_of(&last, won, &settled);
+        memcpy(survival->competing, settled.competing, sizeof(settled.competing));
+    }
+    for (uint32_t end = 0; end < QUERY_END_COUNT; end++) {
+        survival->ends[end] = ends->counts[end];
     }
 }
 
 /// One worker's times.
 struct survival_state {
-    struct query_survival_time *times;
-    size_t count;
-    size_t capacity;
+    struct ends ends;
+    size_t capacities[QUERY_END_COUNT];
 };
 
 static void state_init(struct query_pass *pass, void *state)
@@ -179,7 +223,9 @@ static void state_init(struct query_pass *pass, void *state)
 
 static void state_deinit(void *state)
 {
-    memory_free(((struct survival_state *)state)->times);
+    for (uint32_t end = 0; end < QUERY_END_COUNT; end++) {
+        memory_free(((struct survival_state *)state)->ends.times_us[end]);
+    }
 }
 
 static int64_t last_match(const struct query_attempt *attempt)
@@ -188,16 +234,16 @@ static int64_t last_match(const struct query_attempt *attempt)
 }
 
 /// Keeps the earlier end.
-static void end_earlier(struct query_survival_time *time, int64_t at_us, enum query_end end)
+static void end_earlier(struct end_time *time, int64_t at_us, enum query_end end)
 {
     if (at_us < time->after_us) {
-        *time = (struct query_survival_time){at_us, end};
+        *time = (struct end_time){at_us, end};
     }
 }
 
 /// The time by which the next step had to come after the last one made.
 static void end_by_gap(const struct query_units *units, const struct query_attempt *attempt,
-                       struct query_survival_time *time)
+                       struct end_time *time)
 {
     const struct funnel_gap *gaps = units->funnel->gaps;
     if (gaps != NULL && attempt->level < units->rule.step_count &&
@@ -223,16 +269,34 @@ static bool is_hit(const struct query_units *units, const struct query_attempt *
     return false;
 }
 
+/// The first gathered event later than an instant.
+static uint32_t first_after(const struct query_gather *gather, int64_t time_us)
+{
+    uint32_t low = 0;
+    for (uint32_t high = gather->count; low < high;) {
+        uint32_t middle = low + (high - low) / 2;
+        if (gather->events[middle].time_us <= time_us) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
 /// The first event behind the last one made that closes the attempt.
 static void end_by_event(const struct query_units *units, const struct query_attempt *attempt,
-                         struct query_survival_time *time)
+                         struct end_time *time)
 {
     const struct query_gather *gather = &units->gather;
     bool strict = units->funnel->order == FUNNEL_ORDER_STRICT;
-    for (uint32_t i = 0; i < gather->count && !units->at_rows; i++) {
+    if (units->at_rows || (!strict && units->rule.exclusion_count == 0)) {
+        return;
+    }
+    for (uint32_t i = first_after(gather, last_match(attempt)); i < gather->count; i++) {
         const struct match_event *event = &gather->events[i];
-        if (event->time_us <= last_match(attempt)) {
-            continue;
+        if (event->time_us >= time->after_us) {
+            return;
         }
         if (is_hit(units, attempt, event)) {
             end_earlier(time, event->time_us, QUERY_END_EXCLUDED);
@@ -249,11 +313,10 @@ static void end_by_event(const struct query_units *units, const struct query_att
 }
 
 /// When and why an attempt that is neither won nor open ended, by its own events.
-static struct query_survival_time lost_at(const struct query_units *units,
-                                          const struct query_attempt *attempt)
+static struct end_time lost_at(const struct query_units *units, const struct query_attempt *attempt)
 {
     int64_t window_us = query_time_add(attempt->entry_us, units->rule.window_us);
-    struct query_survival_time time = {window_us, QUERY_END_WINDOW};
+    struct end_time time = {window_us, QUERY_END_WINDOW};
     end_by_gap(units, attempt, &time);
     end_by_event(units, attempt, &time);
     if (units->in_sessions) {
@@ -264,22 +327,21 @@ static struct query_survival_time lost_at(const struct query_units *units,
 
 static void note(const struct query_units *units, struct query_attempt *attempt)
 {
-    struct query_survival_time time = lost_at(units, attempt);
+    struct end_time time = lost_at(units, attempt);
     attempt->end_us = time.after_us;
     attempt->end = (uint8_t)time.end;
 }
 
 /// When and why an attempt's time ended.
-static struct query_survival_time time_of(const struct query_units *units,
-                                          const struct query_attempt *attempt)
+static struct end_time time_of(const struct query_units *units, const struct query_attempt *attempt)
 {
-    struct query_survival_time time = {last_match(attempt), QUERY_END_WON};
+    struct end_time time = {last_match(attempt), QUERY_END_WON};
     if (attempt->open) {
-        time = (struct query_survival_time){units->plan->as_of_us, QUERY_END_OPEN};
+        time = (struct end_time){units->plan->as_of_us, QUERY_END_OPEN};
     } else if (!attempt->won) {
         // A unit of several sessions is reported after the last of them.
         time = units->funnel->window_session
-                   ? (struct query_survival_time){attempt->end_us, (enum query_end)attempt->end}
+                   ? (struct end_time){attempt->end_us, (enum query_end)attempt->end}
                    : lost_at(units, attempt);
         // `range: inside` ends the looking, as the window does.
         end_earlier(&time, units->end_us, QUERY_END_WINDOW);
@@ -293,16 +355,19 @@ static enum corong_status report(void *context, struct query_units *units,
                                  const struct query_attempt *attempt, struct corong_error *error)
 {
     struct survival_state *state = context;
-    if (state->count == state->capacity) {
-        size_t capacity = state->capacity == 0 ? CAPACITY_MIN : state->capacity * 2;
-        // Twice: the workers' times are brought together.
-        TRY(query_tasks_charge(units->tasks,
-                               2 * (capacity - state->capacity) * sizeof(*state->times),
+    struct end_time time = time_of(units, attempt);
+    size_t *capacity = &state->capacities[time.end];
+    size_t *count = &state->ends.counts[time.end];
+    int64_t **times_us = &state->ends.times_us[time.end];
+    if (*count == *capacity) {
+        size_t grown = *capacity == 0 ? CAPACITY_MIN : *capacity * 2;
+        // Three times: the workers' times are brought together, and sorted.
+        TRY(query_tasks_charge(units->tasks, 3 * (grown - *capacity) * sizeof(**times_us),
                                "the times of all attempts", error));
-        state->times = memory_resize_array(state->times, capacity, sizeof(*state->times));
-        state->capacity = capacity;
+        *times_us = memory_resize_array(*times_us, grown, sizeof(**times_us));
+        *capacity = grown;
     }
-    state->times[state->count++] = time_of(units, attempt);
+    (*times_us)[(*count)++] = time.after_us;
     return CORONG_OK;
 }
 
@@ -314,27 +379,39 @@ static const struct query_pass_calls survival_calls = {
     .deinit = state_deinit,
 };
 
+/// The workers' times of one end, brought together and sorted.
+static void gather_end(const struct query_pass *pass, uint32_t end, struct ends *ends)
+{
+    for (uint32_t i = 0; i < pass->worker_count; i++) {
+        ends->counts[end] += ((struct survival_state *)pass->workers[i].state)->ends.counts[end];
+    }
+    int64_t *times_us = memory_resize_array(NULL, ends->counts[end] + 1, sizeof(*times_us));
+    size_t at = 0;
+    for (uint32_t i = 0; i < pass->worker_count; i++) {
+        const struct ends *own = &((struct survival_state *)pass->workers[i].state)->ends;
+        if (own->counts[end] > 0) {
+            memcpy(times_us + at, own->times_us[end], own->counts[end] * sizeof(*times_us));
+        }
+        at += own->counts[end];
+    }
+    query_durations_sort(times_us, ends->counts[end]);
+    ends->times_us[end] = times_us;
+}
+
 static void estimate_pass(const struct query_pass *pass, struct arena *arena,
                           struct query_survival *survival)
 {
-    size_t count = 0;
-    for (uint32_t i = 0; i < pass->worker_count; i++) {
-        count += ((struct survival_state *)pass->workers[i].state)->count;
-    }
-    struct query_survival_time *times = memory_allocate((count + 1) * sizeof(*times));
-    count = 0;
-    for (uint32_t i = 0; i < pass->worker_count; i++) {
-        const struct survival_state *state = pass->workers[i].state;
-        if (state->count > 0) {
-            memcpy(times + count, state->times, state->count * sizeof(*times));
-        }
-        count += state->count;
-    }
     const struct funnel *funnel = &pass->query->funnel;
     bool window = funnel->window_us != FUNNEL_WINDOW_NONE || funnel->window_session;
-    query_survival_estimate(times, count, window, arena, survival);
+    struct ends ends = {0};
+    for (uint32_t end = 0; end < QUERY_END_COUNT; end++) {
+        gather_end(pass, end, &ends);
+    }
+    estimate_ends(&ends, window, arena, survival);
     survival->all_attempts = funnel->attempts == FUNNEL_ATTEMPTS_ALL;
-    memory_free(times);
+    for (uint32_t end = 0; end < QUERY_END_COUNT; end++) {
+        memory_free(ends.times_us[end]);
+    }
 }
 
 enum corong_status query_survival_pass(struct store_snapshot *snapshot,

@@ -7,16 +7,6 @@
 
 #define QUERY_SURVIVAL_POINT_COUNT_MAX 100u
 
-/// When an attempt's time ended, and why.
-struct query_survival_time {
-    int64_t after_us;
-    enum query_end end;
-};
-
-/// The estimate over `count` times, which are sorted here. Ends at one time: wins and competing
-/// ends come before censoring. Memory of the points: `arena`.
-void query_survival_estimate(struct query_survival_time *times, size_t count, bool window,
-                             struct arena *arena, struct query_survival *survival_out);
 /// Asks the question again, attempts all (or first, if it asks for them), and estimates.
 CORONG_MUST_CHECK enum corong_status query_survival_pass(struct store_snapshot *snapshot,
                                                          const struct query_funnel *query,

@@ -19,6 +19,7 @@ void query_tally_init(struct query_tally *tally, const struct query_plan *plan, 
         tally->first_day = day_of(plan->time_min_us);
         tally->day_count = (uint32_t)(day_of(plan->time_max_us) - tally->first_day + 1);
     }
+    tally->recent = memory_allocate_zeroed(QUERY_MONEY_RECENT_COUNT, sizeof(*tally->recent));
     tally->days =
         memory_allocate_zeroed((size_t)tally->day_count * step_count + 1, sizeof(uint64_t));
 }
@@ -33,6 +34,7 @@ void query_tally_deinit(struct query_tally *tally)
     memory_free(tally->cells);
     memory_free(tally->extents);
     memory_free(tally->money);
+    memory_free(tally->recent);
     memory_free(tally->days);
     query_table_deinit(&tally->money_keys);
 }
@@ -155,10 +157,23 @@ void query_tally_levels(struct query_tally *tally, uint32_t slice, uint32_t leve
     }
 }
 
-void query_tally_money(struct query_tally *tally, const struct query_money_key *key, int64_t amount)
+/// The key's number; few keys come again and again.
+static uint32_t money_number(struct query_tally *tally, const struct query_money_key *key)
 {
-    uint32_t number =
-        query_table_number(&tally->money_keys, (struct text){(const char *)key, sizeof(*key)});
+    uint32_t hash = key->slice * 8 + key->step * 2 + key->repeat + key->currency * 64;
+    struct query_money_recent *recent = &tally->recent[hash % QUERY_MONEY_RECENT_COUNT];
+    if (recent->number == 0 || memcmp(&recent->key, key, sizeof(*key)) != 0) {
+        struct text bytes = {(const char *)key, sizeof(*key)};
+        recent->key = *key;
+        recent->number = query_table_number(&tally->money_keys, bytes) + 1;
+    }
+    return recent->number - 1;
+}
+
+void query_tally_money(struct query_tally *tally, const struct query_money_key *key,
+                       const struct query_money_sum *sum)
+{
+    uint32_t number = money_number(tally, key);
     if (number >= tally->money_capacity) {
         uint32_t capacity = tally->money_capacity == 0 ? 64 : tally->money_capacity * 2;
         tally->money = memory_resize_array(tally->money, capacity, sizeof(*tally->money));
@@ -166,8 +181,8 @@ void query_tally_money(struct query_tally *tally, const struct query_money_key *
                (size_t)(capacity - tally->money_capacity) * sizeof(*tally->money));
         tally->money_capacity = capacity;
     }
-    tally->money[number].revenue += amount;
-    tally->money[number].orders++;
+    tally->money[number].revenue += sum->revenue;
+    tally->money[number].orders += sum->orders;
 }
 
 uint64_t query_tally_bytes(const struct query_tally *tally)

@@ -29,6 +29,14 @@ struct query_money_sum {
     uint64_t orders;
 };
 
+#define QUERY_MONEY_RECENT_COUNT 256u
+
+/// A key of the money table that was found before.
+struct query_money_recent {
+    struct query_money_key key;
+    uint32_t number; ///< from 1; 0: free
+};
+
 /// Attempts of one slice at one step.
 struct query_cell {
     uint64_t reached;
@@ -59,6 +67,7 @@ struct query_tally {
     struct query_table money_keys;
     struct query_money_sum *money;
     uint32_t money_capacity;
+    struct query_money_recent *recent; ///< by a hash of the key
     int64_t first_day;
     uint32_t day_count;
     uint64_t *days; ///< by day and step
@@ -76,5 +85,5 @@ void query_tally_attempt(struct query_tally *tally, uint32_t slice,
 void query_tally_levels(struct query_tally *tally, uint32_t slice, uint32_t level, bool open,
                         uint64_t count);
 void query_tally_money(struct query_tally *tally, const struct query_money_key *key,
-                       int64_t amount);
+                       const struct query_money_sum *sum);
 uint64_t query_tally_bytes(const struct query_tally *tally);
