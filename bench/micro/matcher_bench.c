@@ -116,6 +116,12 @@ static struct match_rule with_order(struct match_rule rule, enum funnel_order or
     return rule;
 }
 
+static struct match_rule with_open_entry(struct match_rule rule)
+{
+    rule.entry_open = true;
+    return rule;
+}
+
 static struct match_rule with_all(struct match_rule rule)
 {
     rule.attempts = FUNNEL_ATTEMPTS_ALL;
@@ -137,6 +143,10 @@ int main(int argument_count, char **arguments)
                                               {0, 2 * MICROSECONDS_PER_DAY},
                                               {MICROSECONDS_PER_HOUR, FUNNEL_WINDOW_NONE},
                                               {0, FUNNEL_WINDOW_NONE}};
+    static const struct funnel_gap greatest[4] = {{0, FUNNEL_WINDOW_NONE},
+                                                  {0, 2 * MICROSECONDS_PER_DAY},
+                                                  {0, MICROSECONDS_PER_DAY},
+                                                  {0, FUNNEL_WINDOW_NONE}};
     static const struct funnel_exclusion exclusion = {.after = 1, .before = 3};
     generate(&bench, MICROSECONDS_PER_SECOND);
     micro_run(&micro, "match level", bench.event_count, run_level, &bench);
@@ -150,9 +160,11 @@ int main(int argument_count, char **arguments)
         uint64_t (*kernel)(void *context);
     } others[] = {
         {"match attempt, gaps", with_gaps(plain, gaps), run_attempt},
+        {"match attempt, greatest gaps", with_gaps(plain, greatest), run_attempt},
         {"match attempt, exclusion", with_exclusion(plain, &exclusion), run_attempt},
         {"match order any", with_order(plain, FUNNEL_ORDER_ANY), run_attempt},
         {"match order strict", with_order(plain, FUNNEL_ORDER_STRICT), run_attempt},
+        {"match open entry", with_open_entry(plain), run_attempt},
         {"match all attempts", with_all(plain), run_all},
     };
     for (size_t index = 0; index < sizeof(others) / sizeof(others[0]); index++) {
