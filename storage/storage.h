@@ -172,6 +172,16 @@ void store_snapshot_use_cache(struct store_snapshot *snapshot, struct cache *cac
 void store_snapshot_keep(struct store_snapshot *snapshot, void *kept, void (*destroy)(void *kept));
 /// What is kept, or NULL.
 void *store_snapshot_kept(const struct store_snapshot *snapshot);
+/// Leaves what was worked out from exactly these segments beside them, for whoever asks them next:
+/// compressed, checked, replaced as a whole. A snapshot of several stores or of chunks leaves
+/// nothing. The caller holds the store's lock.
+CORONG_MUST_CHECK enum corong_status store_snapshot_derive(const struct store_snapshot *snapshot,
+                                                           struct text bytes,
+                                                           struct corong_error *error);
+/// What was left for exactly these segments, appended to `bytes_out`. False: nothing, or it is
+/// damaged or larger than `size_max`; that is no error, since it can be worked out again.
+bool store_snapshot_derived(const struct store_snapshot *snapshot, uint64_t size_max,
+                            struct text_buffer *bytes_out);
 const struct schema *store_snapshot_schema(const struct store_snapshot *snapshot);
 const struct hash_secret *store_snapshot_secret(const struct store_snapshot *snapshot);
 /// Committed positions, ascending by id. A source that several stores know stands where it is

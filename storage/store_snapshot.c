@@ -7,6 +7,7 @@
 #include "storage/base/arena.h"
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
+#include "storage/store_derived.h"
 #include "storage/store_part.h"
 
 #include <stdlib.h>
@@ -23,7 +24,8 @@ struct store_snapshot {
     uint32_t position_count;
     struct store_totals totals; ///< chunks included
     uint64_t sequence;
-    void *kept; ///< by whoever asks questions
+    const char *directory; ///< of the first store
+    void *kept;            ///< by whoever asks questions
     void (*destroy_kept)(void *kept);
 };
 
@@ -201,6 +203,7 @@ static enum corong_status snapshot_fill(struct store_snapshot *snapshot,
     TRY(open_parts(snapshot, parts, part_count, error));
     TRY(collect_readers(snapshot, parts, error));
     TRY(unite_schemas(snapshot, parts, error));
+    snapshot->directory = arena_copy_string(&snapshot->arena, parts[0].directory);
     unite_positions(snapshot);
     sum_totals(snapshot);
     return CORONG_OK;
@@ -270,6 +273,26 @@ void store_snapshot_keep(struct store_snapshot *snapshot, void *kept, void (*des
 void *store_snapshot_kept(const struct store_snapshot *snapshot)
 {
     return snapshot->kept;
+}
+
+/// Only a store that is asked alone, as it is on disk.
+static bool derives(const struct store_snapshot *snapshot)
+{
+    return snapshot->part_count == 1 && snapshot->reader_count == snapshot->committed_count;
+}
+
+enum corong_status store_snapshot_derive(const struct store_snapshot *snapshot, struct text bytes,
+                                         struct corong_error *error)
+{
+    return derives(snapshot) ? store_derived_write(snapshot->directory, snapshot, bytes, error)
+                             : CORONG_OK;
+}
+
+bool store_snapshot_derived(const struct store_snapshot *snapshot, uint64_t size_max,
+                            struct text_buffer *bytes_out)
+{
+    return derives(snapshot) &&
+           store_derived_read(snapshot->directory, snapshot, size_max, bytes_out);
 }
 
 uint32_t store_snapshot_segment_count(const struct store_snapshot *snapshot)

@@ -89,6 +89,14 @@ enum corong_status query_tasks_charge(struct query_tasks *tasks, uint64_t bytes,
     return CORONG_OK;
 }
 
+uint64_t query_tasks_room(const struct query_tasks *tasks)
+{
+    // Relaxed: a figure that others change at any moment.
+    uint64_t booked = atomic_load_explicit(&tasks->memory_bytes, memory_order_relaxed);
+    uint64_t limit = tasks->limits.memory_limit_bytes;
+    return booked < limit ? limit - booked : 0;
+}
+
 void query_tasks_return(struct query_tasks *tasks, uint64_t bytes)
 {
     // Relaxed: only the sum matters, as above.

@@ -36,5 +36,7 @@ CORONG_MUST_CHECK enum corong_status query_tasks_check(struct query_tasks *tasks
 CORONG_MUST_CHECK enum corong_status query_tasks_charge(struct query_tasks *tasks, uint64_t bytes,
                                                         const char *what,
                                                         struct corong_error *error);
+/// Bytes that may still be booked.
+uint64_t query_tasks_room(const struct query_tasks *tasks);
 /// Takes back what was booked and is free again.
 void query_tasks_return(struct query_tasks *tasks, uint64_t bytes);

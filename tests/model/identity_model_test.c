@@ -277,6 +277,10 @@ static void compact_part(const char *directory, uint32_t part, struct hash_secre
     struct corong_error error;
     struct store *store = open_part(directory, part, secret);
     must(store_compact(store, &(struct store_compact_options){0}, NULL, &error), &error);
+    struct store_snapshot *snapshot;
+    must(store_snapshot_open(&snapshot, store_directory(store), &error), &error);
+    must(identity_leave(snapshot, &(struct query_limits){0}, &error), &error);
+    store_snapshot_close(snapshot);
     store_close(store);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/corong/compaction.h"
 
+#include "engine/query/identity/identity.h"
 #include "storage/base/clock.h"
 #include "tools/corong/console.h"
 
@@ -35,6 +36,27 @@ static void draw(void *context, uint64_t done, uint64_t total)
     fflush(stderr);
 }
 
+/// What questions would work out of the links of the merged segments, left beside them. Without it
+/// they take longer: no reason to fail.
+static void leave_links(const struct store *store, uint64_t memory_limit_bytes)
+{
+    struct store_snapshot *snapshot;
+    struct corong_error error;
+    const struct query_limits limits = {.memory_limit_bytes = memory_limit_bytes};
+    if (!schema_has_links(store_schema(store))) {
+        return;
+    }
+    enum corong_status status = store_snapshot_open(&snapshot, store_directory(store), &error);
+    if (status == CORONG_OK) {
+        status = identity_leave(snapshot, &limits, &error);
+        store_snapshot_close(snapshot);
+    }
+    if (status != CORONG_OK) {
+        console_note("links between ids are not kept for questions, which look for them again: %s",
+                     error.message);
+    }
+}
+
 enum corong_status compaction_run(struct store *store, const struct options *options,
                                   uint64_t memory_limit_bytes, struct corong_error *error)
 {
@@ -54,6 +76,9 @@ enum corong_status compaction_run(struct store *store, const struct options *opt
         console_note("%u periods stay in several runs: merging their strings would exceed "
                      "--memory-limit ('corong compact' merges without a limit)",
                      left_out);
+    }
+    if (status == CORONG_OK) {
+        leave_links(store, memory_limit_bytes);
     }
     return status;
 }

@@ -53,7 +53,9 @@ static enum corong_status collect(struct identity_kept *kept, struct store_snaps
                                   struct query_tasks *tasks, struct corong_error *error)
 {
     if (!kept->collected) {
-        TRY(identity_links_collect(&kept->links, snapshot, tasks, error));
+        if (!identity_links_load(&kept->links, snapshot, tasks)) {
+            TRY(identity_links_collect(&kept->links, snapshot, tasks, error));
+        }
         kept->collected = true;
     }
     return CORONG_OK;
@@ -213,6 +215,26 @@ enum corong_status identity_count(struct store_snapshot *snapshot,
         identity_resolve(kept->links.links, kept->links.count, &arena, &resolution);
         *counts_out = resolution.counts;
         arena_deinit(&arena);
+    }
+    query_tasks_destroy(tasks);
+    return status;
+}
+
+enum corong_status identity_leave(struct store_snapshot *snapshot,
+                                  const struct query_limits *limits, struct corong_error *error)
+{
+    if (!identity_links_exist(snapshot)) {
+        return CORONG_OK;
+    }
+    struct query_tasks *tasks = query_tasks_create(limits);
+    struct identity_kept *kept = kept_of(snapshot);
+    enum corong_status status = identity_gate_enter(&kept->gate, tasks, error);
+    if (status == CORONG_OK) {
+        status = collect(kept, snapshot, tasks, error);
+        if (status == CORONG_OK) {
+            status = identity_links_leave(&kept->links, snapshot, error);
+        }
+        identity_gate_leave(&kept->gate);
     }
     query_tasks_destroy(tasks);
     return status;

@@ -59,6 +59,12 @@ void identity_view_release(struct identity_view *view);
 CORONG_MUST_CHECK enum corong_status identity_count(struct store_snapshot *snapshot,
                                                     struct identity_counts *counts_out,
                                                     struct corong_error *error);
+/// Collects the links of a snapshot and leaves them beside its segments (storage/FORMAT.md,
+/// Derived), so that questions need not: after a compaction. Nothing to do where nothing links. The
+/// caller holds the store.
+CORONG_MUST_CHECK enum corong_status identity_leave(struct store_snapshot *snapshot,
+                                                    const struct query_limits *limits,
+                                                    struct corong_error *error);
 /// The key of the person to whom a key belongs: itself where nobody has it. `view` may be NULL.
 struct hash128 identity_key(const struct identity_view *view, struct hash128 key);
 /// The person with this key, or NULL. `view` may be NULL.

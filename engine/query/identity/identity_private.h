@@ -28,6 +28,14 @@ CORONG_MUST_CHECK enum corong_status identity_links_collect(struct identity_link
                                                             struct query_tasks *tasks,
                                                             struct corong_error *error);
 void identity_links_deinit(struct identity_links *links);
+/// The links that were left beside exactly these segments; false: none, or more than the budget of
+/// `tasks` holds. Then there is nothing to deinit.
+bool identity_links_load(struct identity_links *links, const struct store_snapshot *snapshot,
+                         struct query_tasks *tasks);
+/// Leaves them there for whoever asks next. The caller holds the store.
+CORONG_MUST_CHECK enum corong_status identity_links_leave(const struct identity_links *links,
+                                                          const struct store_snapshot *snapshot,
+                                                          struct corong_error *error);
 /// False where no row of the snapshot can hold a link: nothing is to be collected.
 bool identity_links_exist(const struct store_snapshot *snapshot);
 

@@ -10,6 +10,7 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define PAIR_COUNT 1024
 #define DAY EVENT_BUILDER_DAY
@@ -211,5 +212,120 @@ Test(identity, layers_share_the_tables_of_their_segment)
     query_cursor_deinit(&cursor);
     query_plan_deinit(&plan);
     query_tasks_destroy(tasks);
+    event_builder_destroy(builder);
+}
+
+// What was left beside a store is what questions would collect, and is believed only there.
+static void same_links(const struct identity_links *left, const struct identity_links *right)
+{
+    cr_assert_eq(left->count, right->count);
+    for (uint32_t i = 0; i < left->count; i++) {
+        const struct identity_link *a = &left->links[i];
+        const struct identity_link *b = &right->links[i];
+        cr_assert_eq(identity_link_compare(a, b), 0);
+        cr_assert(hash128_equal(a->from_key, b->from_key) && hash128_equal(a->to_key, b->to_key));
+    }
+}
+
+static struct store_snapshot *open_again(struct event_builder *builder)
+{
+    struct store_snapshot *snapshot;
+    cr_assert_eq(store_snapshot_open(&snapshot, event_builder_directory(builder), &error),
+                 CORONG_OK);
+    return snapshot;
+}
+
+static bool load(struct event_builder *builder, struct identity_links *links, uint64_t limit_bytes)
+{
+    struct query_tasks *tasks = tasks_of(limit_bytes, 0);
+    struct store_snapshot *snapshot = open_again(builder);
+    bool found = identity_links_load(links, snapshot, tasks);
+    store_snapshot_close(snapshot);
+    query_tasks_destroy(tasks);
+    return found;
+}
+
+Test(identity, links_that_were_left_are_those_of_the_segments)
+{
+    struct event_builder *builder = linked_store();
+    struct query_limits limits = {0};
+    struct identity_links links;
+    cr_assert_not(load(builder, &links, 0));
+    cr_assert_eq(identity_leave(event_builder_snapshot(builder), &limits, &error), CORONG_OK);
+    cr_assert(load(builder, &links, 0));
+    struct identity_view *view = view_of(event_builder_snapshot(builder), INT64_MAX);
+    cr_assert_eq(links.count, PAIR_COUNT);
+    same_links(&links, &view->kept->links);
+    identity_view_release(view);
+    identity_links_deinit(&links);
+    // More than may be booked is collected as if nothing were there.
+    cr_assert_not(load(builder, &links, 20000));
+    event_builder_destroy(builder);
+}
+
+Test(identity, links_that_were_left_are_not_those_of_other_segments)
+{
+    struct event_builder *builder = linked_store();
+    struct query_limits limits = {0};
+    struct identity_links links;
+    cr_assert_eq(identity_leave(event_builder_snapshot(builder), &limits, &error), CORONG_OK);
+    event_builder_event(builder, "new", 19702 * DAY, "merge");
+    event_builder_text(builder, "$alias", "old-7");
+    event_builder_segment(builder);
+    cr_assert_not(load(builder, &links, 0));
+    struct identity_view *view = view_of(event_builder_snapshot(builder), INT64_MAX);
+    cr_assert_eq(view->kept->links.count, PAIR_COUNT + 1);
+    identity_view_release(view);
+    event_builder_destroy(builder);
+}
+
+// The `derived` of one store in another of as many segments.
+Test(identity, links_of_another_store_are_not_believed)
+{
+    struct event_builder *builders[2] = {linked_store(), linked_store()};
+    struct query_limits limits = {0};
+    struct identity_links links;
+    char paths[2][128];
+    for (int i = 0; i < 2; i++) {
+        snprintf(paths[i], sizeof(paths[i]), "%s/derived", event_builder_directory(builders[i]));
+    }
+    cr_assert_eq(identity_leave(event_builder_snapshot(builders[0]), &limits, &error), CORONG_OK);
+    cr_assert(load(builders[0], &links, 0));
+    identity_links_deinit(&links);
+    cr_assert_eq(rename(paths[0], paths[1]), 0);
+    cr_assert_not(load(builders[1], &links, 0));
+    cr_assert_not(load(builders[0], &links, 0));
+    event_builder_destroy(builders[0]);
+    event_builder_destroy(builders[1]);
+}
+
+Test(identity, damaged_links_are_collected_again)
+{
+    struct event_builder *builder = linked_store();
+    struct query_limits limits = {0};
+    struct identity_links links;
+    char path[128];
+    snprintf(path, sizeof(path), "%s/derived", event_builder_directory(builder));
+    cr_assert_eq(identity_leave(event_builder_snapshot(builder), &limits, &error), CORONG_OK);
+    FILE *file = fopen(path, "r+");
+    cr_assert_not_null(file);
+    fseek(file, 0, SEEK_END);
+    long size = ftell(file);
+    for (long at = 0; at < size; at += at < 48 ? 1 : size / 37) {
+        fseek(file, at, SEEK_SET);
+        int byte = fgetc(file);
+        fseek(file, at, SEEK_SET);
+        fputc(byte ^ 0x10, file);
+        fflush(file);
+        cr_assert_not(load(builder, &links, 0), "byte %ld", at);
+        fseek(file, at, SEEK_SET);
+        fputc(byte, file);
+        fflush(file);
+    }
+    cr_assert(load(builder, &links, 0));
+    identity_links_deinit(&links);
+    cr_assert_eq(ftruncate(fileno(file), size / 2), 0);
+    fclose(file);
+    cr_assert_not(load(builder, &links, 0));
     event_builder_destroy(builder);
 }
