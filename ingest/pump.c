@@ -2,6 +2,7 @@
 #include "ingest/pump.h"
 
 #include "ingest/ingest.h"
+#include "ingest/pump_cuts.h"
 #include "storage/base/clock.h"
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
@@ -35,21 +36,13 @@ void pump_open(struct pump *pump, struct engine *engine, const struct mapping *m
     engine_producer_on_wait(pump->producer, waiting, pump);
 }
 
-static void forget_cuts(struct pump *pump)
-{
-    for (uint32_t index = 0; index < pump->cut_count; index++) {
-        memory_free(pump->cuts[index].positions);
-    }
-    pump->cut_count = 0;
-}
-
 void pump_deinit(struct pump *pump)
 {
     if (pump->decoder != NULL) {
         decoder_destroy(pump->decoder);
     }
     reject_log_deinit(&pump->rejects);
-    forget_cuts(pump);
+    pump_cuts_forget(pump);
     memory_free(pump->tracks);
     memory_free(pump->moved);
     *pump = (struct pump){0};
@@ -137,7 +130,9 @@ static void decode(struct pump *pump)
         load_headers(pump);
     }
     const struct source_message *message = pump->message;
-    if (message->one_line) {
+    if (message->one_line && pump->line_tried) {
+        decode_unknown_line(pump->decoder, message->bytes, message->metadata, &sink, &outcome);
+    } else if (message->one_line) {
         decode_line(pump->decoder, message->bytes, message->metadata, &sink, &outcome);
     } else {
         decoder_begin_message(pump->decoder);
@@ -229,6 +224,53 @@ static void take_message(struct pump *pump, const struct source_message *message
     }
 }
 
+static void take_line_event(void *context, const struct event *event)
+{
+    struct pump *pump = context;
+    engine_push(pump->producer, event);
+    if (__builtin_expect(event->future, 0)) {
+        COUNT(pump, future, 1);
+    }
+}
+
+static void count_lines(struct pump *pump, const struct decode_tally *tally)
+{
+    COUNT(pump, messages, tally->messages);
+    COUNT(pump, blank, tally->blank);
+    COUNT(pump, events, tally->events);
+    COUNT(pump, stored, tally->events);
+    pump->decoded += tally->messages - tally->blank;
+}
+
+/// Takes the lines that are at hand, as far as they are like those before them. False: the next
+/// message has to be polled.
+static bool take_lines(struct pump *pump)
+{
+    struct source *source = pump->source;
+    struct text lines = TEXT_LITERAL("");
+    pump->line_tried = false;
+    if (source->operations->lines != NULL && pump->decoder != NULL &&
+        decoder_takes_lines(pump->decoder)) {
+        lines = source->operations->lines(source);
+    }
+    if (lines.size == 0) {
+        return false;
+    }
+    struct decode_sink sink = {pump, take_line_event, NULL};
+    struct decode_tally tally;
+    pump->track = &pump->tracks[0];
+    size_t size = decode_known_lines(pump->decoder, lines, &sink, &tally);
+    pump->line_tried = size < lines.size;
+    if (size > 0) {
+        pump->track->next_offset = source->operations->take_lines(source, size);
+        pump->track->moved = true;
+        count_lines(pump, &tally);
+        publish(pump);
+        publish_bytes(pump);
+    }
+    return !pump->line_tried;
+}
+
 /// The list holds each source once: a copy of a file may follow it before the next barrier.
 static struct store_position *moved_slot(struct pump *pump, struct hash128 id)
 {
@@ -273,57 +315,11 @@ static struct engine_cut cut_make(struct pump *pump)
     };
 }
 
-/// The two oldest become one: only how far each source came matters, and it is told at most as late
-/// as before.
-static void join_cuts(struct pump *pump)
-{
-    struct pump_cut *first = &pump->cuts[0];
-    struct pump_cut *second = &pump->cuts[1];
-    uint32_t count = first->position_count + second->position_count;
-    second->positions = memory_resize_array(second->positions, count, sizeof(*second->positions));
-    memmove(second->positions + first->position_count, second->positions,
-            second->position_count * sizeof(*second->positions));
-    memcpy(second->positions, first->positions, first->position_count * sizeof(*first->positions));
-    second->position_count = count;
-    memory_free(first->positions);
-    pump->cut_count--;
-    memmove(first, second, pump->cut_count * sizeof(*first));
-}
-
-/// For the source's committed(). Names are the source's.
-static void keep_cut(struct pump *pump, uint64_t epoch)
-{
-    if (pump->source == NULL || pump->source->operations->committed == NULL ||
-        pump->moved_count == 0) {
-        return;
-    }
-    if (pump->cut_count == PUMP_CUT_COUNT_MAX) {
-        join_cuts(pump);
-    }
-    size_t size = pump->moved_count * sizeof(*pump->moved);
-    struct pump_cut *cut = &pump->cuts[pump->cut_count++];
-    *cut = (struct pump_cut){epoch, memory_allocate(size), pump->moved_count};
-    memcpy(cut->positions, pump->moved, size);
-}
-
-static void tell_source(struct pump *pump)
-{
-    uint64_t epoch = engine_committed_epoch(pump->engine);
-    uint32_t told = 0;
-    while (told < pump->cut_count && pump->cuts[told].epoch <= epoch) {
-        struct pump_cut *cut = &pump->cuts[told++];
-        pump->source->operations->committed(pump->source, cut->positions, cut->position_count);
-        memory_free(cut->positions);
-    }
-    pump->cut_count -= told;
-    memmove(pump->cuts, pump->cuts + told, pump->cut_count * sizeof(pump->cuts[0]));
-}
-
 static void serve_barrier(struct pump *pump)
 {
     struct engine_cut cut = cut_make(pump);
     uint64_t epoch = engine_barrier(pump->producer, &cut);
-    keep_cut(pump, epoch);
+    pump_cuts_keep(pump, epoch);
     pump->moved_count = 0;
     text_buffer_reset(&pump->rejects.dead_letters);
 }
@@ -351,7 +347,7 @@ static void serve_barrier_if_due(struct pump *pump)
         serve_barrier(pump);
     }
     if (__builtin_expect(pump->cut_count > 0, 0)) {
-        tell_source(pump);
+        pump_cuts_tell(pump);
     }
 }
 
@@ -471,7 +467,7 @@ static void end_source(struct pump *pump, struct store_position *last_out)
         last_out->counters = pump->tracks[0].counters;
     }
     pump->source->operations->progress(pump->source, &done, &total);
-    forget_cuts(pump);
+    pump_cuts_forget(pump);
     pump->source = NULL;
     pump->track_count = 0;
     pump_pass(pump, done);
@@ -509,11 +505,15 @@ enum corong_status pump_read(struct pump *pump, struct source *source,
     struct source_message message;
     enum source_poll result = SOURCE_IDLE;
     while (result != SOURCE_END && result != SOURCE_FAILED && !pump_stop_asked(pump->stop)) {
-        result = source->operations->poll(source, &message, &failure);
-        if (result == SOURCE_MESSAGE) {
-            take_message(pump, &message);
+        if (take_lines(pump)) {
+            result = SOURCE_IDLE;
         } else {
-            take_other(pump, result, &message);
+            result = source->operations->poll(source, &message, &failure);
+            if (result == SOURCE_MESSAGE) {
+                take_message(pump, &message);
+            } else {
+                take_other(pump, result, &message);
+            }
         }
         serve_barrier_if_due(pump);
         if (pump->host != NULL) {
@@ -545,7 +545,7 @@ void pump_close(struct pump *pump)
 static void tell_all(struct pump *pump)
 {
     struct source *source = pump->source;
-    forget_cuts(pump);
+    pump_cuts_forget(pump);
     if (source == NULL || source->operations->committed == NULL) {
         return;
     }

@@ -64,6 +64,7 @@ struct pump {
     bool headers_loaded;  ///< of the message in hand
     uint32_t event_index; ///< events found in it so far
     uint32_t event_taken; ///< of those, how many counted
+    bool line_tried;      ///< take_lines() left it
 
     struct store_position *moved; ///< for the next barrier
     uint32_t moved_count;

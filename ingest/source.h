@@ -32,6 +32,8 @@ enum source_poll {
 /// `only_event` of a message all of whose events are wanted.
 #define SOURCE_EVERY_EVENT UINT32_MAX
 
+#define SOURCE_LINES_PADDING 64u
+
 /// One message. Borrowed until the next poll.
 struct source_message {
     struct text bytes;
@@ -54,6 +56,12 @@ struct source;
 struct source_operations {
     enum source_poll (*poll)(struct source *source, struct source_message *message_out,
                              struct corong_error *error);
+    /// Lines of partition 0 that are at hand, each a message with nothing beside it and ended by a
+    /// line feed; SOURCE_LINES_PADDING bytes behind them can be read. Empty: poll. NULL: always
+    /// poll. Valid until the next call of any operation.
+    struct text (*lines)(struct source *source);
+    /// The first `size` bytes of them were taken, as if polled. Returns the offset behind them.
+    int64_t (*take_lines)(struct source *source, size_t size);
     /// Partitions known now. A file has one. May grow with every poll, but an index never changes
     /// its meaning.
     uint32_t (*partition_count)(struct source *source);

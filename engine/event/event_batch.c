@@ -73,33 +73,47 @@ static inline void copy_text(char *to, const char *from, size_t size)
     }
 }
 
-/// `end` is where the strings so far begin.
-static inline struct event_string put_string(char *bytes, uint32_t *end, struct text text)
+/// `end` is where the strings so far begin, `floor` what they must not reach below. False where
+/// the text does not fit.
+static inline bool put_string(char *bytes, uint32_t *end, uint32_t floor, struct text text,
+                              struct event_string *string_out)
 {
     if (text.bytes == NULL) {
-        return (struct event_string){EVENT_STRING_MISSING, 0};
+        *string_out = (struct event_string){EVENT_STRING_MISSING, 0};
+        return true;
+    }
+    if (__builtin_expect(text.size > *end - floor, 0)) {
+        return false;
     }
     *end -= (uint32_t)text.size;
     copy_text(bytes + *end, text.bytes, text.size);
-    return (struct event_string){*end, (uint32_t)text.size};
+    *string_out = (struct event_string){*end, (uint32_t)text.size};
+    return true;
 }
 
 bool event_batch_append(struct event_batch *batch, const struct event_format *format,
                         const struct event *event, struct hash128 user_key)
 {
     uint32_t end = batch->string_end;
-    if (event_batch_need(format, event) > end - batch->row_end) {
+    if (format->row_size > end - batch->row_end) {
         return false;
     }
+    // What does not fit is noticed on the way: until the end nothing but free bytes is written.
+    uint32_t floor = batch->row_end + format->row_size;
     struct event_row *row = (struct event_row *)(void *)(batch->bytes + batch->row_end);
     row->user_key = user_key;
     row->time_us = event->time_us;
-    row->user_id = put_string(batch->bytes, &end, event->user_id);
+    if (!put_string(batch->bytes, &end, floor, event->user_id, &row->user_id)) {
+        return false;
+    }
     row->user_namespace = event->user_namespace;
     row->future = event->future;
     for (uint32_t i = 0; i < format->string_count; i++) {
         uint32_t column = format->string_columns[i];
-        row->values[column].string = put_string(batch->bytes, &end, event->values[column].string);
+        if (!put_string(batch->bytes, &end, floor, event->values[column].string,
+                        &row->values[column].string)) {
+            return false;
+        }
     }
     for (uint32_t i = 0; i < format->integer_count; i++) {
         uint32_t column = format->integer_columns[i];
@@ -107,7 +121,7 @@ bool event_batch_append(struct event_batch *batch, const struct event_format *fo
     }
     row->values[COLUMN_TIME].integer = event->time_us;
     batch->string_end = end;
-    batch->row_end += format->row_size;
+    batch->row_end = floor;
     batch->row_count++;
     return true;
 }

@@ -28,6 +28,40 @@ static void values_reset(struct decoder *decoder, const struct schema *schema)
     }
 }
 
+static bool is_plain_source(const struct mapping_source *source)
+{
+    return source->kind == FROM_PATHS && source->path_count == 1 && source->absent_count == 0;
+}
+
+/// What of the mapping is plain, so that an event is made of its fields with few questions.
+static void find_plain(struct decoder *decoder)
+{
+    const struct mapping *mapping = decoder->mapping;
+    bool plain = mapping->attribute_count > 0;
+    decoder->user_field = FIELD_NONE;
+    decoder->name_field = FIELD_NONE;
+    if (is_plain_source(&mapping->user) && mapping->anonymous_prefix.size == 0) {
+        decoder->user_field = mapping->user.fields[0];
+    }
+    if (is_plain_source(&mapping->name) && mapping->rename_count == 0) {
+        decoder->name_field = mapping->name.fields[0];
+    }
+    for (uint32_t index = 0; index < mapping->attribute_count; index++) {
+        plain = plain && is_plain_source(&mapping->attributes[index].source) &&
+                mapping->attributes[index].type == COLUMN_STRING;
+    }
+    if (!plain) {
+        return;
+    }
+    decoder->column_plain_count = mapping->attribute_count;
+    decoder->columns_plain =
+        memory_allocate_zeroed(mapping->attribute_count, sizeof(*decoder->columns_plain));
+    for (uint32_t index = 0; index < mapping->attribute_count; index++) {
+        decoder->columns_plain[index].field = mapping->attributes[index].source.fields[0];
+        decoder->columns_plain[index].column = (uint16_t)mapping->attributes[index].column;
+    }
+}
+
 struct decoder *decoder_create(const struct mapping *mapping, const struct schema *schema)
 {
     ASSERT(mapping->bound);
@@ -63,6 +97,7 @@ struct decoder *decoder_create(const struct mapping *mapping, const struct schem
     for (uint32_t index = 0; index < mapping->attribute_count; index++) {
         ASSERT(mapping->attributes[index].column < schema->column_count);
     }
+    find_plain(decoder);
     return decoder;
 }
 
@@ -83,6 +118,7 @@ void decoder_destroy(struct decoder *decoder)
     log_reader_destroy(decoder->log);
     memory_free(decoder->scratch);
     memory_free(decoder->values);
+    memory_free(decoder->columns_plain);
     memory_free(decoder->columns);
     memory_free(decoder->column_key_ends);
     text_buffer_deinit(&decoder->column_keys);
@@ -194,6 +230,24 @@ void decode_single(struct decoder *decoder, const struct decode_sink *sink,
     sink->event(sink->context, &decoder->event);
 }
 
+bool decode_line_event(struct decoder *decoder, const struct decode_sink *sink,
+                       struct decode_tally *tally)
+{
+    // A bad line is decoded again by whoever rejects it: then it counts.
+    struct decode_notes notes = decoder->notes;
+    if (__builtin_expect(decode_skipped(decoder), 0)) {
+        tally->blank++;
+    } else if (__builtin_expect(decode_event(decoder) == REJECT_NONE, 1)) {
+        sink->event(sink->context, &decoder->event);
+        tally->events++;
+    } else {
+        decoder->notes = notes;
+        return false;
+    }
+    tally->messages++;
+    return true;
+}
+
 static void outcome_clear(struct decode_outcome *outcome)
 {
     // The detail is a hundred bytes that a good message never needs.
@@ -206,6 +260,11 @@ static void outcome_clear(struct decode_outcome *outcome)
 void decode_begin(struct decoder *decoder, struct text document, struct decode_outcome *outcome)
 {
     outcome_clear(outcome);
+    decode_begin_line(decoder, document);
+}
+
+void decode_begin_line(struct decoder *decoder, struct text document)
+{
     decoder->document = document;
     decoder->event_index = 0;
     scratch_forget(decoder, document.size);
@@ -262,6 +321,7 @@ void decode_message_with(struct decoder *decoder, struct text message,
         decode_json_known(decoder, message, sink, outcome_out)) {
         return;
     }
+    decoder->unlike = false;
     // A message of no bytes may have no address.
     if (message.size > 0 && decoder->mapping->packed != PACKED_NO &&
         memchr(message.bytes, '\n', message.size) != NULL) {
@@ -276,8 +336,65 @@ void decode_line(struct decoder *decoder, struct text line, const struct metadat
 {
     if (message_begin(decoder, &line, metadata, outcome_out) &&
         !decode_json_known(decoder, line, sink, outcome_out)) {
+        decoder->unlike = true;
         decode_document(decoder, line, sink, outcome_out);
     }
+}
+
+void decode_unknown_line(struct decoder *decoder, struct text line, const struct metadata *metadata,
+                         const struct decode_sink *sink, struct decode_outcome *outcome_out)
+{
+    if (message_begin(decoder, &line, metadata, outcome_out)) {
+        decoder->unlike = true;
+        decode_document(decoder, line, sink, outcome_out);
+    }
+}
+
+/// The first of some lines of any format but JSON: what follows it, or NULL where it is not taken.
+static const char *take_row(struct decoder *decoder, struct text lines,
+                            const struct decode_sink *sink, struct decode_tally *tally)
+{
+    const char *end = memchr(lines.bytes, '\n', lines.size);
+    struct decode_notes notes = decoder->notes;
+    struct decode_outcome outcome;
+    decode_document(decoder,
+                    strip_line_end((struct text){lines.bytes, (size_t)(end - lines.bytes)}), sink,
+                    &outcome);
+    if (__builtin_expect(outcome.reason != REJECT_NONE, 0)) {
+        decoder->notes = notes; // it is decoded again, and counts then
+        return NULL;
+    }
+    tally->messages++;
+    tally->blank += outcome.blank;
+    tally->events += outcome.event_count;
+    return end + 1;
+}
+
+bool decoder_takes_lines(const struct decoder *decoder)
+{
+    const struct mapping *mapping = decoder->mapping;
+    return !decoder->file_begins && mapping->metadata_count == 0 &&
+           (mapping->format != MAPPING_JSON || decoder->capture.shapes != NULL);
+}
+
+size_t decode_known_lines(struct decoder *decoder, struct text lines,
+                          const struct decode_sink *sink, struct decode_tally *tally_out)
+{
+    const struct mapping *mapping = decoder->mapping;
+    const char *at = lines.bytes;
+    const char *end = lines.bytes + lines.size;
+    bool json = mapping->format == MAPPING_JSON;
+    *tally_out = (struct decode_tally){0};
+    while (at < end) {
+        struct text rest = {at, (size_t)(end - at)};
+        const char *next = json ? decode_json_line(decoder, rest, sink, tally_out)
+                                : take_row(decoder, rest, sink, tally_out);
+        if (next == NULL) {
+            break;
+        }
+        at = next;
+    }
+    return (size_t)(at - lines.bytes);
 }
 
 void decode_message(struct decoder *decoder, struct text message, const struct decode_sink *sink,

@@ -105,6 +105,25 @@ void decode_message_with(struct decoder *decoder, struct text message,
 /// The same for a message that is known to hold no line feed: nobody looks for one.
 void decode_line(struct decoder *decoder, struct text line, const struct metadata *metadata,
                  const struct decode_sink *sink, struct decode_outcome *outcome_out);
+
+/// What became of lines.
+struct decode_tally {
+    uint64_t messages; ///< lines taken
+    uint64_t blank;    ///< of them
+    uint64_t events;   ///< given to the sink
+};
+#define DECODE_LINES_PADDING 64u ///< bytes behind lines that can be read
+/// Whether decode_known_lines() may be called now: not before the first line of a file, and only
+/// where a line holds one event at most and nothing beside it is mapped.
+bool decoder_takes_lines(const struct decoder *decoder);
+/// Takes lines, of which each ends with a line feed, one after the other, until one comes that
+/// decode_message() has to look at: it may be unsound, or unlike those before. Nothing is rejected
+/// here. Returns the bytes of the lines taken.
+size_t decode_known_lines(struct decoder *decoder, struct text lines,
+                          const struct decode_sink *sink, struct decode_tally *tally_out);
+/// As decode_line() for a line that decode_known_lines() left.
+void decode_unknown_line(struct decoder *decoder, struct text line, const struct metadata *metadata,
+                         const struct decode_sink *sink, struct decode_outcome *outcome_out);
 /// Whether the mapping looks at headers: whoever makes the metadata may leave them out otherwise.
 bool decoder_wants_headers(const struct decoder *decoder);
 

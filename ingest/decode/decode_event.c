@@ -2,16 +2,12 @@
 #include "ingest/decode/decoder.h"
 
 #include "ingest/decode/amount_parse.h"
-#include "ingest/decode/decimal.h"
 #include "storage/base/hash.h"
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define KIND(kind) (1u << (kind))
 #define KINDS_TEXT (KIND(FIELD_STRING) | KIND(FIELD_NUMBER))
@@ -164,7 +160,20 @@ static bool take_prefix(const struct mapping *mapping, struct text *id)
     return true;
 }
 
-static inline enum reject_reason decode_user(struct decoder *decoder)
+/// The usual user: an id at the one path.
+static inline bool decode_plain_user(struct decoder *decoder)
+{
+    const struct decode_field *field = &decoder->fields[decoder->user_field];
+    if (decoder->user_field == FIELD_NONE || !decode_field_is_plain(field) || field->size == 0 ||
+        field->size > EVENT_ID_SIZE_MAX) {
+        return false;
+    }
+    decoder->event.user_id = (struct text){field->bytes, field->size};
+    decoder->event.user_namespace = USER_NAMESPACE_KNOWN;
+    return true;
+}
+
+static enum reject_reason decode_user(struct decoder *decoder)
 {
     const struct mapping *mapping = decoder->mapping;
     const struct mapping_source *sources[] = {&mapping->user, &mapping->anonymous};
@@ -189,7 +198,19 @@ static inline enum reject_reason decode_user(struct decoder *decoder)
     return REJECT_USER_MISSING;
 }
 
-static inline enum reject_reason decode_name(struct decoder *decoder)
+/// The usual name: a string at the one path, stored as it is.
+static inline bool decode_plain_name(struct decoder *decoder)
+{
+    const struct decode_field *field = &decoder->fields[decoder->name_field];
+    if (decoder->name_field == FIELD_NONE || !decode_field_is_plain(field) || field->size == 0 ||
+        field->size > EVENT_NAME_SIZE_MAX) {
+        return false;
+    }
+    decoder->values[COLUMN_NAME].string = (struct text){field->bytes, field->size};
+    return true;
+}
+
+static enum reject_reason decode_name(struct decoder *decoder)
 {
     struct text name = pick_text(decoder, &decoder->mapping->name);
     if (name.size == 0) {
@@ -295,20 +316,6 @@ static void decode_received(struct decoder *decoder)
     decoder->values[COLUMN_RECEIVED].integer = received;
 }
 
-/// An integer written as a number or text: exact, or missing and counted.
-static int64_t parse_integer(struct decoder *decoder, struct text text)
-{
-    struct decimal decimal;
-    int64_t value;
-    bool rounded;
-    if (decimal_parse(text, &decimal) &&
-        decimal_scale(&decimal, 0, DECIMAL_FLOOR, &value, &rounded) && !rounded) {
-        return value;
-    }
-    decoder->notes.mistyped++;
-    return COLUMN_INTEGER_MISSING;
-}
-
 static void decode_sequence_and_id(struct decoder *decoder)
 {
     const struct mapping *mapping = decoder->mapping;
@@ -318,7 +325,7 @@ static void decode_sequence_and_id(struct decoder *decoder)
         return;
     }
     struct text text = pick_text(decoder, &mapping->sequence);
-    int64_t sequence = text.size == 0 ? 0 : parse_integer(decoder, text);
+    int64_t sequence = text.size == 0 ? 0 : decode_value_integer(decoder, text);
     decoder->values[COLUMN_SEQUENCE].integer = sequence == COLUMN_INTEGER_MISSING ? 0 : sequence;
     text = mapping->event_id.kind == FROM_JOIN
                ? join_text(decoder, &mapping->event_id, decoder->joined_event_id)
@@ -382,63 +389,31 @@ static enum reject_reason decode_revenue(struct decoder *decoder)
     return REJECT_NONE;
 }
 
-/// A double, correctly rounded: short numbers from exact integers and powers of ten, others by
-/// strtod.
-static int64_t parse_number(struct decoder *decoder, struct text text)
-{
-    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-    struct decimal decimal;
-    double value = NAN;
-    if (decimal_parse(text, &decimal)) {
-        if (decimal.digits <= (UINT64_C(1) << 53) && abs(decimal.exponent) <= 22) {
-            value = (double)(uint64_t)decimal.digits;
-            value = decimal.exponent < 0 ? value / powers[-decimal.exponent]
-                                         : value * powers[decimal.exponent];
-            value = decimal.negative ? -value : value;
-        } else {
-            char copy[DECIMAL_SIZE_MAX + 1];
-            while (*text.bytes == ' ') {
-                text.bytes++;
-                text.size--;
-            }
-            memcpy(copy, text.bytes, text.size);
-            copy[text.size] = '\0';
-            value = strtod_l(copy, NULL, decoder->locale);
-        }
-    }
-    if (!isfinite(value)) {
-        decoder->notes.mistyped++;
-        return (int64_t)COLUMN_NUMBER_MISSING_BITS;
-    }
-    value = value == 0 ? 0 : value;
-    int64_t bits;
-    memcpy(&bits, &value, sizeof(bits));
-    return bits;
-}
-
-static int64_t parse_boolean(struct decoder *decoder, const struct decode_field *field,
-                             struct text text)
-{
-    bool yes = field->kind == FIELD_TRUE || text_equal(text, TEXT_LITERAL("1")) ||
-               (text.size == 4 && strncasecmp(text.bytes, "true", 4) == 0);
-    bool no = field->kind == FIELD_FALSE || text_equal(text, TEXT_LITERAL("0")) ||
-              (text.size == 5 && strncasecmp(text.bytes, "false", 5) == 0);
-    if (!yes && !no) {
-        decoder->notes.mistyped++;
-        return COLUMN_INTEGER_MISSING;
-    }
-    return yes;
-}
-
-static inline bool decode_string_attribute(struct decoder *decoder,
-                                           const struct mapping_attribute *attribute)
+static bool decode_string_attribute(struct decoder *decoder,
+                                    const struct mapping_attribute *attribute)
 {
     struct decode_field *field = pick(decoder, &attribute->source, KINDS_TEXT, true);
     struct text text = field == NULL ? TEXT_MISSING : decode_field_text(decoder, field);
     decoder->values[attribute->column].string = text;
     return text.size <= EVENT_VALUE_SIZE_MAX;
+}
+
+/// All attributes, where each is a string at one path and stands there plain or not at all, and is
+/// short. False: decode_attributes() decides.
+static inline bool decode_plain_attributes(struct decoder *decoder)
+{
+    const struct decode_column *column = decoder->columns_plain;
+    const struct decode_column *end = column + decoder->column_plain_count;
+    bool plain = column != NULL;
+    for (; column < end; column++) {
+        const struct decode_field *field = &decoder->fields[column->field];
+        bool string = decode_field_is_plain(field);
+        plain &= string ? field->size <= EVENT_VALUE_SIZE_MAX : field->kind == FIELD_MISSING;
+        // The word null is a missing field with bytes.
+        decoder->values[column->column].string =
+            string ? (struct text){field->bytes, field->size} : TEXT_MISSING;
+    }
+    return plain;
 }
 
 static void decode_typed_attribute(struct decoder *decoder,
@@ -450,14 +425,14 @@ static void decode_typed_attribute(struct decoder *decoder,
                                                      : COLUMN_INTEGER_MISSING;
     if (field != NULL) {
         struct text text = decode_field_text(decoder, field);
-        value = attribute->type == COLUMN_INTEGER  ? parse_integer(decoder, text)
-                : attribute->type == COLUMN_NUMBER ? parse_number(decoder, text)
-                                                   : parse_boolean(decoder, field, text);
+        value = attribute->type == COLUMN_INTEGER  ? decode_value_integer(decoder, text)
+                : attribute->type == COLUMN_NUMBER ? decode_value_number(decoder, text)
+                                                   : decode_value_boolean(decoder, field, text);
     }
     decoder->values[attribute->column].integer = value;
 }
 
-static inline enum reject_reason decode_attributes(struct decoder *decoder)
+static enum reject_reason decode_attributes(struct decoder *decoder)
 {
     const struct mapping *mapping = decoder->mapping;
     for (uint32_t index = 0; index < mapping->attribute_count; index++) {
@@ -568,11 +543,16 @@ bool decode_skipped(const struct decoder *decoder)
 
 enum reject_reason decode_event(struct decoder *decoder)
 {
-    enum reject_reason reason = decode_user(decoder);
-    reason = reason == REJECT_NONE ? decode_name(decoder) : reason;
+    enum reject_reason reason =
+        __builtin_expect(decode_plain_user(decoder), 1) ? REJECT_NONE : decode_user(decoder);
+    if (reason == REJECT_NONE && !decode_plain_name(decoder)) {
+        reason = decode_name(decoder);
+    }
     reason = reason == REJECT_NONE ? decode_time(decoder) : reason;
     reason = reason == REJECT_NONE ? decode_revenue(decoder) : reason;
-    reason = reason == REJECT_NONE ? decode_attributes(decoder) : reason;
+    if (reason == REJECT_NONE && !decode_plain_attributes(decoder)) {
+        reason = decode_attributes(decoder);
+    }
     if (reason == REJECT_NONE && decoder->mapping->link_count > 0) {
         reason = decode_links(decoder);
     }

@@ -178,11 +178,29 @@ bool decode_json_known(struct decoder *decoder, struct text text, const struct d
     return true;
 }
 
+const char *decode_json_line(struct decoder *decoder, struct text lines,
+                             const struct decode_sink *sink, struct decode_tally *tally)
+{
+    const struct mapping *mapping = decoder->mapping;
+    const char *end = json_shape_line(&mapping->plan, lines, &decoder->capture);
+    if (__builtin_expect(end == NULL, 0)) {
+        return NULL;
+    }
+    decode_begin_line(decoder, (struct text){lines.bytes, (size_t)(end - lines.bytes)});
+    if (__builtin_expect((mapping->text_count | mapping->array_count) != 0, 0)) {
+        decode_lookups(decoder, false);
+    }
+    return decode_line_event(decoder, sink, tally) ? end + 1 + (*end == '\r') : NULL;
+}
+
 void decode_json(struct decoder *decoder, struct text text, const struct decode_sink *sink,
                  struct decode_outcome *outcome)
 {
     const struct mapping *mapping = decoder->mapping;
-    enum reject_reason reason = json_scan(&mapping->plan, text, &decoder->capture);
+    enum reject_reason reason = decoder->unlike
+                                    ? json_scan_unlike(&mapping->plan, text, &decoder->capture)
+                                    : json_scan(&mapping->plan, text, &decoder->capture);
+    decoder->unlike = false;
     if (reason != REJECT_NONE && mapping->unroll_optional && takes_lists(decoder)) {
         reason = scan_line_of_list(decoder, reason, &text);
         outcome->blank = text.size == 0;

@@ -12,8 +12,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/// A string that one path gives, with nothing said of its words: what most columns are.
+struct decode_column {
+    uint16_t field;
+    uint16_t column; ///< of the schema
+};
+
 struct decoder {
     const struct mapping *mapping;
+    struct decode_column *columns_plain; ///< attributes
+    uint32_t column_plain_count;
+    uint16_t user_field; ///< where one path gives a known user as it stands; or FIELD_NONE
+    uint16_t name_field; ///< where one path gives a name as it is stored; or FIELD_NONE
     struct json_capture capture;
     struct json_capture *text_captures;  ///< one per mapping->texts
     struct json_capture *array_captures; ///< one per mapping->arrays
@@ -30,6 +40,7 @@ struct decoder {
     struct timestamp_cache received_cache;
     struct text document; ///< in hand: the message, or a line of it
     uint32_t event_index; ///< in it
+    bool unlike;          ///< the document is none that json_shape_scan() takes: it was tried
     const struct metadata *metadata;
     const struct decode_field *timestamp_field; ///< NULL where no path names it
     char timestamp_text[24];
@@ -59,6 +70,11 @@ enum reject_reason decode_event(struct decoder *decoder);
 void decode_detail(struct decoder *decoder, const char *what, struct text found);
 /// The text of a field that holds escapes; afterwards the field is plain.
 struct text decode_unescape(struct decoder *decoder, struct decode_field *field);
+/// Whether the field is a string whose bytes are the text.
+static inline bool decode_field_is_plain(const struct decode_field *field)
+{
+    return (field->kind | field->escape << 8) == (FIELD_STRING | FIELD_PLAIN << 8);
+}
 /// A string's text, unescaped once per message. Missing fields give a missing text.
 static inline struct text decode_field_text(struct decoder *decoder, struct decode_field *field)
 {
@@ -66,6 +82,11 @@ static inline struct text decode_field_text(struct decoder *decoder, struct deco
                ? (struct text){field->bytes, field->size}
                : decode_unescape(decoder, field);
 }
+/// A typed attribute of a text: its value (a number's bits), or missing and counted as mistyped.
+int64_t decode_value_integer(struct decoder *decoder, struct text text);
+int64_t decode_value_number(struct decoder *decoder, struct text text);
+int64_t decode_value_boolean(struct decoder *decoder, const struct decode_field *field,
+                             struct text text);
 /// Whether the mapping's skip_where_missing finds nothing.
 bool decode_skipped(const struct decoder *decoder);
 
@@ -85,12 +106,16 @@ void decode_packed(struct decoder *decoder, struct text message, const struct de
                    struct decode_outcome *outcome);
 /// Before a document is decoded: what was unescaped of the one before is forgotten.
 void decode_begin(struct decoder *decoder, struct text document, struct decode_outcome *outcome);
+void decode_begin_line(struct decoder *decoder, struct text document);
 /// Whether there is nothing but white space.
 bool decode_is_blank(struct text text);
 
 /// The four families. `text` is not empty. They fill `outcome` and push events.
 void decode_json(struct decoder *decoder, struct text text, const struct decode_sink *sink,
                  struct decode_outcome *outcome);
+/// The first of some lines: what follows the line, or NULL where it is not taken.
+const char *decode_json_line(struct decoder *decoder, struct text lines,
+                             const struct decode_sink *sink, struct decode_tally *tally);
 /// A whole message that JSON documents before it were like: true where it was one and was taken.
 bool decode_json_known(struct decoder *decoder, struct text text, const struct decode_sink *sink,
                        struct decode_outcome *outcome);
@@ -114,6 +139,9 @@ void log_reader_directives(struct log_reader *reader, const struct mapping *mapp
 size_t log_unescape_url(struct text text, char *to);
 /// Learns a header. False (with decoder->detail) where the line is no header.
 bool decode_csv_header(struct decoder *decoder, struct text line);
+/// One event of a line that holds one: pushes it. False, and nothing happened, where it is bad.
+bool decode_line_event(struct decoder *decoder, const struct decode_sink *sink,
+                       struct decode_tally *tally);
 /// One event of a message that holds one: pushes it, or rejects the message.
 void decode_single(struct decoder *decoder, const struct decode_sink *sink,
                    struct decode_outcome *outcome);

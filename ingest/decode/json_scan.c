@@ -13,16 +13,21 @@ enum reject_reason json_scan_whole(const struct json_plan *plan, struct text tex
 #endif
 }
 
+enum reject_reason json_scan_unlike(const struct json_plan *plan, struct text text,
+                                    struct json_capture *capture)
+{
+    enum reject_reason reason = json_scan_whole(plan, text, capture);
+    if (capture->shapes != NULL) {
+        json_shape_learn(plan, text, capture, reason == REJECT_NONE);
+    }
+    return reason;
+}
+
 enum reject_reason json_scan(const struct json_plan *plan, struct text text,
                              struct json_capture *capture)
 {
-    if (capture->shapes == NULL) {
-        return json_scan_whole(plan, text, capture);
-    }
-    if (json_shape_scan(plan, text, capture)) {
+    if (capture->shapes != NULL && json_shape_scan(plan, text, capture)) {
         return REJECT_NONE;
     }
-    enum reject_reason reason = json_scan_whole(plan, text, capture);
-    json_shape_learn(plan, text, capture, reason == REJECT_NONE);
-    return reason;
+    return json_scan_unlike(plan, text, capture);
 }

@@ -75,6 +75,9 @@ enum reject_reason json_scan_sse2(const struct json_plan *plan, struct text text
 /// one's.
 enum reject_reason json_scan(const struct json_plan *plan, struct text text,
                              struct json_capture *capture);
+/// The same of a text that json_shape_scan() has just refused.
+enum reject_reason json_scan_unlike(const struct json_plan *plan, struct text text,
+                                    struct json_capture *capture);
 /// By the fastest kernel alone.
 enum reject_reason json_scan_whole(const struct json_plan *plan, struct text text,
                                    struct json_capture *capture);

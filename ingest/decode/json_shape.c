@@ -87,15 +87,35 @@ static inline bool scan(const struct json_plan *plan, struct text text,
     return json_shape_scan_plain(plan, text, capture);
 }
 
+static inline void earn(struct json_shapes *shapes)
+{
+    shapes->hits++;
+    if (__builtin_expect(shapes->credit < CREDIT_MAX, 0) && ++shapes->credit == CREDIT_MAX) {
+        shapes->pause_next = PAUSE_FIRST;
+    }
+}
+
 bool json_shape_scan(const struct json_plan *plan, struct text text, struct json_capture *capture)
 {
     if (!scan(plan, text, capture)) {
         return false;
     }
-    struct json_shapes *shapes = capture->shapes;
-    shapes->hits++;
-    if (shapes->credit < CREDIT_MAX && ++shapes->credit == CREDIT_MAX) {
-        shapes->pause_next = PAUSE_FIRST;
-    }
+    earn(capture->shapes);
     return true;
+}
+
+const char *json_shape_line(const struct json_plan *plan, struct text lines,
+                            struct json_capture *capture)
+{
+    const char *end = NULL;
+#ifdef __x86_64__
+    end = cpu_has_avx2() ? json_shape_line_avx2(plan, lines, capture)
+                         : json_shape_line_plain(plan, lines, capture);
+#else
+    end = json_shape_line_plain(plan, lines, capture);
+#endif
+    if (__builtin_expect(end != NULL, 1)) {
+        earn(capture->shapes);
+    }
+    return end;
 }

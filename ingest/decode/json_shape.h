@@ -22,7 +22,9 @@
 #define JSON_SHAPE_TEXT_SIZE_MAX 512u ///< of one step
 #define JSON_SHAPE_POOL_SIZE 8192u
 #define JSON_SHAPE_ENTERED_COUNT 2u
-#define JSON_SHAPE_NONE 0u ///< no step: the start follows nothing
+#define JSON_SHAPE_TRIES_MAX 8u                   ///< steps of one chain that are compared
+#define JSON_SHAPE_PADDING JSON_SHAPE_INLINE_SIZE ///< bytes behind lines that can be read
+#define JSON_SHAPE_NONE 0u                        ///< no step: the start follows nothing
 
 /// What stands behind a step's text.
 enum json_step_value {
@@ -46,7 +48,8 @@ struct json_step {
     uint16_t entered[JSON_SHAPE_ENTERED_COUNT]; ///< nodes with fields below that the text enters
     uint8_t entered_count;
     uint8_t value; ///< enum json_step_value
-    uint8_t padding[6];
+    bool unusual;  ///< the text is longer than `literal`, or enters nodes
+    uint8_t padding[5];
 };
 
 /// An open container: `node` is what its keys are children of.
@@ -88,7 +91,16 @@ bool json_shape_scan_plain(const struct json_plan *plan, struct text text,
 #ifdef __x86_64__
 bool json_shape_scan_avx2(const struct json_plan *plan, struct text text,
                           struct json_capture *capture);
+const char *json_shape_line_avx2(const struct json_plan *plan, struct text lines,
+                                 struct json_capture *capture);
 #endif
+/// The same for the document on the first of `lines`, which end with a line feed;
+/// JSON_SHAPE_PADDING bytes behind them can be read. Where the line ends need not be known: returns
+/// the document's end (the line's end follows), or NULL.
+const char *json_shape_line(const struct json_plan *plan, struct text lines,
+                            struct json_capture *capture);
+const char *json_shape_line_plain(const struct json_plan *plan, struct text lines,
+                                  struct json_capture *capture);
 /// After a scan of a document that json_shape_scan() refused: `sound` says what became of it.
 void json_shape_learn(const struct json_plan *plan, struct text text, struct json_capture *capture,
                       bool sound);

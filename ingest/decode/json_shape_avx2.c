@@ -32,6 +32,16 @@ static inline const char *special_in(const char *begin, const char *at, const ch
     return mask != 0 ? at + __builtin_ctz(mask) : end;
 }
 
+static inline const char *special_on_line(const char *at)
+{
+    uint32_t mask = specials(at);
+    while (mask == 0) {
+        at += 32;
+        mask = specials(at);
+    }
+    return at + __builtin_ctz(mask);
+}
+
 static inline const char *find_special(const char *at, const char *end)
 {
     while (end - at >= 32) {
@@ -61,5 +71,11 @@ bool json_shape_scan_avx2(const struct json_plan *plan, struct text text,
                           struct json_capture *capture)
 {
     return shape_scan(plan, text, capture);
+}
+
+const char *json_shape_line_avx2(const struct json_plan *plan, struct text lines,
+                                 struct json_capture *capture)
+{
+    return shape_line(plan, lines, capture);
 }
 #endif

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Documents taken by learned steps; compiled once per kernel. A kernel is a file that defines
 /// find_special() as the scanner's kernels do, `special_in(begin, at, end)`, the same where the
-/// text from `begin` on has JSON_SHAPE_INLINE_SIZE bytes at least, and `literal_equal(step, at)`,
-/// whether the step's first bytes stand at `at`, where so many can be read; then it includes this.
+/// text from `begin` on has JSON_SHAPE_INLINE_SIZE bytes at least, `special_on_line(at)`, the same
+/// where a line feed comes and JSON_SHAPE_INLINE_SIZE bytes behind it can be read, and
+/// `literal_equal(step, at)`, whether the step's first bytes stand at `at`, where so many can be
+/// read; then it includes this.
+///
+/// `on_line`: the document is followed by a line feed, which no step's text holds and which ends
+/// every string and number. So nobody needs to look for the end beforehand, nor to compare with it.
 /// Thread: functions of values.
 #pragma once
 
@@ -22,46 +27,61 @@ static bool literal_ends(const struct json_step *step, const char *at, const cha
     return true;
 }
 
-static bool long_literal_equal(const struct json_shapes *shapes, const struct json_step *step,
-                               const char *at, const char *end)
+static __attribute__((noinline)) bool long_literal_equal(const struct json_shapes *shapes,
+                                                         const struct json_step *step,
+                                                         const char *at, const char *end)
 {
     return (size_t)(end - at) >= step->size &&
            memcmp(shapes->pool + step->pool_at, at, step->size) == 0;
 }
 
 static inline bool step_fits(const struct json_shapes *shapes, const struct json_step *step,
-                             const char *at, const char *end)
+                             const char *at, const char *end, bool on_line)
 {
-    if (__builtin_expect(end - at < JSON_SHAPE_INLINE_SIZE, 0)) {
+    if (!on_line && __builtin_expect(end - at < JSON_SHAPE_INLINE_SIZE, 0)) {
         return step->size < JSON_SHAPE_INLINE_SIZE && literal_ends(step, at, end);
     }
-    return literal_equal(step, at) && (__builtin_expect(step->size <= JSON_SHAPE_INLINE_SIZE, 1) ||
-                                       long_literal_equal(shapes, step, at, end));
+    return literal_equal(step, at) &&
+           (__builtin_expect(!step->unusual, 1) || step->size <= JSON_SHAPE_INLINE_SIZE ||
+            long_literal_equal(shapes, step, at, end));
+}
+
+/// The first step of a chain that fits at `at`; JSON_SHAPE_NONE: none, or it comes too late, when
+/// the scanner is as fast.
+static inline uint16_t find_in_chain(const struct json_shapes *shapes, uint16_t first,
+                                     uint16_t context, const char *at, const char *end,
+                                     bool on_line)
+{
+    uint32_t tries = 0;
+    for (uint16_t index = first; index != JSON_SHAPE_NONE && tries < JSON_SHAPE_TRIES_MAX;
+         index = shapes->steps[index].chained, tries++) {
+        const struct json_step *step = &shapes->steps[index];
+        if (step->before == context && step_fits(shapes, step, at, end, on_line)) {
+            return index;
+        }
+    }
+    return JSON_SHAPE_NONE;
 }
 
 /// The step at `at`, where it is not the one that was expected; JSON_SHAPE_NONE: it is not known.
-static uint16_t find_step(const struct json_shapes *shapes, uint16_t context, const char *at,
-                          const char *end)
+static __attribute__((noinline)) uint16_t find_step(const struct json_shapes *shapes,
+                                                    uint16_t context, const char *at,
+                                                    const char *end, bool on_line)
 {
     uint16_t found = JSON_SHAPE_NONE;
     if (end - at >= 8) {
-        found = shapes->buckets[json_shape_bucket(context, load_word(at))];
-        while (found != JSON_SHAPE_NONE && (shapes->steps[found].before != context ||
-                                            !step_fits(shapes, &shapes->steps[found], at, end))) {
-            found = shapes->steps[found].chained;
-        }
+        uint16_t first = shapes->buckets[json_shape_bucket(context, load_word(at))];
+        found = find_in_chain(shapes, first, context, at, end, on_line);
     }
     if (found == JSON_SHAPE_NONE) {
-        found = shapes->contexts[context].shorts;
-        while (found != JSON_SHAPE_NONE && !step_fits(shapes, &shapes->steps[found], at, end)) {
-            found = shapes->steps[found].chained;
-        }
+        found = find_in_chain(shapes, shapes->contexts[context].shorts, context, at, end, on_line);
     }
     return found;
 }
 
 /// A container met twice: what the first one had below it would have to be forgotten.
-static bool enters_again(struct json_capture *capture, const struct json_step *step)
+static __attribute__((noinline)) bool enters_again(struct json_capture *capture,
+                                                   const struct json_step *step)
 {
     bool again = false;
     for (uint32_t index = 0; index < step->entered_count; index++) {
@@ -72,8 +92,8 @@ static bool enters_again(struct json_capture *capture, const struct json_step *s
     return again;
 }
 
-static const char *take_bare(struct json_scanner *scanner, const char *at,
-                             struct decode_field *value)
+static __attribute__((noinline)) const char *take_bare(struct json_scanner *scanner, const char *at,
+                                                       struct decode_field *value)
 {
     const char *after = NULL;
     uint8_t kind = FIELD_NUMBER;
@@ -101,23 +121,35 @@ static const char *take_bare(struct json_scanner *scanner, const char *at,
     return after;
 }
 
-/// Returns the closing quote, or NULL.
-static inline const char *take_string(struct json_scanner *scanner, const char *at,
-                                      struct decode_field *value)
+/// The rest of a string from a byte on that is no quote. Returns the closing quote, or NULL.
+static __attribute__((noinline)) const char *take_string_slow(struct json_scanner *scanner,
+                                                              const char *at, const char *special,
+                                                              struct decode_field *value)
 {
     uint8_t escape = FIELD_PLAIN;
-    const char *close = special_in(scanner->begin, at, scanner->end);
-    if (__builtin_expect(close == scanner->end || *close != '"', 0)) {
-        close = scan_string_slow(scanner, close, &escape);
-        if (close == NULL) {
-            return NULL;
-        }
+    const char *close = scan_string_slow(scanner, special, &escape);
+    if (close != NULL) {
+        *value = (struct decode_field){at, (uint32_t)(close - at), FIELD_STRING, escape};
     }
-    *value = (struct decode_field){at, (uint32_t)(close - at), FIELD_STRING, escape};
     return close;
 }
 
-static inline bool take_steps(struct json_shapes *shapes, struct json_scanner *scanner)
+/// Returns the closing quote, or NULL.
+static inline __attribute__((always_inline)) const char *
+take_string(struct json_scanner *scanner, const char *at, struct decode_field *value, bool on_line)
+{
+    const char *close =
+        on_line ? special_on_line(at) : special_in(scanner->begin, at, scanner->end);
+    if (__builtin_expect((!on_line && close == scanner->end) || *close != '"', 0)) {
+        return take_string_slow(scanner, at, close, value);
+    }
+    *value = (struct decode_field){at, (uint32_t)(close - at), FIELD_STRING, FIELD_PLAIN};
+    return close;
+}
+
+/// Returns the end of the document, or NULL.
+static inline __attribute__((always_inline)) const char *
+take_steps(struct json_shapes *shapes, struct json_scanner *scanner, bool on_line)
 {
     const char *at = scanner->begin;
     const char *end = scanner->end;
@@ -125,27 +157,36 @@ static inline bool take_steps(struct json_shapes *shapes, struct json_scanner *s
     struct json_step *last = &shapes->steps[JSON_SHAPE_NONE];
     for (;;) {
         struct json_step *step = &shapes->steps[last->follows];
-        if (__builtin_expect(!step_fits(shapes, step, at, end), 0)) {
-            uint16_t found = find_step(shapes, last->after, at, end);
+        if (__builtin_expect(!step_fits(shapes, step, at, end, on_line), 0)) {
+            uint16_t found = find_step(shapes, last->after, at, end, on_line);
             step = &shapes->steps[found];
             last->follows = found;
         }
-        if (__builtin_expect(step->entered_count > 0, 0) && enters_again(scanner->capture, step)) {
-            return false;
+        if (__builtin_expect(step->unusual, 0) && enters_again(scanner->capture, step)) {
+            return NULL;
         }
         at += step->size;
         if (step->value == JSON_STEP_STRING) {
-            at = take_string(scanner, at, &fields[step->field]);
+            at = take_string(scanner, at, &fields[step->field], on_line);
         } else if (step->value == JSON_STEP_BARE) {
             at = take_bare(scanner, at, &fields[step->field]);
         } else {
-            return step->value == JSON_STEP_END && at == end;
+            return step->value == JSON_STEP_END ? at : NULL;
         }
         if (at == NULL) {
-            return false;
+            return NULL;
         }
         last = step;
     }
+}
+
+static inline void shape_begin(const struct json_plan *plan, struct json_capture *capture)
+{
+    memset(capture->fields, 0, plan->field_count * sizeof(*capture->fields));
+    capture->tape_count = 0;
+    capture->element_count = 0;
+    capture->document_serial++;
+    capture->document_kind = FIELD_OBJECT;
 }
 
 static inline bool shape_scan(const struct json_plan *plan, struct text text,
@@ -155,16 +196,29 @@ static inline bool shape_scan(const struct json_plan *plan, struct text text,
     if (shapes->pause > 0 || text.size < JSON_SHAPE_INLINE_SIZE) {
         return false;
     }
-    for (uint32_t field = 0; field < plan->field_count; field++) {
-        capture->fields[field] = (struct decode_field){0};
-    }
-    capture->tape_count = 0;
-    capture->element_count = 0;
-    capture->document_serial++;
-    capture->document_kind = FIELD_OBJECT;
+    shape_begin(plan, capture);
     struct json_scanner scanner;
     scanner.begin = text.bytes;
     scanner.end = text.bytes + text.size;
     scanner.capture = capture;
-    return take_steps(shapes, &scanner);
+    return take_steps(shapes, &scanner, false) == scanner.end;
+}
+
+static inline const char *shape_line(const struct json_plan *plan, struct text lines,
+                                     struct json_capture *capture)
+{
+    if (capture->shapes->pause > 0) {
+        return NULL;
+    }
+    shape_begin(plan, capture);
+    struct json_scanner scanner;
+    scanner.begin = lines.bytes;
+    scanner.end = lines.bytes + lines.size;
+    scanner.capture = capture;
+    const char *end = take_steps(capture->shapes, &scanner, true);
+    if (__builtin_expect(end == NULL, 0)) {
+        return NULL;
+    }
+    bool ends = *end == '\n' || (*end == '\r' && end[1] == '\n');
+    return ends ? end : NULL;
 }

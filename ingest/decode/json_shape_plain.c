@@ -18,6 +18,14 @@ static inline const char *special_in(const char *begin, const char *at, const ch
     return find_special(at, end);
 }
 
+static inline const char *special_on_line(const char *at)
+{
+    while (*at != '"' && *at != '\\' && (unsigned char)(*at - 0x20) < 0x60) {
+        at++;
+    }
+    return at;
+}
+
 static inline bool literal_equal(const struct json_step *step, const char *at)
 {
     uint32_t size = step->size < JSON_SHAPE_INLINE_SIZE ? step->size : JSON_SHAPE_INLINE_SIZE;
@@ -30,4 +38,10 @@ bool json_shape_scan_plain(const struct json_plan *plan, struct text text,
                            struct json_capture *capture)
 {
     return shape_scan(plan, text, capture);
+}
+
+const char *json_shape_line_plain(const struct json_plan *plan, struct text lines,
+                                  struct json_capture *capture)
+{
+    return shape_line(plan, lines, capture);
 }

@@ -202,6 +202,7 @@ static bool end_step(struct walker *walker, enum json_step_value value)
                              .before = walker->before,
                              .after = walker->context,
                              .value = (uint8_t)value,
+                             .unusual = size > JSON_SHAPE_INLINE_SIZE || walker->entered_count > 0,
                              .entered_count = (uint8_t)walker->entered_count};
     step.mask = size < 32 ? (UINT32_C(1) << size) - 1 : UINT32_MAX;
     memcpy(step.literal, walker->begin, size < sizeof(step.literal) ? size : sizeof(step.literal));

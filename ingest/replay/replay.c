@@ -63,6 +63,21 @@ static enum source_poll replay_poll(struct source *source, struct source_message
     return replay_lines_next(&replay->lines, &replay->window, message_out, error);
 }
 
+static struct text replay_ready(struct source *source)
+{
+    struct replay_source *replay = replay_of(source);
+    return replay->resuming || replay->is_letters
+               ? TEXT_LITERAL("")
+               : replay_lines_ready(&replay->lines, &replay->window);
+}
+
+static int64_t replay_take(struct source *source, size_t size)
+{
+    struct replay_source *replay = replay_of(source);
+    replay_lines_take(&replay->lines, &replay->window, size);
+    return replay->window.delivered_offset;
+}
+
 static uint32_t replay_partition_count(struct source *source)
 {
     (void)source;
@@ -109,6 +124,8 @@ static void replay_close(struct source *source)
 
 static const struct source_operations replay_operations = {
     .poll = replay_poll,
+    .lines = replay_ready,
+    .take_lines = replay_take,
     .partition_count = replay_partition_count,
     .position = replay_position,
     .progress = replay_progress,

@@ -11,6 +11,7 @@ void replay_lines_init(struct replay_lines *lines, uint32_t size_max)
     lines->scanned = 0;
     lines->skipped_offset = -1;
     lines->excerpt_size = 0;
+    lines->ready_end = 0;
     lines->delivered = false;
 }
 
@@ -175,4 +176,28 @@ enum source_poll replay_lines_next(struct replay_lines *lines, struct replay_win
         }
     }
     return SOURCE_MESSAGE;
+}
+
+struct text replay_lines_ready(struct replay_lines *lines, const struct replay_window *window)
+{
+    const char *from = window->bytes + window->at;
+    int64_t offset = replay_window_offset(window);
+    if (offset == 0 || lines->skipped_offset >= 0 || lines->size_max < REPLAY_READY_SIZE) {
+        return TEXT_LITERAL("");
+    }
+    if (lines->ready_end <= offset) {
+        size_t size = window->end - window->at;
+        size = size < REPLAY_READY_SIZE ? size : REPLAY_READY_SIZE;
+        const char *last = size == 0 ? NULL : memrchr(from, '\n', size);
+        lines->ready_end = last == NULL ? offset : offset + (last + 1 - from);
+    }
+    return (struct text){from, (size_t)(lines->ready_end - offset)};
+}
+
+void replay_lines_take(struct replay_lines *lines, struct replay_window *window, size_t size)
+{
+    window->at += size;
+    lines->scanned = 0;
+    lines->delivered = true;
+    replay_window_deliver(window);
 }

@@ -14,7 +14,7 @@ void replay_window_init(struct replay_window *window, struct replay_stream *stre
 {
     *window = (struct replay_window){.stream = stream, .path = path, .anchor_offset = -1};
     window->capacity = WINDOW_SIZE;
-    window->bytes = memory_allocate(window->capacity);
+    window->bytes = memory_allocate(window->capacity + REPLAY_PADDING);
 }
 
 void replay_window_deinit(struct replay_window *window)
@@ -71,7 +71,7 @@ static void make_room(struct replay_window *window)
     window->end -= from;
     if (window->capacity - window->end < READ_SIZE_MIN) {
         window->capacity *= 2;
-        window->bytes = memory_resize(window->bytes, window->capacity);
+        window->bytes = memory_resize(window->bytes, window->capacity + REPLAY_PADDING);
     }
 }
 

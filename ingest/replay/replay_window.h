@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define REPLAY_PADDING 64u      ///< bytes behind `end` that can be read
 #define REPLAY_ANCHOR_SIZE 4096 ///< bytes before a position that must still be the same at a resume
 
 struct replay_window {

@@ -57,6 +57,54 @@ static void expect_same(const char *text, size_t size, const struct json_capture
     }
 }
 
+typedef const char *line_kernel(const struct json_plan *plan, struct text lines,
+                                struct json_capture *capture);
+
+/// The document as the first of two lines: a kernel takes what it takes without them, and perhaps
+/// what is too short for that, but nothing that the scalar scanner refuses. Whatever follows the
+/// lines is not looked at.
+static void scan_line(line_kernel *kernel, struct text document, bool taken, const char *line_end)
+{
+    struct json_capture scalar;
+    struct text_buffer lines = {0};
+    json_capture_init(&scalar, &plan);
+    text_buffer_append(&lines, document.bytes, document.size);
+    text_buffer_printf(&lines, "%s{\"a\":1}\n", line_end);
+    size_t size = lines.size;
+    for (uint32_t index = 0; index < JSON_SHAPE_PADDING; index++) {
+        text_buffer_append(&lines, &"\"}],:01a"[index % 8], 1);
+    }
+    char *exact = memory_allocate(lines.size);
+    memcpy(exact, lines.bytes, lines.size);
+    const char *end = kernel(&plan, (struct text){exact, size}, &capture);
+    cr_assert(end != NULL || !taken, "%.*s", (int)document.size, document.bytes);
+    if (end != NULL) {
+        cr_assert_eq(end - exact, (ptrdiff_t)document.size, "%.*s", (int)document.size,
+                     document.bytes);
+        struct text line = {exact, document.size};
+        enum reject_reason wanted = json_scan_scalar(&plan, line, &scalar);
+        expect_same(exact, document.size, &capture, &scalar, REJECT_NONE, wanted);
+    }
+    json_capture_deinit(&scalar);
+    text_buffer_deinit(&lines);
+    memory_free(exact);
+}
+
+static void scan_lines(struct text document, bool taken)
+{
+    bool one_line = memchr(document.bytes, '\n', document.size) == NULL &&
+                    document.bytes[document.size - 1] != '\r';
+    static const char *const ends[] = {"\n", "\r\n"};
+    for (uint32_t index = 0; index < 2 && one_line; index++) {
+        scan_line(json_shape_line_plain, document, taken, ends[index]);
+#ifdef __x86_64__
+        if (cpu_has_avx2()) {
+            scan_line(json_shape_line_avx2, document, taken, ends[index]);
+        }
+#endif
+    }
+}
+
 /// Scans a copy of exactly this size by what was learned so far (each kernel), and learns; all is
 /// as the scalar scanner has it. Returns whether steps took it.
 static bool scan(const char *text, size_t size)
@@ -82,6 +130,9 @@ static bool scan(const char *text, size_t size)
         }
     }
 #endif
+    if (size > 0) {
+        scan_lines(document, plain);
+    }
     uint64_t hits = capture.shapes->hits;
     enum reject_reason reason = json_scan(&plan, document, &capture);
     expect_same(copy, size, &capture, &scalar, reason, wanted);
@@ -172,6 +223,73 @@ Test(json_shape, test_a_quote_behind_a_bare_value_closes_no_string)
     for (size_t index = 0; index < sizeof(bad) / sizeof(bad[0]); index++) {
         cr_expect(!take(bad[index]), "%s", bad[index]);
     }
+    plan_close();
+}
+
+Test(json_shape, test_a_value_of_any_size_ends_where_it_ends)
+{
+    // Through all places of a block of 32 and of 64 bytes, mapped and not; plain, with an escape, a
+    // character of several bytes, a control, and bytes that are no UTF-8 as its last or its first.
+    static const char *const marks[] = {"",     "\\n",  "\xc3\xa4", "\xf0\x9f\x9a\x80",
+                                        "\x01", "\xff", "\\x",      "\xed\xa0\x80",
+                                        "\xc3", "\n"};
+    plan_open();
+    take("{\"a\":\"some value\",\"x\":\"some value\",\"b\":{\"c\":\"some value\"}}");
+    for (uint32_t size = 0; size < 140; size++) {
+        for (uint32_t mark = 0; mark < sizeof(marks) / sizeof(marks[0]); mark++) {
+            for (uint32_t place = 0; place < 6; place++) {
+                char value[160];
+                char text[600];
+                snprintf(value, sizeof(value), "%s%0*d%s", place < 3 ? marks[mark] : "",
+                         (int)size + 1, 0, place < 3 ? "" : marks[mark]);
+                snprintf(text, sizeof(text), "{\"a\":\"%s\",\"x\":\"%s\",\"b\":{\"c\":\"%s\"}}",
+                         place % 3 == 0 ? value : "a", place % 3 == 1 ? value : "0123456789",
+                         place % 3 == 2 ? value : "abc");
+                bool taken = take(text);
+                cr_assert(taken == (mark < 4), "%s", text);
+                capture.shapes->pause = 0;
+                capture.shapes->credit = 64;
+            }
+        }
+    }
+    plan_close();
+}
+
+Test(json_shape, test_a_line_that_is_cut_is_not_taken_with_the_next_one)
+{
+    static const char whole[] = "{\"a\":\"some value\",\"x\":[1,\"x\"],\"b\":{\"c\":12}}";
+    plan_open();
+    take(whole);
+    for (size_t size = 1; size < sizeof(whole) - 1; size++) {
+        cr_assert(!scan(whole, size));
+        capture.shapes->pause = 0;
+        capture.shapes->credit = 64;
+    }
+    cr_expect(take(whole));
+    plan_close();
+}
+
+Test(json_shape, test_few_steps_of_a_chain_are_compared)
+{
+    plan_open();
+    // All of them begin with the same eight bytes, and stand in one context.
+    char text[80];
+    for (int number = 0; number < 40; number++) {
+        snprintf(text, sizeof(text), "{\"x\":\"a\",\"common %02d\":\"some value\"}", number);
+        take(text);
+        capture.shapes->pause = 0;
+        capture.shapes->credit = 64;
+    }
+    // The step expected is the last one that came; others are looked for among the first ones.
+    uint32_t taken = 0;
+    for (int number = 0; number < 40; number++) {
+        snprintf(text, sizeof(text), "{\"x\":\"a\",\"common %02d\":\"some value\"}", number);
+        taken += take(text);
+        capture.shapes->pause = 0;
+        capture.shapes->credit = 64;
+    }
+    cr_expect_leq(taken, JSON_SHAPE_TRIES_MAX + 1, "%" PRIu32, taken);
+    cr_expect_geq(taken, JSON_SHAPE_TRIES_MAX, "%" PRIu32, taken);
     plan_close();
 }
 

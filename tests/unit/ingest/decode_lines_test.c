@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+/// Many lines at once give what the same lines give one after the other: events, rejects, notes.
+#include "storage/base/memory.h"
+#include "tests/support/decode_harness.h"
+
+#include <criterion/criterion.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIELDS                                                                                     \
+    "user: u\nanonymous: a\ntime: t\nname: n\nrevenue: { amount: m, currency: { const: EUR } }\n"
+#define PLAIN FIELDS "attributes: { page: p, agent: g }\n"
+
+struct sums {
+    struct text_buffer text;
+    uint64_t messages;
+    uint64_t blank;
+    uint64_t events;
+};
+
+static uint64_t state;
+
+static uint32_t draw(uint32_t bound)
+{
+    state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)(((state >> 32) * bound) >> 32);
+}
+
+static void note_text(struct text_buffer *out, struct text text)
+{
+    if (text.bytes == NULL) {
+        text_buffer_append_string(out, "-,");
+    } else {
+        text_buffer_printf(out, "%zu:", text.size);
+        text_buffer_append_text(out, text);
+        text_buffer_append_string(out, ",");
+    }
+}
+
+static struct decode_harness *harness_of;
+
+static void take_event(void *context, const struct event *event)
+{
+    struct sums *sums = context;
+    const struct schema *schema = &harness_of->schema;
+    text_buffer_printf(&sums->text, "%d %" PRId64 " %d ", event->user_namespace, event->time_us,
+                       event->future);
+    note_text(&sums->text, event->user_id);
+    for (uint32_t column = 1; column < schema->column_count; column++) {
+        if (schema->columns[column].type == COLUMN_STRING) {
+            note_text(&sums->text, event->values[column].string);
+        } else {
+            text_buffer_printf(&sums->text, "%" PRId64 ",", event->values[column].integer);
+        }
+    }
+    text_buffer_append_string(&sums->text, "\n");
+}
+
+static void take_reject(void *context, uint32_t event_index, enum reject_reason reason,
+                        const char *detail)
+{
+    struct sums *sums = context;
+    text_buffer_printf(&sums->text, "event %" PRIu32 " %s %s\n", event_index,
+                       reject_reason_name(reason), detail);
+}
+
+static void add_outcome(struct sums *sums, const struct decode_outcome *outcome)
+{
+    sums->messages++;
+    sums->blank += outcome->blank;
+    sums->events += outcome->event_count;
+    if (outcome->reason != REJECT_NONE) {
+        text_buffer_printf(&sums->text, "line %s %s\n", reject_reason_name(outcome->reason),
+                           outcome->detail);
+    }
+}
+
+static struct text line_at(const char *at, const char *end)
+{
+    struct text line = {at, (size_t)((const char *)memchr(at, '\n', (size_t)(end - at)) - at)};
+    line.size -= line.size > 0 && line.bytes[line.size - 1] == '\r';
+    return line;
+}
+
+static void feed_one_by_one(struct decoder *decoder, struct text lines, struct sums *sums)
+{
+    struct decode_sink sink = {sums, take_event, take_reject};
+    const char *end = lines.bytes + lines.size;
+    for (const char *at = lines.bytes; at < end;) {
+        struct decode_outcome outcome;
+        const char *next = (const char *)memchr(at, '\n', (size_t)(end - at)) + 1;
+        decode_line(decoder, line_at(at, end), NULL, &sink, &outcome);
+        add_outcome(sums, &outcome);
+        at = next;
+    }
+}
+
+/// Returns how many lines were taken together with others.
+static uint64_t feed_together(struct decoder *decoder, struct text lines, struct sums *sums)
+{
+    struct decode_sink sink = {sums, take_event, take_reject};
+    struct decode_sink known_sink = {sums, take_event, NULL};
+    const char *end = lines.bytes + lines.size;
+    uint64_t known = 0;
+    for (const char *at = lines.bytes; at < end;) {
+        struct decode_outcome outcome;
+        struct decode_tally tally = {0};
+        bool takes = decoder_takes_lines(decoder);
+        if (takes) {
+            at += decode_known_lines(decoder, (struct text){at, (size_t)(end - at)}, &known_sink,
+                                     &tally);
+            known += tally.messages;
+            sums->messages += tally.messages;
+            sums->blank += tally.blank;
+            sums->events += tally.events;
+        }
+        if (at < end) {
+            const char *next = (const char *)memchr(at, '\n', (size_t)(end - at)) + 1;
+            (takes ? decode_unknown_line : decode_line)(decoder, line_at(at, end), NULL, &sink,
+                                                        &outcome);
+            add_outcome(sums, &outcome);
+            at = next;
+        }
+    }
+    return known;
+}
+
+/// Both ways, over a copy with just the room behind it that was promised.
+static uint64_t expect_same(const char *yaml, struct text lines)
+{
+    struct sums sums[2] = {0};
+    struct decode_notes notes[2];
+    uint64_t known = 0;
+    char *copy = memory_allocate(lines.size + DECODE_LINES_PADDING);
+    memcpy(copy, lines.bytes, lines.size);
+    memset(copy + lines.size, '"', DECODE_LINES_PADDING);
+    for (int way = 0; way < 2; way++) {
+        struct decode_harness harness;
+        decode_harness_open(&harness, yaml);
+        harness_of = &harness;
+        struct text text = {copy, lines.size};
+        if (way == 0) {
+            feed_one_by_one(harness.decoder, text, &sums[way]);
+        } else {
+            known = feed_together(harness.decoder, text, &sums[way]);
+        }
+        notes[way] = *decoder_notes(harness.decoder);
+        decode_harness_close(&harness);
+    }
+    cr_assert_eq(sums[0].messages, sums[1].messages);
+    cr_assert_eq(sums[0].blank, sums[1].blank);
+    cr_assert_eq(sums[0].events, sums[1].events);
+    cr_assert(memcmp(&notes[0], &notes[1], sizeof(notes[0])) == 0);
+    cr_assert(text_equal((struct text){sums[0].text.bytes, sums[0].text.size},
+                         (struct text){sums[1].text.bytes, sums[1].text.size}),
+              "one by one:\n%.*s\ntogether:\n%.*s", (int)sums[0].text.size, sums[0].text.bytes,
+              (int)sums[1].text.size, sums[1].text.bytes);
+    text_buffer_deinit(&sums[0].text);
+    text_buffer_deinit(&sums[1].text);
+    memory_free(copy);
+    return known;
+}
+
+static const char *pick_value(void)
+{
+    static const char *const values[] = {
+        "\"\"",
+        "\"x\"",
+        "\"\\u00e4\\n\"",
+        "\"\xc3\xa4\xe2\x82\xac\"",
+        "null",
+        "12",
+        "-1.5e3",
+        "true",
+        "[1,{\"u\":\"no\"}]",
+        "\"a\\x\"",
+        "\"\xff\"",
+        "\"a\x01b\"",
+        "\"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome\""};
+    return values[draw(sizeof(values) / sizeof(values[0]))];
+}
+
+static void put_json(struct text_buffer *out)
+{
+    static const char *const ends[] = {"\n", "\r\n", "\n", "\n", " \n", "\r\r\n"};
+    static const char *const keys[] = {"p", "g", "other", "m"};
+    if (draw(50) == 0) {
+        text_buffer_append_string(out, draw(2) == 0 ? "\n" : "  \r\n");
+        return;
+    }
+    text_buffer_printf(out,
+                       "{\"t\":\"2026-01-%02uT%02u:00:00%sZ\",\"n\":\"%s\",\"u\":", draw(2) + 1,
+                       draw(25), draw(9) == 0 ? ".1234567" : "", draw(3) == 0 ? "order" : "view");
+    if (draw(30) == 0) {
+        text_buffer_append_string(out, pick_value());
+    } else {
+        text_buffer_printf(out, "\"user-%u\"", draw(100));
+    }
+    uint32_t first = draw(30) == 0 ? draw(4) : 0;
+    for (uint32_t index = 0; index < 4; index++) {
+        const char *key = keys[(first + index) % 4];
+        const char *usual = strcmp(key, "m") == 0 ? "12.50" : "\"some value\"";
+        if (draw(24) != 0) {
+            text_buffer_printf(out, ",\"%s\":%s", key, draw(24) == 0 ? pick_value() : usual);
+        }
+    }
+    text_buffer_printf(out, "%s%s", draw(40) == 0 ? "" : "}", ends[draw(6)]);
+}
+
+static void put_csv(struct text_buffer *out)
+{
+    static const char *const cells[] = {
+        "", "x", "\"a, b\"", "\"say \"\"no\"\"\"", "\"open", "12.5", "\xc3\xa4", "\xff", "a\x01"};
+    text_buffer_printf(out, "2026-01-02T%02u:00:00Z,%s,user-%u,%s,%s%s", draw(25),
+                       draw(20) == 0 ? "" : "view", draw(50), cells[draw(9)], cells[draw(9)],
+                       draw(30) == 0  ? ",more\n"
+                       : draw(4) == 0 ? "\r\n"
+                                      : "\n");
+}
+
+static void put_combined(struct text_buffer *out)
+{
+    static const char *const agents[] = {"curl/8", "-", "Mozilla/5.0 (X11) \\\"x\\\"", "\xff", ""};
+    text_buffer_printf(out,
+                       "10.0.0.%u - - [%02u/Nov/2026:%02u:04:05 +0100] \"GET /p/%u%s HTTP/1.1\" "
+                       "200 %u \"-\" \"%s\"%s",
+                       draw(9), draw(28) + 1, draw(25), draw(99), draw(3) == 0 ? "?q=1" : "",
+                       draw(999), agents[draw(5)], draw(20) == 0 ? " rest\n" : "\n");
+}
+
+static void expect_same_always(const char *yaml, const char *header, uint32_t rounds,
+                               void (*put)(struct text_buffer *out))
+{
+    const char *scale = getenv("CORONG_TEST_SCALE");
+    uint64_t known = 0;
+    uint64_t lines = 0;
+    rounds *= scale == NULL ? 1 : (uint32_t)atoi(scale);
+    for (uint32_t round = 0; round < rounds; round++) {
+        struct text_buffer text = {0};
+        state = round;
+        text_buffer_append_string(&text, header);
+        for (uint32_t line = 0; line < 250; line++, lines++) {
+            put(&text);
+        }
+        known += expect_same(yaml, (struct text){text.bytes, text.size});
+        text_buffer_deinit(&text);
+    }
+    cr_expect_geq(known, lines / 20, "%" PRIu64 " of %" PRIu64, known, lines);
+}
+
+Test(decode_lines, test_json_lines_taken_together_are_as_one_by_one)
+{
+    expect_same_always(PLAIN, "", 60, put_json);
+    expect_same_always(FIELDS "attributes: { page: [p, g], size: { path: m, type: number } }\n", "",
+                       60, put_json);
+    expect_same_always(FIELDS "skip_where_missing: [p]\n", "", 30, put_json);
+}
+
+Test(decode_lines, test_rows_taken_together_are_as_one_by_one)
+{
+    expect_same_always(
+        "format: csv\nuser: u\ntime: t\nname: n\nattributes: { page: p, agent: g }\n",
+        "t,n,u,p,g\n", 60, put_csv);
+}
+
+Test(decode_lines, test_access_logs_taken_together_are_as_one_by_one)
+{
+    expect_same_always("format: combined\nuser: ip\ntime: time\nname: method\n"
+                       "attributes: { path: path, agent: agent }\n",
+                       "", 60, put_combined);
+}
+
+Test(decode_lines, test_null_is_no_text)
+{
+    struct text lines =
+        TEXT_LITERAL("{\"t\":1,\"n\":\"view\",\"u\":\"a\",\"p\":\"x\",\"g\":\"y\"}\n"
+                     "{\"t\":1,\"n\":\"view\",\"u\":\"a\",\"p\":null,\"g\":\"y\"}\n"
+                     "{\"t\":1,\"n\":\"view\",\"u\":\"a\",\"p\":null,\"g\":\"\"}\n"
+                     "{\"t\":1,\"n\":\"view\",\"u\":null,\"p\":null,\"g\":\"\"}\n");
+    cr_expect_eq(expect_same(PLAIN, lines), 1);
+    struct decode_harness harness;
+    decode_harness_open(&harness, PLAIN);
+    cr_expect_str_eq(decode_harness_lines(
+                         &harness, "{\"t\":1,\"n\":\"view\",\"u\":\"a\",\"p\":null,\"g\":\"\"}"),
+                     "known a view 1000000 agent=\n");
+    decode_harness_close(&harness);
+}
