@@ -88,6 +88,7 @@ mutants=(
     'replay_leaps_over_fields|ingest/replay/replay_window.c|s/anchor_offset > 0 \&\& !window->names_fields/anchor_offset > 0/|replay_test'
     'derived_of_other_segments|storage/store_derived.c|s/memcmp(body.bytes, segments.bytes, segments.size) == 0/segments.size > 0/|identity_test'
     'derived_not_checked|storage/store_derived.c|s/bool ours = hash.low == low \&\& hash.high == high \&\&/bool ours = (hash.low == low || low > 0) \&\& high > 0 \&\&/|identity_test'
+    'live_follows_linked_stores|engine/live/live_plan.c|s/ || schema_has_links(schema);/;/|live_test'
     'identity_later_link_wins|engine/query/identity/identity_resolve.c|s/node->linked != NO_NODE .. node->target/node->target/|identity_resolve_test'
     'identity_limit_one_too_few|engine/query/identity/identity_resolve.c|s/> IDENTITY_PERSON_ID_COUNT_MAX/>= IDENTITY_PERSON_ID_COUNT_MAX/|identity_resolve_test'
     'identity_moved_users_count_twice|engine/query/query_source.c|s/source->moved\[source->user . 64\] >>/(uint64_t)0 >>/|identity_model_test'

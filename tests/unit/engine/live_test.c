@@ -473,3 +473,45 @@ Test(live, an_event_after_as_of_waits_for_it)
     cr_assert_eq(served.view.as_of_us, 5);
     serve_close(&served);
 }
+
+// A link brings events of two ids together, those before it too: counts that were right would not
+// be. Late events and copies make nobody pending either, since nothing waits to be counted.
+Test(live, follows_no_funnel_of_a_store_whose_events_link_ids)
+{
+    static struct world world;
+    struct engine_rig rig;
+    struct corong_error error;
+    define(&world);
+    struct engine_options options = {
+        .definitions = &world.definitions,
+        .shard_count = 1,
+        .producer_count = 1,
+        .memory_limit_bytes = UINT64_C(32) << 20,
+    };
+    engine_rig_open(&rig, &options);
+    engine_close(rig.engine);
+    uint32_t column;
+    cr_assert_eq(store_add_attribute(rig.store, column_link_names[COLUMN_LINK_ANONYMOUS],
+                                     COLUMN_STRING, &column, &error),
+                 CORONG_OK);
+    options.store = rig.store;
+    options.schema = store_schema(rig.store);
+    cr_assert_eq(engine_open(&rig.engine, &options, &error), CORONG_OK, "%s", error.message);
+    struct engine_producer *producer = engine_producer_open(rig.engine);
+    for (int64_t i = 0; i < 4; i++) {
+        union canonical_value values[RIG_COLUMN_COUNT + 1];
+        struct event event = engine_rig_event(values, "user", 100 - i, "a");
+        values[column].string = i == 2 ? TEXT_LITERAL("x") : TEXT_MISSING;
+        engine_push(producer, &event);
+    }
+    engine_producer_close(producer, &(struct engine_cut){0});
+    cr_assert_eq(engine_drain(rig.engine, &error), CORONG_OK);
+    struct arena arena = {0};
+    struct engine_live_view view;
+    engine_live_read(rig.engine, &arena, &view);
+    cr_assert_eq(view.funnel_count, 0);
+    cr_assert_eq(view.pending, 0);
+    cr_assert_eq(view.users, 1);
+    arena_deinit(&arena);
+    engine_rig_close(&rig);
+}
