@@ -19,11 +19,6 @@ static const char *const FUNNEL_REPEAT_NAMES[] = {"break", "allow", NULL};
 
 #define FUNNEL_SHOWN(text) (int)((text).size < 64 ? (text).size : 64), (text).bytes
 
-static struct text funnel_shown_name(const struct funnel *funnel)
-{
-    return funnel->name.bytes == NULL ? TEXT_LITERAL("(unnamed)") : funnel->name;
-}
-
 /// One choice out of `names`.
 static enum corong_status funnel_check_choice(const char *what, uint32_t value,
                                               const char *const *names, struct corong_error *error)
@@ -212,7 +207,9 @@ static enum corong_status funnel_check_strict(const struct funnel *funnel,
     }
     return !funnel->entry_open
                ? CORONG_OK
-               : error_set(error, CORONG_INVALID, "'order: strict' does not go with 'entry: open'");
+               : error_set(error, CORONG_INVALID,
+                           "'order: strict' does not go with 'entry: open' (strict counts from "
+                           "the first step on)");
 }
 
 static enum corong_status funnel_check_ties(const struct funnel *funnel, struct corong_error *error)
@@ -268,8 +265,10 @@ static enum corong_status funnel_check_all(const struct funnel *funnel, struct c
 
 enum corong_status funnel_check(const struct funnel *funnel, struct corong_error *error)
 {
-    struct text name = funnel_shown_name(funnel);
-    TRY_IN(funnel_check_all(funnel, error), error, "funnel '%.*s'", FUNNEL_SHOWN(name));
+    if (funnel->name.bytes == NULL) {
+        return funnel_check_all(funnel, error);
+    }
+    TRY_IN(funnel_check_all(funnel, error), error, "funnel '%.*s'", FUNNEL_SHOWN(funnel->name));
     return CORONG_OK;
 }
 

@@ -193,8 +193,9 @@ static enum corong_status unknown_name(const struct config *config, struct text 
     text_buffer_append_string(&list, name_count > LISTED_NAME_COUNT ? ", ..." : "");
     enum corong_status status =
         error_set(error, CORONG_INVALID,
-                  "'%.*s' is neither a stage nor an event in this store; its events are: %s",
-                  (int)word.size, word.bytes, list.bytes);
+                  "'%.*s' is neither a stage nor an event in this store; its events are: %s%s",
+                  (int)word.size, word.bytes, list.bytes,
+                  memchr(word.bytes, ',', word.size) == NULL ? "" : " (one --step for each step)");
     text_buffer_deinit(&list);
     return status;
 }
