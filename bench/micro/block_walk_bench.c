@@ -76,6 +76,7 @@ static void generate(struct bench *bench)
     lane->times = (struct query_times){.units = bench->seconds, .power = 1000000};
     lane->classes = bench->names;
     lane->last_row = ROW_COUNT - 1;
+    lane->max_us = INT64_MAX; // some attempts are open, some are not: times are looked at
     for (uint32_t name = 0; name < 5; name++) {
         lane->steps_of_class[name] = name == 0 ? 1 : name == 1 ? 0 : UINT32_C(1) << (name - 1);
     }
@@ -85,7 +86,7 @@ static uint64_t walk_all(struct bench *bench, bool (*walk)(struct block_user *us
 {
     static const uint8_t KINDS[QUERY_KIND_COUNT] = {QUERY_KIND_ENTRY, 0, QUERY_KIND_LATER,
                                                     QUERY_KIND_LATER, QUERY_KIND_LATER};
-    struct block_user user = {.run_count = 1, .step_count = STEP_COUNT};
+    struct block_user user = {.run_count = 1, .step_count = STEP_COUNT, .open_from_us = 1};
     user.window_us = INT64_C(7) * DAY_S * 1000000;
     query_bitmaps_fill(bench->names, ROW_COUNT, KINDS, bench->entries, bench->later);
     uint32_t row = 0;

@@ -404,7 +404,8 @@ static inline bool do_user(struct query_block *block, uint32_t lanes, struct blo
     }
     user->level = 0;
     uint64_t after_as_of = block->units->after_as_of;
-    if (is_cut(user)) {
+    user->cut = is_cut(user);
+    if (user->cut) {
         cut(block, user);
     }
     if ((possible & block->units->entry_steps) == 0) {
@@ -419,7 +420,8 @@ static inline bool do_user(struct query_block *block, uint32_t lanes, struct blo
         block->units->after_as_of = after_as_of;
         return false;
     }
-    block->units->events_matched += step_rows(user);
+    block->units->events_matched +=
+        user->step_rows == BLOCK_NO_COUNT ? step_rows(user) : user->step_rows;
     return true;
 }
 
@@ -427,6 +429,7 @@ static enum corong_status go(struct query_block *block, struct corong_error *err
 {
     struct block_user user;
     user.step_count = block->step_count;
+    user.open_from_us = block->open_from_us;
     user.whole = !block->brief;
     user.window_us = block->units->rule.window_us;
     user.first_only = block->units->rule.attempts == FUNNEL_ATTEMPTS_FIRST;

@@ -10,6 +10,7 @@
 #define BLOCK_NAME_COUNT 256u
 #define BLOCK_BATCH_SIZE 256u
 #define BLOCK_NO_GROUP UINT32_MAX
+#define BLOCK_AHEAD 64u ///< rows whose times are fetched ahead
 
 struct block_lane {
     struct query_source *source;
@@ -71,6 +72,9 @@ static inline bool block_lane_crowded(const struct block_lane *lane, uint32_t ro
 static inline void block_lane_next(struct block_lane *lane)
 {
     lane->row += lane->row_counts[lane->user++];
+    // A user is looked at where it begins and ends, far apart: too sparse for the machine to guess.
+    __builtin_prefetch((const void *)((uintptr_t)lane->times.units +
+                                      sizeof(uint32_t) * (lane->row + BLOCK_AHEAD)));
     while (lane->moved != NULL && lane->user < lane->end &&
            (lane->moved[lane->user / 64] >> (lane->user % 64) & 1) != 0) {
         lane->source->reading->rows -= lane->row_counts[lane->user];

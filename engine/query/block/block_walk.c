@@ -112,6 +112,15 @@ static inline bool climb(struct block_user *user, const struct word *word, uint3
     return true;
 }
 
+/// Time of the row, or where all rows of its group lie on one side of `open_from_us` one of theirs.
+static inline int64_t time_near(const struct block_user *user, const struct word *word,
+                                uint32_t bit)
+{
+    const struct block_lane *lane = word->lanes[bit >= word->split];
+    bool one_side = lane->max_us < user->open_from_us || lane->min_us >= user->open_from_us;
+    return one_side ? lane->min_us : time_at(word, bit);
+}
+
 static inline void take_word(const struct block_user *user, struct word *word)
 {
     const struct block_run *run = &user->runs[0];
@@ -134,12 +143,16 @@ static inline void take_word(const struct block_user *user, struct word *word)
 
 bool block_walk(struct block_user *user)
 {
+    user->step_rows = BLOCK_NO_COUNT;
     if (user->row_count > BLOCK_WORD_SIZE || user->run_count > 2 || user->run_count == 0) {
         return block_walk_long(user);
     }
     struct word word;
     take_word(user, &word);
     user->level = 0;
+    if (!user->cut) {
+        user->step_rows = (uint64_t)__builtin_popcountll(word.entries | word.later);
+    }
     if (word.entries == 0) {
         return true;
     }
@@ -154,7 +167,8 @@ bool block_walk(struct block_user *user)
     }
     user->entry_run = entry.bit >= word.split;
     user->entry_row = word.rows[user->entry_run] + entry.bit;
-    user->last_us = time_at(&word, user->first_only ? block_bits_lowest(word.entries)
-                                                    : block_bits_highest(word.entries));
+    user->last_us = time_near(user, &word,
+                              user->first_only ? block_bits_lowest(word.entries)
+                                               : block_bits_highest(word.entries));
     return true;
 }

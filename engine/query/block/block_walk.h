@@ -6,6 +6,7 @@
 #include "engine/query/block/block_lane.h"
 
 #define BLOCK_NO_ROW UINT32_MAX
+#define BLOCK_NO_COUNT UINT64_MAX
 
 /// Rows of the user in one lane.
 struct block_run {
@@ -23,13 +24,17 @@ struct block_user {
     uint32_t reach;     ///< no higher level is possible, by the names that the user has; from 1
     uint32_t step_count;
     int64_t window_us;
+    int64_t open_from_us; ///< an attempt that begins here or later may still be won
     bool first_only;
+    bool cut;   ///< some rows may lie outside the question's ranges
     bool whole; ///< what lies behind the entry is looked at, too: level 1 is not enough to know
     // What is found:
     uint32_t level;     ///< 0: no entry
     uint32_t entry_run; ///< the entry of the reported attempt
     uint32_t entry_row;
-    int64_t last_us; ///< the last moment at which an attempt begins; where level < step_count
+    int64_t last_us; ///< the last moment at which an attempt begins, where level < step_count; or
+                     ///< another on the same side of open_from_us
+    uint64_t step_rows; ///< rows that match some step; BLOCK_NO_COUNT: not counted on the way
 };
 
 /// Fills in what is found. False where step rows at one instant may matter: nothing is then found.

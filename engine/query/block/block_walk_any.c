@@ -141,6 +141,7 @@ bool block_walk_any(struct block_user *user)
 {
     struct walk walk;
     walk.user = user;
+    user->step_rows = BLOCK_NO_COUNT;
     walk.seen = 0;
     walk.behind = true;
     user->level = 0;
