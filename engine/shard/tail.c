@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define ROW_CAPACITY_MIN 4096u
-#define ROW_CAPACITY_DOUBLED (1u << 18)
+#define ROW_CAPACITY_STEP (1u << 19) // of large ones, so that a column is whole huge pages
 #define ROW_CAPACITY_MAX (1u << 30)
 #define CHUNK 64u // rows and strings of a chunk stay in the nearest cache from column to column
 // What a flush needs beside the columns: the ordered rows and the merge buffer of the largest user.
@@ -150,7 +150,9 @@ static uint32_t next_capacity(const struct tail *tail, uint32_t wanted)
 {
     uint32_t capacity = tail->row_capacity;
     while (capacity < wanted) {
-        capacity = capacity < ROW_CAPACITY_DOUBLED ? capacity * 2 : capacity + capacity / 2;
+        capacity = capacity <= ROW_CAPACITY_STEP
+                       ? capacity * 2
+                       : (capacity + capacity / 2) & ~(ROW_CAPACITY_STEP - 1);
     }
     return capacity;
 }

@@ -114,9 +114,19 @@ void tail_discard(struct tail *tail);
 /// Fills tail->flush: ranks strings and users, sorts, drops duplicates, splits by period.
 /// tail_sort.c.
 void tail_sort(struct tail *tail);
-/// Moves rows of users with neighbouring ranks together; a user's stay in order of arrival.
+/// Numbers of users and codes of strings become ranks; rows of one part of time, and in it those of
+/// users with neighbouring ranks, are brought together. A user's stay in order of arrival.
 /// tail_cluster.c.
-void tail_cluster(struct tail *tail, const uint32_t *user_ranks);
+#define TAIL_PART_COUNT_MAX 4u
+struct tail_moves {
+    const uint32_t *user_ranks;
+    uint32_t *symbol_ranks[SCHEMA_COLUMN_COUNT_MAX]; ///< of string columns that exist
+    uint32_t part_count;                             ///< 1 where the rows are few
+    int64_t part_starts_us[TAIL_PART_COUNT_MAX];     ///< ascending; the first is not looked at
+    uint32_t part_ends[TAIL_PART_COUNT_MAX];         ///< filled: where the rows of each end
+};
+#define TAIL_CLUSTER_ROW_COUNT_MIN (1u << 11) ///< fewer rows lie in the cache as they are
+void tail_cluster(struct tail *tail, struct tail_moves *moves);
 /// Frees what tail_sort() made.
 void tail_sort_release(struct tail *tail);
 /// Writes the next period's segment; one in memory gives its descriptor, which becomes the

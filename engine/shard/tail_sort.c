@@ -164,12 +164,28 @@ static bool in_time_order(const struct tail_ordered *rows, uint32_t count)
     return true;
 }
 
+static bool has_ties(const struct tail_ordered *rows, uint32_t count)
+{
+    for (uint32_t i = 1; i < count; i++) {
+        if (rows[i - 1].time_us == rows[i].time_us) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // Sorts one user's rows and moves them to `out`, which lies at or before them. Returns how many.
 static uint32_t sort_user(struct tail *tail, struct tail_ordered *rows, uint32_t count,
                           struct tail_ordered *buffer, struct tail_ordered *out)
 {
     if (!in_time_order(rows, count)) {
         merge_sort(tail, rows, count, buffer, compare_times);
+    }
+    if (!has_ties(rows, count)) {
+        if (out != rows) {
+            memmove(out, rows, count * sizeof(*rows));
+        }
+        return count;
     }
     uint32_t out_count = 0;
     for (uint32_t first = 0; first < count;) {
@@ -185,62 +201,79 @@ static uint32_t sort_user(struct tail *tail, struct tail_ordered *rows, uint32_t
     return out_count;
 }
 
-// Codes become ranks, so that they compare like their strings.
-static void rank_symbols(struct tail *tail)
+// Codes are to become ranks, so that they compare like their strings.
+static void rank_symbols(struct tail *tail, struct tail_moves *moves)
 {
     for (uint32_t i = 0; i < tail->options.format->string_count; i++) {
         uint32_t column = tail->options.format->string_columns[i];
-        uint32_t *codes = tail->columns[column].codes;
-        if (codes == NULL) {
+        if (tail->columns[column].codes == NULL) {
             continue;
         }
         const struct symbol_table *table = &tail->symbols[column];
         uint32_t *order = memory_allocate(table->count * sizeof(uint32_t));
-        uint32_t *ranks = memory_allocate(table->count * sizeof(uint32_t));
-        symbol_table_rank(table, order, ranks);
-        for (uint32_t row = 0; row < tail->row_count; row++) {
-            if (codes[row] != COLUMN_CODE_MISSING) {
-                codes[row] = ranks[codes[row]];
-            }
-        }
-        memory_free(ranks);
+        moves->symbol_ranks[column] = memory_allocate(table->count * sizeof(uint32_t));
+        symbol_table_rank(table, order, moves->symbol_ranks[column]);
         tail->flush.symbol_orders[column] = order;
     }
 }
 
-// Users become ranks, and starts[rank] to starts[rank + 1] are the places of a user's rows. Returns
-// how many rows the busiest user has.
-static uint32_t count_rows(struct tail *tail, const uint32_t *ranks, uint32_t *starts)
+// The rows of one part, on their way from order of arrival to order of users.
+struct part {
+    uint32_t first;
+    uint32_t end;
+    uint32_t largest;  // rows of the busiest user
+    uint32_t *ends;    // by rank: where the user's rows end
+    uint32_t capacity; // of `buffer`
+    struct tail_ordered *buffer;
+};
+
+static void count_rows(const struct tail *tail, struct part *part)
 {
     uint32_t user_count = tail->user_table.count;
-    memset(starts, 0, (user_count + (size_t)1) * sizeof(*starts));
-    for (uint32_t row = 0; row < tail->row_count; row++) {
-        uint32_t rank = ranks[tail->users[row]];
-        tail->users[row] = rank;
-        starts[rank + 1]++;
+    uint32_t *starts = part->ends;
+    memset(starts, 0, user_count * sizeof(*starts));
+    for (uint32_t row = part->first; row < part->end; row++) {
+        starts[tail->users[row]]++;
     }
-    uint32_t largest = 0;
+    uint32_t sum = part->first;
+    part->largest = 0;
     for (uint32_t rank = 0; rank < user_count; rank++) {
-        largest = starts[rank + 1] > largest ? starts[rank + 1] : largest;
-        starts[rank + 1] += starts[rank];
+        uint32_t count = starts[rank];
+        part->largest = count > part->largest ? count : part->largest;
+        starts[rank] = sum;
+        sum += count;
     }
-    return largest;
 }
 
 // Scatters the rows to their users, in key order; within a user they stay in order of arrival.
-static uint32_t scatter_rows(struct tail *tail, const uint32_t *ranks, uint32_t *starts)
+static void scatter_rows(struct tail *tail, struct part *part)
 {
-    const struct user_table *users = &tail->user_table;
-    uint32_t largest = count_rows(tail, ranks, starts);
-    uint32_t *next = memory_allocate(users->count * sizeof(uint32_t));
-    memcpy(next, starts, users->count * sizeof(uint32_t));
-    for (uint32_t row = 0; row < tail->row_count; row++) {
+    count_rows(tail, part);
+    const int64_t *times_us = tail->columns[COLUMN_TIME].integers;
+    for (uint32_t row = part->first; row < part->end; row++) {
         uint32_t rank = tail->users[row];
-        tail->flush.rows[next[rank]++] =
-            (struct tail_ordered){tail->columns[COLUMN_TIME].integers[row], row, rank};
+        tail->flush.rows[part->ends[rank]++] = (struct tail_ordered){times_us[row], row, rank};
     }
-    memory_free(next);
-    return largest;
+}
+
+// Sorts the rows of a part and moves them to `out`, at or before them. Returns how many.
+static uint32_t sort_part(struct tail *tail, struct part *part, struct tail_ordered *out)
+{
+    scatter_rows(tail, part);
+    if (part->largest / 2 + 1 > part->capacity) {
+        memory_free(part->buffer);
+        part->capacity = part->largest / 2 + 1;
+        part->buffer = memory_allocate(part->capacity * sizeof(*part->buffer));
+    }
+    uint32_t out_count = 0;
+    uint32_t first = part->first;
+    for (uint32_t rank = 0; rank < tail->user_table.count; rank++) {
+        uint32_t end = part->ends[rank];
+        out_count +=
+            sort_user(tail, tail->flush.rows + first, end - first, part->buffer, out + out_count);
+        first = end;
+    }
+    return out_count;
 }
 
 // Room for all rows in order.
@@ -254,23 +287,24 @@ static void free_rows(const struct tail *tail, struct tail_ordered *rows)
     pages_free(rows, tail->row_count * sizeof(struct tail_ordered));
 }
 
-static void sort_rows(struct tail *tail, const uint32_t *ranks)
+static void sort_rows(struct tail *tail, const struct tail_moves *moves)
 {
     struct tail_flush *flush = &tail->flush;
-    uint32_t user_count = tail->user_table.count;
-    flush->rows = allocate_rows(tail);
-    uint32_t *starts = memory_allocate((user_count + (size_t)1) * sizeof(uint32_t));
-    uint32_t largest = scatter_rows(tail, ranks, starts);
-    struct tail_ordered *buffer = memory_allocate((largest / 2 + 1) * sizeof(*buffer));
+    struct part part = {.ends = memory_allocate(tail->user_table.count * sizeof(uint32_t))};
     uint32_t out = 0;
-    for (uint32_t rank = 0; rank < user_count; rank++) {
-        out += sort_user(tail, flush->rows + starts[rank], starts[rank + 1] - starts[rank], buffer,
-                         flush->rows + out);
+    flush->rows = allocate_rows(tail);
+    for (uint32_t i = 0; i < moves->part_count; i++) {
+        part.end = moves->part_ends[i];
+        out += sort_part(tail, &part, flush->rows + out);
+        if (moves->part_count == flush->period_count) {
+            flush->period_ends[i] = out;
+        }
+        part.first = part.end;
     }
     flush->row_count = out;
     flush->duplicate_count = tail->row_count - out;
-    memory_free(buffer);
-    memory_free(starts);
+    memory_free(part.buffer);
+    memory_free(part.ends);
 }
 
 static int64_t period_of(const struct tail *tail, int64_t time_us)
@@ -289,13 +323,14 @@ static int compare_periods(const void *left, const void *right)
 static void find_periods(struct tail *tail)
 {
     struct tail_flush *flush = &tail->flush;
+    const int64_t *times_us = tail->columns[COLUMN_TIME].integers;
     int64_t length = tail->options.period_us;
-    int64_t *periods = memory_allocate(flush->row_count * sizeof(int64_t));
+    int64_t *periods = memory_allocate(tail->row_count * sizeof(int64_t));
     uint32_t count = 0;
     int64_t start_us = 1;
     int64_t end_us = 0; // empty: the first row finds its period
-    for (uint32_t i = 0; i < flush->row_count; i++) {
-        int64_t time_us = flush->rows[i].time_us;
+    for (uint32_t row = 0; row < tail->row_count; row++) {
+        int64_t time_us = times_us[row];
         if (time_us < start_us || time_us >= end_us) {
             periods[count] = period_of(tail, time_us);
             start_us = periods[count] * length;
@@ -334,11 +369,6 @@ static uint32_t find_period(const struct tail_flush *flush, int64_t period)
 static void split_by_period(struct tail *tail)
 {
     struct tail_flush *flush = &tail->flush;
-    find_periods(tail);
-    if (flush->period_count == 1) {
-        flush->period_ends[0] = flush->row_count;
-        return;
-    }
     uint32_t *part = pages_resize(NULL, 0, flush->row_count * sizeof(uint32_t));
     uint32_t *next = memory_allocate_zeroed(flush->period_count, sizeof(uint32_t));
     for (uint32_t i = 0; i < flush->row_count; i++) {
@@ -359,6 +389,18 @@ static void split_by_period(struct tail *tail)
     memory_free(next);
 }
 
+// Where the periods are few the rows are sorted period by period.
+static void plan_parts(const struct tail *tail, struct tail_moves *moves)
+{
+    const struct tail_flush *flush = &tail->flush;
+    bool parted =
+        flush->period_count <= TAIL_PART_COUNT_MAX && tail->row_count >= TAIL_CLUSTER_ROW_COUNT_MIN;
+    moves->part_count = parted ? flush->period_count : 1;
+    for (uint32_t i = 1; i < moves->part_count; i++) {
+        moves->part_starts_us[i] = flush->periods[i] * tail->options.period_us;
+    }
+}
+
 void tail_sort(struct tail *tail)
 {
     ASSERT(!tail->flush.active && tail->row_count > 0);
@@ -366,13 +408,21 @@ void tail_sort(struct tail *tail)
     tail->flush.dropped_as_of_us = INT64_MIN;
     uint32_t user_count = tail->user_table.count;
     uint32_t *ranks = memory_allocate(user_count * sizeof(uint32_t));
+    struct tail_moves moves = {.user_ranks = ranks};
     tail->flush.user_order = memory_allocate(user_count * sizeof(uint32_t));
     user_table_rank(&tail->user_table, tail->flush.user_order, ranks);
-    tail_cluster(tail, ranks);
-    rank_symbols(tail);
-    sort_rows(tail, ranks);
+    rank_symbols(tail, &moves);
+    find_periods(tail);
+    plan_parts(tail, &moves);
+    tail_cluster(tail, &moves);
     memory_free(ranks);
-    split_by_period(tail);
+    for (uint32_t i = 0; i < tail->schema->column_count; i++) {
+        memory_free(moves.symbol_ranks[i]);
+    }
+    sort_rows(tail, &moves);
+    if (moves.part_count < tail->flush.period_count) {
+        split_by_period(tail);
+    }
 }
 
 void tail_sort_release(struct tail *tail)

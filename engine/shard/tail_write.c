@@ -152,6 +152,12 @@ static void gather_column(struct period_write *write, uint32_t column, uint32_t 
     struct column_values *to = &write->group.columns[column];
     const uint32_t *renumber = write->renumber[column];
     const struct tail_ordered *rows = write->rows + first;
+    if (column == COLUMN_TIME) {
+        for (uint32_t i = 0; i < count; i++) {
+            to->integers[i] = rows[i].time_us;
+        }
+        return;
+    }
     if (to->integers != NULL) {
         for (uint32_t i = 0; i < count; i++) {
             to->integers[i] = from->integers[rows[i].row];
