@@ -50,8 +50,6 @@ static char *map_aligned(size_t size)
         munmap(place + before + round_up(size), HUGE_PAGE_SIZE - before);
     }
     char *pages = place + before;
-    // Refused where the system has none: then they are small ones.
-    (void)madvise(pages, round_up(size), MADV_HUGEPAGE);
     atomic_fetch_add_explicit(&mapped_bytes, round_up(size), memory_order_relaxed);
     return pages;
 }
@@ -98,7 +96,13 @@ void *pages_resize(void *memory, size_t from, size_t size)
 
 void *pages_allocate_zeroed(size_t size)
 {
-    return is_large(size) ? map_aligned(size) : memory_allocate_zeroed(1, size);
+    if (!is_large(size)) {
+        return memory_allocate_zeroed(1, size);
+    }
+    char *pages = map_aligned(size);
+    // Refused where the system has none: then they are small ones.
+    (void)madvise(pages, round_up(size), MADV_HUGEPAGE);
+    return pages;
 }
 
 void pages_free(void *memory, size_t size)
