@@ -221,10 +221,10 @@ void general_init(struct general *general, struct general_space *space,
     if (rule->order == FUNNEL_ORDER_ANY) {
         return;
     }
-    general->line = single && rule->optional == 0 && general->steep == 0;
+    general->line = single && rule->optional == 0;
     general->continued =
         take_memory(general, (size_t)general->block_count + 1, sizeof(*general->continued));
-    if (!general->line) {
+    if (!general->line || general->steep != 0) {
         general_reserve(general);
     }
 }

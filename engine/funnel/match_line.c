@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The general path where each block is one event, no step is optional and none has a least gap:
-/// then the newest state of a step is all that a later event needs to know of it. It has the latest
-/// entry of all that were, because whatever made an older one could have made it; it is the closest
-/// for a greatest gap; and what ends it ends the older ones as well.
+/// The general path where each block is one event and no step is optional: then the newest state of
+/// a step (where the next one has a least gap, the newest that is old enough) is all that a later
+/// event needs to know of it. It has the latest entry of all that were, because whatever made an
+/// older one could have made it; it is the closest for a greatest gap; and what ends it ends the
+/// older ones as well.
 #include "engine/funnel/match_general.h"
 
 struct line_state {
@@ -16,6 +17,10 @@ struct line_walk {
     struct general_found found;
     bool latest;                                     ///< as in general_find()
     struct line_state states[FUNNEL_STEP_COUNT_MAX]; ///< by the step that was matched last
+    // Where a step has a least gap:
+    struct line_state ripe[FUNNEL_STEP_COUNT_MAX]; ///< the newest state that it may follow by now
+    uint32_t waiting[FUNNEL_STEP_COUNT_MAX];       ///< the first block that is not ripe yet
+    uint32_t ended[FUNNEL_STEP_COUNT_MAX]; ///< by last step: states of earlier blocks are void
 };
 
 /// Steps as bits: of states that a block ends, and of matches that are void in it.
@@ -33,7 +38,26 @@ static void line_init(struct line_walk *walk, const struct general *general,
     walk->found = (struct general_found){GENERAL_NONE, GENERAL_NONE, GENERAL_NONE};
     for (uint32_t step = 0; step < general->rule->step_count; step++) {
         walk->states[step].start = GENERAL_NONE;
+        walk->ripe[step].start = GENERAL_NONE;
+        walk->waiting[step] = search->from;
+        walk->ended[step] = 0;
     }
+}
+
+/// The newest state that a step with a least gap may follow in a block; NULL: none.
+static const struct line_state *ripe_state(struct line_walk *walk, uint32_t step, uint32_t block)
+{
+    const struct general *general = walk->general;
+    const uint32_t *starts = general->starts[step - 1];
+    int64_t last_us = general->blocks[block].time_us - general->min_us[step];
+    struct line_state *ripe = &walk->ripe[step];
+    uint32_t *waiting = &walk->waiting[step];
+    for (; *waiting < block && general->blocks[*waiting].time_us <= last_us; ++*waiting) {
+        if (starts[*waiting] != GENERAL_NONE) {
+            *ripe = (struct line_state){starts[*waiting], *waiting};
+        }
+    }
+    return ripe->start != GENERAL_NONE && ripe->at >= walk->ended[step - 1] ? ripe : NULL;
 }
 
 /// What a block's event parts: between the steps of an exclusion that it hits, or in strict order
@@ -56,13 +80,16 @@ static struct line_ends ends_of(const struct general *general, uint32_t block, u
 }
 
 /// The entry from which a step is reached in a block, through the newest state of the step before.
-static uint32_t line_start(const struct line_walk *walk, uint32_t step, uint32_t block)
+static inline uint32_t line_start(struct line_walk *walk, uint32_t step, uint32_t block)
 {
     const struct general *general = walk->general;
     const struct general_block *blocks = general->blocks;
     const struct line_state *state = &walk->states[step - 1];
     int64_t time_us = blocks[block].time_us;
-    bool holds = state->start != GENERAL_NONE &&
+    if ((general->steep >> step & 1) != 0) {
+        state = ripe_state(walk, step, block);
+    }
+    bool holds = state != NULL && state->start != GENERAL_NONE &&
                  time_us - blocks[state->at].time_us <= general->max_us[step] &&
                  time_us - blocks[state->start].time_us <= general->scope.window_us;
     return holds ? state->start : GENERAL_NONE;
@@ -101,7 +128,14 @@ static inline void line_block(struct line_walk *walk, uint32_t block)
         reached |= (uint32_t)(starts[step] != GENERAL_NONE) << step;
     }
     for (; ends.ended != 0; ends.ended &= ends.ended - 1) {
-        walk->states[__builtin_ctz(ends.ended)].start = GENERAL_NONE;
+        uint32_t step = (uint32_t)__builtin_ctz(ends.ended);
+        walk->states[step].start = GENERAL_NONE;
+        walk->ended[step] = block;
+    }
+    for (uint32_t kept = walk->general->steep >> 1; kept != 0; kept &= kept - 1) {
+        uint32_t step = (uint32_t)__builtin_ctz(kept);
+        bool stands = (reached >> step & 1) != 0;
+        walk->general->starts[step][block] = stands ? starts[step] : GENERAL_NONE;
     }
     for (; reached != 0; reached &= reached - 1) {
         uint32_t step = (uint32_t)__builtin_ctz(reached);
@@ -125,6 +159,25 @@ void general_line_find(const struct general *general, const struct general_searc
     *found_out = walk.found;
 }
 
+/// Whether some state of a step goes on to the next one, which has a least gap: older ones get
+/// there sooner.
+static bool steep_goes_on(const struct line_walk *walk, uint32_t step, uint32_t end,
+                          int64_t as_of_us, int64_t last_us)
+{
+    const struct general *general = walk->general;
+    uint32_t first =
+        walk->ended[step] > walk->search->from ? walk->ended[step] : walk->search->from;
+    for (uint32_t block = end; block-- > first;) {
+        uint32_t start = general->starts[step][block];
+        if (start != GENERAL_NONE &&
+            general_may_follow(general, walk->search, step + 1, general->blocks[block].time_us,
+                               general->blocks[start].time_us, as_of_us, last_us)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /// As general_goes_on(): of the states of a step the newest gets furthest.
 static bool line_goes_on(const struct line_walk *walk, uint32_t end, int64_t as_of_us)
 {
@@ -132,9 +185,14 @@ static bool line_goes_on(const struct line_walk *walk, uint32_t end, int64_t as_
     int64_t last_us = general_last_us(general, end);
     for (uint32_t step = walk->search->entry_step; step + 1 < general->rule->step_count; step++) {
         const struct line_state *state = &walk->states[step];
-        if (state->start != GENERAL_NONE &&
-            general_may_follow(general, walk->search, step + 1, general->blocks[state->at].time_us,
-                               general->blocks[state->start].time_us, as_of_us, last_us)) {
+        if ((general->steep >> (step + 1) & 1) != 0) {
+            if (steep_goes_on(walk, step, end, as_of_us, last_us)) {
+                return true;
+            }
+        } else if (state->start != GENERAL_NONE &&
+                   general_may_follow(general, walk->search, step + 1,
+                                      general->blocks[state->at].time_us,
+                                      general->blocks[state->start].time_us, as_of_us, last_us)) {
             return true;
         }
     }
@@ -167,35 +225,59 @@ uint32_t general_line_life(const struct general *general, const struct general_s
     return search->end;
 }
 
-/// Marks, back from the end, the steps that each block may fill on a way to the end. The next block
-/// that leads on is the closest, so it decides whether there is a way through it.
+/// Where a search backwards stands, by step.
+struct line_back {
+    uint32_t next[FUNNEL_STEP_COUNT_MAX];    ///< the closest block that leads on, or NONE
+    uint32_t limits[FUNNEL_STEP_COUNT_MAX];  ///< what follows the step lies no later than this
+    uint32_t scanned[FUNNEL_STEP_COUNT_MAX]; ///< with a least gap: the last block not looked at yet
+};
+
+/// Whether a match of `step` in the block may be followed by one of the next step that leads on.
+/// The closest such block decides: a later one is further away and behind more that parts.
+static bool leads_on(const struct general *general, struct line_back *back, uint32_t step,
+                     uint32_t block)
+{
+    const struct general_block *blocks = general->blocks;
+    uint32_t to = step + 1;
+    int64_t least_us = blocks[block].time_us + general->min_us[to];
+    uint32_t *scanned = &back->scanned[to];
+    bool steep = (general->steep >> to & 1) != 0;
+    for (; steep && *scanned > block && blocks[*scanned].time_us >= least_us; --*scanned) {
+        bool leads = (general->continued[*scanned] >> to & 1) != 0;
+        back->next[to] = leads ? *scanned : back->next[to];
+    }
+    uint32_t next = back->next[to];
+    return next != GENERAL_NONE && next <= back->limits[step] &&
+           blocks[next].time_us - blocks[block].time_us <= general->max_us[to];
+}
+
+/// Marks, back from the end, the steps that each block may fill on a way to the end.
 static void line_mark(struct general *general, const struct general_search *search,
                       const struct general_found *found)
 {
-    uint32_t next[FUNNEL_STEP_COUNT_MAX]; // by step: the next block that leads on, or NONE
+    struct line_back back;
+    uint32_t below = (UINT32_C(1) << found->step) - 1;
     for (uint32_t step = 0; step <= found->step; step++) {
-        next[step] = GENERAL_NONE;
+        back.next[step] = GENERAL_NONE;
+        back.limits[step] = GENERAL_NONE;
+        back.scanned[step] = found->end;
     }
-    next[found->step] = found->end;
     general->continued[found->end] = UINT32_C(1) << found->step;
+    back.next[found->step] = (general->steep >> found->step & 1) != 0 ? GENERAL_NONE : found->end;
     for (uint32_t block = found->end; block-- > found->entry;) {
-        const struct general_block *here = &general->blocks[block];
         struct line_ends ends = ends_of(general, block, search->active);
+        uint32_t steps = general->blocks[block].steps & below & ~ends.barred;
         uint32_t leading = 0;
-        uint32_t below = (UINT32_C(1) << found->step) - 1;
-        for (uint32_t steps = here->steps & below & ~ends.barred; steps != 0; steps &= steps - 1) {
+        for (; steps != 0; steps &= steps - 1) {
             uint32_t step = (uint32_t)__builtin_ctz(steps);
-            bool leads = next[step + 1] != GENERAL_NONE &&
-                         general->blocks[next[step + 1]].time_us - here->time_us <=
-                             general->max_us[step + 1];
-            leading |= (uint32_t)leads << step;
+            leading |= (uint32_t)leads_on(general, &back, step, block) << step;
         }
         for (uint32_t ended = ends.ended & below; ended != 0; ended &= ended - 1) {
-            next[__builtin_ctz(ended) + 1] = GENERAL_NONE;
+            back.limits[__builtin_ctz(ended)] = block;
         }
         general->continued[block] = leading;
-        for (; leading != 0; leading &= leading - 1) {
-            next[__builtin_ctz(leading)] = block;
+        for (leading &= ~general->steep; leading != 0; leading &= leading - 1) {
+            back.next[__builtin_ctz(leading)] = block;
         }
     }
 }
@@ -203,13 +285,15 @@ static void line_mark(struct general *general, const struct general_search *sear
 void general_line_choose(struct general *general, const struct general_search *search,
                          const struct general_found *found, uint32_t *blocks_out)
 {
+    const struct general_block *blocks = general->blocks;
     uint32_t block = found->entry;
     line_mark(general, search, found);
     blocks_out[search->entry_step] = block;
     for (uint32_t step = search->entry_step + 1; step <= found->step; step++) {
+        int64_t least_us = blocks[block].time_us + general->min_us[step];
         do {
             block++;
-        } while ((general->continued[block] >> step & 1) == 0);
+        } while ((general->continued[block] >> step & 1) == 0 || blocks[block].time_us < least_us);
         blocks_out[step] = block;
     }
 }

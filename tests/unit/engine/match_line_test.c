@@ -47,7 +47,9 @@ static void random_rule(struct test_random *random, struct line_case *one)
         one->exclusions[i] = (struct funnel_exclusion){.after = after, .before = before};
     }
     for (uint32_t step = 0; step < steps; step++) {
-        one->gaps[step].max_us = 2 + test_random_below(random, 12);
+        one->gaps[step].max_us = 5 + test_random_below(random, 12);
+        one->gaps[step].min_us =
+            test_random_below(random, 3) == 0 ? 1 + test_random_below(random, 4) : 0;
     }
     one->rule.gaps = test_random_below(random, 2) ? one->gaps : NULL;
 }
@@ -161,8 +163,12 @@ Test(match_line, test_what_it_cannot_judge_goes_the_long_way)
     cr_assert(start(&general, &space, &one, true));
     general_deinit(&general);
     gaps[1].min_us = 1;
-    cr_assert_not(start(&general, &space, &one, true), "a least gap");
+    cr_assert(start(&general, &space, &one, true), "a least gap");
     general_deinit(&general);
+    one.rule.optional = 2;
+    cr_assert_not(start(&general, &space, &one, true), "an optional step");
+    general_deinit(&general);
+    one.rule.optional = 0;
     gaps[1].min_us = 0;
     one.rule.tie_tolerance_us = 1;
     cr_assert_not(start(&general, &space, &one, true), "within the tolerance");
