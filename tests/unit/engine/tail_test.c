@@ -3,6 +3,7 @@
 
 #include "storage/base/clock.h"
 #include "storage/base/memory.h"
+#include "tests/support/test_random.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -56,23 +57,36 @@ static void close_world(struct world *world)
     arena_deinit(&world->arena);
 }
 
-static bool put(struct world *world, struct text page, int64_t sequence)
+struct given {
+    uint32_t user;
+    int64_t time_us;
+    int64_t id_hash;
+    int64_t sequence;
+};
+
+static bool put_event(struct world *world, struct text page, const struct given *given)
 {
     union canonical_value values[COLUMN_SYSTEM_COUNT + 1] = {0};
     char id[24];
-    snprintf(id, sizeof(id), "user-%u", (unsigned)(world->serial * 7 % USER_COUNT));
+    snprintf(id, sizeof(id), "user-%u", given->user);
     values[COLUMN_NAME].string = TEXT_LITERAL("view");
-    values[COLUMN_SEQUENCE].integer = sequence;
-    values[COLUMN_ID_HASH].integer = COLUMN_INTEGER_MISSING;
+    values[COLUMN_SEQUENCE].integer = given->sequence;
+    values[COLUMN_ID_HASH].integer = given->id_hash;
     values[COLUMN_RECEIVED].integer = COLUMN_INTEGER_MISSING;
     values[COLUMN_AMOUNT].integer = COLUMN_INTEGER_MISSING;
     values[COLUMN_CURRENCY].string = TEXT_MISSING;
     values[world->attribute].string = page;
-    struct event event = {.user_id = text_from(id),
-                          .time_us = (int64_t)world->serial * MICROSECONDS_PER_SECOND,
-                          .values = values};
-    bool fits = event_batch_append(world->batch, &world->format, &event,
-                                   hash_user(&secret, 0, text_from(id)));
+    struct event event = {.user_id = text_from(id), .time_us = given->time_us, .values = values};
+    return event_batch_append(world->batch, &world->format, &event,
+                              hash_user(&secret, 0, text_from(id)));
+}
+
+static bool put(struct world *world, struct text page, int64_t sequence)
+{
+    struct given given = {(uint32_t)(world->serial * 7 % USER_COUNT),
+                          (int64_t)world->serial * MICROSECONDS_PER_SECOND, COLUMN_INTEGER_MISSING,
+                          sequence};
+    bool fits = put_event(world, page, &given);
     world->serial += fits;
     return fits;
 }
@@ -90,6 +104,15 @@ static void flush(struct world *world)
     uint32_t rows = world->tail->row_count;
     cr_assert_eq(tail_flush(world->tail, &output, &error), CORONG_OK, "%s", error.message);
     cr_assert_eq(output.row_count + output.duplicate_count, rows);
+    memory_free(output.metas);
+}
+
+static void flush_sorted(struct world *world, uint32_t row_count)
+{
+    struct tail_output output = {0};
+    struct corong_error error = {0};
+    cr_assert_eq(tail_flush(world->tail, &output, &error), CORONG_OK, "%s", error.message);
+    cr_assert_eq(output.row_count, row_count);
     memory_free(output.metas);
 }
 
@@ -143,4 +166,104 @@ Test(tail, columns_that_are_used_again_hold_nothing_of_before)
         flush(&world);
     }
     close_world(&world);
+}
+
+#define SORT_PERIOD_US (30 * MICROSECONDS_PER_DAY)
+
+static int compare_given(const void *left_pointer, const void *right_pointer)
+{
+    const struct given *left = left_pointer;
+    const struct given *right = right_pointer;
+    if (left->user != right->user) {
+        return left->user < right->user ? -1 : 1;
+    }
+    if (left->time_us != right->time_us) {
+        return left->time_us < right->time_us ? -1 : 1;
+    }
+    return (left->id_hash > right->id_hash) - (left->id_hash < right->id_hash);
+}
+
+// Rows of `period_count` periods, back and forth, among them copies; how many are distinct.
+static uint32_t append_given(struct world *world, uint32_t period_count, uint32_t row_count,
+                             struct test_random *random)
+{
+    struct given *all = memory_allocate(row_count * sizeof(*all));
+    for (uint32_t i = 0; i < row_count; i++) {
+        int64_t second = (int64_t)test_random_below(random, 40 + row_count / 50);
+        int64_t period = (int64_t)test_random_below(random, period_count);
+        all[i] = (struct given){test_random_below(random, 50),
+                                period * SORT_PERIOD_US + second * MICROSECONDS_PER_SECOND,
+                                (int64_t)test_random_below(random, 3), 0};
+        char page[24];
+        snprintf(page, sizeof(page), "%d", (int)(second % 17));
+        if (!put_event(world, text_from(page), &all[i])) {
+            append(world);
+            cr_assert(put_event(world, text_from(page), &all[i]));
+        }
+    }
+    append(world);
+    qsort(all, row_count, sizeof(*all), compare_given);
+    uint32_t distinct = 0;
+    for (uint32_t i = 0; i < row_count; i++) {
+        distinct += i == 0 || compare_given(&all[i - 1], &all[i]) != 0;
+    }
+    memory_free(all);
+    return distinct;
+}
+
+static void check_row(const struct world *world, const struct tail_ordered *row)
+{
+    const struct tail *tail = world->tail;
+    uint32_t rank = tail->columns[world->attribute].codes[row->row];
+    uint32_t code = tail->flush.symbol_orders[world->attribute][rank];
+    struct text page = symbol_table_text(&tail->symbols[world->attribute], code);
+    char expected[24];
+    snprintf(expected, sizeof(expected), "%d",
+             (int)(row->time_us % SORT_PERIOD_US / MICROSECONDS_PER_SECOND % 17));
+    cr_assert(text_equal(page, text_from(expected)));
+    cr_assert_eq(tail->columns[COLUMN_TIME].integers[row->row], row->time_us);
+    cr_assert_eq(tail->users[row->row], row->user_rank);
+}
+
+static void check_period(const struct world *world, uint32_t period)
+{
+    const struct tail_flush *flush = &world->tail->flush;
+    uint32_t first = period == 0 ? 0 : flush->period_ends[period - 1];
+    cr_assert_lt(first, flush->period_ends[period]);
+    for (uint32_t i = first; i < flush->period_ends[period]; i++) {
+        const struct tail_ordered *row = &flush->rows[i];
+        cr_assert_eq(row->time_us / SORT_PERIOD_US, flush->periods[period]);
+        check_row(world, row);
+        if (i > first) {
+            const struct tail_ordered *before = row - 1;
+            cr_assert(before->user_rank < row->user_rank ||
+                      (before->user_rank == row->user_rank && before->time_us <= row->time_us));
+        }
+    }
+}
+
+Test(tail, rows_are_in_order_of_periods_users_and_times_however_many_there_are)
+{
+    static const uint32_t PERIOD_COUNTS[] = {1, 2, TAIL_PART_COUNT_MAX, TAIL_PART_COUNT_MAX + 1, 9};
+    static const uint32_t ROW_COUNTS[] = {300, TAIL_CLUSTER_ROW_COUNT_MIN - 1,
+                                          TAIL_CLUSTER_ROW_COUNT_MIN, 9000};
+    struct test_random random = test_random_start(7);
+    for (uint32_t at = 0; at < 20; at++) {
+        uint32_t period_count = PERIOD_COUNTS[at % 5];
+        uint32_t row_count = ROW_COUNTS[at / 5];
+        struct world world;
+        open_world(&world);
+        uint32_t distinct = append_given(&world, period_count, row_count, &random);
+        tail_sort(world.tail);
+        const struct tail_flush *flush = &world.tail->flush;
+        cr_assert_eq(flush->period_count, period_count);
+        cr_assert_eq(flush->row_count, distinct);
+        cr_assert_eq(flush->duplicate_count, row_count - distinct);
+        cr_assert_eq(flush->period_ends[period_count - 1], distinct);
+        for (uint32_t period = 0; period < period_count; period++) {
+            check_period(&world, period);
+        }
+        flush_sorted(&world, distinct);
+        close_world(&world);
+    }
 }
