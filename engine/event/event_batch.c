@@ -55,14 +55,14 @@ void event_batch_reset(struct event_batch *batch)
 // Most texts are short, and a call would cost more than the copy: pieces that overlap.
 static inline void copy_text(char *to, const char *from, size_t size)
 {
-    if (size > 32) {
+    if (size >= 8 && size <= 16) {
+        memcpy(to, from, 8);
+        memcpy(to + size - 8, from + size - 8, 8);
+    } else if (size > 32) {
         memcpy(to, from, size);
     } else if (size > 16) {
         memcpy(to, from, 16);
         memcpy(to + size - 16, from + size - 16, 16);
-    } else if (size >= 8) {
-        memcpy(to, from, 8);
-        memcpy(to + size - 8, from + size - 8, 8);
     } else if (size >= 4) {
         memcpy(to, from, 4);
         memcpy(to + size - 4, from + size - 4, 4);

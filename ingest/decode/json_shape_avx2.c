@@ -4,15 +4,16 @@
 #ifdef __x86_64__
 #include <immintrin.h>
 
-/// As signed bytes, controls and everything that is not ASCII are both below a space.
+/// As signed bytes, controls and everything that is not ASCII are both below a space. The low half
+/// of a byte finds in a table the quote or the backslash that it would have to be.
 static inline uint32_t specials(const char *at)
 {
+    const __m256i table = _mm256_setr_epi8(1, 0, '"', 0, 0, 0, 0, 0, 0, 0, 0, 0, '\\', 0, 0, 0, 1,
+                                           0, '"', 0, 0, 0, 0, 0, 0, 0, 0, 0, '\\', 0, 0, 0);
     __m256i bytes = _mm256_loadu_si256((const __m256i *)(const void *)at);
-    __m256i quotes = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('"'));
-    __m256i backslashes = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('\\'));
+    __m256i same = _mm256_cmpeq_epi8(bytes, _mm256_shuffle_epi8(table, bytes));
     __m256i others = _mm256_cmpgt_epi8(_mm256_set1_epi8(' '), bytes);
-    return (uint32_t)_mm256_movemask_epi8(
-        _mm256_or_si256(others, _mm256_or_si256(quotes, backslashes)));
+    return (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(others, same));
 }
 
 static inline const char *special_in(const char *begin, const char *at, const char *end)

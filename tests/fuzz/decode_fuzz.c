@@ -2,9 +2,10 @@
 /// Any bytes through a decoder of each format: the first byte chooses the mapping, and by its
 /// highest bit whether lines are messages or all is one (packed) message; the first bytes are also
 /// what lies beside it. Events must keep the limits of engine/event/event.h, and the books of each
-/// message must balance.
+/// message must balance. Lines taken together must come to the same as one after the other.
 #include "ingest/decode/utf8_check.h"
 #include "storage/base/invariant.h"
+#include "storage/base/memory.h"
 #include "tests/support/decode_harness.h"
 
 #define ALL_FIELDS                                                                                 \
@@ -107,6 +108,81 @@ static void feed(struct decode_harness *harness, struct text message)
     ASSERT(strlen(outcome.detail) < sizeof(outcome.detail));
 }
 
+/// What became of lines: by one decoder one after the other, by another as many as it takes.
+struct line_books {
+    uint64_t messages;
+    uint64_t blank;
+    uint64_t rejected;
+    uint64_t events;
+};
+
+static void feed_line(struct decoder *decoder, bool unknown, struct text line,
+                      const struct decode_sink *sink, struct line_books *books)
+{
+    struct decode_outcome outcome;
+    (unknown ? decode_unknown_line : decode_line)(decoder, line, NULL, sink, &outcome);
+    books->messages++;
+    books->blank += outcome.blank;
+    books->rejected += outcome.reason != REJECT_NONE;
+    books->events += outcome.event_count;
+}
+
+static void feed_lines(struct decoder *decoder, struct text lines, bool together,
+                       const struct schema *schema, struct line_books *books)
+{
+    struct decode_sink sink = {(void *)(uintptr_t)schema, check_event, check_reject};
+    const char *end = lines.bytes + lines.size;
+    decoder_begin_file(decoder);
+    for (const char *at = lines.bytes; at < end;) {
+        struct decode_tally tally = {0};
+        bool takes = together && decoder_takes_lines(decoder);
+        if (takes) {
+            struct text rest = {at, (size_t)(end - at)};
+            at += decode_known_lines(decoder, rest, &sink, &tally);
+            books->messages += tally.messages;
+            books->blank += tally.blank;
+            books->events += tally.events;
+        }
+        if (at < end) {
+            const char *stop = memchr(at, '\n', (size_t)(end - at));
+            size_t size = (size_t)(stop - at);
+            size -= size > 0 && at[size - 1] == '\r';
+            feed_line(decoder, takes, (struct text){at, size}, &sink, books);
+            at = stop + 1;
+        }
+    }
+}
+
+/// The last line that is whole ends the lines; then there is the room that was promised.
+static void compare_lines(uint32_t mapping_index, struct text bytes)
+{
+    static struct decode_harness pairs[MAPPING_COUNT][2];
+    struct decode_harness *pair = pairs[mapping_index];
+    const char *last = bytes.size == 0 ? NULL : memrchr(bytes.bytes, '\n', bytes.size);
+    if (last == NULL) {
+        return;
+    }
+    bytes.size = (size_t)(last + 1 - bytes.bytes);
+    char *copy = memory_allocate(bytes.size + DECODE_LINES_PADDING);
+    memcpy(copy, bytes.bytes, bytes.size);
+    memset(copy + bytes.size, '"', DECODE_LINES_PADDING);
+    struct line_books books[2] = {{0}, {0}};
+    for (int way = 0; way < 2; way++) {
+        if (pair[way].decoder == NULL) {
+            decode_harness_open(&pair[way], mappings[mapping_index]);
+        }
+        // Twice: the second time there is something known.
+        for (int round = 0; round < 2; round++) {
+            feed_lines(pair[way].decoder, (struct text){copy, bytes.size}, way == 1,
+                       &pair[way].schema, &books[way]);
+        }
+    }
+    memory_free(copy);
+    ASSERT(memcmp(&books[0], &books[1], sizeof(books[0])) == 0);
+    ASSERT(memcmp(decoder_notes(pair[0].decoder), decoder_notes(pair[1].decoder),
+                  sizeof(struct decode_notes)) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -128,5 +204,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         feed(harness, (struct text){at, (size_t)(stop - at)});
         at = stop + 1;
     }
+    compare_lines(mapping_index, (struct text){(const char *)data + 1, size - 1});
     return 0;
 }
