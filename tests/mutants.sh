@@ -25,6 +25,8 @@ mutants=(
     'people_lost_are_open_too|engine/query/people/people_cell.c|s/ends_at(cell, attempt) && !attempt->open/ends_at(cell, attempt)/|people_model_test'
     'people_next_pass_skips_a_row|engine/query/people/people_rows.c|s/text_compare(row, rows->from) >= 0/text_compare(row, rows->from) > 0/|people_model_test'
     'people_customer_of_the_instant|engine/query/query_customer.c|s/customer->first_us < entry_us/customer->first_us <= entry_us/|people_model_test'
+    'line_end_not_looked_at|ingest/decode/json_shape_kernel.h|s/return ends ? end : NULL;/return ends || end != NULL ? end : NULL;/|json_shape_test decode_lines_test'
+    'line_refused_bends_twice|ingest/decode/decode.c|s/^        decoder->notes = notes;$/        (void)notes;/|decode_lines_test'
     'log_columns_outlive_a_file|ingest/decode/decode.c|s/^        log_reader_begin_file(decoder->log, decoder->mapping);//|decode_log_test'
     'log_short_lines_taken|ingest/decode/decode_log.c|s/layout->exact \&\& count != layout->count/layout->exact \&\& count > layout->count/|decode_log_test init_formats_test'
     'survival_ends_of_another_session|engine/query/query_survival.c|s/units->funnel->window_session$/units->funnel->window_session \&\& units == NULL/|survival_model_test'

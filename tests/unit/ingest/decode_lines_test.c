@@ -287,3 +287,17 @@ Test(decode_lines, test_null_is_no_text)
                      "known a view 1000000 agent=\n");
     decode_harness_close(&harness);
 }
+
+Test(decode_lines, test_what_a_refused_line_bends_counts_once)
+{
+    struct text lines = TEXT_LITERAL(
+        "{\"t\":\"2026-01-02T03:04:05Z\",\"n\":\"view\",\"u\":\"a\",\"m\":\"12\",\"p\":\"x\"}\n"
+        "{\"t\":\"2026-01-02T03:04:05Z\",\"n\":\"view\",\"u\":\"a\",\"m\":\"13\",\"p\":\"x\"}\n"
+        "{\"t\":\"2026-01-02T03:04:05.1234567Z\",\"n\":\"view\",\"u\":\"a\",\"m\":\"?\",\"p\":"
+        "\"x\"}"
+        "\n"
+        "{\"t\":\"2026-01-02T03:04:05.1234567Z\",\"n\":\"view\",\"u\":\"a\",\"m\":\"1\",\"p\":"
+        "\"x\"}"
+        "\n");
+    cr_expect_eq(expect_same(PLAIN, lines), 2);
+}
