@@ -322,7 +322,9 @@ def check_larger_growth(place, smaller):
 
 
 def a_full_store_is_asked_while_it_grows(place):
-    place.run("--prefill", "50k", "--quick", "--questions", "20", "--output", "full.json")
+    out, _ = place.run("--prefill", "50k", "--quick", "--questions", "20", "--output", "full.json")
+    require("over a store of 50,000 events" in out, out)
+    require("already held 50 k events" in (place.folder / "full.html").read_text(), "the page does not say so")
     document = place.document("full.json")
     require(document["prefill"]["events"] == 50000 and document["hold"]["events"] > 0, "events")
     counts = {row["name"]: row["count"] for row in document["queries"]}

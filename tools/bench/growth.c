@@ -43,6 +43,9 @@ static json_t *size_json(const struct run_size *size)
     json_t *spreads = json_object();
     for (uint32_t question = 0; question < SUBJECT_QUESTION_COUNT; question++) {
         const char *name = subject_question_name((enum subject_question)question);
+        if (size->questions[question].count == 0) {
+            continue; // it would have needed more than the memory limit
+        }
         json_object_set_new(questions, name, json_real(size->questions[question].median));
         json_object_set_new(spreads, name, spread_json(&size->questions[question]));
     }

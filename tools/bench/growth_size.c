@@ -15,6 +15,7 @@
 #define QUESTION_LONG_US (5 * MICROSECONDS_PER_SECOND)
 #define QUESTION_TRIES_MOST 25u
 #define QUESTION_ENOUGH_US (MICROSECONDS_PER_SECOND / 2)
+#define FILL_LONG_SECONDS 10.0
 #define RESTART_TRIES 3u
 #define RESTART_TRIES_LONG 1u ///< where one takes longer than ...
 #define RESTART_LONG_SECONDS 20.0
@@ -302,7 +303,14 @@ static enum corong_status ask_often(struct run *run, enum subject_question quest
     int64_t begun_us = clock_monotonic_us();
     while (is_worth_another(count, clock_monotonic_us() - begun_us)) {
         int64_t asked_us = clock_monotonic_us();
-        TRY(subject_ask(&run->subject, question, true, 1, error));
+        enum corong_status status = subject_ask(&run->subject, question, true, 1, error);
+        if (status == CORONG_NO_MEMORY && question != SUBJECT_FUNNEL) {
+            // What else was measured, perhaps for an hour, is worth having without it.
+            run_say(run, "%s: %s", subject_question_name(question), error->message);
+            *spread_out = (struct run_spread){0};
+            return CORONG_OK;
+        }
+        TRY(status);
         seconds[count++] = (double)(clock_monotonic_us() - asked_us) / 1e6;
     }
     *spread_out = spread_of(seconds, count);
@@ -324,6 +332,21 @@ static enum corong_status measure_work(struct run *run, struct run_size *size, j
     return CORONG_OK;
 }
 
+/// What took long enough to wait for, before the rest of it is done.
+static void tell_filled(struct run *run, const struct run_size *size)
+{
+    if (size->ingest_seconds < FILL_LONG_SECONDS || size->live_users == 0) {
+        return;
+    }
+    run_say(run,
+            "%10llu events are there after %.0f s: %llu live users, %.1f bytes each, %.0f MiB "
+            "resident",
+            (unsigned long long)size->events, size->ingest_seconds,
+            (unsigned long long)size->live_users,
+            (double)size->live_bytes / (double)size->live_users,
+            (double)size->resident_bytes / (1 << 20));
+}
+
 static enum corong_status all_parts(struct run *run, struct run_size *size, struct child *child,
                                     struct corong_error *error)
 {
@@ -331,6 +354,7 @@ static enum corong_status all_parts(struct run *run, struct run_size *size, stru
     struct child_options measure = {.work = measure_work};
     json_t *rows = NULL;
     TRY(child_run(child, run, &fill, size, NULL, error));
+    tell_filled(run, size);
     TRY(restart(run, size, child, error));
     child_kill(child);
     TRY(child_run(child, run, &measure, size, &rows, error));

@@ -39,7 +39,8 @@ static enum corong_status answer(struct subject *subject, enum subject_question 
     struct arena arena = {0};
     enum corong_status status;
     struct query_range all = {QUERY_TIME_NONE, QUERY_TIME_NONE};
-    struct query_limits limits = {.thread_count = thread_count};
+    struct query_limits limits = {.thread_count = thread_count,
+                                  .memory_limit_bytes = subject->options.memory_limit_bytes};
     if (question == SUBJECT_FUNNEL || question == SUBJECT_WEEK) {
         struct query_funnel_result result;
         struct query_funnel query = {.funnel = subject->funnel,

@@ -122,6 +122,11 @@ static void table_verdict(const json_t *document, struct text_buffer *out)
     append_size(out, number(machine, "memory_bytes"));
     text_buffer_append_string(out, " of memory\n");
     table_doubts(document, out);
+    if (at(document, "prefill") != NULL) {
+        text_buffer_append_string(out, "over a store of ");
+        append_count(out, number(at(document, "prefill"), "events"));
+        text_buffer_append_string(out, " events\n");
+    }
     if (found != NULL) {
         text_buffer_append_string(out, "sustains ");
         append_count(out, number(found, "events_per_second"));

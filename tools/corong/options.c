@@ -227,7 +227,7 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
                        "about how long it may take (default 2m30s); sizes grow with it"},
     [OPTION_GROWTH] =
         {"growth", "N", OPTION_KIND_TEXT, 0, 0, NULL,
-         "only how it grows, up to so many events: 100M; goes on where it was stopped"},
+         "only how it grows, up to so many events: 100M; goes on where it was stopped or ended"},
     [OPTION_PREFILL] =
         {"prefill", "N", OPTION_KIND_TEXT, 0, 0, NULL,
          "only freshness and latency at 80 % of capacity, over a store of so many events: 50M"},

@@ -351,3 +351,38 @@ Test(compare, test_what_is_no_document_is_refused)
     cr_assert_not_null(strstr(error.message, "share no figure"));
     arena_deinit(&arena);
 }
+
+/// One run with one term of a model, 5 % wide.
+static struct text run_of(struct text_buffer *out, double coefficient, double load)
+{
+    text_buffer_reset(out);
+    text_buffer_printf(out,
+                       "{\"corong_bench\": 1, \"machine\": {\"cores\": 2, \"load_average\": "
+                       "[%.1f, 0.0, 0.0]}, \"model\": {\"terms\": [{\"name\": "
+                       "\"merge_ns_per_row\", \"unit\": \"ns\", \"coefficient\": %.3f, \"low\": "
+                       "%.3f, \"high\": %.3f, \"from\": \"sizes\"}]}}",
+                       load, coefficient, coefficient * 0.95, coefficient * 1.05);
+    return (struct text){out->bytes, out->size};
+}
+
+Test(compare, test_a_time_beside_other_programs_has_no_verdict)
+{
+    struct arena arena = {0};
+    struct compare_result result;
+    struct corong_error error = {0};
+    struct text_buffer left = {0};
+    struct text_buffer right = {0};
+    const double loads[] = {1.5, 2.5};
+    for (uint32_t busy = 0; busy < 2; busy++) {
+        struct text before = run_of(&left, 100, 0);
+        struct text after = run_of(&right, 300, loads[busy]);
+        cr_assert_eq(compare_documents(&before, 1, &after, 1, &arena, &result, &error), CORONG_OK,
+                     "%s", error.message);
+        cr_assert_eq(result.row_count, 1);
+        cr_expect_eq(result.rows[0].verdict, busy ? COMPARE_ONCE : COMPARE_WORSE);
+        cr_expect_eq(result.note_count, busy, "one sentence says why");
+    }
+    text_buffer_deinit(&left);
+    text_buffer_deinit(&right);
+    arena_deinit(&arena);
+}

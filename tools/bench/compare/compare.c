@@ -12,8 +12,18 @@
 struct side {
     struct compare_figures *documents;
     uint32_t count;
+    bool crowded;  ///< more ran on the machine than it has cores
     json_t *first; ///< of its documents
 };
+
+/// What one run tells of its own spread says nothing of neighbours, who come and go between runs.
+static bool is_crowded(const json_t *root)
+{
+    const json_t *machine = json_object_get(root, "machine");
+    const json_t *loads = json_object_get(machine, "load_average");
+    return json_number_value(json_array_get(loads, 0)) >
+           json_number_value(json_object_get(machine, "cores"));
+}
 
 static enum corong_status read_side(const struct text *texts, uint32_t count, const char *name,
                                     struct arena *arena, struct side *side_out,
@@ -32,6 +42,7 @@ static enum corong_status read_side(const struct text *texts, uint32_t count, co
         bool known = compare_figure_read(root, &side_out->documents[index]);
         if (known && index == 0) {
             side_out->first = json_incref(root);
+            side_out->crowded = count == 1 && is_crowded(root);
         }
         json_decref(root);
         if (!known) {
@@ -40,6 +51,11 @@ static enum corong_status read_side(const struct text *texts, uint32_t count, co
         }
     }
     return CORONG_OK;
+}
+
+static bool is_time(enum chart_unit unit)
+{
+    return unit == CHART_MICROSECONDS || unit == CHART_NANOSECONDS || unit == CHART_RATE;
 }
 
 static const struct compare_figure *find(const struct compare_figures *figures, struct text name)
@@ -99,6 +115,9 @@ static bool compare_one(const struct compare_figure *figure, const struct side *
         return false;
     }
     struct compare_ratio ratio = ratio_of(&left, &right, arena);
+    if ((before->crowded || after->crowded) && is_time(figure->unit)) {
+        ratio.known = false;
+    }
     *row = (struct compare_row){.name = figure->name,
                                 .unit = figure->unit,
                                 .more_is_better = figure->more_is_better,
@@ -147,6 +166,11 @@ static enum corong_status compare_sides(const struct side *left, const struct si
     struct compare_notes notes = {.arena = arena};
     *result_out = (struct compare_result){0};
     compare_notes_take(&notes, left->first, right->first);
+    if ((left->crowded || right->crowded) && notes.count < COMPARE_NOTE_COUNT_MAX) {
+        notes.texts[notes.count++] =
+            TEXT_LITERAL("other programs kept the machine busy: times of one run on such a machine "
+                         "have no verdict; give folders of several runs, taken in turn");
+    }
     memcpy(result_out->notes, notes.texts, sizeof(notes.texts));
     result_out->note_count = notes.count;
     result_out->rows = arena_allocate_zeroed(arena, names->count + 1, sizeof(*result_out->rows));

@@ -7,7 +7,8 @@
 /// Lehmann's ratio with exact Mann-Whitney bounds), else from what one run tells of itself: ranks
 /// of a distribution, the band of a model's term, the rates between which the highest steady one
 /// lies; two such intervals are combined as Zou and Donner (2008) do (MOVER). A figure measured
-/// once on each side is shown and never called a change.
+/// once on each side is shown and never called a change; nor is a time of one run that was taken
+/// while more ran on the machine than it has cores.
 /// Thread: any. Memory: the arena given.
 #pragma once
 

@@ -141,9 +141,25 @@ static void draw_machine_line(struct page *page)
     text_buffer_append_string(page->out, "</p>\n");
 }
 
+/// What was there before the load.
+static void draw_prefill(struct page *page)
+{
+    double events;
+    if (page_number(page->root, "prefill.events", &events)) {
+        text_buffer_append_string(page->out, "<p>Over a store that already held ");
+        chart_words(page->out, CHART_COUNT, events);
+        text_buffer_append_string(page->out, " events of ");
+        chart_words(page->out, CHART_COUNT, page_number_or(page->root, "prefill.users", 0));
+        text_buffer_append_string(page->out,
+                                  " users; freshness and answers are at 80 % of what it then "
+                                  "took.</p>\n");
+    }
+}
+
 /// What a reader must know before believing a figure.
 static void draw_doubts(struct page *page)
 {
+    draw_prefill(page);
     const json_t *machine = page_at(page->root, "machine");
     double busy = json_number_value(json_array_get(page_at(machine, "load_average"), 0));
     double cores = page_number_or(machine, "cores", 0);
