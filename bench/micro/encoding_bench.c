@@ -8,12 +8,15 @@
 #include "storage/encoding/encoding.h"
 
 #define VALUE_COUNT 65536u
+#define VISIT_GAP_US (INT64_C(3600) * 1000000)
 
 struct bench {
     enum encoding_id id;
     uint64_t *values;
     uint32_t *decoded;
     uint32_t *row_counts;
+    uint32_t *names;
+    int64_t *times;
     struct encoding_users users;
     struct encoding_encoder *encoder;
     struct encoding_decoder *decoder;
@@ -40,6 +43,14 @@ static uint64_t value_for(enum encoding_id id, uint64_t *state, uint64_t last, u
         return micro_draw(state, 80) == 0 ? 1 + micro_draw(state, 30000) : 0;
     case ENCODING_BY_USER:
         return row / 16 % 30;
+    case ENCODING_ENTROPY:
+        return micro_draw(state, 2) == 0 ? micro_draw(state, 250) : micro_draw(state, 5000);
+    case ENCODING_GROUPED:
+        return micro_draw(state, 3) == 0 ? micro_draw(state, 5) : 0;
+    case ENCODING_BY_NAME:
+        return row % 5 == 0 ? 1 + micro_draw(state, 30000) : 0;
+    case ENCODING_BY_VISIT:
+        return row % 8 == 0 ? micro_draw(state, 200) : last;
     default:
         return micro_draw(state, 5000);
     }
@@ -55,7 +66,12 @@ static void generate(struct bench *bench)
     for (uint32_t user = 0; user < VALUE_COUNT / 16; user++) {
         bench->row_counts[user] = 16;
     }
-    bench->users = (struct encoding_users){bench->row_counts, VALUE_COUNT / 16};
+    for (uint32_t row = 0; row < VALUE_COUNT; row++) {
+        bench->names[row] = (uint32_t)(row % 5 == 0);
+        bench->times[row] = row / 8 * VISIT_GAP_US;
+    }
+    bench->users = (struct encoding_users){
+        bench->row_counts, VALUE_COUNT / 16, bench->names, bench->times};
 }
 
 static uint64_t run_encode(void *context)
@@ -109,6 +125,8 @@ int main(int argument_count, char **arguments)
         .values = memory_allocate_zeroed(VALUE_COUNT, sizeof(uint64_t)),
         .decoded = memory_allocate_zeroed(VALUE_COUNT, sizeof(uint32_t)),
         .row_counts = memory_allocate_zeroed(VALUE_COUNT, sizeof(uint32_t)),
+        .names = memory_allocate_zeroed(VALUE_COUNT, sizeof(uint32_t)),
+        .times = memory_allocate_zeroed(VALUE_COUNT, sizeof(int64_t)),
         .encoder = encoding_encoder_create(1),
         .decoder = encoding_decoder_create(),
     };
@@ -129,5 +147,7 @@ int main(int argument_count, char **arguments)
     memory_free(bench.values);
     memory_free(bench.decoded);
     memory_free(bench.row_counts);
+    memory_free(bench.names);
+    memory_free(bench.times);
     return 0;
 }

@@ -10,8 +10,10 @@
 #define COMPRESS_SIZE_MIN 64u ///< below, a frame's own header eats the gain
 #define SAVING_SHARE 16u
 #define SAMPLE_SIZE 4096u
-#define SAMPLE_COUNT 4096u ///< values looked at to estimate how many are how wide
-#define TRY_SLACK 2u       ///< estimates may be wrong by this factor before a candidate is dropped
+#define SAMPLE_COUNT 4096u     ///< values looked at to estimate how many are how wide
+#define ENTROPY_SHARE 512u     ///< of the bytes that entropy coding must save at least
+#define ENTROPY_SHARE_SLOW 16u ///< where speed is favoured
+#define TRY_SLACK 2u ///< estimates may be wrong by this factor before a candidate is dropped
 
 static const struct encoding_codec *const CODECS[ENCODING_ID_END] = {
     [ENCODING_CONSTANT] = &encoding_constant,     [ENCODING_PLAIN] = &encoding_plain,
@@ -19,11 +21,21 @@ static const struct encoding_codec *const CODECS[ENCODING_ID_END] = {
     [ENCODING_RUN_LENGTH] = &encoding_run_length, [ENCODING_DELTA] = &encoding_delta,
     [ENCODING_USER_DELTA] = &encoding_user_delta, [ENCODING_DICTIONARY] = &encoding_dictionary,
     [ENCODING_SPARSE] = &encoding_sparse,         [ENCODING_BY_USER] = &encoding_by_user,
+    [ENCODING_ENTROPY] = &encoding_entropy,       [ENCODING_GROUPED] = &encoding_grouped,
+    [ENCODING_BY_NAME] = &encoding_by_name,       [ENCODING_BY_VISIT] = &encoding_by_visit,
 };
 
 const char *encoding_name(enum encoding_id id)
 {
     return (unsigned)id < ENCODING_ID_END && CODECS[id] != NULL ? CODECS[id]->name : NULL;
+}
+
+enum encoding_guide encoding_guide_of(const void *bytes, size_t size)
+{
+    unsigned id = size == 0 ? ENCODING_CHOOSE : *(const uint8_t *)bytes;
+    return id == ENCODING_BY_NAME    ? ENCODING_GUIDE_NAMES
+           : id == ENCODING_BY_VISIT ? ENCODING_GUIDE_TIMES
+                                     : ENCODING_GUIDE_NONE;
 }
 
 uint32_t encoding_decoder_used(struct encoding_decoder *decoder)
@@ -280,7 +292,9 @@ enum analysis {
     ANALYSE_WIDTHS = 1, ///< how many are how wide, and what most are
     ANALYSE_NEIGHBOURS = 2,
     ANALYSE_USERS = 4,
-    ANALYSE_ALL = ANALYSE_WIDTHS | ANALYSE_NEIGHBOURS | ANALYSE_USERS,
+    ANALYSE_NAMES = 8,
+    ANALYSE_VISITS = 16,
+    ANALYSE_ALL = 31,
 };
 
 static unsigned analysis_of(enum encoding_id id)
@@ -288,6 +302,7 @@ static unsigned analysis_of(enum encoding_id id)
     switch (id) {
     case ENCODING_PATCHED:
     case ENCODING_SPARSE:
+    case ENCODING_ENTROPY:
         return ANALYSE_WIDTHS;
     case ENCODING_RUN_LENGTH:
     case ENCODING_DELTA:
@@ -295,6 +310,10 @@ static unsigned analysis_of(enum encoding_id id)
     case ENCODING_USER_DELTA:
     case ENCODING_BY_USER:
         return ANALYSE_USERS;
+    case ENCODING_BY_NAME:
+        return ANALYSE_NAMES;
+    case ENCODING_BY_VISIT:
+        return ANALYSE_VISITS;
     default:
         return 0;
     }
@@ -325,6 +344,14 @@ static void analyse(struct encoding_statistics *statistics, unsigned wanted,
     }
     if (users != NULL && (wanted & ANALYSE_USERS) != 0) {
         analyse_users(statistics, users, values);
+    }
+    if (users != NULL && users->names != NULL && (wanted & ANALYSE_NAMES) != 0) {
+        uint8_t selected[ENCODING_NAME_CODE_MAX];
+        statistics->name_row_count =
+            encoding_names_select(users, values, count, statistics->minimum, selected);
+    }
+    if (users != NULL && users->times_us != NULL && (wanted & ANALYSE_VISITS) != 0) {
+        encoding_visits_count(users, values, count, statistics);
     }
 }
 
@@ -376,11 +403,23 @@ static bool worth_trying(const struct encoding_encoder *encoder,
     if (id == ENCODING_CONSTANT || id == ENCODING_BITPACK) {
         return true;
     }
-    if (encoder->depth == 0 || id == ENCODING_PLAIN) {
+    if (encoder->depth == 0 || id == ENCODING_PLAIN || id == ENCODING_ENTROPY) {
         return estimate / TRY_SLACK <= candidates->best;
     }
     return id != ENCODING_DICTIONARY && estimate == candidates->best &&
            estimate < candidates->estimates[ENCODING_BITPACK] / 8 * 7;
+}
+
+// Entropy decoding is slower than all else: it must pay.
+static size_t weighed(const struct encoding_encoder *encoder, unsigned id, size_t size)
+{
+    size_t share = encoder->favours_speed ? ENTROPY_SHARE_SLOW : ENTROPY_SHARE;
+    return id == ENCODING_ENTROPY ? size + size / share : size;
+}
+
+void encoding_encoder_favour_speed(struct encoding_encoder *encoder, bool favour)
+{
+    encoder->favours_speed = favour;
 }
 
 static enum encoding_id encode_smallest(struct encoding_encoder *encoder,
@@ -398,7 +437,7 @@ static enum encoding_id encode_smallest(struct encoding_encoder *encoder,
             !encode_as(encoder, id, statistics, values, count, &attempt)) {
             continue;
         }
-        if (chosen == ENCODING_CHOOSE || attempt.size < out->size - from) {
+        if (chosen == ENCODING_CHOOSE || weighed(encoder, id, attempt.size) < out->size - from) {
             chosen = id;
             out->size = from;
             text_buffer_append(out, attempt.bytes, attempt.size);

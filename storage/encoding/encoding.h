@@ -28,14 +28,24 @@ enum encoding_id {
     ENCODING_DICTIONARY = 8,
     ENCODING_SPARSE = 9,
     ENCODING_BY_USER = 10,
-    ENCODING_ID_END = 11,
+    ENCODING_ENTROPY = 11,
+    ENCODING_GROUPED = 12,
+    ENCODING_BY_NAME = 13,
+    ENCODING_BY_VISIT = 14,
+    ENCODING_ID_END = 15,
 };
 
 /// How the rows of an array fall to users; sums to its count, no user is empty. Borrowed.
 struct encoding_users {
     const uint32_t *row_counts;
     uint32_t user_count;
+    const uint32_t *names;   ///< code of each row's name, or NULL
+    const int64_t *times_us; ///< of each row, ascending within a user; or NULL
 };
+
+/// What the rows' own values do not say and an array's root must be told in its users.
+enum encoding_guide { ENCODING_GUIDE_NONE, ENCODING_GUIDE_NAMES, ENCODING_GUIDE_TIMES };
+enum encoding_guide encoding_guide_of(const void *bytes, size_t size);
 
 struct encoding_encoder;
 struct encoding_decoder;
@@ -43,6 +53,8 @@ struct encoding_decoder;
 /// Level 0: for arrays that do not live long. Nothing is compressed, values are packed
 /// at the width of the largest one.
 struct encoding_encoder *encoding_encoder_create(int zstd_level);
+/// From now on what decodes slower must save much: for columns that every question reads.
+void encoding_encoder_favour_speed(struct encoding_encoder *encoder, bool favour);
 /// NULL-safe.
 void encoding_encoder_destroy(struct encoding_encoder *encoder);
 struct encoding_decoder *encoding_decoder_create(void);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Mostly constant within a user (country, device): child value of each user, exceptions for the
-/// rows that differ from it.
+/// Mostly constant within a user (country, device): child commonest value of each user, exceptions
+/// for the rows that differ from it.
 #include "storage/encoding/encoding_kernels.h"
 #include "storage/encoding/encoding_private.h"
 
@@ -19,6 +19,25 @@ static uint64_t by_user_estimate(const struct encoding_encoder *encoder,
            8;
 }
 
+// The value that is more than half of the rows, if there is one; the first row's, unless more rows
+// have the other.
+static uint64_t common_value(const uint64_t *values, uint32_t count)
+{
+    uint64_t candidate = values[0];
+    uint32_t votes = 0;
+    for (uint32_t row = 0; row < count; row++) { // Boyer and Moore
+        candidate = votes == 0 ? values[row] : candidate;
+        votes += values[row] == candidate ? 1u : -1u;
+    }
+    uint32_t first = 0;
+    uint32_t other = 0;
+    for (uint32_t row = 0; row < count; row++) {
+        first += values[row] == values[0];
+        other += values[row] == candidate;
+    }
+    return other > first ? candidate : values[0];
+}
+
 static void by_user_encode(struct encoding_encoder *encoder,
                            const struct encoding_statistics *statistics, const uint64_t *values,
                            uint32_t count, struct text_buffer *out)
@@ -33,7 +52,7 @@ static void by_user_encode(struct encoding_encoder *encoder,
     uint32_t found = 0;
     uint32_t at = 0;
     for (uint32_t user = 0; user < users->user_count; user++) {
-        firsts[user] = values[at];
+        firsts[user] = common_value(values + at, encoder->users->row_counts[user]);
         for (uint32_t end = at + users->row_counts[user]; at < end; at++) {
             if (values[at] != firsts[user]) {
                 positions[found] = at;

@@ -2,6 +2,7 @@
 #include "storage/encoding/encoding_kernels.h"
 
 #include "storage/base/cpu.h"
+#include "storage/encoding/encoding_entropy_kernel.h"
 
 #include <string.h>
 
@@ -85,4 +86,22 @@ void encoding_spread_bytes(const uint32_t *row_counts, uint32_t user_count, cons
         memset(values, firsts[user], row_counts[user]);
         values += row_counts[user];
     }
+}
+
+void encoding_entropy_run_scalar(const struct entropy_table *table, struct entropy_stream *streams,
+                                 void *values, enum value_width width)
+{
+    ENCODING_BY_WIDTH(width, entropy_run, table, streams, values);
+}
+
+void encoding_entropy_run(const struct entropy_table *table, struct entropy_stream *streams,
+                          void *values, enum value_width width)
+{
+#if defined(__x86_64__)
+    if (cpu_has_avx2()) {
+        encoding_entropy_run_avx2(table, streams, values, width);
+        return;
+    }
+#endif
+    encoding_entropy_run_scalar(table, streams, values, width);
 }

@@ -3,6 +3,8 @@
 /// _avx2 form gives the same bytes; the plain name chooses once per process. Thread: any.
 #pragma once
 
+#include "storage/encoding/encoding_private.h"
+
 #include <stdint.h>
 
 /// Values that may be read, but not used, behind `large`.
@@ -30,3 +32,13 @@ void encoding_sum_up_users_avx2(const uint32_t *row_counts, uint32_t user_count,
 /// Rows of users: the value of each, once per row. No user is empty.
 void encoding_spread_bytes(const uint32_t *row_counts, uint32_t user_count, const uint8_t *firsts,
                            uint8_t *values);
+
+struct entropy_table;
+struct entropy_stream;
+/// entropy_run() of encoding_entropy_kernel.h.
+void encoding_entropy_run(const struct entropy_table *table, struct entropy_stream *streams,
+                          void *values, enum value_width width);
+void encoding_entropy_run_scalar(const struct entropy_table *table, struct entropy_stream *streams,
+                                 void *values, enum value_width width);
+void encoding_entropy_run_avx2(const struct entropy_table *table, struct entropy_stream *streams,
+                               void *values, enum value_width width);

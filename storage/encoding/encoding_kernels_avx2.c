@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/encoding/encoding_kernels.h"
 
+#include "storage/encoding/encoding_entropy_kernel.h"
+
 #if defined(__AVX2__)
 #include <immintrin.h>
 
@@ -82,5 +84,11 @@ void encoding_sum_up_users_avx2(const uint32_t *row_counts, uint32_t user_count,
     }
     encoding_sum_up_users_scalar(row_counts + whole, user_count - whole, firsts + whole, deltas,
                                  values);
+}
+
+void encoding_entropy_run_avx2(const struct entropy_table *table, struct entropy_stream *streams,
+                               void *values, enum value_width width)
+{
+    ENCODING_BY_WIDTH(width, entropy_run, table, streams, values);
 }
 #endif

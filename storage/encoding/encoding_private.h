@@ -22,6 +22,10 @@ struct encoding_statistics {
     uint64_t delta_maximum;
     uint64_t user_delta_maximum;    ///< of value - previous value of the same user, as unsigned
     uint32_t user_difference_count; ///< rows that differ from the first row of their user
+    uint32_t name_row_count;        ///< rows of names some row of which is not the minimum
+    int64_t visit_gap_us;           ///< that tells visits best
+    uint32_t visit_count;           ///< of all users, as encoding_by_visit.c tells them
+    uint32_t visit_change_count;    ///< rows within a visit that differ from the row before
 };
 
 /// Memory kept from call to call; taken and released in stack order.
@@ -44,6 +48,7 @@ struct encoding_encoder {
     const struct encoding_users *users; ///< of the root; NULL for children
     struct encoding_slots slots;
     unsigned depth;
+    bool favours_speed;
 };
 
 struct encoding_decoder {
@@ -119,6 +124,10 @@ extern const struct encoding_codec encoding_user_delta;
 extern const struct encoding_codec encoding_dictionary;
 extern const struct encoding_codec encoding_sparse;
 extern const struct encoding_codec encoding_by_user;
+extern const struct encoding_codec encoding_entropy;
+extern const struct encoding_codec encoding_grouped;
+extern const struct encoding_codec encoding_by_name;
+extern const struct encoding_codec encoding_by_visit;
 
 /// Decodes the next node. Always returns false with `fault` set where it returns false.
 bool encoding_decode_node(struct encoding_decoder *decoder, void *values, enum value_width width,
@@ -140,6 +149,15 @@ void encoding_exceptions_encode(struct encoding_encoder *encoder, uint64_t *posi
                                 struct text_buffer *out);
 bool encoding_exceptions_decode(struct encoding_decoder *decoder, void *values,
                                 enum value_width width, uint32_t count);
+
+#define ENCODING_NAME_CODE_MAX 4096u
+/// `selected` (of ENCODING_NAME_CODE_MAX codes) becomes 1 for names of which some row is not
+/// `common`; returns how many rows have such names, `count` where codes are too large.
+uint32_t encoding_names_select(const struct encoding_users *users, const uint64_t *values,
+                               uint32_t count, uint64_t common, uint8_t *selected);
+/// Fills the visits' counts.
+void encoding_visits_count(const struct encoding_users *users, const uint64_t *values,
+                           uint32_t count, struct encoding_statistics *statistics);
 
 /// Bytes that bit-packing takes, header apart (encoding_bitpack.c).
 size_t encoding_bitpack_size(uint32_t count, unsigned width);

@@ -139,7 +139,8 @@ static void append_group(struct text_buffer *out, const struct segment_footer *f
     append_hash128(out, zone->key_min);
     append_hash128(out, zone->key_max);
     text_buffer_append_u8(out,
-                          (uint8_t)(zone->first_user_continues | zone->last_user_continues << 1));
+                          (uint8_t)(zone->first_user_continues | zone->last_user_continues << 1 |
+                                    group->ids.ascending << 2));
     for (unsigned part = 0; part < SEGMENT_PART_COUNT; part++) {
         append_array(out, &group->parts[part]);
     }
@@ -257,6 +258,13 @@ static bool numbers_fit(const struct segment_strings *strings)
            strings->size_bytes == strings->count * (strings->prefix.size + strings->digits);
 }
 
+// Without an order of their own, users have that of keys which follow from ids of one namespace.
+static bool order_fits(const struct segment_group *group)
+{
+    return !group->ids.ascending || (group->ids.digits > 0 && segment_keys_derive(group) &&
+                                     group->parts[SEGMENT_FLAGS].kind == SEGMENT_ARRAY_CONSTANT);
+}
+
 static enum corong_status parse_name_bits(struct byte_cursor *cursor, struct segment_footer *footer,
                                           struct corong_error *error)
 {
@@ -307,6 +315,7 @@ static void parse_group(struct byte_cursor *cursor, bool has_numbers, struct seg
         group->parts[part] = take_array(cursor, zone->user_count);
     }
     group->ids = take_strings(cursor);
+    group->ids.ascending = (flags & 4) != 0;
     if (has_numbers) {
         take_numbers(cursor, &group->ids);
     }
@@ -457,7 +466,8 @@ static enum corong_status check_references(const struct segment_footer *footer,
             }
         }
         const struct segment_strings *ids = &footer->groups[group].ids;
-        if (!strings_fit(ids, footer->block_count) || !numbers_fit(ids)) {
+        if (!strings_fit(ids, footer->block_count) || !numbers_fit(ids) ||
+            !order_fits(&footer->groups[group])) {
             return corrupt(error, "user ids of a group");
         }
     }

@@ -33,6 +33,7 @@ uint64_t segment_block_seed(const uint8_t *uuid, uint32_t block)
 static uint32_t features_of(const struct segment_writer_options *options)
 {
     uint32_t features = options->secret != NULL ? SEGMENT_FEATURE_DERIVED_KEYS : 0;
+    features |= options->zstd_level > 0 ? SEGMENT_FEATURE_ENTROPY : 0;
     for (uint32_t kind = 0; kind < COLUMN_LINK_COUNT; kind++) {
         int32_t column = schema_find(options->schema, column_link_names[kind]);
         if (column >= 0 && options->dictionaries[column].count > 0) {

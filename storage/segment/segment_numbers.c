@@ -3,6 +3,9 @@
 /// text stands once in the footer, the numbers are one array.
 #include "storage/segment/segment_numbers.h"
 
+#include "storage/base/memory.h"
+#include "storage/segment/segment_order.h"
+
 #include <string.h>
 
 #define PREFIX_SIZE_MAX 255u
@@ -139,6 +142,69 @@ enum corong_status segment_numbers_read(const struct segment_reader *reader,
                              strings->count, error),
            error, "segment '%s', block %u", reader->path, strings->first_block);
     return write_ids(reader, strings, numbers, offsets, bytes, error);
+}
+
+void segment_numbers_sort(uint64_t *numbers, uint32_t count)
+{
+    struct segment_ordered *entries = memory_allocate(count * sizeof(*entries));
+    void *work = memory_allocate(segment_order_work_size(count));
+    for (uint32_t index = 0; index < count; index++) {
+        entries[index] = (struct segment_ordered){.key = {numbers[index], 0}};
+    }
+    segment_order(entries, count, work);
+    for (uint32_t index = 0; index < count; index++) {
+        numbers[index] = entries[index].key.high;
+    }
+    memory_free(entries);
+    memory_free(work);
+}
+
+// The ids as they stand, in memory of their own.
+static enum corong_status read_standing(const struct segment_reader *reader,
+                                        const struct segment_group *group,
+                                        struct segment_scratch *scratch,
+                                        struct dictionary *standing, struct corong_error *error)
+{
+    const struct segment_strings *ids = &group->ids;
+    size_t offsets_size = ((size_t)ids->count + 1) * sizeof(uint32_t);
+    uint32_t *offsets =
+        segment_buffer_reserve(&scratch->standing_ids, offsets_size + ids->size_bytes);
+    char *bytes = (char *)offsets + offsets_size;
+    *standing = (struct dictionary){ids->count, offsets, bytes};
+    return segment_numbers_read(reader, ids, scratch, offsets, bytes, error);
+}
+
+enum corong_status segment_numbers_read_ordered(const struct segment_reader *reader,
+                                                const struct segment_group *group,
+                                                struct segment_scratch *scratch, uint32_t *offsets,
+                                                char *bytes, struct hash128 *keys_out,
+                                                struct corong_error *error)
+{
+    struct dictionary standing;
+    uint32_t count = group->ids.count;
+    TRY(read_standing(reader, group, scratch, &standing, error));
+    size_t entries_size = count * sizeof(struct segment_ordered);
+    struct segment_ordered *entries =
+        segment_buffer_reserve(&scratch->id_order, entries_size + segment_order_work_size(count));
+    uint8_t id_namespace = (uint8_t)group->parts[SEGMENT_FLAGS].minimum & USER_NAMESPACE_MASK;
+    for (uint32_t index = 0; index < count; index++) {
+        entries[index].key =
+            hash_user(&reader->footer.secret, id_namespace, dictionary_text(&standing, index));
+        entries[index].index = index;
+    }
+    segment_order(entries, count, (char *)entries + entries_size);
+    uint32_t at = 0;
+    offsets[0] = 0;
+    for (uint32_t user = 0; user < count; user++) {
+        struct text id = dictionary_text(&standing, entries[user].index);
+        memcpy(bytes + at, id.bytes, id.size);
+        at += (uint32_t)id.size;
+        offsets[user + 1] = at;
+        if (keys_out != NULL) {
+            keys_out[user] = entries[user].key;
+        }
+    }
+    return CORONG_OK;
 }
 
 bool segment_keys_follow(const struct hash_secret *secret, const struct row_group *group)

@@ -16,5 +16,13 @@ CORONG_MUST_CHECK enum corong_status segment_numbers_read(const struct segment_r
                                                           struct segment_scratch *scratch,
                                                           uint32_t *offsets, char *bytes,
                                                           struct corong_error *error);
+/// Ids of a group whose numbers stand in ascending order: brought into the order of their keys,
+/// which `keys_out` (NULL: nobody asks) is filled with.
+CORONG_MUST_CHECK enum corong_status
+segment_numbers_read_ordered(const struct segment_reader *reader, const struct segment_group *group,
+                             struct segment_scratch *scratch, uint32_t *offsets, char *bytes,
+                             struct hash128 *keys_out, struct corong_error *error);
+/// Brings numbers that are all different into ascending order.
+void segment_numbers_sort(uint64_t *numbers, uint32_t count);
 /// Whether all keys of the group are hash_user() of their ids.
 bool segment_keys_follow(const struct hash_secret *secret, const struct row_group *group);

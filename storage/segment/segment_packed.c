@@ -3,6 +3,7 @@
 /// turns them into values, and most take one or four bytes a row instead of four or eight.
 #include "storage/base/invariant.h"
 #include "storage/segment/segment_cache.h"
+#include "storage/segment/segment_guide.h"
 #include "storage/segment/segment_private.h"
 
 #define BYTE_MAX 255u
@@ -14,14 +15,15 @@ static struct column_packed *packed_of(const struct segment_reader *reader,
 }
 
 /// Where the stored numbers go and how wide they are.
-static enum corong_status decode_stored(const struct segment_reader *reader, uint32_t index,
+static enum corong_status decode_stored(struct segment_reader *reader, uint32_t index,
                                         const struct segment_block *block, uint64_t largest,
                                         struct segment_scratch *scratch, uint32_t column,
                                         const struct row_group *group, struct corong_error *error)
 {
     struct column_packed *packed = packed_of(reader, scratch, column);
-    const struct encoding_users users = {group->user_row_counts, group->user_count};
+    struct encoding_users users;
     uint32_t count = group->row_count;
+    TRY(segment_guide(reader, scratch, group, column, block, &users, error));
     packed->width = largest <= BYTE_MAX ? 1 : largest <= UINT32_MAX ? 4 : 8;
     void *values = segment_buffer_reserve(&scratch->columns[column], (size_t)count * packed->width);
     packed->values = values;
@@ -92,7 +94,7 @@ static enum corong_status read_codes(struct segment_reader *reader, uint32_t col
     return segment_ranks_table(reader, column, &packed->ranked_codes, error);
 }
 
-static enum corong_status read_integers(const struct segment_reader *reader, uint32_t column,
+static enum corong_status read_integers(struct segment_reader *reader, uint32_t column,
                                         const struct segment_array *array,
                                         struct segment_scratch *scratch,
                                         const struct row_group *group, struct corong_error *error)

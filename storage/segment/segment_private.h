@@ -17,7 +17,7 @@
 #define SEGMENT_MAGIC "CORONGSG"
 #define SEGMENT_MAGIC_SIZE 8u
 #define SEGMENT_VERSION_MAJOR 1u
-#define SEGMENT_VERSION_MINOR 1u
+#define SEGMENT_VERSION_MINOR 2u
 #define SEGMENT_DIGITS_MAX 18u      ///< of a user id that is a number: it fits 64 bits
 #define SEGMENT_DIGITS_NATURAL 255u ///< as many as the number has
 #define SEGMENT_BLOCK_HEADER_SIZE 32u
@@ -61,12 +61,13 @@ struct segment_block_entry {
     uint64_t hash;
 };
 
-/// A list of strings: blocks of sizes, then blocks of bytes, from `first_block` on. Of user ids
-/// also: one block of numbers, which stand behind a common text.
+/// A list of strings: blocks of sizes, then of bytes, from `first_block` on; of user ids also: one
+/// block of numbers, which stand behind a common text.
 struct segment_strings {
     uint32_t count;
     uint32_t first_block;
     uint64_t size_bytes;
+    bool ascending;     ///< numbers are, users follow their keys
     uint8_t digits;     ///< of each number, or SEGMENT_DIGITS_NATURAL; 0: sizes and bytes
     struct text prefix; ///< before each number
 };
@@ -143,7 +144,10 @@ uint64_t segment_block_seed(const uint8_t *uuid, uint32_t block);
 /// Incompatible feature: the footer has the secret of user keys, keys that follow from their ids
 /// are left out, and ids may be numbers.
 #define SEGMENT_FEATURE_DERIVED_KEYS UINT32_C(16)
-#define SEGMENT_FEATURES_KNOWN (SEGMENT_FEATURE_LINKS | SEGMENT_FEATURE_DERIVED_KEYS)
+/// Incompatible feature: arrays may be of the encodings from ENCODING_ENTROPY on.
+#define SEGMENT_FEATURE_ENTROPY UINT32_C(32)
+#define SEGMENT_FEATURES_KNOWN                                                                     \
+    (SEGMENT_FEATURE_LINKS | SEGMENT_FEATURE_DERIVED_KEYS | SEGMENT_FEATURE_ENTROPY)
 void segment_header_build(uint8_t *header, const struct segment_writer_options *options);
 /// Incompatible features of a header that was checked.
 uint32_t segment_header_features(const uint8_t *header);
@@ -222,6 +226,13 @@ struct segment_scratch {
     struct segment_buffer id_offsets;
     struct segment_buffer id_bytes;
     struct segment_buffer string_sizes;
+    uint32_t group_index;  ///< of the last read
+    const uint32_t *names; ///< of its rows, once a column was decoded that leans on them, or NULL
+    const int64_t *times_us;
+    struct segment_buffer standing_ids;
+    struct segment_buffer id_order;
+    struct segment_buffer guide_names;
+    struct segment_buffer guide_times;
     struct segment_buffer columns[SCHEMA_COLUMN_COUNT_MAX];
     struct column_values values[SCHEMA_COLUMN_COUNT_MAX];
     struct column_packed packed[SCHEMA_COLUMN_COUNT_MAX];
@@ -229,7 +240,6 @@ struct segment_scratch {
 
 /// At least `size` bytes; the content is lost when it grows.
 void *segment_buffer_reserve(struct segment_buffer *buffer, size_t size);
-
 /// A block whose place, header and hash are good.
 struct segment_block {
     uint32_t owner;
@@ -266,13 +276,12 @@ CORONG_MUST_CHECK enum corong_status segment_column_read(struct segment_reader *
 bool segment_column_exists(const struct segment_reader *reader, uint32_t column);
 /// 10^exponent of a parsed transform.
 uint64_t segment_transform_power(const struct segment_transform *transform);
-
-/// Ids of a group, into `scratch` and `group_out`.
-CORONG_MUST_CHECK enum corong_status segment_ids_read(const struct segment_reader *reader,
-                                                      const struct segment_group *group,
-                                                      struct segment_scratch *scratch,
-                                                      struct row_group *group_out,
-                                                      struct corong_error *error);
+/// Ids of a group, into `scratch` and `group_out`. Where they do not stand in the order of users,
+/// their keys too, into `keys_out` (or NULL).
+CORONG_MUST_CHECK enum corong_status
+segment_ids_read(const struct segment_reader *reader, const struct segment_group *group,
+                 struct segment_scratch *scratch, struct row_group *group_out,
+                 struct hash128 *keys_out, struct corong_error *error);
 /// True for a group that has no keys of its own: they follow from ids and namespaces.
 static inline bool segment_keys_derive(const struct segment_group *group)
 {

@@ -5,6 +5,8 @@
 #include "storage/base/memory.h"
 #include "storage/file/file.h"
 #include "storage/segment/segment_cache.h"
+#include "storage/segment/segment_guide.h"
+#include "storage/segment/segment_numbers.h"
 #include "storage/segment/segment_private.h"
 
 #include <errno.h>
@@ -252,9 +254,11 @@ void segment_scratch_destroy(struct segment_scratch *scratch)
         return;
     }
     struct segment_buffer *const buffers[] = {
-        &scratch->keys,     &scratch->key_high,     &scratch->key_low, &scratch->row_counts,
-        &scratch->flags,    &scratch->flags_wide,   &scratch->masks,   &scratch->id_offsets,
-        &scratch->id_bytes, &scratch->string_sizes,
+        &scratch->keys,         &scratch->key_high,    &scratch->key_low,
+        &scratch->row_counts,   &scratch->flags,       &scratch->flags_wide,
+        &scratch->masks,        &scratch->id_offsets,  &scratch->id_bytes,
+        &scratch->string_sizes, &scratch->guide_names, &scratch->guide_times,
+        &scratch->standing_ids, &scratch->id_order,
     };
     for (size_t index = 0; index < sizeof(buffers) / sizeof(buffers[0]); index++) {
         memory_free(buffers[index]->bytes);
@@ -280,7 +284,9 @@ uint64_t segment_scratch_bytes(const struct segment_scratch *scratch)
                      scratch->key_low.capacity + scratch->row_counts.capacity +
                      scratch->flags.capacity + scratch->flags_wide.capacity +
                      scratch->masks.capacity + scratch->id_offsets.capacity +
-                     scratch->id_bytes.capacity + scratch->string_sizes.capacity;
+                     scratch->id_bytes.capacity + scratch->string_sizes.capacity +
+                     scratch->guide_names.capacity + scratch->guide_times.capacity +
+                     scratch->standing_ids.capacity + scratch->id_order.capacity;
     for (uint32_t column = 0; column < SCHEMA_COLUMN_COUNT_MAX; column++) {
         bytes += scratch->columns[column].capacity;
     }
@@ -357,10 +363,11 @@ enum corong_status segment_array_open(const struct segment_reader *reader, uint3
     return CORONG_OK;
 }
 
-static enum corong_status read_codes(struct segment_reader *reader, uint32_t column,
-                                     const struct segment_array *array,
-                                     struct segment_scratch *scratch, const struct row_group *group,
-                                     uint32_t *codes, struct corong_error *error)
+enum corong_status segment_codes_read(struct segment_reader *reader, uint32_t column,
+                                      const struct segment_array *array,
+                                      struct segment_scratch *scratch,
+                                      const struct row_group *group, uint32_t *codes,
+                                      struct corong_error *error)
 {
     uint32_t count = group->row_count;
     if (array->kind != SEGMENT_ARRAY_BLOCK) {
@@ -373,8 +380,9 @@ static enum corong_status read_codes(struct segment_reader *reader, uint32_t col
     }
     struct segment_block block;
     struct segment_transform transform;
-    const struct encoding_users users = {group->user_row_counts, group->user_count};
+    struct encoding_users users;
     TRY(segment_array_open(reader, array->block, column, count, &block, &transform, error));
+    TRY(segment_guide(reader, scratch, group, column, &block, &users, error));
     TRY_IN(encoding_decode32(scratch->decoder, block.payload, block.payload_size, &users, codes,
                              count, error),
            error, "segment '%s', block %u", reader->path, array->block);
@@ -386,11 +394,11 @@ static enum corong_status read_codes(struct segment_reader *reader, uint32_t col
     return segment_ranks_restore(reader, column, codes, count, error);
 }
 
-static enum corong_status read_integers(const struct segment_reader *reader, uint32_t column,
-                                        const struct segment_array *array,
-                                        struct segment_scratch *scratch,
-                                        const struct row_group *group, int64_t *integers,
-                                        struct corong_error *error)
+enum corong_status segment_integers_read(struct segment_reader *reader, uint32_t column,
+                                         const struct segment_array *array,
+                                         struct segment_scratch *scratch,
+                                         const struct row_group *group, int64_t *integers,
+                                         struct corong_error *error)
 {
     uint32_t count = group->row_count;
     bool number = reader->footer.schema.columns[column].type == COLUMN_NUMBER;
@@ -405,8 +413,9 @@ static enum corong_status read_integers(const struct segment_reader *reader, uin
     }
     struct segment_block block;
     struct segment_transform transform;
-    const struct encoding_users users = {group->user_row_counts, group->user_count};
+    struct encoding_users users;
     TRY(segment_array_open(reader, array->block, column, count, &block, &transform, error));
+    TRY(segment_guide(reader, scratch, group, column, &block, &users, error));
     TRY_IN(encoding_decode64(scratch->decoder, block.payload, block.payload_size, &users,
                              (uint64_t *)integers, count, error),
            error, "segment '%s', block %u", reader->path, array->block);
@@ -438,10 +447,10 @@ enum corong_status segment_column_read(struct segment_reader *reader, uint32_t g
         &scratch->values[segment_columns_place(&reader->columns, column)];
     if (reader->footer.schema.columns[column].type == COLUMN_STRING) {
         values->codes = segment_buffer_reserve(buffer, group->row_count * sizeof(uint32_t));
-        return read_codes(reader, column, array, scratch, group, values->codes, error);
+        return segment_codes_read(reader, column, array, scratch, group, values->codes, error);
     }
     values->integers = segment_buffer_reserve(buffer, group->row_count * sizeof(int64_t));
-    return read_integers(reader, column, array, scratch, group, values->integers, error);
+    return segment_integers_read(reader, column, array, scratch, group, values->integers, error);
 }
 
 static enum corong_status take_column(struct segment_reader *reader, uint32_t group_index,
@@ -472,11 +481,15 @@ static enum corong_status take_column(struct segment_reader *reader, uint32_t gr
 enum corong_status segment_ids_read(const struct segment_reader *reader,
                                     const struct segment_group *group,
                                     struct segment_scratch *scratch, struct row_group *group_out,
-                                    struct corong_error *error)
+                                    struct hash128 *keys_out, struct corong_error *error)
 {
     size_t offsets_size = ((size_t)group->ids.count + 1) * sizeof(uint32_t);
     group_out->id_offsets = segment_buffer_reserve(&scratch->id_offsets, offsets_size);
     group_out->id_bytes = segment_buffer_reserve(&scratch->id_bytes, group->ids.size_bytes);
+    if (group->ids.ascending) {
+        return segment_numbers_read_ordered(reader, group, scratch, group_out->id_offsets,
+                                            group_out->id_bytes, keys_out, error);
+    }
     return segment_strings_read(reader, &group->ids, SEGMENT_OWNER_ID_SIZES, SEGMENT_OWNER_ID_BYTES,
                                 scratch, group_out->id_offsets, group_out->id_bytes, error);
 }
@@ -491,6 +504,9 @@ enum corong_status segment_reader_read(struct segment_reader *reader, uint32_t g
     segment_cache_unpin(scratch);
     memset(scratch->values, 0, sizeof(scratch->values));
     memset(scratch->packed, 0, sizeof(scratch->packed));
+    scratch->group_index = group_index;
+    scratch->names = NULL;
+    scratch->times_us = NULL;
     *group_out = (struct row_group){.user_count = group->zone.user_count,
                                     .row_count = group->zone.row_count,
                                     .columns = scratch->values,
@@ -515,5 +531,5 @@ enum corong_status segment_reader_read(struct segment_reader *reader, uint32_t g
     }
     return group_out->id_offsets != NULL
                ? CORONG_OK
-               : segment_ids_read(reader, group, scratch, group_out, error);
+               : segment_ids_read(reader, group, scratch, group_out, NULL, error);
 }

@@ -69,8 +69,8 @@ static enum corong_status derive_keys(const struct segment_reader *reader,
                                       struct segment_scratch *scratch, struct row_group *group_out,
                                       struct hash128 *keys, struct corong_error *error)
 {
-    TRY(segment_ids_read(reader, group, scratch, group_out, error));
-    for (uint32_t user = 0; user < group->zone.user_count; user++) {
+    TRY(segment_ids_read(reader, group, scratch, group_out, keys, error));
+    for (uint32_t user = 0; user < group->zone.user_count && !group->ids.ascending; user++) {
         uint32_t from = group_out->id_offsets[user];
         struct text id = {group_out->id_bytes + from, group_out->id_offsets[user + 1] - from};
         keys[user] = hash_user(&reader->footer.secret,

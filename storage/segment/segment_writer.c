@@ -326,8 +326,21 @@ static enum corong_status write_column(struct segment_writer *writer, uint32_t c
         return CORONG_OK;
     }
     array->block = writer->footer.block_count;
+    encoding_encoder_favour_speed(writer->encoder, column == COLUMN_TIME || column == COLUMN_NAME);
     return write_array(writer, column, &writer->column_choices[column], &transform, work,
                        group->row_count, users, error);
+}
+
+// What tells other columns of names and visits cannot lean on them itself.
+static struct encoding_users users_for(const struct row_group *group, uint32_t column)
+{
+    struct encoding_users users = {.row_counts = group->user_row_counts,
+                                   .user_count = group->user_count};
+    if (column != COLUMN_TIME && column != COLUMN_NAME) {
+        users.names = group->columns[COLUMN_NAME].codes;
+        users.times_us = group->columns[COLUMN_TIME].integers;
+    }
+    return users;
 }
 
 static void fill_part(const struct segment_writer *writer, const struct row_group *group,
@@ -374,7 +387,8 @@ static enum corong_status write_users(struct segment_writer *writer, const struc
 
 static void check_group(const struct segment_writer *writer, const struct row_group *group)
 {
-    const struct encoding_users users = {group->user_row_counts, group->user_count};
+    const struct encoding_users users = {.row_counts = group->user_row_counts,
+                                         .user_count = group->user_count};
     ASSERT(group->row_count > 0 && group->row_count <= SEGMENT_GROUP_ROW_COUNT_MAX);
     ASSERT(group->id_offsets != NULL);
     uint64_t rows = 0;
@@ -434,7 +448,8 @@ static void note_zone(struct segment_writer *writer, const struct row_group *gro
 }
 
 static enum corong_status write_ids(struct segment_writer *writer, const struct row_group *group,
-                                    struct segment_strings *out, struct corong_error *error)
+                                    const struct segment_array *parts, struct segment_strings *out,
+                                    struct corong_error *error)
 {
     static const struct segment_transform none = {0};
     const struct dictionary ids = {group->user_count, group->id_offsets, group->id_bytes};
@@ -447,6 +462,12 @@ static enum corong_status write_ids(struct segment_writer *writer, const struct 
                              &writer->part_choices[CHOICE_ID_SIZES], &ids, out, error);
     }
     out->prefix = arena_copy_text(&writer->arena, out->prefix);
+    // Numbers in order are steps, a few bits each; keys, which follow from them, tell the users'.
+    out->ascending = parts[SEGMENT_KEY_HIGH].kind == SEGMENT_ARRAY_MISSING &&
+                     parts[SEGMENT_FLAGS].kind == SEGMENT_ARRAY_CONSTANT;
+    if (out->ascending) {
+        segment_numbers_sort(numbers, ids.count);
+    }
     return write_array(writer, SEGMENT_OWNER_ID_NUMBERS, &writer->part_choices[CHOICE_ID_NUMBERS],
                        &none, numbers, ids.count, NULL, error);
 }
@@ -460,12 +481,12 @@ enum corong_status segment_writer_append(struct segment_writer *writer,
     struct segment_group *entry = add_group(writer);
     struct segment_array *arrays =
         &footer->arrays[(size_t)footer->group_count * footer->schema.column_count];
-    const struct encoding_users users = {group->user_row_counts, group->user_count};
     TRY(write_users(writer, group, entry, error));
     for (uint32_t column = 0; column < footer->schema.column_count; column++) {
+        const struct encoding_users users = users_for(group, column);
         TRY(write_column(writer, column, group, &users, &arrays[column], error));
     }
-    TRY(write_ids(writer, group, &entry->ids, error));
+    TRY(write_ids(writer, group, entry->parts, &entry->ids, error));
     note_zone(writer, group, entry, &arrays[COLUMN_TIME]);
     footer->group_count++;
     return CORONG_OK;

@@ -127,7 +127,13 @@ static void try_changed(const uint8_t *data, size_t size)
 static void try_array(const uint8_t *data, size_t size)
 {
     static const uint32_t row_counts[] = {1, 700, 3, 90, 230};
-    const struct encoding_users users = {row_counts, 5};
+    static uint32_t names[ARRAY_COUNT_MAX];
+    static int64_t times[ARRAY_COUNT_MAX];
+    for (uint32_t row = 0; row < ARRAY_COUNT_MAX; row++) {
+        names[row] = row % 7;
+        times[row] = row / 5 * INT64_C(3600000000);
+    }
+    const struct encoding_users users = {row_counts, 5, names, times};
     if (size < 2) {
         return;
     }
