@@ -384,8 +384,9 @@ static struct candidates estimate_all(const struct encoding_encoder *encoder,
         uint64_t estimate =
             allowed ? CODECS[id]->estimate(encoder, statistics, count) : ENCODING_IMPOSSIBLE;
         candidates.estimates[id] = estimate;
-        // A dictionary's estimate is a hope; it must not push out what is certain.
-        bool certain = id != ENCODING_DICTIONARY;
+        // A dictionary's estimate is a hope; it must not push out what is certain. Nor must entropy
+        // coding push out what decodes faster and may be as small.
+        bool certain = id != ENCODING_DICTIONARY && id != ENCODING_ENTROPY;
         candidates.best = certain && estimate < candidates.best ? estimate : candidates.best;
     }
     return candidates;

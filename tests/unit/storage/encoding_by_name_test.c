@@ -63,9 +63,10 @@ static void assert_comes_back(struct rows *rows)
 // Rows of `name_count` names, from `first_name` on, have values; those of another have none.
 static void fill_by_name(struct rows *rows, uint32_t first_name, uint32_t name_count)
 {
+    uint32_t found = 0;
     for (uint32_t row = 0; row < COUNT; row++) {
-        bool has = row % 5 == 0;
-        rows->names[row] = has ? first_name + row / 5 % name_count : 0;
+        bool has = row != 1 && (row * UINT32_C(2654435761) >> 20) % 5 == 0; // without a pattern
+        rows->names[row] = has ? first_name + found++ % name_count : 0;
         rows->values[row] = has ? 1 + row * 7919 % 30000 : 0;
     }
 }
