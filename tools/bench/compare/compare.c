@@ -168,8 +168,8 @@ static enum corong_status compare_sides(const struct side *left, const struct si
     compare_notes_take(&notes, left->first, right->first);
     if ((left->crowded || right->crowded) && notes.count < COMPARE_NOTE_COUNT_MAX) {
         notes.texts[notes.count++] =
-            TEXT_LITERAL("other programs kept the machine busy: times of one run on such a machine "
-                         "have no verdict; give folders of several runs, taken in turn");
+            TEXT_LITERAL("what else ran on the machine: so much that times of one run have no "
+                         "verdict; give folders of several runs, taken in turn");
     }
     memcpy(result_out->notes, notes.texts, sizeof(notes.texts));
     result_out->note_count = notes.count;
