@@ -39,6 +39,8 @@ mutants=(
     'block_ignores_ties|engine/query/block/block_walk.c|s/return block_lane_crowded(word->lanes\[run\], word->rows\[run\] + bit) \&\&/return run > 1 \&\&/|block_model_test'
     'block_user_ends_with_group|engine/query/block/block_lane.c|s/lane->stop = end - (whole/lane->stop = end - (whole \&\& lane == NULL/|block_model_test'
     'block_open_exclusive|engine/query/block/block.c|s/user->last_us >= block->open_from_us/user->last_us > block->open_from_us/|block_model_test'
+    'block_any_window_exclusive|engine/query/block/block_walk_any.c|s/last_us\[step\] <= walk->user->window_us/last_us[step] < walk->user->window_us/|block_model_test'
+    'block_any_passes_over_first_entry|engine/query/block/block_walk_any.c|s/walk->behind = true;/walk->behind = false;/|block_model_test'
     'block_runs_in_any_order|engine/query/block/block.c|s/!is_before(run - 1, run)/!is_before(run - 1, run) \&\& run == NULL/|block_model_test'
     'view_chunks_kept_after_commit|engine/engine_commit.c|/^static bool commit_once/,/^}/s/engine_view_publish(engine, \&committer->instant);/engine_view_refresh(engine);/|engine_view_test view_stress'
     'view_chunks_kept_after_flush|engine/shard/shard_view.c|/^void shard_view_flushed/,/^}/s/release_from(view, view->file_count);//|engine_view_test view_stress'

@@ -2,6 +2,7 @@
 #include "engine/filter/filter_like.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #define LIKE_INVALID_BASE 0x110000u ///< a byte that is not UTF-8 equals itself only
 #define LIKE_NO_STAR SIZE_MAX
@@ -102,12 +103,38 @@ static size_t like_skip_stars(struct text pattern, size_t at)
     return at;
 }
 
+/// Bytes at the pattern's end that stand for themselves alone: every match ends with them.
+static size_t like_tail_size(struct text pattern)
+{
+    size_t size = 0;
+    while (size < pattern.size) {
+        unsigned char last = (unsigned char)pattern.bytes[pattern.size - 1 - size];
+        bool escaped = size + 1 < pattern.size && pattern.bytes[pattern.size - 2 - size] == '\\';
+        if (last >= 0x80 || last == '%' || last == '_' || last == '\\' || escaped) {
+            break;
+        }
+        size++;
+    }
+    return size;
+}
+
 /// Only the last % ever needs to take more: what stands before it matched at its earliest place.
 bool filter_like_matches(const struct filter_like *like, struct text value)
 {
     struct text pattern = like->pattern;
     size_t pattern_at = 0;
     size_t value_at = 0;
+    size_t tail_size = like->fold ? 0 : like_tail_size(pattern);
+    if (tail_size > 0) {
+        const char *tail = pattern.bytes + pattern.size - tail_size;
+        if (value.size < tail_size ||
+            memcmp(value.bytes + value.size - tail_size, tail, tail_size) != 0) {
+            return false;
+        }
+        if (tail_size + 1 == pattern.size && pattern.bytes[0] == '%') {
+            return true;
+        }
+    }
     size_t star_at = LIKE_NO_STAR;
     size_t star_value_at = 0;
     while (value_at < value.size) {

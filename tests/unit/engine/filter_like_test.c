@@ -56,6 +56,30 @@ Test(filter_like, a_byte_that_is_not_utf8_is_one_character_equal_to_itself)
     cr_expect(matches("____", "\xf4\x90\x80\x80", false)); // above 0x10ffff
 }
 
+Test(filter_like, what_the_pattern_ends_with_ends_every_match)
+{
+    cr_expect(matches("%7", "/page/17", false));
+    cr_expect(matches("%7", "7", false));
+    cr_expect_not(matches("%7", "/page/71", false));
+    cr_expect_not(matches("%17", "7", false));
+    cr_expect_not(matches("%7", "", false));
+    cr_expect(matches("%\xc3\xb6"
+                      "7",
+                      "\xc3\xb6"
+                      "7",
+                      false));
+    cr_expect_not(matches("%\xc3\xb6"
+                          "7",
+                          "\xc3\xbc"
+                          "7",
+                          false));
+    cr_expect(matches("%\\%7", "50%7", false));
+    cr_expect_not(matches("%\\%7", "507", false));
+    cr_expect(matches("a_c", "abc", false));
+    cr_expect_not(matches("a_c", "c", false));
+    cr_expect(matches("%C", "abc", true));
+}
+
 Test(filter_like, backslash_takes_the_next_character_as_it_is)
 {
     cr_expect(matches("50\\%", "50%", false));
