@@ -108,6 +108,28 @@ ENCODING_INLINE void spread_all(const uint8_t *bytes, unsigned base, uint64_t re
     }
 }
 
+// Eight bytes at a time: what a group writes behind its digits the next ones overwrite.
+static void spread_bytes(const uint8_t *bytes, unsigned base, uint8_t reference, uint8_t *values,
+                         uint32_t count)
+{
+    uint8_t table[BYTE_COUNT][DIGITS_MAX];
+    unsigned digits = digits_of(base);
+    fill_digits(table, base);
+    for (unsigned byte = 0; byte < BYTE_COUNT; byte++) {
+        for (unsigned digit = 0; digit < DIGITS_MAX; digit++) {
+            table[byte][digit] = (uint8_t)(table[byte][digit] + reference);
+        }
+    }
+    uint32_t row = 0;
+    uint32_t at = 0;
+    for (; row + DIGITS_MAX <= count; row += digits) {
+        memcpy(values + row, table[bytes[at++]], DIGITS_MAX);
+    }
+    for (; row < count; row++) {
+        values[row] = table[bytes[row / digits]][row % digits];
+    }
+}
+
 // False where a byte stands for no digits, or the last for more than there are.
 static bool bytes_within(const uint8_t *bytes, uint32_t byte_count, uint32_t count, unsigned base)
 {
@@ -140,7 +162,11 @@ static bool grouped_decode(struct encoding_decoder *decoder, void *values, enum 
     if (!bytes_within(bytes, byte_count, count, base)) {
         return decoder_fail(decoder, "grouped: a byte past the digits");
     }
-    ENCODING_BY_WIDTH(width, spread_all, bytes, base, reference, values, count);
+    if (width == VALUE_8) {
+        spread_bytes(bytes, base, (uint8_t)reference, values, count);
+    } else {
+        ENCODING_BY_WIDTH(width, spread_all, bytes, base, reference, values, count);
+    }
     return true;
 }
 
