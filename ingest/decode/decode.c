@@ -2,6 +2,7 @@
 #include "ingest/decode/decode.h"
 
 #include "ingest/decode/decoder.h"
+#include "ingest/decode/utf8_check.h"
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 
@@ -212,6 +213,18 @@ void decode_reject(const struct decoder *decoder, enum reject_reason reason,
     outcome->reason = reason;
     outcome->event_count = 0;
     memcpy(outcome->detail, decoder->detail, sizeof(outcome->detail));
+}
+
+bool decode_is_utf8(struct decoder *decoder, struct text text, struct decode_outcome *outcome)
+{
+    const char *fault = utf8_check(text);
+    if (fault == NULL) {
+        return true;
+    }
+    decode_detail(decoder, "not UTF-8",
+                  (struct text){fault, (size_t)(text.bytes + text.size - fault)});
+    decode_reject(decoder, REJECT_NOT_UTF8, outcome);
+    return false;
 }
 
 void decode_single(struct decoder *decoder, const struct decode_sink *sink,

@@ -2,7 +2,6 @@
 #include "ingest/decode/decoder.h"
 
 #include "ingest/decode/byte_find.h"
-#include "ingest/decode/utf8_check.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -156,11 +155,7 @@ void decode_combined(struct decoder *decoder, struct text text, const struct dec
         outcome->blank = true;
         return;
     }
-    const char *fault = utf8_check(text);
-    if (fault != NULL) {
-        decode_detail(decoder, "not UTF-8",
-                      (struct text){fault, (size_t)(text.bytes + text.size - fault)});
-        decode_reject(decoder, REJECT_NOT_UTF8, outcome);
+    if (!decode_is_utf8(decoder, text, outcome)) {
         return;
     }
     struct log_line line = {.begin = text.bytes};

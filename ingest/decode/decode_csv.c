@@ -255,11 +255,7 @@ void decode_csv(struct decoder *decoder, struct text text, const struct decode_s
         decode_single(decoder, sink, outcome);
         return;
     }
-    const char *fault = utf8_check(text);
-    if (fault != NULL) {
-        decode_detail(decoder, "not UTF-8",
-                      (struct text){fault, (size_t)(text.bytes + text.size - fault)});
-        decode_reject(decoder, REJECT_NOT_UTF8, outcome);
+    if (!decode_is_utf8(decoder, text, outcome)) {
         return;
     }
     if (decoder->header_wanted) {

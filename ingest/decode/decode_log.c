@@ -402,11 +402,7 @@ void decode_log(struct decoder *decoder, struct text text, const struct decode_s
                 struct decode_outcome *outcome)
 {
     struct text fields[LOG_FIELD_COUNT_MAX];
-    const char *fault = utf8_check(text);
-    if (fault != NULL) {
-        decode_detail(decoder, "not UTF-8",
-                      (struct text){fault, (size_t)(text.bytes + text.size - fault)});
-        decode_reject(decoder, REJECT_NOT_UTF8, outcome);
+    if (!decode_is_utf8(decoder, text, outcome)) {
         return;
     }
     if (text.bytes[0] == '#') {

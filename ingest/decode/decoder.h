@@ -148,3 +148,6 @@ void decode_single(struct decoder *decoder, const struct decode_sink *sink,
 /// Rejects the message in hand with decoder->detail.
 void decode_reject(const struct decoder *decoder, enum reject_reason reason,
                    struct decode_outcome *outcome);
+/// Whether `text`, the message in hand, is UTF-8; where not, it is rejected and its first fault is
+/// the detail.
+bool decode_is_utf8(struct decoder *decoder, struct text text, struct decode_outcome *outcome);

@@ -51,6 +51,10 @@ static enum exit_code ask(const struct options *options, const struct config *co
     if (status != CORONG_OK) {
         return console_fail(&error);
     }
+    if (result.total.steps[0].reached == 0 && result.provenance.rows_stored > 0) {
+        console_note("nobody enters: no event of the first step is left by the range and the "
+                     "filters; 'corong stages' shows what there is, and when");
+    }
     struct text_buffer out = {0};
     struct report_style style = query_object_style(options, config, &query.funnel);
     report_funnel(&query, &result, &style, &out);

@@ -127,8 +127,9 @@ static enum corong_status take_slice(const struct options *options,
     return count == funnel->by_count
                ? CORONG_OK
                : error_set(error, CORONG_INVALID,
-                           "--slice: %u values for %u attributes of --by; give one for each", count,
-                           funnel->by_count);
+                           "--slice: %u value%s for %u attribute%s of --by; give one for each",
+                           count, count == 1 ? "" : "s", funnel->by_count,
+                           funnel->by_count == 1 ? "" : "s");
 }
 
 enum corong_status people_question_cell(const struct options *options,

@@ -375,8 +375,9 @@ static enum corong_status check(struct store_snapshot *snapshot, struct next_way
     if (question->kind != NEXT_WON &&
         (question->step > last || (question->step == 0 && !anywhere))) {
         return error_set(error, CORONG_INVALID,
-                         "step %u: steps 1 to %u can be asked about in this way", question->step,
-                         last);
+                         "step %u: steps 1 to %u can be asked about in this way%s", question->step,
+                         last,
+                         question->step == last + 1 ? " (who did the last step has won)" : "");
     }
     if (way->depth > NEXT_DEPTH_MAX) {
         return error_set(error, CORONG_INVALID, "%u events, at most %u are followed", way->depth,
