@@ -38,14 +38,17 @@ static void line_init(struct line_walk *walk, const struct general *general,
     walk->found = (struct general_found){GENERAL_NONE, GENERAL_NONE, GENERAL_NONE};
     for (uint32_t step = 0; step < general->rule->step_count; step++) {
         walk->states[step].start = GENERAL_NONE;
+    }
+    for (uint32_t step = 0; general->steep != 0 && step < general->rule->step_count; step++) {
         walk->ripe[step].start = GENERAL_NONE;
         walk->waiting[step] = search->from;
         walk->ended[step] = 0;
     }
 }
 
-/// The newest state that a step with a least gap may follow in a block; NULL: none.
-static const struct line_state *ripe_state(struct line_walk *walk, uint32_t step, uint32_t block)
+/// The newest state that a step with a least gap may follow in a block; NULL: none. Seldom needed.
+__attribute__((noinline)) static const struct line_state *ripe_state(struct line_walk *walk,
+                                                                     uint32_t step, uint32_t block)
 {
     const struct general *general = walk->general;
     const uint32_t *starts = general->starts[step - 1];
@@ -161,8 +164,8 @@ void general_line_find(const struct general *general, const struct general_searc
 
 /// Whether some state of a step goes on to the next one, which has a least gap: older ones get
 /// there sooner.
-static bool steep_goes_on(const struct line_walk *walk, uint32_t step, uint32_t end,
-                          int64_t as_of_us, int64_t last_us)
+__attribute__((noinline)) static bool steep_goes_on(const struct line_walk *walk, uint32_t step,
+                                                    uint32_t end, int64_t as_of_us, int64_t last_us)
 {
     const struct general *general = walk->general;
     uint32_t first =
@@ -232,19 +235,28 @@ struct line_back {
     uint32_t scanned[FUNNEL_STEP_COUNT_MAX]; ///< with a least gap: the last block not looked at yet
 };
 
+/// Where `to` has a least gap: the closest block that leads on and is late enough.
+__attribute__((noinline)) static void scan_ripe(const struct general *general,
+                                                struct line_back *back, uint32_t to, uint32_t block)
+{
+    const struct general_block *blocks = general->blocks;
+    int64_t least_us = blocks[block].time_us + general->min_us[to];
+    uint32_t *scanned = &back->scanned[to];
+    for (; *scanned > block && blocks[*scanned].time_us >= least_us; --*scanned) {
+        bool leads = (general->continued[*scanned] >> to & 1) != 0;
+        back->next[to] = leads ? *scanned : back->next[to];
+    }
+}
+
 /// Whether a match of `step` in the block may be followed by one of the next step that leads on.
 /// The closest such block decides: a later one is further away and behind more that parts.
-static bool leads_on(const struct general *general, struct line_back *back, uint32_t step,
-                     uint32_t block)
+static inline bool leads_on(const struct general *general, struct line_back *back, uint32_t step,
+                            uint32_t block)
 {
     const struct general_block *blocks = general->blocks;
     uint32_t to = step + 1;
-    int64_t least_us = blocks[block].time_us + general->min_us[to];
-    uint32_t *scanned = &back->scanned[to];
-    bool steep = (general->steep >> to & 1) != 0;
-    for (; steep && *scanned > block && blocks[*scanned].time_us >= least_us; --*scanned) {
-        bool leads = (general->continued[*scanned] >> to & 1) != 0;
-        back->next[to] = leads ? *scanned : back->next[to];
+    if ((general->steep >> to & 1) != 0) {
+        scan_ripe(general, back, to, block);
     }
     uint32_t next = back->next[to];
     return next != GENERAL_NONE && next <= back->limits[step] &&
@@ -265,8 +277,12 @@ static void line_mark(struct general *general, const struct general_search *sear
     general->continued[found->end] = UINT32_C(1) << found->step;
     back.next[found->step] = (general->steep >> found->step & 1) != 0 ? GENERAL_NONE : found->end;
     for (uint32_t block = found->end; block-- > found->entry;) {
-        struct line_ends ends = ends_of(general, block, search->active);
-        uint32_t steps = general->blocks[block].steps & below & ~ends.barred;
+        const struct general_block *here = &general->blocks[block];
+        struct line_ends ends = {0, 0};
+        if ((here->hits | here->in_scope) != 0) {
+            ends = ends_of(general, block, search->active);
+        }
+        uint32_t steps = here->steps & below & ~ends.barred;
         uint32_t leading = 0;
         for (; steps != 0; steps &= steps - 1) {
             uint32_t step = (uint32_t)__builtin_ctz(steps);
