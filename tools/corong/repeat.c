@@ -31,8 +31,7 @@ static enum corong_status ask_once(repeat_function *function, void *context, con
     uint64_t start_cpu_ns = clock_process_ns();
     enum corong_status status = function(context, &arena, &again, error);
     cost_out->cpu_seconds = (double)(clock_process_ns() - start_cpu_ns) / 1e9;
-    cost_out->seconds =
-        (double)(clock_monotonic_us() - start_us) / (double)MICROSECONDS_PER_SECOND;
+    cost_out->seconds = (double)(clock_monotonic_us() - start_us) / (double)MICROSECONDS_PER_SECOND;
     if (status == CORONG_OK && strcmp(again.result_digest, digest) != 0) {
         status = error_set(error, CORONG_CORRUPT,
                            "asked again, the answer differs: digest %s, the first time %s",
