@@ -402,10 +402,9 @@ static bool decode_string_attribute(struct decoder *decoder,
 /// short. False: decode_attributes() decides.
 static inline bool decode_plain_attributes(struct decoder *decoder)
 {
-    const struct decode_column *column = decoder->columns_plain;
-    const struct decode_column *end = column + decoder->column_plain_count;
-    bool plain = column != NULL;
-    for (; column < end; column++) {
+    bool plain = decoder->columns_plain != NULL;
+    for (uint32_t index = 0; index < decoder->column_plain_count; index++) {
+        const struct decode_column *column = &decoder->columns_plain[index];
         const struct decode_field *field = &decoder->fields[column->field];
         bool string = decode_field_is_plain(field);
         plain &= string ? field->size <= EVENT_VALUE_SIZE_MAX : field->kind == FIELD_MISSING;
