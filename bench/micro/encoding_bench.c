@@ -70,8 +70,8 @@ static void generate(struct bench *bench)
         bench->names[row] = (uint32_t)(row % 5 == 0);
         bench->times[row] = row / 8 * VISIT_GAP_US;
     }
-    bench->users = (struct encoding_users){
-        bench->row_counts, VALUE_COUNT / 16, bench->names, bench->times};
+    bench->users =
+        (struct encoding_users){bench->row_counts, VALUE_COUNT / 16, bench->names, bench->times};
 }
 
 static uint64_t run_encode(void *context)

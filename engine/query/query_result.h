@@ -186,7 +186,7 @@ struct query_provenance {
     uint32_t thread_count;
     uint32_t source_count;
     bool complete;
-    const double *repeat_seconds; ///< where the caller asked again: wall, one per time
+    const double *repeat_seconds;     ///< where the caller asked again: wall, one per time
     const double *repeat_cpu_seconds; ///< the same of the processor, all threads together
     uint32_t repeat_count;
 };
