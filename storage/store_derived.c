@@ -85,6 +85,14 @@ static bool is_ours(const struct store_snapshot *snapshot, struct text file, uin
     return ours;
 }
 
+/// No file that holds `size_max` bytes for these segments is larger.
+static size_t file_size_max(const struct store_snapshot *snapshot, uint64_t size_max)
+{
+    uint64_t head = HEAD_SIZE + UINT64_C(16) * store_snapshot_segment_count(snapshot);
+    return size_max < FILE_SIZE_MAX / 2 ? (size_t)(head + ZSTD_compressBound(size_max))
+                                        : FILE_SIZE_MAX;
+}
+
 bool store_derived_read(const char *directory, const struct store_snapshot *snapshot,
                         uint64_t size_max, struct text_buffer *bytes_out)
 {
@@ -93,12 +101,15 @@ bool store_derived_read(const char *directory, const struct store_snapshot *snap
     size_t size;
     int length = snprintf(path, sizeof(path), "%s/%s", directory, FILE_NAME);
     if (length < 0 || (size_t)length >= sizeof(path) ||
-        file_read_whole(path, FILE_SIZE_MAX, &bytes, &size, NULL) != CORONG_OK) {
+        file_read_whole(path, file_size_max(snapshot, size_max), &bytes, &size, NULL) !=
+            CORONG_OK) {
         return false;
     }
     uint64_t raw_size;
     struct text frame;
-    bool good = is_ours(snapshot, (struct text){bytes, size}, size_max, &raw_size, &frame);
+    // The raw size stands before the hash: the frame, which is under it, has to say the same.
+    bool good = is_ours(snapshot, (struct text){bytes, size}, size_max, &raw_size, &frame) &&
+                ZSTD_getFrameContentSize(frame.bytes, frame.size) == raw_size;
     if (good) {
         char *target = text_buffer_reserve(bytes_out, raw_size);
         good = ZSTD_decompress(target, raw_size, frame.bytes, frame.size) == raw_size;

@@ -163,15 +163,22 @@ void general_line_find(const struct general *general, const struct general_searc
 }
 
 /// Whether some state of a step goes on to the next one, which has a least gap: older ones get
-/// there sooner.
+/// there sooner. From the newest that stands to those that are too old for a greatest gap.
 __attribute__((noinline)) static bool steep_goes_on(const struct line_walk *walk, uint32_t step,
-                                                    uint32_t end, int64_t as_of_us, int64_t last_us)
+                                                    int64_t as_of_us, int64_t last_us)
 {
     const struct general *general = walk->general;
+    int64_t slack_us = general->rule->tie_tolerance_us;
+    if (walk->states[step].start == GENERAL_NONE) {
+        return false;
+    }
     uint32_t first =
         walk->ended[step] > walk->search->from ? walk->ended[step] : walk->search->from;
-    for (uint32_t block = end; block-- > first;) {
+    for (uint32_t block = walk->states[step].at + 1; block-- > first;) {
         uint32_t start = general->starts[step][block];
+        if (as_of_us - general->blocks[block].time_us - slack_us > general->max_us[step + 1]) {
+            return false;
+        }
         if (start != GENERAL_NONE &&
             general_may_follow(general, walk->search, step + 1, general->blocks[block].time_us,
                                general->blocks[start].time_us, as_of_us, last_us)) {
@@ -189,7 +196,7 @@ static bool line_goes_on(const struct line_walk *walk, uint32_t end, int64_t as_
     for (uint32_t step = walk->search->entry_step; step + 1 < general->rule->step_count; step++) {
         const struct line_state *state = &walk->states[step];
         if ((general->steep >> (step + 1) & 1) != 0) {
-            if (steep_goes_on(walk, step, end, as_of_us, last_us)) {
+            if (steep_goes_on(walk, step, as_of_us, last_us)) {
                 return true;
             }
         } else if (state->start != GENERAL_NONE &&

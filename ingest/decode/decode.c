@@ -358,7 +358,6 @@ void decode_unknown_line(struct decoder *decoder, struct text line, const struct
                          const struct decode_sink *sink, struct decode_outcome *outcome_out)
 {
     if (message_begin(decoder, &line, metadata, outcome_out)) {
-        decoder->unlike = true;
         decode_document(decoder, line, sink, outcome_out);
     }
 }
@@ -386,7 +385,7 @@ static const char *take_row(struct decoder *decoder, struct text lines,
 bool decoder_takes_lines(const struct decoder *decoder)
 {
     const struct mapping *mapping = decoder->mapping;
-    return !decoder->file_begins && mapping->metadata_count == 0 &&
+    return !decoder->file_begins && !decoder->header_wanted && mapping->metadata_count == 0 &&
            (mapping->format != MAPPING_JSON || decoder->capture.shapes != NULL);
 }
 

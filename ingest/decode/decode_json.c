@@ -183,6 +183,8 @@ const char *decode_json_line(struct decoder *decoder, struct text lines,
 {
     const struct mapping *mapping = decoder->mapping;
     const char *end = json_shape_line(&mapping->plan, lines, &decoder->capture);
+    // Of a line that the shapes took and the mapping refuses, there is nothing to learn.
+    decoder->unlike = end == NULL;
     if (__builtin_expect(end == NULL, 0)) {
         return NULL;
     }

@@ -23,6 +23,14 @@ static enum corong_status ask_again(void *context, struct arena *arena,
     return CORONG_OK;
 }
 
+static bool nobody_enters(const struct query_funnel *query,
+                          const struct query_funnel_result *result)
+{
+    const struct funnel *funnel = &query->funnel;
+    return result->total.steps[0].reached == 0 && result->provenance.rows_stored > 0 &&
+           !funnel->entry_open && funnel->order != FUNNEL_ORDER_ANY;
+}
+
 static enum exit_code ask(const struct options *options, const struct config *config,
                           struct store_snapshot *snapshot)
 {
@@ -51,7 +59,7 @@ static enum exit_code ask(const struct options *options, const struct config *co
     if (status != CORONG_OK) {
         return console_fail(&error);
     }
-    if (result.total.steps[0].reached == 0 && result.provenance.rows_stored > 0) {
+    if (nobody_enters(&query, &result)) {
         console_note("nobody enters: no event of the first step is left by the range and the "
                      "filters; 'corong stages' shows what there is, and when");
     }

@@ -308,7 +308,11 @@ static void settle_live(const struct replay *replay, struct replay_end *end)
     end->live.recounted =
         recount_live(settings_store(&replay->config), &replay->definitions, &defaults,
                      replay->options->arena, &end->view, &error) == CORONG_OK;
-    if (!end->live.recounted) {
+    if (!end->live.recounted && has_links(replay)) {
+        end->view.funnel_count = 0; // they were listed, and have no numbers
+        console_note("the funnels could not be counted (%s); 'corong funnel' counts them",
+                     error.message);
+    } else if (!end->live.recounted) {
         console_note("the live counts leave out %llu users whose events came late or out of "
                      "order, and could not be counted again (%s); 'corong funnel' counts everyone",
                      (unsigned long long)end->view.pending, error.message);

@@ -101,7 +101,9 @@ bool identity_links_load(struct identity_links *links, const struct store_snapsh
     bool good = booked && read_links(links, (struct text){bytes.bytes, bytes.size},
                                      store_snapshot_secret(snapshot));
     if (found) {
-        query_tasks_return(tasks, size);
+        // What was read stays with the snapshot, and booked, as links that were collected do.
+        uint64_t kept = good ? links->arena.used_bytes + links->count * sizeof(*links->links) : 0;
+        query_tasks_return(tasks, size > kept ? size - kept : 0);
     }
     text_buffer_deinit(&bytes);
     return good;

@@ -5,6 +5,7 @@
 #include "tests/support/test_random.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define EVENT_COUNT_MAX 40u
@@ -198,4 +199,38 @@ Test(match_line, test_a_unit_larger_than_the_space_is_judged_alike)
     struct match_result result;
     funnel_match(&rule, events, 5000, &result);
     cr_assert(result.won && result.events[0] == 4997 && result.events[1] == 4998);
+}
+
+static enum corong_status count_attempt(void *context, const struct match_result *attempt,
+                                        struct corong_error *error)
+{
+    (void)error;
+    uint32_t *count = context;
+    *count += attempt->level;
+    return CORONG_OK;
+}
+
+// Each event asks anew whether the attempt can go on: by looking back over all of them this would
+// take minutes.
+Test(match_line, test_a_long_unit_with_a_least_gap_does_not_look_back_at_each_event)
+{
+    enum { COUNT = 300000 };
+    struct match_event *events = calloc(COUNT, sizeof(*events));
+    for (uint32_t i = 0; i < COUNT; i++) {
+        events[i] =
+            (struct match_event){.time_us = i, .steps = i == 0 ? 1 : 2, .entry_allowed = true};
+    }
+    struct funnel_gap gaps[3] = {
+        {0, FUNNEL_WINDOW_NONE}, {60, FUNNEL_WINDOW_NONE}, {0, FUNNEL_WINDOW_NONE}};
+    struct match_rule rule = {.step_count = 3,
+                              .attempts = FUNNEL_ATTEMPTS_ALL,
+                              .window_us = FUNNEL_WINDOW_NONE,
+                              .as_of_us = COUNT,
+                              .until_us = INT64_MAX,
+                              .gaps = gaps};
+    uint32_t levels = 0;
+    struct corong_error error;
+    cr_assert_eq(funnel_match_all(&rule, events, COUNT, count_attempt, &levels, &error), CORONG_OK);
+    cr_assert_eq(levels, 2);
+    free(events);
 }
