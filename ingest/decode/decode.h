@@ -113,8 +113,9 @@ struct decode_tally {
     uint64_t events;   ///< given to the sink
 };
 #define DECODE_LINES_PADDING 64u ///< bytes behind lines that can be read
-/// Whether decode_known_lines() may be called now: not before the first line of a file or
-/// a header that is still to come, and only where a line holds one event at most and nothing beside it is mapped.
+/// Whether decode_known_lines() may be called now: not before the first line of a file or a header
+/// that is still to come, and only where a line holds one event at most and nothing beside it is
+/// mapped.
 bool decoder_takes_lines(const struct decoder *decoder);
 /// Takes lines, of which each ends with a line feed, one after the other, until one comes that
 /// decode_message() has to look at: it may be unsound, or unlike those before. Nothing is rejected
