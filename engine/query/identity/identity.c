@@ -142,6 +142,15 @@ static void add_view(struct identity_kept *kept, struct identity_view *view)
     pthread_mutex_unlock(&kept->gate.mutex);
 }
 
+static enum corong_status add_new_view(struct identity_kept *kept, uint32_t link_count,
+                                       struct store_snapshot *snapshot, struct query_tasks *tasks,
+                                       struct identity_view **view_out, struct corong_error *error)
+{
+    TRY(view_make(kept, link_count, snapshot, tasks, view_out, error));
+    add_view(kept, *view_out);
+    return CORONG_OK;
+}
+
 static enum corong_status find_view(struct identity_kept *kept, struct store_snapshot *snapshot,
                                     int64_t as_of_us, struct query_tasks *tasks,
                                     struct identity_view **view_out, struct corong_error *error)
@@ -149,11 +158,8 @@ static enum corong_status find_view(struct identity_kept *kept, struct store_sna
     TRY(collect(kept, snapshot, tasks, error));
     uint32_t count = count_until(&kept->links, as_of_us);
     *view_out = take_view(kept, count);
-    if (*view_out == NULL) {
-        TRY(view_make(kept, count, snapshot, tasks, view_out, error));
-        add_view(kept, *view_out);
-    }
-    return CORONG_OK;
+    return *view_out != NULL ? CORONG_OK
+                             : add_new_view(kept, count, snapshot, tasks, view_out, error);
 }
 
 enum corong_status identity_view_of(struct store_snapshot *snapshot, int64_t as_of_us,
