@@ -230,7 +230,9 @@ static void judge(struct phase *phase)
     memory_free(lags);
     memory_free(ages);
     bool growing = result->lag.verdict == STEADY_GROWING || result->age.verdict == STEADY_GROWING;
-    bool steady = result->lag.verdict == STEADY_STEADY;
+    const struct phase_point *last = &result->points[count - 1];
+    bool steady = result->lag.verdict == STEADY_STEADY &&
+                  !steady_is_behind((double)last->due, (double)last->read);
     result->verdict = growing ? STEADY_GROWING : steady ? STEADY_STEADY : STEADY_UNDECIDED;
 }
 

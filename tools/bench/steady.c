@@ -7,6 +7,12 @@
 #define MSER_BATCH 5u
 #define BATCH_COUNT_MAX 16u
 #define CORRELATION_MAX 0.8
+#define BEHIND_SHARE 0.1
+
+bool steady_is_behind(double due, double read)
+{
+    return due - read > BEHIND_SHARE * due;
+}
 
 const char *steady_word(enum steady_verdict verdict)
 {

@@ -20,6 +20,7 @@
 /// Private to tools/bench/. Thread: any.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum steady_verdict { STEADY_UNDECIDED = 0, STEADY_STEADY, STEADY_GROWING };
@@ -41,6 +42,9 @@ struct steady_result {
 /// Fewer than STEADY_SAMPLE_COUNT_MIN are undecided.
 void steady_test(const double *values, uint32_t count, double seconds_between,
                  double slope_tolerance, struct steady_result *result_out);
+/// Whether more than a tenth of what was due since the step began is not read at its end: it fell
+/// behind within the warm-up that is cut off, and a backlog that is level then was not held.
+bool steady_is_behind(double due, double read);
 /// "steady", "growing", "undecided".
 const char *steady_word(enum steady_verdict verdict);
 /// The 95th percentile of Student's t.

@@ -260,6 +260,22 @@ Test(bench_fit, lines_without_noise_are_found_exactly)
     cr_expect_eq(fit.count, 0);
 }
 
+// As a run at 430,000 events a second was once judged: level from a backlog of 600 ms on.
+Test(bench_steady, a_level_backlog_is_not_held)
+{
+    double lags[60];
+    for (uint32_t i = 0; i < 60; i++) {
+        lags[i] = i < 25 ? 12000.0 * i : 290000 - 400.0 * i;
+    }
+    struct steady_result result;
+    steady_test(lags, 60, 0.065, 4300, &result);
+    cr_expect_eq(result.verdict, STEADY_STEADY, "the line alone does not see it");
+    cr_expect(steady_is_behind(1637000, 1372000));
+    cr_expect(steady_is_behind(1000, 899));
+    cr_expect_not(steady_is_behind(1000, 900));
+    cr_expect_not(steady_is_behind(0, 0));
+}
+
 Test(bench_histogram, percentiles_are_within_a_thirtysecond)
 {
     struct histogram *histogram = &(struct histogram){0};
