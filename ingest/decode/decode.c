@@ -29,40 +29,6 @@ static void values_reset(struct decoder *decoder, const struct schema *schema)
     }
 }
 
-static bool is_plain_source(const struct mapping_source *source)
-{
-    return source->kind == FROM_PATHS && source->path_count == 1 && source->absent_count == 0;
-}
-
-/// What of the mapping is plain, so that an event is made of its fields with few questions.
-static void find_plain(struct decoder *decoder)
-{
-    const struct mapping *mapping = decoder->mapping;
-    bool plain = mapping->attribute_count > 0;
-    decoder->user_field = FIELD_NONE;
-    decoder->name_field = FIELD_NONE;
-    if (is_plain_source(&mapping->user) && mapping->anonymous_prefix.size == 0) {
-        decoder->user_field = mapping->user.fields[0];
-    }
-    if (is_plain_source(&mapping->name) && mapping->rename_count == 0) {
-        decoder->name_field = mapping->name.fields[0];
-    }
-    for (uint32_t index = 0; index < mapping->attribute_count; index++) {
-        plain = plain && is_plain_source(&mapping->attributes[index].source) &&
-                mapping->attributes[index].type == COLUMN_STRING;
-    }
-    if (!plain) {
-        return;
-    }
-    decoder->column_plain_count = mapping->attribute_count;
-    decoder->columns_plain =
-        memory_allocate_zeroed(mapping->attribute_count, sizeof(*decoder->columns_plain));
-    for (uint32_t index = 0; index < mapping->attribute_count; index++) {
-        decoder->columns_plain[index].field = mapping->attributes[index].source.fields[0];
-        decoder->columns_plain[index].column = (uint16_t)mapping->attributes[index].column;
-    }
-}
-
 struct decoder *decoder_create(const struct mapping *mapping, const struct schema *schema)
 {
     ASSERT(mapping->bound);
@@ -98,7 +64,7 @@ struct decoder *decoder_create(const struct mapping *mapping, const struct schem
     for (uint32_t index = 0; index < mapping->attribute_count; index++) {
         ASSERT(mapping->attributes[index].column < schema->column_count);
     }
-    find_plain(decoder);
+    decode_simple_find(decoder);
     return decoder;
 }
 

@@ -361,7 +361,7 @@ static bool may_have_amount(const struct decoder *decoder)
     return may;
 }
 
-static enum reject_reason decode_revenue(struct decoder *decoder)
+enum reject_reason decode_revenue(struct decoder *decoder)
 {
     const struct mapping *mapping = decoder->mapping;
     decoder->values[COLUMN_AMOUNT].integer = COLUMN_INTEGER_MISSING;
@@ -540,7 +540,7 @@ bool decode_skipped(const struct decoder *decoder)
     return source->path_count > 0;
 }
 
-enum reject_reason decode_event(struct decoder *decoder)
+static enum reject_reason make_event(struct decoder *decoder)
 {
     enum reject_reason reason =
         __builtin_expect(decode_plain_user(decoder), 1) ? REJECT_NONE : decode_user(decoder);
@@ -560,4 +560,10 @@ enum reject_reason decode_event(struct decoder *decoder)
         decode_sequence_and_id(decoder);
     }
     return reason;
+}
+
+enum reject_reason decode_event(struct decoder *decoder)
+{
+    bool made = __builtin_expect(decoder->simple, 1) && decode_simple(decoder);
+    return __builtin_expect(made, 1) ? REJECT_NONE : make_event(decoder);
 }

@@ -24,6 +24,9 @@ struct decoder {
     uint32_t column_plain_count;
     uint16_t user_field; ///< where one path gives a known user as it stands; or FIELD_NONE
     uint16_t name_field; ///< where one path gives a name as it is stored; or FIELD_NONE
+    bool simple;         ///< events of plain fields are made by decode_simple()
+    uint16_t time_field; ///< where `simple`
+    uint16_t amount_field;
     struct json_capture capture;
     struct json_capture *text_captures;  ///< one per mapping->texts
     struct json_capture *array_captures; ///< one per mapping->arrays
@@ -66,6 +69,13 @@ struct decoder {
 /// Makes an event of the fields in hand: fills decoder->event and returns REJECT_NONE, or the
 /// reason with decoder->detail.
 enum reject_reason decode_event(struct decoder *decoder);
+/// What of the mapping is plain: once, when the decoder is made.
+void decode_simple_find(struct decoder *decoder);
+/// The same as decode_event() where the mapping is plain and so are the fields in hand: true, and
+/// the event is made. False: nothing was counted, and decode_event() says what becomes of them.
+bool decode_simple(struct decoder *decoder);
+/// The amount and its currency, of decoder->fields.
+enum reject_reason decode_revenue(struct decoder *decoder);
 /// The first bytes of what was wrong, made printable, into decoder->detail: "time: 'yesterday'".
 void decode_detail(struct decoder *decoder, const char *what, struct text found);
 /// The text of a field that holds escapes; afterwards the field is plain.

@@ -106,10 +106,51 @@ static inline bool suffix_equal(const struct timestamp_cache *cache, const char 
     return size == 1 ? *at == cache->suffix[0] : memcmp(at, cache->suffix, size) == 0;
 }
 
+/// Keeps the minute of a text whose clock was just read.
+static void learn_minute(struct timestamp_cache *cache, struct text text, const char *suffix,
+                         int64_t time_us)
+{
+    struct timestamp_minute *minute = &cache->minute;
+    uint32_t seconds_at = cache->clock_at + CLOCK_SIZE - 2u;
+    const char *seconds = text.bytes + seconds_at;
+    size_t digits_end = (size_t)(suffix - text.bytes);
+    minute->size = 0;
+    if (text.size > TIMESTAMP_MINUTE_SIZE_MAX || text.size < TIMESTAMP_MINUTE_SIZE_MIN) {
+        return;
+    }
+    char mask[TIMESTAMP_MINUTE_SIZE_MAX];
+    memset(mask, 0xff, sizeof(mask));
+    memset(mask + seconds_at, 0, 2);
+    minute->fraction_size = 0;
+    if (digits_end > seconds_at + 2) {
+        minute->fraction_size = (uint8_t)(digits_end - seconds_at - 3);
+        memset(mask + seconds_at + 3, 0, minute->fraction_size);
+    }
+    timestamp_minute_words((struct text){mask, text.size}, minute->masks);
+    timestamp_minute_words(text, minute->words);
+    for (uint32_t word = 0; word < TIMESTAMP_MINUTE_WORDS; word++) {
+        minute->words[word] &= minute->masks[word];
+    }
+    int64_t of_minute = ((seconds[0] - '0') * 10 + (seconds[1] - '0')) * MICROSECONDS;
+    for (int64_t place = MICROSECONDS / 10, digit = 0; digit < minute->fraction_size;
+         digit++, place /= 10) {
+        of_minute += (seconds[3 + digit] - '0') * place;
+    }
+    minute->begin_us = time_us - of_minute;
+    minute->seconds_at = (uint8_t)seconds_at;
+    bool inside = minute->begin_us >= EVENT_TIME_MIN_US &&
+                  minute->begin_us + 60 * MICROSECONDS <= EVENT_TIME_MAX_US;
+    minute->size = inside ? (uint8_t)text.size : 0;
+}
+
 enum reject_reason timestamp_cache_parse(struct timestamp_cache *cache,
                                          const struct timestamp_rule *rule, struct text text,
                                          int64_t *time_us_out, bool *floored_out)
 {
+    if (timestamp_cache_minute(&cache->minute, text, time_us_out)) {
+        *floored_out = false;
+        return REJECT_NONE;
+    }
     uint32_t clock_at = cache->clock_at;
     if (clock_at != 0 && text.size >= 20 && load_word(text.bytes) == cache->head &&
         load_half(text.bytes + clock_at - 4) == cache->tail) {
@@ -124,6 +165,7 @@ enum reject_reason timestamp_cache_parse(struct timestamp_cache *cache,
                 return REJECT_TIME_RANGE;
             }
             *time_us_out = time_us;
+            learn_minute(cache, text, suffix, time_us);
             return REJECT_NONE;
         }
     }

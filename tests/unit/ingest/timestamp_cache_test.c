@@ -32,12 +32,21 @@ static size_t put_time(char *to, size_t size)
     static const char *const suffixes[] = {"Z", "z", "+02:00", "-0130", " UTC", "", " +0000", "+1"};
     static uint32_t date;
     static uint32_t suffix;
+    static uint32_t fraction;
+    static uint32_t hour;
+    static uint32_t minute;
+    fraction = draw(8) == 0 ? draw(2) * draw(9) : fraction;
     date = draw(8) == 0 ? draw(8) : date;
     suffix = draw(8) == 0 ? draw(8) : suffix;
     uint32_t limit = draw(16) == 0 ? 100 : 60;
-    int written = snprintf(to, size, "%s%02u:%02u:%02u%.*s%s", dates[date],
-                           draw(limit == 100 ? 30 : 24), draw(limit), draw(limit + 1),
-                           (int)(draw(2) * draw(9)), ".123456789", suffixes[suffix]);
+    if (draw(4) == 0) {
+        hour = draw(limit == 100 ? 30 : 24);
+        minute = draw(limit);
+    }
+    char digits[16];
+    snprintf(digits, sizeof(digits), ".%09u", draw(1000000000));
+    int written = snprintf(to, size, "%s%02u:%02u:%02u%.*s%s", dates[date], hour, minute,
+                           draw(limit + 1), (int)fraction, digits, suffixes[suffix]);
     if (draw(10) == 0) {
         to[draw((uint32_t)written)] = "0:9 .-/\x01"[draw(8)];
     }
@@ -73,6 +82,24 @@ Test(timestamp_cache, test_times_are_as_without_a_cache)
             expect_same(&cache, &rule, (struct text){exact, size});
             free(exact);
         }
+    }
+    arena_deinit(&arena);
+}
+
+Test(timestamp_cache, test_of_a_minute_only_the_second_is_read)
+{
+    struct timestamp_rule rule = rule_of(TIMESTAMP_AUTO);
+    struct timestamp_cache cache = {0};
+    expect_same(&cache, &rule, TEXT_LITERAL("2026-11-22T01:02:03.250Z"));
+    cr_expect_eq(cache.minute.size, 0);
+    expect_same(&cache, &rule, TEXT_LITERAL("2026-11-22T01:02:04.251Z"));
+    cr_expect_eq(cache.minute.size, 24);
+    static const char *const times[] = {
+        "2026-11-22T01:02:59.999Z", "2026-11-22T01:02:60.000Z", "2026-11-22T01:02:61.000Z",
+        "2026-11-22T01:02:00.00zZ", "2026-11-22T01:02:0/.000Z", "2026-11-22T01:02:0:.000Z",
+        "2026-11-22T01:03:00.000Z", "2026-11-22T01:02:00,000Z", "2026-11-22T01:02:00.000z"};
+    for (size_t index = 0; index < sizeof(times) / sizeof(times[0]); index++) {
+        expect_same(&cache, &rule, text_from(times[index]));
     }
     arena_deinit(&arena);
 }
