@@ -1,16 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
+// Rows are put together in blocks, column by column: what is looked up for one row waits for memory
+// while the others go on, and the bytes of a row have left the store buffer when they are hashed.
 #include "storage/column/row_digest.h"
 
 #include "storage/base/bytes.h"
+#include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 #include "storage/column/canonical_row.h"
+
+#include <string.h>
+#define XXH_INLINE_ALL // rows are short: a call costs a good part of what hashing them does
+#include <xxhash.h>
 
 #define HEADING_TAIL_SIZE 2u // the zero byte and the type
 #define STRING_TAIL_SIZE 2u
 #define NUMBER_SIZE 8u
+#define MOMENT_SIZE (3 * NUMBER_SIZE)
 #define COPY_STEP 16u // short copies may write up to this many bytes behind their end
-#define CAPACITY_MIN 1024u
-#define PIECE_BYTES_MAX (1u << 20) // of a column: larger dictionaries are hardly met twice
+#define PLACE_SMALL 32u
+#define PLACE_LARGE 64u
+#define PLACE_BYTES_MAX (1u << 20) // of a column: larger dictionaries are hardly met twice
+#define BLOCK_ROW_COUNT 32u
+#define BLOCK_BYTES (16u << 10) // stays in the nearest cache
+#define ROW_SIZE_MIN 128u
 
 struct row_digest_column {
     uint32_t column;
@@ -18,8 +30,11 @@ struct row_digest_column {
     bool holds_zeros; // some text of the dictionary has a byte that must be escaped
     const char *heading;
     size_t heading_size;
-    char *pieces; ///< by code: heading, text, end; NULL: put together for each row
-    uint32_t *piece_ends;
+    size_t size_max; ///< of heading, value and end
+    /// A missing value (no bytes) and then, by code, heading, text, end; in the last byte how many
+    /// they are. NULL: put together for each row.
+    char *places;
+    uint32_t place_size;
 };
 
 static void build_heading(struct row_digest_column *column, const struct schema_column *from,
@@ -38,45 +53,63 @@ static bool holds_zeros(const struct dictionary *dictionary)
     return size > 0 && memchr(dictionary->bytes, 0, size) != NULL;
 }
 
-static void reserve(struct row_digester *digester, size_t size)
+static uint32_t longest_text(const struct dictionary *dictionary)
 {
-    if (size > digester->capacity) {
-        digester->capacity = size * 2 > CAPACITY_MIN ? size * 2 : CAPACITY_MIN;
-        digester->bytes = memory_resize(digester->bytes, digester->capacity);
+    uint32_t longest = 0;
+    for (uint32_t code = 0; code < dictionary->count; code++) {
+        uint32_t size = dictionary->offsets[code + 1] - dictionary->offsets[code];
+        longest = size > longest ? size : longest;
     }
+    return longest;
 }
 
-static char *copy_piece(char *to, const struct row_digest_column *column, struct text text)
+static char *put_escaped(char *to, struct text text)
 {
-    memcpy(to, column->heading, column->heading_size);
-    to += column->heading_size;
     for (size_t index = 0; index < text.size; index++) {
         *to++ = text.bytes[index];
         if (text.bytes[index] == 0) {
             *to++ = (char)0xff;
         }
     }
+    return to;
+}
+
+static char *end_string(char *to)
+{
     to[0] = 0;
     to[1] = 1;
     return to + STRING_TAIL_SIZE;
 }
 
-static void build_pieces(struct row_digest_column *column, const struct dictionary *dictionary)
+static void build_places(struct row_digest_column *column, const struct dictionary *dictionary)
 {
-    uint64_t text_size = dictionary->count == 0 ? 0 : dictionary->offsets[dictionary->count];
-    uint64_t size = dictionary->count * (column->heading_size + STRING_TAIL_SIZE) +
-                    text_size * (column->holds_zeros ? 2 : 1);
-    if (dictionary->count == 0 || size > PIECE_BYTES_MAX) {
+    uint32_t size = column->size_max < PLACE_SMALL ? PLACE_SMALL : PLACE_LARGE;
+    uint64_t bytes = (dictionary->count + UINT64_C(1)) * size;
+    if (column->size_max >= PLACE_LARGE || bytes > PLACE_BYTES_MAX) {
         return;
     }
-    column->pieces = memory_allocate(size + 2 * COPY_STEP);
-    column->piece_ends = memory_allocate(dictionary->count * sizeof(uint32_t));
-    char *at = column->pieces;
+    column->place_size = size;
+    column->places = memory_allocate_aligned(PLACE_LARGE, bytes);
+    memset(column->places, 0, bytes);
     for (uint32_t code = 0; code < dictionary->count; code++) {
-        at = copy_piece(at, column, dictionary_text(dictionary, code));
-        column->piece_ends[code] = (uint32_t)(at - column->pieces);
+        char *place = column->places + (code + UINT64_C(1)) * size;
+        memcpy(place, column->heading, column->heading_size);
+        char *end = end_string(
+            put_escaped(place + column->heading_size, dictionary_text(dictionary, code)));
+        place[size - 1] = (char)(end - place);
     }
-    memset(at, 0, 2 * COPY_STEP);
+}
+
+static void build_column(struct row_digest_column *column, const struct dictionary *dictionary)
+{
+    if (column->type != COLUMN_STRING) {
+        column->size_max = column->heading_size + NUMBER_SIZE;
+        return;
+    }
+    column->holds_zeros = holds_zeros(dictionary);
+    size_t text_size = (size_t)longest_text(dictionary) * (column->holds_zeros ? 2 : 1);
+    column->size_max = column->heading_size + text_size + STRING_TAIL_SIZE;
+    build_places(column, dictionary);
 }
 
 void row_digester_init(struct row_digester *digester, const struct schema *schema,
@@ -96,39 +129,62 @@ void row_digester_init(struct row_digester *digester, const struct schema *schem
         struct row_digest_column *column = &digester->columns[at];
         column->column = order.columns[at];
         column->type = schema->columns[column->column].type;
-        column->holds_zeros =
-            column->type == COLUMN_STRING && holds_zeros(&dictionaries[column->column]);
         build_heading(column, &schema->columns[column->column], heading);
         heading += column->heading_size;
-        if (column->type == COLUMN_STRING) {
-            build_pieces(column, &dictionaries[column->column]);
-        }
+        build_column(column, &dictionaries[column->column]);
+        digester->values_size_max += column->size_max;
     }
-    reserve(digester, CAPACITY_MIN);
 }
 
 void row_digester_deinit(struct row_digester *digester)
 {
     for (uint32_t at = 0; at < digester->column_count; at++) {
-        memory_free(digester->columns[at].pieces);
-        memory_free(digester->columns[at].piece_ends);
+        memory_free(digester->columns[at].places);
     }
     memory_free(digester->columns);
     memory_free(digester->headings);
-    memory_free(digester->bytes);
+    memory_free(digester->user);
+    memory_free(digester->rows);
     *digester = (struct row_digester){0};
+}
+
+// Room for rows of users whose ids have at most `id_size` bytes.
+static void reserve(struct row_digester *digester, size_t id_size)
+{
+    size_t user_size = 1 + sizeof(uint32_t) + id_size;
+    // What a step or a place writes behind its end, and the row's end.
+    size_t size = user_size + MOMENT_SIZE + digester->values_size_max + PLACE_LARGE + COPY_STEP;
+    if (digester->rows != NULL && size <= digester->row_size) {
+        return;
+    }
+    size_t grown = digester->rows == NULL ? ROW_SIZE_MIN : 2 * size;
+    digester->row_size = size > grown ? size : grown;
+    size_t fitting = BLOCK_BYTES / digester->row_size;
+    fitting = fitting < BLOCK_ROW_COUNT ? fitting : BLOCK_ROW_COUNT;
+    digester->block_row_count = fitting == 0 ? 1 : (uint32_t)fitting;
+    memory_free(digester->rows);
+    digester->rows = memory_allocate(digester->block_row_count * digester->row_size);
+    digester->user = memory_resize(digester->user, digester->row_size);
 }
 
 void row_digester_user(struct row_digester *digester, uint8_t user_namespace, struct text id)
 {
+    reserve(digester, id.size);
     digester->user_size = 1 + sizeof(uint32_t) + id.size;
-    reserve(digester, digester->user_size);
-    digester->bytes[0] = (char)user_namespace;
-    bytes_store_u32(digester->bytes + 1, (uint32_t)id.size);
+    digester->user[0] = (char)user_namespace;
+    bytes_store_u32(digester->user + 1, (uint32_t)id.size);
     if (id.size > 0) {
-        memcpy(digester->bytes + 1 + sizeof(uint32_t), id.bytes, id.size);
+        memcpy(digester->user + 1 + sizeof(uint32_t), id.bytes, id.size);
     }
 }
+
+// Some rows on their way: where the next bytes of each go.
+struct block {
+    const struct column_values *columns;
+    uint32_t first;
+    uint32_t count;
+    char *ends[BLOCK_ROW_COUNT];
+};
 
 // Most texts are short, and a call would cost more than the copy: halves that overlap.
 static inline char *copy_text(char *to, const char *from, size_t size)
@@ -161,121 +217,147 @@ static inline char *put_heading(char *to, const struct row_digest_column *column
     return to + column->heading_size;
 }
 
-static char *put_escaped(char *to, struct text text)
+static void put_texts(const struct row_digester *digester, const struct row_digest_column *column,
+                      struct block *block)
 {
-    for (size_t index = 0; index < text.size; index++) {
-        *to++ = text.bytes[index];
-        if (text.bytes[index] == 0) {
-            *to++ = (char)0xff;
+    const uint32_t *codes = block->columns[column->column].codes + block->first;
+    const struct dictionary *dictionary = &digester->dictionaries[column->column];
+    for (uint32_t i = 0; i < block->count; i++) {
+        if (codes[i] == COLUMN_CODE_MISSING) {
+            continue;
+        }
+        struct text text = dictionary_text(dictionary, codes[i]);
+        char *to = put_heading(block->ends[i], column);
+        to = __builtin_expect(column->holds_zeros, 0) ? put_escaped(to, text)
+                                                      : copy_text(to, text.bytes, text.size);
+        block->ends[i] = end_string(to);
+    }
+}
+
+// `size` is a constant where it is called. A missing code is the number before 0.
+static inline void put_places(const struct row_digest_column *column, struct block *block,
+                              uint32_t size)
+{
+    const uint32_t *codes = block->columns[column->column].codes + block->first;
+    const char *places = column->places;
+    for (uint32_t i = 0; i < block->count; i++) {
+        const char *place = places + (size_t)(uint32_t)(codes[i] + 1) * size;
+        memcpy(block->ends[i], place, size);
+        block->ends[i] += (uint8_t)place[size - 1];
+    }
+}
+
+static void put_strings(const struct row_digester *digester, const struct row_digest_column *column,
+                        struct block *block)
+{
+    if (column->places == NULL) {
+        put_texts(digester, column, block);
+    } else if (column->place_size == PLACE_SMALL) {
+        put_places(column, block, PLACE_SMALL);
+    } else {
+        put_places(column, block, PLACE_LARGE);
+    }
+}
+
+// Missing ones are written and then written over: values that are there now and then would cost a
+// mispredicted branch each.
+static void put_numbers(const struct row_digest_column *column, struct block *block)
+{
+    const int64_t *values = block->columns[column->column].integers + block->first;
+    for (uint32_t i = 0; i < block->count; i++) {
+        char *to = put_heading(block->ends[i], column);
+        bytes_store_u64(to, __builtin_bswap64(canonical_sortable(column->type, values[i])));
+        bool missing = canonical_is_missing(column->type, values[i]);
+        block->ends[i] += missing ? 0 : column->heading_size + NUMBER_SIZE;
+    }
+}
+
+static void put_columns(const struct row_digester *digester, struct block *block)
+{
+    for (uint32_t at = 0; at < digester->column_count; at++) {
+        const struct row_digest_column *column = &digester->columns[at];
+        const struct column_values *values = &block->columns[column->column];
+        if (values->codes != NULL) {
+            put_strings(digester, column, block);
+        } else if (values->integers != NULL) {
+            put_numbers(column, block);
         }
     }
-    return to;
 }
 
-// Room for a value, its heading and the row's end.
-static inline char *make_room(struct row_digester *digester, const struct row_digest_column *column,
-                              char *to, size_t size)
+static int64_t integer_or(const struct column_values *values, uint32_t row, int64_t missing)
 {
-    size_t used = (size_t)(to - digester->bytes);
-    reserve(digester, used + column->heading_size + 2 * size + 2 * COPY_STEP);
-    return digester->bytes + used;
+    return values->integers == NULL ? missing : values->integers[row];
 }
 
-static inline char *put_string(struct row_digester *digester,
-                               const struct row_digest_column *column, char *to, struct text text)
+// The next row of the block, of the user in hand.
+static inline void begin_row(const struct row_digester *digester, struct block *block)
 {
-    to = make_room(digester, column, to, text.size);
-    to = put_heading(to, column);
-    to = __builtin_expect(column->holds_zeros, 0) ? put_escaped(to, text)
-                                                  : copy_text(to, text.bytes, text.size);
-    to[0] = 0;
-    to[1] = 1;
-    return to + STRING_TAIL_SIZE;
-}
-
-static inline char *put_number(struct row_digester *digester,
-                               const struct row_digest_column *column, char *to, int64_t value)
-{
-    to = put_heading(make_room(digester, column, to, NUMBER_SIZE), column);
-    bytes_store_u64(to, __builtin_bswap64(canonical_sortable(column->type, value)));
-    return to + NUMBER_SIZE;
-}
-
-static inline char *put_piece(struct row_digester *digester, const struct row_digest_column *column,
-                              char *to, uint32_t code)
-{
-    uint32_t from = code == 0 ? 0 : column->piece_ends[code - 1];
-    uint32_t size = column->piece_ends[code] - from;
-    const char *piece = column->pieces + from;
-    to = make_room(digester, column, to, size);
-    memcpy(to, piece, COPY_STEP);
-    memcpy(to + COPY_STEP, piece + COPY_STEP, COPY_STEP);
-    if (__builtin_expect(size > 2 * COPY_STEP, 0)) {
-        memcpy(to, piece, size);
+    uint32_t row = block->first + block->count;
+    const struct column_values *columns = block->columns;
+    char *to = digester->rows + block->count * digester->row_size;
+    memcpy(to, digester->user, 2 * COPY_STEP);
+    if (__builtin_expect(digester->user_size > 2 * COPY_STEP, 0)) {
+        memcpy(to, digester->user, digester->user_size);
     }
-    return to + size;
+    to += digester->user_size;
+    bytes_store_i64(to, integer_or(&columns[COLUMN_TIME], row, COLUMN_INTEGER_MISSING));
+    bytes_store_i64(to + NUMBER_SIZE, integer_or(&columns[COLUMN_SEQUENCE], row, 0));
+    bytes_store_i64(to + 2 * NUMBER_SIZE,
+                    integer_or(&columns[COLUMN_ID_HASH], row, COLUMN_INTEGER_MISSING));
+    block->ends[block->count++] = to + MOMENT_SIZE;
 }
 
-static inline char *put_code(struct row_digester *digester, const struct row_digest_column *column,
-                             char *to, uint32_t code)
+// The sum over the rows of a block, which becomes an empty one behind them.
+static struct hash128 finish_block(const struct row_digester *digester, struct block *block)
 {
-    return column->pieces != NULL
-               ? put_piece(digester, column, to, code)
-               : put_string(digester, column, to,
-                            dictionary_text(&digester->dictionaries[column->column], code));
-}
-
-static int64_t integer_at(const struct column_values *values, uint32_t row)
-{
-    return values->integers == NULL ? COLUMN_INTEGER_MISSING : values->integers[row];
-}
-
-static char *put_moment(struct row_digester *digester, const struct column_values *columns,
-                        uint32_t row)
-{
-    static const uint32_t parts[] = {COLUMN_TIME, COLUMN_SEQUENCE, COLUMN_ID_HASH};
-    reserve(digester, digester->user_size + sizeof(parts) / sizeof(parts[0]) * NUMBER_SIZE + 1);
-    char *to = digester->bytes + digester->user_size;
-    for (size_t index = 0; index < sizeof(parts) / sizeof(parts[0]); index++) {
-        const struct column_values *values = &columns[parts[index]];
-        bool is_zero = parts[index] == COLUMN_SEQUENCE && values->integers == NULL;
-        bytes_store_i64(to, is_zero ? 0 : integer_at(values, row));
-        to += NUMBER_SIZE;
+    struct hash128 sum = {0};
+    put_columns(digester, block);
+    for (uint32_t i = 0; i < block->count; i++) {
+        const char *row = digester->rows + i * digester->row_size;
+        *block->ends[i]++ = (char)0xff;
+        XXH128_hash_t hash = XXH3_128bits(row, (size_t)(block->ends[i] - row));
+        sum = hash128_add(sum, (struct hash128){hash.high64, hash.low64});
     }
-    return to;
+    block->first += block->count;
+    block->count = 0;
+    return sum;
 }
 
 struct hash128 row_digester_row(struct row_digester *digester, const struct column_values *columns,
                                 uint32_t row)
 {
-    char *to = put_moment(digester, columns, row);
-    for (uint32_t at = 0; at < digester->column_count; at++) {
-        const struct row_digest_column *column = &digester->columns[at];
-        const struct column_values *values = &columns[column->column];
-        if (values->codes != NULL) {
-            if (values->codes[row] != COLUMN_CODE_MISSING) {
-                to = put_code(digester, column, to, values->codes[row]);
-            }
-        } else if (values->integers != NULL &&
-                   !canonical_is_missing(column->type, values->integers[row])) {
-            to = put_number(digester, column, to, values->integers[row]);
-        }
+    struct block block = {.columns = columns, .first = row};
+    begin_row(digester, &block);
+    return finish_block(digester, &block);
+}
+
+static size_t longest_id(const struct row_group *group)
+{
+    uint32_t longest = 0;
+    for (uint32_t user = 0; user < group->user_count; user++) {
+        uint32_t size = group->id_offsets[user + 1] - group->id_offsets[user];
+        longest = size > longest ? size : longest;
     }
-    *to++ = (char)0xff;
-    return hash_bytes128(digester->bytes, (size_t)(to - digester->bytes));
+    return longest;
 }
 
 struct hash128 row_digester_group(struct row_digester *digester, const struct row_group *group)
 {
     struct hash128 sum = {0};
-    uint32_t row = 0;
+    struct block block = {.columns = group->columns};
+    reserve(digester, longest_id(group)); // now: rows of a block must not move
     for (uint32_t user = 0; user < group->user_count; user++) {
         uint32_t from = group->id_offsets[user];
         struct text id = {group->id_bytes + from, group->id_offsets[user + 1] - from};
         row_digester_user(digester, group->user_flags[user] & USER_NAMESPACE_MASK, id);
         for (uint32_t left = group->user_row_counts[user]; left > 0; left--) {
-            sum = hash128_add(sum, row_digester_row(digester, group->columns, row++));
+            begin_row(digester, &block);
+            if (block.count == digester->block_row_count) {
+                sum = hash128_add(sum, finish_block(digester, &block));
+            }
         }
     }
-    return sum;
+    ASSERT(block.first + block.count == group->row_count);
+    return hash128_add(sum, finish_block(digester, &block));
 }

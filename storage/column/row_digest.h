@@ -3,7 +3,8 @@
 /// at a text twice. What rows share (column headings, which columns can hold a zero byte) is worked
 /// out once, what rows of one user share once per user.
 ///
-/// Thread: one per digester. Memory: its own, grown to the largest row.
+/// Thread: one per digester. Memory: its own: a few of the largest rows that there may be, and of
+/// each small dictionary a copy.
 #pragma once
 
 #include "storage/base/hash.h"
@@ -19,10 +20,13 @@ struct row_digester {
     const struct dictionary *dictionaries;
     struct row_digest_column *columns; ///< those that take part, in canonical order
     uint32_t column_count;
-    char *headings;   ///< of all columns, padded
-    char *bytes;      ///< of the row in hand, the user's first
-    size_t user_size; ///< of those
-    size_t capacity;
+    char *headings;         ///< of all columns, padded
+    size_t values_size_max; ///< what the columns' values take in a row at most
+    char *user;             ///< bytes that begin each row of the user in hand, padded
+    size_t user_size;
+    char *rows; ///< of a block, row_size bytes each
+    size_t row_size;
+    uint32_t block_row_count;
 };
 
 /// `dictionaries` has one entry per schema column (empty where there are no codes); it and the
