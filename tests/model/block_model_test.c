@@ -61,7 +61,7 @@ static void add_histories(struct history history)
     }
 }
 
-enum layout { ONE, SMALL_GROUPS, TWO_IN_TIME, THREE_IN_TIME, DEALT, MANY, LAYOUT_COUNT };
+enum layout { ONE, SMALL_GROUPS, TWO_IN_TIME, THREE_IN_TIME, DEALT, MANY, TOO_MANY, LAYOUT_COUNT };
 
 static void add_between(struct event_builder *builder, int64_t from, int64_t to)
 {
@@ -88,7 +88,9 @@ static struct event_builder *build(enum layout layout)
         [THREE_IN_TIME] = {0, 1, 4, 99},
         [DEALT] = {0, 99},
         [MANY] = {0, 99},
+        [TOO_MANY] = {0, 99},
     };
+    static const uint32_t DEALS[] = {3, 20, 70};
     struct event_builder *builder = shop_builder();
     event_builder_group_rows(builder, layout == SMALL_GROUPS ? 7 : 4096);
     for (int i = 0; CUTS[layout][i] != 99; i++) {
@@ -98,7 +100,7 @@ static struct event_builder *build(enum layout layout)
         }
     }
     if (layout >= DEALT) {
-        event_builder_deal(builder, layout == DEALT ? 3 : 20, 7);
+        event_builder_deal(builder, DEALS[layout - DEALT], 7);
     }
     return builder;
 }
@@ -310,7 +312,9 @@ static void compare_all_histories(void)
 /// Persons of many rows, few of them at one instant.
 static void compare_long_histories(struct test_random *random)
 {
-    for (uint32_t cuts = 1; cuts <= 5; cuts++) {
+    static const uint32_t CUTS[] = {1, 2, 3, 4, 5, 8, 9, 17, 40, 64};
+    for (uint32_t at = 0; at < sizeof(CUTS) / sizeof(CUTS[0]); at++) {
+        uint32_t cuts = CUTS[at];
         struct event_builder *builder = shop_builder();
         event_builder_group_rows(builder, cuts == 2 ? 300 : 65536);
         int64_t time_us = 0;

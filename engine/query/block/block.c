@@ -8,6 +8,10 @@
 #include "storage/base/memory.h"
 
 #define WIDE_REST 64u
+// Active lanes stand in stalls of so many: where few lanes have most of the users and many have
+// few, one that is gone on with costs a look at its stall and one at each other stall.
+#define STALL_SIZE 8u
+#define STALL_COUNT (QUERY_BLOCK_LANE_COUNT_MAX / STALL_SIZE)
 
 struct query_block {
     struct query_units *units;
@@ -19,6 +23,8 @@ struct query_block {
     bool any;                                              ///< steps in any order
     struct block_lane *active[QUERY_BLOCK_LANE_COUNT_MAX]; ///< lanes that stand at a user, by time
     uint32_t active_count;
+    uint64_t highs[QUERY_BLOCK_LANE_COUNT_MAX]; ///< of the users at whom the active lanes stand
+    uint64_t least[STALL_COUNT];                ///< of the highs of each stall
     uint32_t rest; ///< so many users go the general way before it looks again
     uint64_t users;
     uint64_t left[QUERY_BLOCK_REASON_COUNT];
@@ -125,6 +131,32 @@ static void remove_lane(struct query_block *block, uint32_t at)
     }
 }
 
+static inline uint32_t stall_end(const struct query_block *block, uint32_t stall)
+{
+    uint32_t end = (stall + 1) * STALL_SIZE;
+    return end < block->active_count ? end : block->active_count;
+}
+
+static inline void look_at_stall(struct query_block *block, uint32_t stall)
+{
+    uint64_t least = UINT64_MAX;
+    for (uint32_t i = stall * STALL_SIZE; i < stall_end(block, stall); i++) {
+        least = block->highs[i] < least ? block->highs[i] : least;
+    }
+    block->least[stall] = least;
+}
+
+/// Other lanes are active, or in another order.
+static void look_at_lanes(struct query_block *block)
+{
+    for (uint32_t i = 0; i < block->active_count; i++) {
+        block->highs[i] = block->active[i]->high;
+    }
+    for (uint32_t stall = 0; stall * STALL_SIZE < block->active_count; stall++) {
+        look_at_stall(block, stall);
+    }
+}
+
 /// Takes over from the cursor; false where too many segments have users left.
 static bool enter(struct query_block *block)
 {
@@ -144,6 +176,7 @@ static bool enter(struct query_block *block)
             insert_lane(block, &block->lanes[i]);
         }
     }
+    look_at_lanes(block);
     return true;
 }
 
@@ -158,16 +191,20 @@ static enum corong_status leave(struct query_block *block, struct corong_error *
 }
 
 /// The active lanes that stand at the least key, by its high half.
-static inline uint32_t least_lanes(const struct query_block *block)
+static inline uint64_t least_lanes(const struct query_block *block)
 {
-    uint64_t least = UINT64_MAX;
-    uint32_t lanes = 0;
-    for (uint32_t i = 0; i < block->active_count; i++) {
-        uint64_t high = block->active[i]->high;
-        least = high < least ? high : least;
+    uint64_t least = block->least[0];
+    uint64_t lanes = 0;
+    for (uint32_t stall = 1; stall * STALL_SIZE < block->active_count; stall++) {
+        least = block->least[stall] < least ? block->least[stall] : least;
     }
-    for (uint32_t i = 0; i < block->active_count; i++) {
-        lanes |= (uint32_t)(block->active[i]->high == least) << i;
+    for (uint32_t stall = 0; stall * STALL_SIZE < block->active_count; stall++) {
+        if (block->least[stall] != least) {
+            continue;
+        }
+        for (uint32_t i = stall * STALL_SIZE; i < stall_end(block, stall); i++) {
+            lanes |= (uint64_t)(block->highs[i] == least) << i;
+        }
     }
     return lanes;
 }
@@ -203,15 +240,15 @@ static bool is_before(const struct block_run *earlier, const struct block_run *l
 }
 
 /// Collects the runs of the user at whom `lanes` stand. False: a user for the general way.
-static inline bool collect(struct query_block *block, uint32_t lanes, struct block_user *user,
+static inline bool collect(struct query_block *block, uint64_t lanes, struct block_user *user,
                            uint32_t *possible_out)
 {
-    const struct block_lane *first = block->active[__builtin_ctz(lanes)];
+    const struct block_lane *first = block->active[__builtin_ctzll(lanes)];
     uint32_t possible = 0;
     user->run_count = 0;
     user->row_count = 0;
-    for (uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
-        const struct block_lane *lane = block->active[__builtin_ctz(rest)];
+    for (uint64_t rest = lanes; rest != 0; rest &= rest - 1) {
+        const struct block_lane *lane = block->active[__builtin_ctzll(rest)];
         struct block_run *run = &user->runs[user->run_count];
         uint32_t end = lane->row + lane->row_counts[lane->user];
         *run = (struct block_run){lane, lane->row, end, end};
@@ -320,7 +357,7 @@ static void fill_attempt(const struct block_user *user, struct query_attempt *at
 }
 
 /// Lets the cursor stand at the user, for whoever looks at it, and reports.
-static enum corong_status report(struct query_block *block, uint32_t lanes,
+static enum corong_status report(struct query_block *block, uint64_t lanes,
                                  const struct block_user *user, bool open,
                                  struct corong_error *error)
 {
@@ -329,8 +366,8 @@ static enum corong_status report(struct query_block *block, uint32_t lanes,
     fill_attempt(user, &attempt);
     attempt.open = open;
     units->cursor.part_count = 0;
-    for (uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
-        struct block_lane *lane = block->active[__builtin_ctz(rest)];
+    for (uint64_t rest = lanes; rest != 0; rest &= rest - 1) {
+        struct block_lane *lane = block->active[__builtin_ctzll(rest)];
         block_lane_leave(lane);
         units->cursor.key = lane->source->key;
         units->cursor.parts[units->cursor.part_count++] = lane->source->index;
@@ -345,7 +382,7 @@ static enum corong_status report(struct query_block *block, uint32_t lanes,
 }
 
 /// Counts a user who has an entry.
-static inline enum corong_status count(struct query_block *block, uint32_t lanes,
+static inline enum corong_status count(struct query_block *block, uint64_t lanes,
                                        const struct block_user *user, struct corong_error *error)
 {
     bool open = user->level < user->step_count && user->last_us >= block->open_from_us;
@@ -359,14 +396,14 @@ static inline enum corong_status count(struct query_block *block, uint32_t lanes
 }
 
 /// Loads the next groups of lanes whose users are all done.
-static enum corong_status refill(struct query_block *block, uint32_t finished,
+static enum corong_status refill(struct query_block *block, uint64_t finished,
                                  struct corong_error *error)
 {
     struct block_lane *lanes[QUERY_BLOCK_LANE_COUNT_MAX];
     uint32_t count = 0;
     while (finished != 0) {
-        uint32_t at = 31 - (uint32_t)__builtin_clz(finished);
-        finished ^= UINT32_C(1) << at;
+        uint32_t at = 63 - (uint32_t)__builtin_clzll(finished);
+        finished ^= UINT64_C(1) << at;
         lanes[count++] = block->active[at];
         remove_lane(block, at);
     }
@@ -378,25 +415,35 @@ static enum corong_status refill(struct query_block *block, uint32_t finished,
             insert_lane(block, lanes[i]);
         }
     }
+    look_at_lanes(block);
     return CORONG_OK;
 }
 
 /// Goes on behind the user at whom `lanes` stand.
-static inline enum corong_status consume(struct query_block *block, uint32_t lanes,
+static inline enum corong_status consume(struct query_block *block, uint64_t lanes,
                                          struct corong_error *error)
 {
-    uint32_t finished = 0;
-    for (uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
-        uint32_t at = (uint32_t)__builtin_ctz(rest);
+    uint64_t finished = 0;
+    for (uint64_t rest = lanes; rest != 0; rest &= rest - 1) {
+        uint32_t at = (uint32_t)__builtin_ctzll(rest);
         struct block_lane *lane = block->active[at];
         block_lane_next(lane);
-        finished |= (uint32_t)(lane->user >= lane->end) << at;
+        block->highs[at] = lane->high;
+        finished |= (uint64_t)(lane->user >= lane->end) << at;
     }
-    return finished == 0 ? CORONG_OK : refill(block, finished, error);
+    if (finished != 0) {
+        return refill(block, finished, error);
+    }
+    for (uint64_t rest = lanes; rest != 0;) {
+        uint32_t stall = (uint32_t)__builtin_ctzll(rest) / STALL_SIZE;
+        look_at_stall(block, stall);
+        rest &= ~(UINT64_C(0xff) << (stall * STALL_SIZE));
+    }
+    return CORONG_OK;
 }
 
 /// Does the user at whom `lanes` stand, but for going on. False: a user for the general way.
-static inline bool do_user(struct query_block *block, uint32_t lanes, struct block_user *user)
+static inline bool do_user(struct query_block *block, uint64_t lanes, struct block_user *user)
 {
     uint32_t possible;
     if (!collect(block, lanes, user, &possible)) {
@@ -434,7 +481,7 @@ static enum corong_status go(struct query_block *block, struct corong_error *err
     user.window_us = block->units->rule.window_us;
     user.first_only = block->units->rule.attempts == FUNNEL_ATTEMPTS_FIRST;
     while (block->active_count > 0) {
-        uint32_t lanes = least_lanes(block);
+        uint64_t lanes = least_lanes(block);
         if (!do_user(block, lanes, &user)) {
             return CORONG_OK;
         }

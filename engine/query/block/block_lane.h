@@ -6,7 +6,7 @@
 #include "engine/query/block/block.h"
 #include "engine/query/query_source.h"
 
-#define QUERY_BLOCK_LANE_COUNT_MAX 16u ///< segments whose users are merged at once
+#define QUERY_BLOCK_LANE_COUNT_MAX 64u ///< segments whose users are merged at once
 #define BLOCK_NAME_COUNT 256u
 #define BLOCK_BATCH_SIZE 256u
 #define BLOCK_NO_GROUP UINT32_MAX
