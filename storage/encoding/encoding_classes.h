@@ -35,10 +35,7 @@ struct encoding_class_bins {
 /// for each bit length.
 static inline uint32_t encoding_class_bin(uint64_t above)
 {
-    if (above < 4096) {
-        return (uint32_t)above;
-    }
-    unsigned shift = 52u - (unsigned)__builtin_clzll(above);
+    unsigned shift = 52u - (unsigned)__builtin_clzll(above | 2048); // 0 below 4096
     return (uint32_t)(2048u * shift + (above >> shift));
 }
 

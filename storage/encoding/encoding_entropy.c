@@ -101,87 +101,100 @@ static void spread_states(const uint16_t *frequencies, uint32_t class_count, uns
 }
 
 struct coder {
-    unsigned table_bits;
     uint16_t frequencies[CLASS_COUNT_MAX];
-    uint32_t first[CLASS_COUNT_MAX]; ///< of `states`
-    uint16_t states[1u << ENTROPY_TABLE_BITS_MAX];
     struct encoding_classes classes;
-    struct encoding_class_bins bins;
+    struct entropy_codes codes;
     uint8_t class_of[1u << ENTROPY_TABLE_BITS_MAX];
 };
 
-static void coder_fill(struct coder *coder, uint32_t count)
+// A class has as many states as its frequency, from `first` on in the table.
+static struct entropy_code code_of(unsigned table_bits, uint32_t frequency, uint32_t first,
+                                   unsigned value_bits)
 {
-    uint32_t size;
+    // States from the frequency shifted by `most` on give off that many bits, those below one less.
+    unsigned most = table_bits + 1 - bit_length(frequency);
+    return (struct entropy_code){
+        .bits_offset = (most << 16) - (frequency << most),
+        .states_offset = (int32_t)first - (int32_t)frequency,
+        .value_bits = value_bits,
+    };
+}
+
+static void fill_codes(struct coder *coder)
+{
+    struct entropy_codes *codes = &coder->codes;
+    uint32_t size = 1u << codes->table_bits;
     uint32_t sum = 0;
     uint32_t next[CLASS_COUNT_MAX];
-    coder->table_bits = choose_table_bits(count, coder->classes.class_count);
-    normalise(&coder->classes, count, coder->table_bits, coder->frequencies);
-    size = 1u << coder->table_bits;
-    spread_states(coder->frequencies, coder->classes.class_count, coder->table_bits,
-                  coder->class_of);
+    codes->width_max = 0;
     for (uint32_t number = 0; number < coder->classes.class_count; number++) {
-        coder->first[number] = next[number] = sum;
+        unsigned bits = coder->classes.bits[number];
+        ASSERT((coder->classes.bases[number] & bit_mask(bits)) == 0);
+        codes->codes[number] = code_of(codes->table_bits, coder->frequencies[number], sum, bits);
+        codes->width_max = codes->table_bits + bits > codes->width_max ? codes->table_bits + bits
+                                                                       : codes->width_max;
+        next[number] = sum;
         sum += coder->frequencies[number];
     }
     for (uint32_t state = 0; state < size; state++) {
-        coder->states[next[coder->class_of[state]]++] = (uint16_t)(size + state);
+        codes->states[next[coder->class_of[state]]++] = (uint16_t)(size + state);
     }
 }
 
-/// What a value takes from its stream.
-struct chunk {
-    uint64_t bits;
-    unsigned width;
-};
-
-// Codes one value; `state` lies in [2^table_bits, 2^(table_bits + 1)).
-static struct chunk code_value(const struct coder *coder, uint64_t above, uint32_t *state)
+static void coder_fill(struct coder *coder, uint32_t count)
 {
-    uint32_t number = coder->bins.classes[encoding_class_bin(above)];
-    uint32_t frequency = coder->frequencies[number];
-    // As many bits as bring the state into [frequency, 2 * frequency).
-    unsigned bits = bit_length(*state) - bit_length(frequency);
-    bits -= *state >> bits < frequency;
-    struct chunk chunk = {*state & bit_mask(bits), bits + coder->classes.bits[number]};
-    chunk.bits |= (above - coder->classes.bases[number]) << bits;
-    *state = coder->states[coder->first[number] + (*state >> bits) - frequency];
-    return chunk;
+    struct entropy_codes *codes = &coder->codes;
+    codes->table_bits = choose_table_bits(count, coder->classes.class_count);
+    normalise(&coder->classes, count, codes->table_bits, coder->frequencies);
+    spread_states(coder->frequencies, coder->classes.class_count, codes->table_bits,
+                  coder->class_of);
+    fill_codes(coder);
 }
 
-// The last value is coded first, so that the first is decoded first; chunks are kept to be written
-// forward. Returns the state to begin with and appends the bytes.
-static uint16_t code_stream(struct encoding_encoder *encoder, const struct coder *coder,
-                            const uint64_t *values, uint32_t count, uint64_t reference,
-                            struct text_buffer *out)
+// Appends the stream's bytes, which end at `end`, moved to begin with a whole byte; behind them is
+// room to read.
+static void append_stream(const struct entropy_codes *codes, const struct entropy_sink *sink,
+                          const uint8_t *end, struct text_buffer *out)
 {
-    unsigned slots = encoder->slots.used;
-    struct chunk *chunks =
-        encoding_slot_take(&encoder->slots, ((size_t)count + 1) * sizeof(*chunks));
-    uint32_t state = 1u << coder->table_bits;
-    size_t bit_size = 0;
-    for (uint32_t index = count; index-- > 0;) {
-        chunks[index] = code_value(coder, values[index] - reference, &state);
-        bit_size += chunks[index].width;
-    }
-    size_t size = (bit_size + 7) / 8;
-    char *bytes = text_buffer_reserve(out, size + STREAM_SLACK);
-    memset(bytes, 0, size + STREAM_SLACK);
-    size_t bit = 0;
-    for (uint32_t index = 0; index < count; index++) {
-        char *at = bytes + bit / 8;
-        bytes_store_u64(at, bytes_load_u64(at) | chunks[index].bits << bit % 8);
-        bit += chunks[index].width;
+    size_t size = (size_t)(end - sink->at) + (sink->fill > 0);
+    unsigned shift = -sink->fill % 8;
+    const uint8_t *from = sink->at - (sink->fill > 0);
+    text_buffer_append_u16(out, (uint16_t)(sink->state - (1u << codes->table_bits)));
+    text_buffer_append_u32(out, (uint32_t)size);
+    char *to = text_buffer_reserve(out, size + STREAM_SLACK);
+    for (size_t at = 0; at < size; at += 7) {
+        bytes_store_u64(to + at, bytes_load_u64(from + at) >> shift);
     }
     out->size += size;
-    encoder->slots.used = slots;
-    return (uint16_t)(state - (1u << coder->table_bits));
 }
 
-static void append_table(const struct coder *coder, uint64_t reference, struct text_buffer *out)
+static void append_streams(struct encoding_encoder *encoder, const struct entropy_codes *codes,
+                           const uint64_t *values, uint32_t count, struct text_buffer *out)
 {
-    text_buffer_append_u64(out, reference);
-    text_buffer_append_u8(out, (uint8_t)coder->table_bits);
+    struct entropy_sink sinks[ENTROPY_STREAM_COUNT];
+    size_t room = ((size_t)stream_begin(count, 1) * codes->width_max + 7) / 8 + 2 * STREAM_SLACK;
+    uint8_t *bytes = encoding_slot_take(&encoder->slots, ENTROPY_STREAM_COUNT * room);
+    for (unsigned stream = 0; stream < ENTROPY_STREAM_COUNT; stream++) {
+        uint32_t begin = stream_begin(count, stream);
+        uint8_t *end = bytes + (stream + 1) * room - STREAM_SLACK;
+        memset(end, 0, STREAM_SLACK);
+        sinks[stream] = (struct entropy_sink){
+            .values = values + begin,
+            .left = stream_begin(count, stream + 1) - begin,
+            .state = 1u << codes->table_bits,
+            .at = end,
+        };
+    }
+    encoding_entropy_code(codes, sinks);
+    for (unsigned stream = 0; stream < ENTROPY_STREAM_COUNT; stream++) {
+        append_stream(codes, &sinks[stream], bytes + (stream + 1) * room - STREAM_SLACK, out);
+    }
+}
+
+static void append_table(const struct coder *coder, struct text_buffer *out)
+{
+    text_buffer_append_u64(out, coder->codes.reference);
+    text_buffer_append_u8(out, (uint8_t)coder->codes.table_bits);
     text_buffer_append_u8(out, (uint8_t)coder->classes.class_count);
     uint32_t run = 0;
     for (uint32_t from = 0; from < coder->classes.class_count; from = run) {
@@ -207,22 +220,13 @@ static void entropy_encode(struct encoding_encoder *encoder,
                            uint32_t count, struct text_buffer *out)
 {
     unsigned slots = encoder->slots.used;
-    uint64_t reference = statistics->minimum;
     struct coder *coder = encoding_slot_take(&encoder->slots, sizeof(*coder));
-    encoding_classes_find(values, count, reference, statistics->maximum, &coder->bins,
-                          &coder->classes);
+    coder->codes.reference = statistics->minimum;
+    encoding_classes_find(values, count, statistics->minimum, statistics->maximum,
+                          &coder->codes.bins, &coder->classes);
     coder_fill(coder, count);
-    append_table(coder, reference, out);
-    for (unsigned stream = 0; stream < ENTROPY_STREAM_COUNT; stream++) {
-        uint32_t begin = stream_begin(count, stream);
-        size_t header = out->size;
-        text_buffer_append_u16(out, 0);
-        text_buffer_append_u32(out, 0);
-        uint16_t state = code_stream(encoder, coder, values + begin,
-                                     stream_begin(count, stream + 1) - begin, reference, out);
-        bytes_store_u16(out->bytes + header, state);
-        bytes_store_u32(out->bytes + header + 2, (uint32_t)(out->size - header - 6));
-    }
+    append_table(coder, out);
+    append_streams(encoder, &coder->codes, values, count, out);
     encoder->slots.used = slots;
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/// The inner loop of entropy decoding, written once and compiled for the baseline and, in
-/// encoding_kernels_avx2.c, for processors with BMI2, whose shifts take one operation. Private to
-/// this folder.
+/// The inner loops of entropy coding and decoding, written once and compiled for the baseline and,
+/// in encoding_kernels_avx2.c, for processors with BMI2, whose shifts take one operation. Private
+/// to this folder.
 #pragma once
 
+#include "storage/encoding/encoding_classes.h"
 #include "storage/encoding/encoding_private.h"
 
 #define ENTROPY_STREAM_COUNT 4u
@@ -77,4 +78,97 @@ ENCODING_INLINE void entropy_run(const struct entropy_table *table, struct entro
         }
     }
     memcpy(streams, local, sizeof(local));
+}
+
+/// What coding a value of a class does to a state x of [2^t, 2^(t+1)): it gives off its low
+/// n = (x + bits_offset) >> 16 bits, and states[(x >> n) + states_offset] follows. Values of the
+/// class have `value_bits` more.
+struct entropy_code {
+    uint32_t bits_offset;
+    int32_t states_offset;
+    uint32_t value_bits;
+};
+
+struct entropy_codes {
+    unsigned table_bits;
+    unsigned width_max; ///< bits that one value takes at most
+    uint64_t reference;
+    struct entropy_code codes[CLASS_COUNT_MAX];
+    uint16_t states[1u << ENTROPY_TABLE_BITS_MAX];
+    struct encoding_class_bins bins;
+};
+
+/// A stream being written from its end: the last value is coded first, so that the first is decoded
+/// first. Below `at` lies nothing yet but room for 8 bytes and for all values.
+struct entropy_sink {
+    const uint64_t *values;
+    uint32_t left; ///< values not yet coded
+    uint32_t state;
+    uint8_t *at;   ///< where the whole bytes written so far begin
+    uint64_t bits; ///< the low `fill` are those not in whole bytes; what is above is used up
+    unsigned fill; ///< below 8; those bits lie, leftmost, in the byte before `at` as well
+};
+
+ENCODING_INLINE void entropy_code_value(const struct entropy_codes *codes,
+                                        struct entropy_sink *sink)
+{
+    uint64_t above = sink->values[--sink->left] - codes->reference;
+    const struct entropy_code *code = &codes->codes[codes->bins.classes[encoding_class_bin(above)]];
+    unsigned state_bits = (sink->state + code->bits_offset) >> 16;
+    // Classes lie at multiples of their size: the place in the class is the low bits.
+    uint64_t place = above & ((UINT64_C(1) << code->value_bits) - 1);
+    uint64_t chunk = place << state_bits | (sink->state & ((1u << state_bits) - 1));
+    sink->bits = sink->bits << (state_bits + code->value_bits) | chunk;
+    sink->fill += state_bits + code->value_bits;
+    sink->state = codes->states[(int32_t)(sink->state >> state_bits) + code->states_offset];
+}
+
+// Writes eight bytes whatever is there; those that are not whole yet are written again.
+ENCODING_INLINE void entropy_flush(struct entropy_sink *sink)
+{
+    bytes_store_u64(sink->at - sizeof(uint64_t), sink->bits << (-sink->fill & 63));
+    sink->at -= sink->fill / 8;
+    sink->fill %= 8;
+}
+
+// `batch` values of at most (64 - 7) / batch bits are kept before they are written.
+ENCODING_INLINE void entropy_code_batches(const struct entropy_codes *codes,
+                                          struct entropy_sink *sinks, unsigned batch)
+{
+    struct entropy_sink local[ENTROPY_STREAM_COUNT];
+    memcpy(local, sinks, sizeof(local));
+    uint32_t least = UINT32_MAX;
+    for (unsigned at = 0; at < ENTROPY_STREAM_COUNT; at++) {
+        least = local[at].left < least ? local[at].left : least;
+    }
+    least -= least % batch;
+    for (unsigned at = 0; at < ENTROPY_STREAM_COUNT; at++) {
+        while (local[at].left > least) {
+            entropy_code_value(codes, &local[at]);
+            entropy_flush(&local[at]);
+        }
+    }
+    while (local[0].left > 0) {
+        for (unsigned step = 0; step < batch; step++) {
+            for (unsigned at = 0; at < ENTROPY_STREAM_COUNT; at++) {
+                entropy_code_value(codes, &local[at]);
+            }
+        }
+        for (unsigned at = 0; at < ENTROPY_STREAM_COUNT; at++) {
+            entropy_flush(&local[at]);
+        }
+    }
+    memcpy(sinks, local, sizeof(local));
+}
+
+/// Codes all values of all streams; the four chains of dependent loads overlap.
+ENCODING_INLINE void entropy_code_run(const struct entropy_codes *codes, struct entropy_sink *sinks)
+{
+    if (codes->width_max <= 14) {
+        entropy_code_batches(codes, sinks, 4);
+    } else if (codes->width_max <= 28) {
+        entropy_code_batches(codes, sinks, 2);
+    } else {
+        entropy_code_batches(codes, sinks, 1);
+    }
 }

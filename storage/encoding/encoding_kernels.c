@@ -105,3 +105,19 @@ void encoding_entropy_run(const struct entropy_table *table, struct entropy_stre
 #endif
     encoding_entropy_run_scalar(table, streams, values, width);
 }
+
+void encoding_entropy_code_scalar(const struct entropy_codes *codes, struct entropy_sink *sinks)
+{
+    entropy_code_run(codes, sinks);
+}
+
+void encoding_entropy_code(const struct entropy_codes *codes, struct entropy_sink *sinks)
+{
+#if defined(__x86_64__)
+    if (cpu_has_avx2()) {
+        encoding_entropy_code_avx2(codes, sinks);
+        return;
+    }
+#endif
+    encoding_entropy_code_scalar(codes, sinks);
+}

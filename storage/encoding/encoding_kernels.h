@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Inner loops of decoding that have a vector form. The _scalar form is the specification; the
+/// Inner loops that have a vector form. The _scalar form is the specification; the
 /// _avx2 form gives the same bytes; the plain name chooses once per process. Thread: any.
 #pragma once
 
@@ -42,3 +42,10 @@ void encoding_entropy_run_scalar(const struct entropy_table *table, struct entro
                                  void *values, enum value_width width);
 void encoding_entropy_run_avx2(const struct entropy_table *table, struct entropy_stream *streams,
                                void *values, enum value_width width);
+
+struct entropy_codes;
+struct entropy_sink;
+/// entropy_code_run() of encoding_entropy_kernel.h.
+void encoding_entropy_code(const struct entropy_codes *codes, struct entropy_sink *sinks);
+void encoding_entropy_code_scalar(const struct entropy_codes *codes, struct entropy_sink *sinks);
+void encoding_entropy_code_avx2(const struct entropy_codes *codes, struct entropy_sink *sinks);

@@ -91,4 +91,9 @@ void encoding_entropy_run_avx2(const struct entropy_table *table, struct entropy
 {
     ENCODING_BY_WIDTH(width, entropy_run, table, streams, values);
 }
+
+void encoding_entropy_code_avx2(const struct entropy_codes *codes, struct entropy_sink *sinks)
+{
+    entropy_code_run(codes, sinks);
+}
 #endif

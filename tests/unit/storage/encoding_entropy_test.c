@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/base/bytes.h"
+#include "storage/base/hash.h"
 #include "storage/base/memory.h"
 #include "storage/encoding/encoding.h"
 #include "tests/support/test_random.h"
@@ -128,6 +129,29 @@ Test(encoding_entropy, test_one_value_in_thousands_comes_back)
         bench.values[index] = index == 40000 ? 1u << 30 : 7;
     }
     cr_assert_eq(round_trip(&bench, ENCODING_ENTROPY, COUNT), ENCODING_ENTROPY);
+    bench_drop(&bench);
+}
+
+// What the first coder wrote, one stream after the other and value by value: a faster one gives the
+// same bytes.
+Test(encoding_entropy, test_bytes_stay_those_of_the_first_coder)
+{
+    struct bench bench = bench_make();
+    struct test_random random = test_random_start(11);
+    uint64_t hash = 0;
+    for (uint32_t count = 64; count < COUNT; count = count * 3 / 2 + 1) {
+        for (unsigned bits = 1; bits <= 44; bits += 3) {
+            for (uint32_t index = 0; index < count; index++) {
+                unsigned narrow = 1 + test_random_below(&random, bits);
+                bench.values[index] = 77 + (test_random_next(&random) >> (64 - narrow));
+            }
+            bench.values[0] = 77;
+            bench.values[count - 1] = 76 + (UINT64_C(1) << bits);
+            cr_assert_eq(round_trip(&bench, ENCODING_ENTROPY, count), ENCODING_ENTROPY);
+            hash = hash_bytes64_seeded(bench.bytes.bytes, bench.bytes.size, hash);
+        }
+    }
+    cr_assert_eq(hash, UINT64_C(0x0f14f438686f71e3), "found %llx", (unsigned long long)hash);
     bench_drop(&bench);
 }
 

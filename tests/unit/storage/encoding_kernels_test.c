@@ -3,6 +3,8 @@
 #include "storage/encoding/encoding_kernels.h"
 
 #include "storage/base/cpu.h"
+#include "storage/base/memory.h"
+#include "storage/encoding/encoding_entropy_kernel.h"
 #include "tests/support/test_random.h"
 
 #include <criterion/criterion.h>
@@ -60,6 +62,75 @@ Test(encoding_kernels, the_vector_forms_give_what_the_scalar_ones_give)
             check_count(count, &random);
         }
     }
+}
+
+#define CLASSES 16u
+#define TABLE_BITS 11u
+#define STREAM_ROOM 1600u
+#define STREAM_COUNT_MAX 150u
+
+// Classes of one frequency, all values of one width, states in any order.
+static void fill_codes(struct entropy_codes *codes, struct test_random *random, unsigned value_bits)
+{
+    uint32_t frequency = (1u << TABLE_BITS) / CLASSES;
+    codes->table_bits = TABLE_BITS;
+    codes->width_max = TABLE_BITS + value_bits;
+    codes->reference = 5;
+    for (uint32_t number = 0; number < CLASSES; number++) {
+        codes->codes[number] = (struct entropy_code){
+            .bits_offset = (4u << 16) - (frequency << 4),
+            .states_offset = (int32_t)(number * frequency) - (int32_t)frequency,
+            .value_bits = value_bits,
+        };
+    }
+    for (uint32_t state = 0; state < 1u << TABLE_BITS; state++) {
+        codes->states[state] = (uint16_t)((1u << TABLE_BITS) + state * 77 % (1u << TABLE_BITS));
+    }
+    for (uint32_t bin = 0; bin < CLASS_BIN_COUNT; bin++) {
+        codes->bins.classes[bin] = (uint8_t)test_random_below(random, CLASSES);
+    }
+}
+
+static void code(const struct entropy_codes *codes, const uint64_t *values, uint32_t count,
+                 bool vector, uint8_t *bytes)
+{
+    struct entropy_sink sinks[ENTROPY_STREAM_COUNT];
+    memset(bytes, 0, ENTROPY_STREAM_COUNT * STREAM_ROOM);
+    for (uint32_t at = 0; at < ENTROPY_STREAM_COUNT; at++) {
+        sinks[at] = (struct entropy_sink){
+            .values = values + (size_t)at * STREAM_COUNT_MAX,
+            .left = at < ENTROPY_STREAM_COUNT - 1 ? count : count / 2,
+            .state = 1u << TABLE_BITS,
+            .at = bytes + (at + 1) * STREAM_ROOM,
+        };
+    }
+    (vector ? encoding_entropy_code_avx2 : encoding_entropy_code_scalar)(codes, sinks);
+    for (uint32_t at = 0; at < ENTROPY_STREAM_COUNT; at++) {
+        cr_assert_eq(sinks[at].left, 0);
+        bytes[at * STREAM_ROOM] = (uint8_t)sinks[at].fill;
+    }
+}
+
+// Every width of a value, so every number of them between two writes; streams of unequal lengths.
+Test(encoding_kernels, entropy_coding_gives_the_same_bytes_in_both_forms)
+{
+    struct test_random random = test_random_start(9);
+    struct entropy_codes *codes = memory_allocate(sizeof(*codes));
+    static uint64_t values[ENTROPY_STREAM_COUNT * STREAM_COUNT_MAX];
+    static uint8_t expected[ENTROPY_STREAM_COUNT * STREAM_ROOM];
+    static uint8_t found[ENTROPY_STREAM_COUNT * STREAM_ROOM];
+    for (unsigned bits = 0; cpu_has_avx2() && bits <= CLASS_BITS_MAX; bits++) {
+        fill_codes(codes, &random, bits);
+        for (uint32_t at = 0; at < ENTROPY_STREAM_COUNT * STREAM_COUNT_MAX; at++) {
+            values[at] = 5 + (test_random_next(&random) >> (64 - CLASS_BITS_MAX));
+        }
+        for (uint32_t count = 0; count <= STREAM_COUNT_MAX; count += 1 + count / 10) {
+            code(codes, values, count, false, expected);
+            code(codes, values, count, true, found);
+            cr_assert_arr_eq(found, expected, sizeof(found), "%u bits, %u values", bits, count);
+        }
+    }
+    memory_free(codes);
 }
 
 Test(encoding_kernels, an_escape_takes_the_next_exception)
