@@ -63,11 +63,37 @@ void encoding_decoder_destroy(struct encoding_decoder *decoder);
 
 /// Appends `count` (at most ENCODING_COUNT_MAX) values to `out` and returns the encoding of the
 /// root. `users` may be NULL. `wanted` other than ENCODING_CHOOSE forces the root where the
-/// encoding can hold the values (else the smallest is taken all the same): a writer repeats the
-/// choice of an earlier group instead of trying all.
+/// encoding can hold the values (else the smallest is taken all the same).
 enum encoding_id encoding_encode(struct encoding_encoder *encoder, enum encoding_id wanted,
                                  const uint64_t *values, uint32_t count,
                                  const struct encoding_users *users, struct text_buffer *out);
+
+/// The encodings of an array's nodes, each before its children.
+#define ENCODING_TREE_NODE_COUNT_MAX 32u
+struct encoding_tree {
+    struct encoding_tree_node {
+        uint8_t id;
+        uint8_t size;    ///< nodes from here to the end of its last child
+        uint8_t variant; ///< of the encoding, 0 where there is but one way
+    } nodes[ENCODING_TREE_NODE_COUNT_MAX];
+    uint8_t node_count;
+};
+
+/// What was chosen for an array, for the arrays of the same column in the next groups. Zeroed at
+/// first.
+struct encoding_choice {
+    struct encoding_tree tree;
+    uint32_t use_count;
+    uint32_t size; ///< bytes it took where it was chosen
+    uint32_t count;
+};
+
+/// As encoding_encode(), following the `choice` instead of trying all. It is made, and made anew
+/// after some times and where the values take clearly more than they did.
+enum encoding_id encoding_encode_again(struct encoding_encoder *encoder,
+                                       struct encoding_choice *choice, const uint64_t *values,
+                                       uint32_t count, const struct encoding_users *users,
+                                       struct text_buffer *out);
 
 /// Decodes exactly `count` values, each cut to 32 bits. Safe on any bytes: CORONG_CORRUPT says what
 /// is wrong. All `size` bytes must be used up. `users` as at encode.

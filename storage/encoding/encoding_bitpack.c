@@ -16,6 +16,8 @@
 #define WORD_ROW_BYTES (LANE_COUNT * WORD_BYTES)
 #define TAIL_BYTES_MAX (VECTOR_COUNT * 8u)
 #define SLACK_BYTES 16u
+#define WAY_FEWEST_BITS 1u
+#define WAY_HALF_BYTES 2u
 
 static inline uint32_t lane_load(const uint8_t *row, uint32_t lane)
 {
@@ -259,18 +261,25 @@ static void bitpack_encode(struct encoding_encoder *encoder,
                            uint32_t count, struct text_buffer *out)
 {
     unsigned width = bit_length(statistics->maximum - statistics->minimum);
+    unsigned way = encoding_variant(encoder);
     size_t from = out->size;
-    encoding_bitpack_encode_width(encoder, values, count, width, statistics->minimum, out);
-    if (width != 3) {
+    encoding_bitpack_encode_width(encoder, values, count,
+                                  width == 3 && way == WAY_HALF_BYTES ? 4 : width,
+                                  statistics->minimum, out);
+    if (width != 3 || way != 0) {
+        encoding_set_variant(encoder, encoding_node(encoder), way);
         return;
     }
     // Few distinct values: four bits each, two to a byte, often compress below three bits.
     struct text_buffer wider = {0};
     encoding_bitpack_encode_width(encoder, values, count, 4, statistics->minimum, &wider);
-    if (wider.size < out->size - from) {
+    bool better = wider.size < out->size - from;
+    if (better) {
         out->size = from;
         text_buffer_append(out, wider.bytes, wider.size);
     }
+    encoding_set_variant(encoder, encoding_node(encoder),
+                         better ? WAY_HALF_BYTES : WAY_FEWEST_BITS);
     text_buffer_deinit(&wider);
 }
 

@@ -7,6 +7,8 @@
 
 #define PATCHED_WIDTH_MAX 32u
 #define BYTE_WIDTH 8u
+#define WAY_FEWEST_BITS 1u
+#define WAY_BYTES 2u
 
 static uint32_t exception_count(const struct encoding_statistics *statistics, unsigned width)
 {
@@ -66,24 +68,44 @@ static void encode_width(struct encoding_encoder *encoder, unsigned width, const
     encoder->slots.used = slots;
 }
 
+// Whole bytes, which zstd's entropy coder can shorten, may beat the width of fewest bits.
+static unsigned try_both(struct encoding_encoder *encoder, unsigned width, const uint64_t *values,
+                         uint32_t count, struct text_buffer *out)
+{
+    struct text_buffer bytes = {0};
+    struct encoding_tree before = encoder->made;
+    size_t from = out->size;
+    encode_width(encoder, width, values, count, out);
+    struct encoding_tree narrow = encoder->made;
+    encoder->made = before;
+    encode_width(encoder, BYTE_WIDTH, values, count, &bytes);
+    bool better = bytes.size < out->size - from;
+    if (better) {
+        out->size = from;
+        text_buffer_append(out, bytes.bytes, bytes.size);
+    } else {
+        encoder->made = narrow;
+    }
+    text_buffer_deinit(&bytes);
+    return better ? WAY_BYTES : WAY_FEWEST_BITS;
+}
+
 static void patched_encode(struct encoding_encoder *encoder,
                            const struct encoding_statistics *statistics, const uint64_t *values,
                            uint32_t count, struct text_buffer *out)
 {
     unsigned width = best_width(statistics, count);
-    size_t from = out->size;
-    encode_width(encoder, width, values, count, out);
-    if (width == BYTE_WIDTH || width < 5 || width > 12) {
-        return;
+    unsigned way = encoding_variant(encoder);
+    unsigned node = encoding_node(encoder);
+    if (way == WAY_BYTES) {
+        width = BYTE_WIDTH;
     }
-    // Whole bytes, which zstd's entropy coder can shorten, may beat the width of fewest bits.
-    struct text_buffer bytes = {0};
-    encode_width(encoder, BYTE_WIDTH, values, count, &bytes);
-    if (bytes.size < out->size - from) {
-        out->size = from;
-        text_buffer_append(out, bytes.bytes, bytes.size);
+    if (way == 0 && width != BYTE_WIDTH && width >= 5 && width <= 12) {
+        way = try_both(encoder, width, values, count, out);
+    } else {
+        encode_width(encoder, width, values, count, out);
     }
-    text_buffer_deinit(&bytes);
+    encoding_set_variant(encoder, node, way);
 }
 
 ENCODING_INLINE uint32_t find_escapes(const void *values, enum value_width width, uint32_t count,

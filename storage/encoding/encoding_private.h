@@ -49,6 +49,10 @@ struct encoding_encoder {
     struct encoding_slots slots;
     unsigned depth;
     bool favours_speed;
+    struct encoding_tree made;            ///< of what is being encoded
+    const struct encoding_tree *followed; ///< or NULL
+    unsigned followed_at;                 ///< its next node
+    unsigned variant;                     ///< see encoding_variant()
 };
 
 struct encoding_decoder {
@@ -100,6 +104,22 @@ static inline uint64_t bit_mask(unsigned width)
     return width == 64 ? UINT64_MAX : (UINT64_C(1) << width) - 1;
 }
 
+// What an encoding looks at beside the bounds.
+enum analysis {
+    ANALYSE_WIDTHS = 1, ///< how many are how wide, and what most are
+    ANALYSE_NEIGHBOURS = 2,
+    ANALYSE_USERS = 4,
+    ANALYSE_NAMES = 8,
+    ANALYSE_VISITS = 16,
+    ANALYSE_ALL = 31,
+};
+
+/// What an encoding looks at.
+unsigned encoding_analysis_of(enum encoding_id id);
+/// Fills `statistics` with the bounds and what is `wanted`. `users` may be NULL.
+void encoding_analyse(struct encoding_statistics *statistics, unsigned wanted,
+                      const struct encoding_users *users, const uint64_t *values, uint32_t count);
+
 /// One encoding. `estimate` gives about how many bytes it would take, or ENCODING_IMPOSSIBLE where
 /// it cannot hold the values or is hopeless. `encode` appends all but the id byte. `decode` reads
 /// the same from the cursor, checks everything before use, and fails by decoder_fail().
@@ -114,6 +134,18 @@ struct encoding_codec {
                    uint32_t count);
 };
 
+/// For encodings that try two ways: the one that was better in the tree that is followed (1, 2),
+/// or 0: try both. To be asked before any child is encoded.
+ENCODING_INLINE unsigned encoding_variant(const struct encoding_encoder *encoder)
+{
+    return encoder->variant;
+}
+/// The node being encoded, asked before any child is encoded, and which way was better.
+unsigned encoding_node(const struct encoding_encoder *encoder);
+void encoding_set_variant(struct encoding_encoder *encoder, unsigned node, unsigned variant);
+
+/// NULL for an id that does not exist.
+const struct encoding_codec *encoding_codec_of(unsigned id);
 extern const struct encoding_codec encoding_constant;
 extern const struct encoding_codec encoding_plain;
 extern const struct encoding_codec encoding_bitpack;

@@ -7,14 +7,6 @@
 #include "storage/segment/segment_names.h"
 #include "storage/segment/segment_numbers.h"
 
-#define CHOICE_PERIOD 16u ///< groups that repeat a choice of encoding before it is made anew
-
-/// The encoding that was smallest for an array, kept for the next groups.
-struct choice {
-    enum encoding_id encoding;
-    uint32_t use_count;
-};
-
 struct segment_writer {
     char path[SEGMENT_PATH_SIZE];
     int descriptor;
@@ -31,8 +23,8 @@ struct segment_writer {
     struct text_buffer block; ///< the block being built
     uint64_t *work;           ///< one value per row
     uint32_t work_capacity;
-    struct choice column_choices[SCHEMA_COLUMN_COUNT_MAX];
-    struct choice part_choices[SEGMENT_PART_COUNT + 2];
+    struct encoding_choice column_choices[SCHEMA_COLUMN_COUNT_MAX];
+    struct encoding_choice part_choices[SEGMENT_PART_COUNT + 2];
     struct segment_names names;
     uint32_t *ranks[SCHEMA_COLUMN_COUNT_MAX]; ///< by code, made from the first group with values
     bool ranks_made[SCHEMA_COLUMN_COUNT_MAX];
@@ -188,17 +180,13 @@ static enum corong_status block_end(struct segment_writer *writer, struct segmen
 }
 
 static enum corong_status
-write_array(struct segment_writer *writer, uint32_t owner, struct choice *choice,
+write_array(struct segment_writer *writer, uint32_t owner, struct encoding_choice *choice,
             const struct segment_transform *transform, const uint64_t *values, uint32_t count,
             const struct encoding_users *users, struct corong_error *error)
 {
-    bool repeat = choice->use_count % CHOICE_PERIOD != 0;
-    enum encoding_id wanted = repeat ? choice->encoding : ENCODING_CHOOSE;
     block_begin(writer);
     segment_transform_append(transform, &writer->block);
-    choice->encoding =
-        encoding_encode(writer->encoder, wanted, values, count, users, &writer->block);
-    choice->use_count++;
+    (void)encoding_encode_again(writer->encoder, choice, values, count, users, &writer->block);
     struct segment_block block = {
         .owner = owner, .kind = SEGMENT_BLOCK_ARRAY, .value_count = count};
     return block_end(writer, &block, error);
@@ -256,7 +244,7 @@ static enum corong_status write_string_bytes(struct segment_writer *writer, uint
 }
 
 static enum corong_status write_strings(struct segment_writer *writer, uint32_t sizes_owner,
-                                        uint32_t bytes_owner, struct choice *choice,
+                                        uint32_t bytes_owner, struct encoding_choice *choice,
                                         const struct dictionary *strings,
                                         struct segment_strings *strings_out,
                                         struct corong_error *error)
@@ -505,7 +493,7 @@ static enum corong_status write_ranks(struct segment_writer *writer, uint32_t co
     for (uint32_t code = 0; code < count; code++) {
         codes[ranks[code]] = code;
     }
-    struct choice choice = {0};
+    struct encoding_choice choice = {0};
     writer->footer.rank_blocks[column] = writer->footer.block_count;
     return write_array(writer, SEGMENT_OWNER_RANKS + column, &choice, &none, codes, count, NULL,
                        error);
@@ -516,7 +504,7 @@ static enum corong_status write_dictionaries(struct segment_writer *writer,
 {
     for (uint32_t column = 0; column < writer->footer.schema.column_count; column++) {
         if (writer->footer.schema.columns[column].type == COLUMN_STRING) {
-            struct choice choice = {0};
+            struct encoding_choice choice = {0};
             TRY(write_strings(writer, SEGMENT_OWNER_DICTIONARY_SIZES + column,
                               SEGMENT_OWNER_DICTIONARY_BYTES + column, &choice,
                               &writer->dictionaries[column], &writer->footer.dictionaries[column],

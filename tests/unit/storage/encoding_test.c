@@ -161,6 +161,68 @@ ParameterizedTest(unsigned *id, encoding, test_every_encoding_gives_back_every_s
     encoding_decoder_destroy(decoder);
 }
 
+// Followed on the same values a tree gives the same bytes; on any others it gives them back, and
+// does not take clearly more than its own values did, nor than a choice for these.
+Test(encoding, test_a_choice_followed_is_the_choice_made_again)
+{
+    struct encoding_encoder *encoder = encoding_encoder_create(1);
+    struct encoding_decoder *decoder = encoding_decoder_create();
+    struct array *array = memory_allocate(sizeof(*array));
+    struct text_buffer first = {0};
+    struct text_buffer again = {0};
+    uint64_t seed = test_random_seed();
+    struct test_random random = test_random_start(seed);
+    for (unsigned at = 0; at < SHAPE_COUNT * SHAPE_COUNT * 4; at++) {
+        char what[64];
+        struct encoding_choice choice = {0};
+        snprintf(what, sizeof(what), "seed %lu, round %u", seed, at);
+        array_fill(array, &random, at % SHAPE_COUNT, COUNT_MAX, 1 + test_random_below(&random, 40));
+        text_buffer_reset(&first);
+        encoding_encode_again(encoder, &choice, array->values, COUNT_MAX, &array->users, &first);
+        text_buffer_reset(&again);
+        encoding_encode_again(encoder, &choice, array->values, COUNT_MAX, &array->users, &again);
+        cr_assert_eq(again.size, first.size, "%s", what);
+        cr_assert_arr_eq(again.bytes, first.bytes, first.size, "%s", what);
+        array_fill(array, &random, at / SHAPE_COUNT % SHAPE_COUNT,
+                   COUNTS[test_random_below(&random, COUNT_COUNT)], 1 + at % 64);
+        text_buffer_reset(&again);
+        encoding_encode_again(encoder, &choice, array->values, array->count, &array->users, &again);
+        assert_decodes(decoder, array, &again, what);
+        size_t share = first.size * array->count / COUNT_MAX;
+        text_buffer_reset(&first);
+        encoding_encode(encoder, ENCODING_CHOOSE, array->values, array->count, &array->users,
+                        &first);
+        size_t most = first.size > share + share / 32 ? first.size : share + share / 32;
+        cr_assert_leq(again.size, most + 512, "%s", what);
+    }
+    text_buffer_deinit(&first);
+    text_buffer_deinit(&again);
+    memory_free(array);
+    encoding_encoder_destroy(encoder);
+    encoding_decoder_destroy(decoder);
+}
+
+Test(encoding, test_a_choice_is_made_anew_the_sixteenth_time)
+{
+    struct encoding_encoder *encoder = encoding_encoder_create(1);
+    struct array *array = memory_allocate(sizeof(*array));
+    struct text_buffer bytes = {0};
+    struct encoding_choice choice = {0};
+    struct test_random random = test_random_start(3);
+    array_fill(array, &random, SHAPE_RANDOM, COUNT_MAX, 8);
+    encoding_encode_again(encoder, &choice, array->values, COUNT_MAX, NULL, &bytes);
+    array_fill(array, &random, SHAPE_RUNS, COUNT_MAX, 8);
+    enum encoding_id id = ENCODING_CHOOSE;
+    for (unsigned time = 1; time <= 16; time++) {
+        cr_assert_neq(id, ENCODING_RUN_LENGTH, "before time %u", time);
+        id = encoding_encode_again(encoder, &choice, array->values, COUNT_MAX, NULL, &bytes);
+    }
+    cr_assert_eq(id, ENCODING_RUN_LENGTH);
+    text_buffer_deinit(&bytes);
+    memory_free(array);
+    encoding_encoder_destroy(encoder);
+}
+
 Test(encoding, test_every_bit_width_comes_back)
 {
     struct encoding_encoder *encoder = encoding_encoder_create(1);
