@@ -2,6 +2,7 @@
 #include "ingest/decode/decode.h"
 
 #include "ingest/decode/decoder.h"
+#include "ingest/decode/json_lanes.h"
 #include "ingest/decode/utf8_check.h"
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
@@ -38,6 +39,10 @@ struct decoder *decoder_create(const struct mapping *mapping, const struct schem
     plan.field_count = mapping->field_count;
     json_capture_init(&decoder->capture, &plan);
     decoder->fields = decoder->capture.fields;
+    if (decoder->capture.shapes != NULL && mapping->format == MAPPING_JSON &&
+        (mapping->text_count | mapping->array_count) == 0) {
+        decoder->lanes = json_lanes_create(&plan);
+    }
     for (uint32_t index = 0; index < mapping->metadata_count; index++) {
         if (mapping->metadata[index].kind == METADATA_TIMESTAMP) {
             decoder->timestamp_field = &decoder->fields[mapping->metadata[index].field];
@@ -74,6 +79,7 @@ void decoder_destroy(struct decoder *decoder)
         return;
     }
     json_capture_deinit(&decoder->capture);
+    json_lanes_destroy(decoder->lanes);
     for (uint32_t index = 0; index < decoder->mapping->array_count; index++) {
         json_capture_deinit(&decoder->array_captures[index]);
     }
@@ -361,12 +367,13 @@ size_t decode_known_lines(struct decoder *decoder, struct text lines,
     const struct mapping *mapping = decoder->mapping;
     const char *at = lines.bytes;
     const char *end = lines.bytes + lines.size;
-    bool json = mapping->format == MAPPING_JSON;
     *tally_out = (struct decode_tally){0};
+    if (mapping->format == MAPPING_JSON) {
+        return decode_json_lines(decoder, lines, sink, tally_out);
+    }
     while (at < end) {
         struct text rest = {at, (size_t)(end - at)};
-        const char *next = json ? decode_json_line(decoder, rest, sink, tally_out)
-                                : take_row(decoder, rest, sink, tally_out);
+        const char *next = take_row(decoder, rest, sink, tally_out);
         if (next == NULL) {
             break;
         }

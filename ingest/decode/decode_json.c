@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ingest/decode/decoder.h"
 
-#include "ingest/decode/json_shape.h"
+#include "ingest/decode/json_lanes.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -178,7 +178,8 @@ bool decode_json_known(struct decoder *decoder, struct text text, const struct d
     return true;
 }
 
-const char *decode_json_line(struct decoder *decoder, struct text lines,
+/// The first of the lines: what follows it, or NULL where it is not taken.
+static const char *take_line(struct decoder *decoder, struct text lines,
                              const struct decode_sink *sink, struct decode_tally *tally)
 {
     const struct mapping *mapping = decoder->mapping;
@@ -193,6 +194,61 @@ const char *decode_json_line(struct decoder *decoder, struct text lines,
         decode_lookups(decoder, false);
     }
     return decode_line_event(decoder, sink, tally) ? end + 1 + (*end == '\r') : NULL;
+}
+
+/// One event of the fields in hand, which are a line's. False, and nothing happened: it is bad.
+static inline bool take_known_event(struct decoder *decoder, struct text line,
+                                    const struct decode_sink *sink, struct decode_tally *tally)
+{
+    if (__builtin_expect(decoder->simple_lines && decode_simple_line(decoder), 1)) {
+        sink->event(sink->context, &decoder->event);
+        tally->events++;
+        tally->messages++;
+        return true;
+    }
+    decode_begin_line(decoder, line);
+    return decode_line_event(decoder, sink, tally);
+}
+
+/// The lines that the lanes took. False: the mapping refuses the one at `*at`.
+static bool take_lanes(struct decoder *decoder, const struct json_lines *index, struct text lines,
+                       const char **at, const struct decode_sink *sink, struct decode_tally *tally)
+{
+    bool taken = true;
+    decoder->unlike = false;
+    for (uint32_t lane = 0; lane < JSON_LANE_COUNT && taken; lane++) {
+        const char *end = lines.bytes + index->ends[index->next + lane];
+        decoder->fields = decoder->lanes->fields[lane];
+        taken = take_known_event(decoder, (struct text){*at, (size_t)(end - *at)}, sink, tally);
+        *at = taken ? end + 1 : *at;
+    }
+    decoder->fields = decoder->capture.fields;
+    return taken;
+}
+
+size_t decode_json_lines(struct decoder *decoder, struct text lines, const struct decode_sink *sink,
+                         struct decode_tally *tally)
+{
+    struct json_lines index;
+    index.next = index.count = index.sought = 0;
+    const char *at = lines.bytes;
+    const char *end = lines.bytes + lines.size;
+    while (at < end) {
+        if (decoder->lanes != NULL &&
+            json_lanes_seek(decoder->capture.shapes, decoder->lanes, &index, lines, at) &&
+            json_lanes_take(&decoder->capture, decoder->lanes, &index, lines, at)) {
+            if (__builtin_expect(!take_lanes(decoder, &index, lines, &at, sink, tally), 0)) {
+                break;
+            }
+            continue;
+        }
+        const char *next = take_line(decoder, (struct text){at, (size_t)(end - at)}, sink, tally);
+        if (next == NULL) {
+            break;
+        }
+        at = next;
+    }
+    return (size_t)(at - lines.bytes);
 }
 
 void decode_json(struct decoder *decoder, struct text text, const struct decode_sink *sink,

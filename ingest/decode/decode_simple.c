@@ -52,6 +52,7 @@ void decode_simple_find(struct decoder *decoder)
                       mapping->sequence.kind == FROM_NOWHERE &&
                       mapping->event_id.kind == FROM_NOWHERE && mapping->link_count == 0 &&
                       mapping->metadata_count == 0;
+    decoder->simple_lines = decoder->simple && mapping->skip_where_missing.path_count == 0;
 }
 
 static inline unsigned kind_of(const struct decode_field *field)
@@ -77,19 +78,26 @@ static inline bool take_system_fields(struct decoder *decoder)
                                   (struct text){time->bytes, time->size}, &decoder->event.time_us);
 }
 
+/// Strings and missing values, and nothing but these.
 static inline bool take_columns(struct decoder *decoder)
 {
+    const struct decode_field *fields = decoder->fields;
+    union canonical_value *values = decoder->values;
+    const struct decode_column *column = decoder->columns_plain;
+    const struct decode_column *end = column + decoder->column_plain_count;
     unsigned other = 0;
-    for (uint32_t index = 0; index < decoder->column_plain_count; index++) {
-        const struct decode_column *column = &decoder->columns_plain[index];
-        const struct decode_field *field = &decoder->fields[column->field];
-        bool string = kind_of(field) == PLAIN;
+    size_t longest = 0;
+    for (; column < end; column++) {
+        const struct decode_field *field = &fields[column->field];
+        size_t string = -(size_t)(field->kind & FIELD_STRING);
+        size_t size = field->size & string;
         // The word null is a missing field with bytes.
-        decoder->values[column->column].string =
-            (struct text){string ? field->bytes : NULL, string ? (size_t)field->size : 0};
-        other |= string ? field->size > EVENT_VALUE_SIZE_MAX : kind_of(field);
+        values[column->column].string =
+            (struct text){(const char *)((uintptr_t)field->bytes & string), size};
+        other |= kind_of(field);
+        longest |= size;
     }
-    return other == 0;
+    return (other & ~PLAIN) == 0 && longest <= EVENT_VALUE_SIZE_MAX;
 }
 
 /// Of what is refused nothing is counted here.
@@ -103,20 +111,36 @@ static bool take_revenue(struct decoder *decoder)
     return false;
 }
 
+static inline bool has_amount(const struct decoder *decoder)
+{
+    return decoder->amount_field != FIELD_NONE &&
+           decoder->fields[decoder->amount_field].kind != FIELD_MISSING;
+}
+
+static inline void clear_rest(struct decoder *decoder)
+{
+    decoder->event.future = decoder->event.time_us > decoder->mapping->max_time_us;
+    decoder->values[COLUMN_RECEIVED].integer = COLUMN_INTEGER_MISSING;
+    decoder->values[COLUMN_SEQUENCE].integer = 0;
+    decoder->values[COLUMN_ID_HASH].integer = COLUMN_INTEGER_MISSING;
+    decoder->values[COLUMN_AMOUNT].integer = COLUMN_INTEGER_MISSING;
+    decoder->values[COLUMN_CURRENCY].string = TEXT_MISSING;
+}
+
+bool decode_simple_line(struct decoder *decoder)
+{
+    if (has_amount(decoder) || !take_system_fields(decoder) || !take_columns(decoder)) {
+        return false;
+    }
+    clear_rest(decoder);
+    return true;
+}
+
 bool decode_simple(struct decoder *decoder)
 {
     if (!take_system_fields(decoder) || !take_columns(decoder)) {
         return false;
     }
-    decoder->event.future = decoder->event.time_us > decoder->mapping->max_time_us;
-    decoder->values[COLUMN_RECEIVED].integer = COLUMN_INTEGER_MISSING;
-    decoder->values[COLUMN_SEQUENCE].integer = 0;
-    decoder->values[COLUMN_ID_HASH].integer = COLUMN_INTEGER_MISSING;
-    if (decoder->amount_field != FIELD_NONE &&
-        decoder->fields[decoder->amount_field].kind != FIELD_MISSING) {
-        return take_revenue(decoder);
-    }
-    decoder->values[COLUMN_AMOUNT].integer = COLUMN_INTEGER_MISSING;
-    decoder->values[COLUMN_CURRENCY].string = TEXT_MISSING;
-    return true;
+    clear_rest(decoder);
+    return !has_amount(decoder) || take_revenue(decoder);
 }

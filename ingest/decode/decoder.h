@@ -25,13 +25,16 @@ struct decoder {
     uint16_t user_field; ///< where one path gives a known user as it stands; or FIELD_NONE
     uint16_t name_field; ///< where one path gives a name as it is stored; or FIELD_NONE
     bool simple;         ///< events of plain fields are made by decode_simple()
+    bool simple_lines;   ///< ... and no line is skipped
     uint16_t time_field; ///< where `simple`
     uint16_t amount_field;
     struct json_capture capture;
+    struct json_lanes *lanes;            ///< NULL: lines are taken one by one
     struct json_capture *text_captures;  ///< one per mapping->texts
     struct json_capture *array_captures; ///< one per mapping->arrays
-    struct decode_field *fields;         ///< of the message (and element) in hand: capture.fields
-    char *scratch;                       ///< unescaped texts of the message in hand
+    struct decode_field
+        *fields;   ///< of the message (and element) in hand: capture.fields, or a lane's
+    char *scratch; ///< unescaped texts of the message in hand
     size_t scratch_used;
     size_t scratch_capacity;
     size_t message_size;
@@ -74,6 +77,9 @@ void decode_simple_find(struct decoder *decoder);
 /// The same as decode_event() where the mapping is plain and so are the fields in hand: true, and
 /// the event is made. False: nothing was counted, and decode_event() says what becomes of them.
 bool decode_simple(struct decoder *decoder);
+/// The same of fields without an amount, for which nothing need be known of the line: neither
+/// decode_begin_line() nor the document.
+bool decode_simple_line(struct decoder *decoder);
 /// The amount and its currency, of decoder->fields.
 enum reject_reason decode_revenue(struct decoder *decoder);
 /// The first bytes of what was wrong, made printable, into decoder->detail: "time: 'yesterday'".
@@ -123,9 +129,9 @@ bool decode_is_blank(struct text text);
 /// The four families. `text` is not empty. They fill `outcome` and push events.
 void decode_json(struct decoder *decoder, struct text text, const struct decode_sink *sink,
                  struct decode_outcome *outcome);
-/// The first of some lines: what follows the line, or NULL where it is not taken.
-const char *decode_json_line(struct decoder *decoder, struct text lines,
-                             const struct decode_sink *sink, struct decode_tally *tally);
+/// Some lines, as decode_known_lines().
+size_t decode_json_lines(struct decoder *decoder, struct text lines, const struct decode_sink *sink,
+                         struct decode_tally *tally);
 /// A whole message that JSON documents before it were like: true where it was one and was taken.
 bool decode_json_known(struct decoder *decoder, struct text text, const struct decode_sink *sink,
                        struct decode_outcome *outcome);

@@ -16,7 +16,9 @@ static void forget(struct json_shapes *shapes)
     shapes->step_count = 1;
     shapes->context_count = 1;
     shapes->pool_used = 0;
+    shapes->path_count = 0;
     shapes->full = false;
+    shapes->forgotten++;
     memset(shapes->buckets, 0, sizeof(shapes->buckets));
     shapes->contexts[0] = (struct json_context){.node = JSON_NODE_NONE};
     // What follows nothing yet follows this: it never fits where it leads anywhere.

@@ -25,6 +25,7 @@
 #define JSON_SHAPE_TRIES_MAX 8u                   ///< steps of one chain that are compared
 #define JSON_SHAPE_PADDING JSON_SHAPE_INLINE_SIZE ///< bytes behind lines that can be read
 #define JSON_SHAPE_NONE 0u                        ///< no step: the start follows nothing
+#define JSON_SHAPE_PATH_COUNT 64u                 ///< steps of a document that are noted
 
 /// What stands behind a step's text.
 enum json_step_value {
@@ -69,13 +70,16 @@ struct json_shapes {
     uint32_t step_count;
     uint32_t context_count;
     uint32_t pool_used;
-    bool full; ///< something found no room
+    bool full;          ///< something found no room
+    uint64_t forgotten; ///< how often all steps were
     // Where documents are all different, trying costs more than it saves.
     int32_t credit;
-    uint32_t pause;      ///< documents that are not tried
-    uint32_t pause_next; ///< the length of the next pause
-    uint64_t hits;       ///< documents taken
-    uint64_t misses;     ///< documents tried and left to the scanner
+    uint32_t pause;                       ///< documents that are not tried
+    uint32_t pause_next;                  ///< the length of the next pause
+    uint16_t path[JSON_SHAPE_PATH_COUNT]; ///< steps of the last document taken by itself
+    uint32_t path_count;                  ///< of them; JSON_SHAPE_PATH_COUNT: not all are there
+    uint64_t hits;                        ///< documents taken
+    uint64_t misses;                      ///< documents tried and left to the scanner
 };
 
 /// NULL where the plan has what is not taken by steps: arrays whose elements are reported. Of the

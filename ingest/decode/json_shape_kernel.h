@@ -155,6 +155,7 @@ take_steps(struct json_shapes *shapes, struct json_scanner *scanner, bool on_lin
     const char *end = scanner->end;
     struct decode_field *fields = scanner->capture->fields;
     struct json_step *last = &shapes->steps[JSON_SHAPE_NONE];
+    uint32_t count = 0;
     for (;;) {
         struct json_step *step = &shapes->steps[last->follows];
         if (__builtin_expect(!step_fits(shapes, step, at, end, on_line), 0)) {
@@ -162,6 +163,8 @@ take_steps(struct json_shapes *shapes, struct json_scanner *scanner, bool on_lin
             step = &shapes->steps[found];
             last->follows = found;
         }
+        shapes->path[count] = (uint16_t)(step - shapes->steps);
+        count += count + 1 < JSON_SHAPE_PATH_COUNT;
         if (__builtin_expect(step->unusual, 0) && enters_again(scanner->capture, step)) {
             return NULL;
         }
@@ -170,8 +173,11 @@ take_steps(struct json_shapes *shapes, struct json_scanner *scanner, bool on_lin
             at = take_string(scanner, at, &fields[step->field], on_line);
         } else if (step->value == JSON_STEP_BARE) {
             at = take_bare(scanner, at, &fields[step->field]);
+        } else if (step->value == JSON_STEP_END) {
+            shapes->path_count = count;
+            return at;
         } else {
-            return step->value == JSON_STEP_END ? at : NULL;
+            return NULL;
         }
         if (at == NULL) {
             return NULL;
@@ -180,45 +186,44 @@ take_steps(struct json_shapes *shapes, struct json_scanner *scanner, bool on_lin
     }
 }
 
-static inline void shape_begin(const struct json_plan *plan, struct json_capture *capture)
+static inline void shape_begin(const struct json_plan *plan, struct text text,
+                               struct json_capture *capture, struct json_scanner *scanner)
 {
     memset(capture->fields, 0, plan->field_count * sizeof(*capture->fields));
     capture->tape_count = 0;
     capture->element_count = 0;
     capture->document_serial++;
     capture->document_kind = FIELD_OBJECT;
+    capture->shapes->path_count = 0;
+    scanner->begin = text.bytes;
+    scanner->end = text.bytes + text.size;
+    scanner->capture = capture;
 }
 
 static inline bool shape_scan(const struct json_plan *plan, struct text text,
                               struct json_capture *capture)
 {
-    struct json_shapes *shapes = capture->shapes;
-    if (shapes->pause > 0 || text.size < JSON_SHAPE_INLINE_SIZE) {
+    struct json_scanner scanner;
+    if (capture->shapes->pause > 0 || text.size < JSON_SHAPE_INLINE_SIZE) {
         return false;
     }
-    shape_begin(plan, capture);
-    struct json_scanner scanner;
-    scanner.begin = text.bytes;
-    scanner.end = text.bytes + text.size;
-    scanner.capture = capture;
-    return take_steps(shapes, &scanner, false) == scanner.end;
+    shape_begin(plan, text, capture, &scanner);
+    return take_steps(capture->shapes, &scanner, false) == scanner.end;
+}
+
+static inline bool ends_line(const char *end)
+{
+    return *end == '\n' || (*end == '\r' && end[1] == '\n');
 }
 
 static inline const char *shape_line(const struct json_plan *plan, struct text lines,
                                      struct json_capture *capture)
 {
+    struct json_scanner scanner;
     if (capture->shapes->pause > 0) {
         return NULL;
     }
-    shape_begin(plan, capture);
-    struct json_scanner scanner;
-    scanner.begin = lines.bytes;
-    scanner.end = lines.bytes + lines.size;
-    scanner.capture = capture;
+    shape_begin(plan, lines, capture, &scanner);
     const char *end = take_steps(capture->shapes, &scanner, true);
-    if (__builtin_expect(end == NULL, 0)) {
-        return NULL;
-    }
-    bool ends = *end == '\n' || (*end == '\r' && end[1] == '\n');
-    return ends ? end : NULL;
+    return __builtin_expect(end != NULL, 1) && ends_line(end) ? end : NULL;
 }

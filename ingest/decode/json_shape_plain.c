@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "ingest/decode/json_lanes.h"
 #include "ingest/decode/json_shape.h"
 
 #include <string.h>
@@ -32,7 +33,26 @@ static inline bool literal_equal(const struct json_step *step, const char *at)
     return memcmp(step->literal, at, size) == 0;
 }
 
-#include "ingest/decode/json_shape_kernel.h"
+static inline bool lanes_equal(const struct json_lane_step *step, const char *a, const char *b,
+                               const char *c, const char *d)
+{
+    uint32_t size = step->size < JSON_SHAPE_INLINE_SIZE ? step->size : JSON_SHAPE_INLINE_SIZE;
+    return memcmp(step->literal, a, size) == 0 && memcmp(step->literal, b, size) == 0 &&
+           memcmp(step->literal, c, size) == 0 && memcmp(step->literal, d, size) == 0;
+}
+
+static inline const char *special_wide(const char *begin)
+{
+    return special_on_line(begin);
+}
+
+#include "ingest/decode/json_lanes_kernel.h"
+
+bool json_lanes_take_plain(struct json_capture *capture, struct json_lanes *lanes,
+                           const char *const begins[], struct text lines)
+{
+    return take_lanes(capture, lanes, begins, lines);
+}
 
 bool json_shape_scan_plain(const struct json_plan *plan, struct text text,
                            struct json_capture *capture)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Many lines at once give what the same lines give one after the other: events, rejects, notes.
+#include "ingest/decode/decoder.h"
+#include "ingest/decode/json_lanes.h"
 #include "storage/base/memory.h"
 #include "tests/support/decode_harness.h"
 
@@ -127,6 +129,8 @@ static uint64_t feed_together(struct decoder *decoder, struct text lines, struct
     return known;
 }
 
+static uint64_t lane_hits; ///< lines taken side by side
+
 /// Both ways, over a copy with just the room behind it that was promised.
 static uint64_t expect_same(const char *yaml, struct text lines)
 {
@@ -142,9 +146,11 @@ static uint64_t expect_same(const char *yaml, struct text lines)
         harness_of = &harness;
         struct text text = {copy, lines.size};
         if (way == 0) {
+            harness.decoder->simple = false; // every column is asked what it is
             feed_one_by_one(harness.decoder, text, &sums[way]);
         } else {
             known = feed_together(harness.decoder, text, &sums[way]);
+            lane_hits += harness.decoder->lanes == NULL ? 0 : harness.decoder->lanes->hits;
         }
         notes[way] = *decoder_notes(harness.decoder);
         decode_harness_close(&harness);
@@ -209,6 +215,34 @@ static void put_json(struct text_buffer *out)
     text_buffer_printf(out, "%s%s", draw(40) == 0 ? "" : "}", ends[draw(6)]);
 }
 
+/// Runs of lines with the same keys, in which now and then something is unlike.
+static void put_alike(struct text_buffer *out)
+{
+    static uint32_t shape;
+    static const char *const shapes[] = {
+        "{\"t\":%s,\"n\":%s,\"u\":%s,\"c\":{\"p\":%s,\"other\":%s},\"g\":%s%s",
+        "{\"u\":%3$s,\"n\":%2$s,\"t\":%1$s,\"a key that is longer than all that is compared at "
+        "once\":%5$s,\"c\":{\"p\":%4$s},\"g\":%6$s%7$s",
+        "{\"u\":%3$s, \"n\":%2$s, \"t\":%1$s, \"m\":%5$s, \"g\":%6$s, \"c\":{\"p\":%4$s}%7$s",
+        "{\"c\":{\"p\":%4$s},\"u\":%3$s,\"n\":%2$s,\"t\":%1$s,\"m\":%5$s,\"c\":{\"g\":%6$s}%7$s"};
+    char values[6][256];
+    shape = draw(40) == 0 ? draw(4) : shape;
+    snprintf(values[0], sizeof(values[0]), "\"2026-01-02T03:%02u:%02uZ\"", draw(60) / 20, draw(60));
+    snprintf(values[1], sizeof(values[1]), "\"%s\"", draw(3) == 0 ? "order" : "view");
+    snprintf(values[2], sizeof(values[2]), "\"user-%u\"", draw(100000));
+    snprintf(values[3], sizeof(values[3]), "\"/page/%0*u\"", (int)(draw(4) == 0 ? draw(180) : 4),
+             draw(9999));
+    snprintf(values[4], sizeof(values[4]), "%u.%02u", draw(1000), draw(100));
+    snprintf(values[5], sizeof(values[5]), "\"Mozilla%*s\"", (int)draw(100), "x");
+    if (draw(60) == 0) {
+        snprintf(values[draw(6)], sizeof(values[0]), "%s", pick_value());
+    }
+    static const char *const ends[] = {"", "}x", "} ", "}\r", "} \r", "}\r\r", "}}", ","};
+    text_buffer_printf(out, shapes[shape], values[0], values[1], values[2], values[3], values[4],
+                       values[5], draw(100) == 0 ? ends[draw(8)] : "}");
+    text_buffer_append_string(out, draw(200) == 0 ? "\n\n" : "\n");
+}
+
 static void put_csv(struct text_buffer *out)
 {
     static const char *const cells[] = {
@@ -256,6 +290,17 @@ Test(decode_lines, test_json_lines_taken_together_are_as_one_by_one)
     expect_same_always(FIELDS "attributes: { page: [p, g], size: { path: m, type: number } }\n", "",
                        60, put_json);
     expect_same_always(FIELDS "skip_where_missing: [p]\n", "", 30, put_json);
+}
+
+Test(decode_lines, test_lines_taken_side_by_side_are_as_one_by_one)
+{
+    lane_hits = 0;
+    expect_same_always(FIELDS "attributes: { page: c.p, agent: g }\n", "", 60, put_alike);
+    expect_same_always(FIELDS
+                       "attributes: { page: c.p, other: c.g, size: { path: m, type: number } "
+                       "}\n",
+                       "", 60, put_alike);
+    cr_expect_geq(lane_hits, 60 * 250 / 2, "%" PRIu64, lane_hits);
 }
 
 Test(decode_lines, test_rows_taken_together_are_as_one_by_one)
