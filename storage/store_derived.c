@@ -51,7 +51,9 @@ enum corong_status store_derived_write(const char *directory, const struct store
     text_buffer_append_u64(&file, hash.low);
     text_buffer_append_u64(&file, hash.high);
     text_buffer_append(&file, body.bytes, body.size);
-    enum corong_status status = file_replace(directory, FILE_NAME, file.bytes, file.size, error);
+    // Who reads it checks it: no disk that fails to sync it may end a process over it.
+    enum corong_status status =
+        file_replace_unsynced(directory, FILE_NAME, file.bytes, file.size, error);
     text_buffer_deinit(&body);
     text_buffer_deinit(&file);
     return status;

@@ -5,7 +5,7 @@
 
 #include "storage/storage.h"
 
-/// Replaces the file.
+/// Replaces the file. An error leaves the old one or none: nothing is lost that matters.
 CORONG_MUST_CHECK enum corong_status store_derived_write(const char *directory,
                                                          const struct store_snapshot *snapshot,
                                                          struct text bytes,

@@ -300,8 +300,8 @@ void file_unlock(int descriptor)
     ASSERT(result == 0); // the descriptor is open, and unlocking waits for nothing
 }
 
-static enum corong_status write_synced(const char *path, const void *bytes, size_t size,
-                                       struct corong_error *error)
+static enum corong_status write_whole(const char *path, const void *bytes, size_t size,
+                                      bool is_synced, struct corong_error *error)
 {
     // O_TRUNC: an earlier crash may have left the temporary name behind.
     int descriptor = open_uninterrupted(path, O_CREAT | O_TRUNC | O_WRONLY);
@@ -314,29 +314,44 @@ static enum corong_status write_synced(const char *path, const void *bytes, size
         (void)calls()->close(calls()->context, descriptor);
         return status;
     }
-    file_sync(descriptor, path);
+    if (is_synced) {
+        file_sync(descriptor, path);
+    }
     return file_close(descriptor, path, error);
 }
 
-enum corong_status file_replace(const char *directory, const char *name, const void *bytes,
-                                size_t size, struct corong_error *error)
+static enum corong_status replace(const char *directory, const char *name, struct text content,
+                                  bool is_synced, struct corong_error *error)
 {
     struct text_buffer path = {0};
     text_buffer_printf(&path, "%s/%s", directory, name);
     struct text_buffer temporary = {0};
     text_buffer_printf(&temporary, "%s.tmp", path.bytes);
-    enum corong_status status = write_synced(temporary.bytes, bytes, size, error);
+    enum corong_status status =
+        write_whole(temporary.bytes, content.bytes, content.size, is_synced, error);
     if (status == CORONG_OK) {
         status = file_rename(temporary.bytes, path.bytes, error);
     }
-    if (status == CORONG_OK) {
-        file_sync_directory(directory);
-    } else {
+    if (status != CORONG_OK) {
         (void)calls()->unlink(calls()->context, temporary.bytes);
+    } else if (is_synced) {
+        file_sync_directory(directory);
     }
     text_buffer_deinit(&temporary);
     text_buffer_deinit(&path);
     return status;
+}
+
+enum corong_status file_replace(const char *directory, const char *name, const void *bytes,
+                                size_t size, struct corong_error *error)
+{
+    return replace(directory, name, (struct text){bytes, size}, true, error);
+}
+
+enum corong_status file_replace_unsynced(const char *directory, const char *name, const void *bytes,
+                                         size_t size, struct corong_error *error)
+{
+    return replace(directory, name, (struct text){bytes, size}, false, error);
 }
 
 static enum corong_status read_whole(int descriptor, size_t size_max, char **bytes_out,

@@ -119,6 +119,11 @@ void file_unlock(int descriptor);
 CORONG_MUST_CHECK enum corong_status file_replace(const char *directory, const char *name,
                                                   const void *bytes, size_t size,
                                                   struct corong_error *error);
+/// As file_replace() for a file that can be made again, and whose readers notice a damaged one:
+/// nothing is synced, so a disk that fails is an error to the caller and ends no process.
+CORONG_MUST_CHECK enum corong_status file_replace_unsynced(const char *directory, const char *name,
+                                                           const void *bytes, size_t size,
+                                                           struct corong_error *error);
 /// Reads a whole file into memory_allocate()d bytes; larger than `size_max` is CORONG_INVALID.
 CORONG_MUST_CHECK enum corong_status file_read_whole(const char *path, size_t size_max,
                                                      char **bytes_out, size_t *size_out,

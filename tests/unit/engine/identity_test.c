@@ -6,9 +6,11 @@
 #include "engine/query/query_cursor.h"
 #include "engine/query/query_plan.h"
 #include "storage/base/clock.h"
+#include "storage/file/file.h"
 #include "tests/support/event_builder.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -308,6 +310,62 @@ Test(identity, links_of_another_store_are_not_believed)
     cr_assert_not(load(builders[0], &links, 0));
     event_builder_destroy(builders[0]);
     event_builder_destroy(builders[1]);
+}
+
+static int64_t failing_write(void *context, int descriptor, const void *bytes, size_t size)
+{
+    (void)bytes;
+    (void)size;
+    (void)descriptor;
+    errno = *(int *)context;
+    return -1;
+}
+
+static int failing_rename(void *context, const char *from, const char *to)
+{
+    (void)from;
+    (void)to;
+    errno = *(int *)context;
+    return -1;
+}
+
+static int failing_sync(void *context, int descriptor)
+{
+    (void)context;
+    (void)descriptor;
+    errno = EIO;
+    return -1;
+}
+
+// A failed sync elsewhere ends the process: the disk then cannot be believed. This file can be made
+// again, so no fault of it may end a compaction that is committed.
+Test(identity, disks_that_fail_leave_no_links_and_end_nothing)
+{
+    struct event_builder *builder = linked_store();
+    struct query_limits limits = {0};
+    struct identity_links links;
+    struct store_snapshot *snapshot = event_builder_snapshot(builder);
+    int code = EIO;
+    struct file_calls calls = *file_calls_system();
+    calls.context = &code;
+    calls.write = failing_write;
+    file_calls_replace(&calls);
+    cr_expect_eq(identity_leave(snapshot, &limits, &error), CORONG_IO);
+    calls = *file_calls_system();
+    calls.context = &code;
+    calls.rename = failing_rename;
+    file_calls_replace(&calls);
+    cr_expect_eq(identity_leave(snapshot, &limits, &error), CORONG_IO);
+    cr_expect_not(load(builder, &links, 0));
+    calls = *file_calls_system();
+    calls.fsync = failing_sync;
+    calls.fdatasync = failing_sync;
+    file_calls_replace(&calls);
+    cr_expect_eq(identity_leave(snapshot, &limits, &error), CORONG_OK, "%s", error.message);
+    file_calls_replace(NULL);
+    cr_expect(load(builder, &links, 0));
+    identity_links_deinit(&links);
+    event_builder_destroy(builder);
 }
 
 Test(identity, damaged_links_are_collected_again)
