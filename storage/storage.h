@@ -208,15 +208,17 @@ uint32_t store_snapshot_dead_letters(const struct store_snapshot *snapshot,
 /// How a compaction goes about it. {0} is fine.
 struct store_compact_options {
     /// A period whose merge would hold more than about this (its segments' dictionaries, and the
-    /// merged ones) keeps its runs; questions merge them as they read. 0: no limit.
+    /// merged ones) keeps its runs; questions merge them as they read. Merges are written side by
+    /// side as far as it reaches. 0: no limit.
     uint64_t memory_limit_bytes;
-    /// Called with rows done and rows in all; may be NULL.
+    uint32_t thread_count; ///< merges side by side at most; 0: one after the other
+    /// Called with rows done and rows in all, by one thread at a time; may be NULL.
     void (*progress)(void *context, uint64_t done, uint64_t total);
     void *context;
 };
 
 /// Merges the segments so that one sorted run per period is left, dropping duplicates, and commits
-/// the exchange. Memory: row groups and the dictionaries of one period. `periods_left_out` (may be
+/// the exchange. Memory: row groups and the dictionaries of each merge. `periods_left_out` (may be
 /// NULL) counts the periods that the memory limit kept apart. Checks sum(in) - duplicates = out
 /// before each commit.
 CORONG_MUST_CHECK enum corong_status store_compact(struct store *store,

@@ -107,6 +107,43 @@ bool compact_plan_next(const struct segment_meta *segments, uint32_t count, int6
     return plan_out->run_count > 0;
 }
 
+uint32_t compact_plan_all(const struct segment_meta *segments, uint32_t count,
+                          struct compact_plan **plans_out)
+{
+    struct compact_plan *plans = NULL;
+    uint32_t plan_count = 0;
+    struct segment_meta *sorted = sorted_copy(segments, count);
+    for (uint32_t index = 0; index < count;) {
+        uint32_t together = overlap_count(sorted + index, count - index);
+        if (together > 1) {
+            plans = memory_resize_array(plans, plan_count + (size_t)1, sizeof(*plans));
+            plans[plan_count] = (struct compact_plan){0};
+            plan_fill(&plans[plan_count++], sorted + index, together);
+        }
+        index += together;
+    }
+    memory_free(sorted);
+    *plans_out = plans;
+    return plan_count;
+}
+
+/// A value and its new code, per column; key, id and counts of a user.
+uint64_t compact_run_bytes(const struct compact_run *run, uint32_t column_count)
+{
+    uint64_t rows =
+        run->row_count < SEGMENT_GROUP_ROW_COUNT ? run->row_count : SEGMENT_GROUP_ROW_COUNT;
+    return rows * (column_count * UINT64_C(12) + 64);
+}
+
+uint64_t compact_plan_bytes(const struct compact_plan *plan, uint32_t column_count)
+{
+    uint64_t bytes = 0;
+    for (uint32_t run = 0; run < plan->run_count; run++) {
+        bytes += compact_run_bytes(&plan->runs[run], column_count);
+    }
+    return bytes;
+}
+
 void compact_plan_deinit(struct compact_plan *plan)
 {
     for (uint32_t index = 0; index < plan->run_count; index++) {

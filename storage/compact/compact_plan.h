@@ -30,7 +30,16 @@ struct compact_plan {
 /// sorted run.
 bool compact_plan_next(const struct segment_meta *segments, uint32_t count, int64_t first_period,
                        struct compact_plan *plan_out);
+/// All merges that can be done now: of each set as compact_plan_next() would have it. They share no
+/// segment, so they may be written side by side. Returns how many; the caller deinits each and
+/// frees the array.
+uint32_t compact_plan_all(const struct segment_meta *segments, uint32_t count,
+                          struct compact_plan **plans_out);
 void compact_plan_deinit(struct compact_plan *plan);
+/// About what reading a run takes: a decoded row group.
+uint64_t compact_run_bytes(const struct compact_run *run, uint32_t column_count);
+/// The same of all runs of a merge.
+uint64_t compact_plan_bytes(const struct compact_plan *plan, uint32_t column_count);
 /// All its segments, run after run; memory_free() them.
 struct segment_meta *compact_plan_segments(const struct compact_plan *plan, uint32_t *count_out);
 /// How many rows a full compaction has to write, estimated: the rows of all overlapping sets.

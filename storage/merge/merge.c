@@ -287,7 +287,7 @@ static enum corong_status check_memory(const struct store_merge *merge, struct c
     TRY(compact_dictionary_bytes(merge->directory, &merge->plan, &bytes, error));
     // The inputs' dictionaries and the merged one are in memory together.
     bytes *= 2;
-    bytes += merge_policy_cursor_bytes(&merge->plan, merge->schema.column_count);
+    bytes += compact_plan_bytes(&merge->plan, merge->schema.column_count);
     if (bytes <= merge->memory_limit_bytes) {
         return CORONG_OK;
     }

@@ -166,23 +166,6 @@ static uint32_t choose_end(const struct run_list *list, bool is_quiet)
     return end;
 }
 
-/// A value and its new code, per column; key, id and counts of a user.
-static uint64_t cursor_bytes(const struct compact_run *run, uint32_t column_count)
-{
-    uint64_t rows =
-        run->row_count < SEGMENT_GROUP_ROW_COUNT ? run->row_count : SEGMENT_GROUP_ROW_COUNT;
-    return rows * (column_count * UINT64_C(12) + 64);
-}
-
-uint64_t merge_policy_cursor_bytes(const struct compact_plan *plan, uint32_t column_count)
-{
-    uint64_t bytes = 0;
-    for (uint32_t run = 0; run < plan->run_count; run++) {
-        bytes += cursor_bytes(&plan->runs[run], column_count);
-    }
-    return bytes;
-}
-
 /// The largest of the runs before `end`, as many as fit.
 static void plan_fill(struct compact_plan *plan, const struct run_list *list, uint32_t end,
                       const struct merge_policy *policy)
@@ -194,7 +177,7 @@ static void plan_fill(struct compact_plan *plan, const struct run_list *list, ui
     while (end > 0 && plan->run_count < COMPACT_FAN_IN_MAX) {
         const struct compact_run *run = &list->runs[--end];
         segments += run->count;
-        bytes += cursor_bytes(run, policy->column_count);
+        bytes += compact_run_bytes(run, policy->column_count);
         bool is_much = policy->cursor_bytes_max > 0 && bytes > policy->cursor_bytes_max;
         if ((segments > MERGE_SEGMENT_COUNT_MAX || is_much) && plan->run_count > 1) {
             break;

@@ -20,7 +20,7 @@
 struct merge_policy {
     uint64_t row_count_min; ///< of all runs of a merge together
     uint64_t row_count_max; ///< 0: no limit
-    /// For what merge_policy_cursor_bytes() counts; fewer runs are merged where it would be passed,
+    /// For what compact_plan_bytes() counts; fewer runs are merged where it would be passed,
     /// but never fewer than two. 0: no limit.
     uint64_t cursor_bytes_max;
     uint32_t column_count; ///< of the schema
@@ -38,7 +38,5 @@ struct merge_policy {
 bool merge_policy_choose(const struct segment_meta *segments, uint32_t count,
                          const struct merge_policy *policy, struct compact_plan *plan_out,
                          bool *is_urgent_out);
-/// About what reading the runs of a merge takes: a decoded row group of each.
-uint64_t merge_policy_cursor_bytes(const struct compact_plan *plan, uint32_t column_count);
 /// The most runs that any period has: what a question has to merge per user, at worst.
 uint32_t merge_policy_run_count(const struct segment_meta *segments, uint32_t count);

@@ -5,6 +5,8 @@
 #include "storage/base/clock.h"
 #include "tools/corong/console.h"
 
+#include <unistd.h>
+
 #define REDRAW_INTERVAL_US (MICROSECONDS_PER_SECOND / 10)
 
 struct merge_progress {
@@ -62,8 +64,10 @@ enum corong_status compaction_run(struct store *store, const struct options *opt
 {
     struct merge_progress progress = {0};
     bool visible = console_is_terminal(stderr) && !options_given(options, OPTION_QUIET);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
     struct store_compact_options how = {
         .memory_limit_bytes = memory_limit_bytes,
+        .thread_count = cores > 1 ? (uint32_t)cores : 1,
         .progress = visible ? draw : NULL,
         .context = &progress,
     };

@@ -143,6 +143,112 @@ Test(compact, test_periods_stay_apart)
     store_directory_remove(directory);
 }
 
+static void note_progress(void *context, uint64_t done, uint64_t total)
+{
+    uint64_t *last = context;
+    cr_expect_geq(done, *last);
+    cr_expect_leq(done, total);
+    *last = done;
+}
+
+// Many merges that share nothing, on more threads than one; then a limit that lets one run at a
+// time, one that lets none, and a merge that fails beside others.
+static void add_periods(struct store *store, uint32_t run_count)
+{
+    for (uint32_t run = 0; run < run_count; run++) {
+        for (uint32_t period = 0; period < 9; period++) {
+            struct store_row rows[64];
+            for (uint32_t index = 0; index < 64; index++) {
+                rows[index] = row_of(USERS[index % 8], store_period_us(store) * period + index,
+                                     index % 16, COUNTRIES[(index + run) % 5]);
+            }
+            add_segment(store, rows, 64);
+        }
+    }
+}
+
+static uint32_t compact_side_by_side(const char *directory, uint64_t memory_limit_bytes,
+                                     uint64_t *told_out, struct corong_error *error)
+{
+    struct store *store = open_store(directory);
+    struct store_totals before = store_totals(store);
+    uint32_t left_out = 0;
+    struct store_compact_options options = {.memory_limit_bytes = memory_limit_bytes,
+                                            .thread_count = 4,
+                                            .progress = note_progress,
+                                            .context = told_out};
+    enum corong_status status = store_compact(store, &options, &left_out, error);
+    if (status == CORONG_OK) {
+        struct store_totals after = store_totals(store);
+        cr_expect_eq(after.rows + after.duplicates, before.rows + before.duplicates);
+    }
+    store_close(store);
+    expect_sound(directory);
+    return left_out;
+}
+
+Test(compact, test_merges_side_by_side_leave_one_run_per_period)
+{
+    static const uint64_t limits[] = {0, UINT64_C(1) << 30, 64 << 10};
+    for (size_t index = 0; index < sizeof(limits) / sizeof(limits[0]); index++) {
+        char *directory = store_directory_create();
+        struct corong_error error = {0};
+        uint64_t told = 0;
+        struct store *store = open_store(directory);
+        add_periods(store, index == 0 ? COMPACT_FAN_IN_MAX + 3 : 3);
+        store_close(store);
+        cr_expect_eq(compact_side_by_side(directory, limits[index], &told, &error), 0, "%s",
+                     error.message);
+        cr_expect_gt(told, 0);
+        store = open_store(directory);
+        uint32_t count;
+        store_segments(store, &count);
+        cr_expect_eq(count, 9);
+        cr_expect_eq(store_totals(store).rows, UINT64_C(9) * 64);
+        store_close(store);
+        store_directory_remove(directory);
+    }
+}
+
+Test(compact, test_periods_over_the_memory_limit_keep_their_runs)
+{
+    char *directory = store_directory_create();
+    struct corong_error error = {0};
+    uint64_t told = 0;
+    struct store *store = open_store(directory);
+    add_periods(store, 2);
+    store_close(store);
+    cr_expect_eq(compact_side_by_side(directory, 1, &told, &error), 9);
+    cr_expect_eq(told, 0);
+    store_directory_remove(directory);
+}
+
+Test(compact, test_a_merge_that_fails_ends_those_beside_it)
+{
+    char *directory = store_directory_create();
+    struct corong_error error = {0};
+    struct store *store = open_store(directory);
+    add_periods(store, 2);
+    uint32_t count;
+    const struct segment_meta *segments = store_segments(store, &count);
+    char path[512];
+    int size = snprintf(path, sizeof(path), "%s/", store_segment_directory(store));
+    for (uint32_t byte = 0; byte < SEGMENT_UUID_SIZE; byte++) {
+        size += snprintf(path + size, sizeof(path) - (size_t)size, "%02x", segments[4].uuid[byte]);
+    }
+    snprintf(path + size, sizeof(path) - (size_t)size, ".fseg");
+    FILE *file = fopen(path, "r+");
+    cr_assert_not_null(file);
+    fseek(file, 100, SEEK_SET);
+    fputs("damage", file);
+    fclose(file);
+    struct store_compact_options options = {.thread_count = 4};
+    cr_expect_eq(store_compact(store, &options, NULL, &error), CORONG_CORRUPT);
+    cr_expect_eq(store_totals(store).rows + store_totals(store).duplicates, UINT64_C(9) * 128);
+    store_close(store);
+    store_directory_remove(directory);
+}
+
 static struct store_row random_row(struct test_random *random)
 {
     bool has_id = test_random_below(random, 2) == 0;

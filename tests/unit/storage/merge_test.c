@@ -212,7 +212,7 @@ Test(merge, test_little_memory_merges_fewer_runs_at_once)
     policy.cursor_bytes_max = 40 << 20; // a row group of three runs
     cr_assert(merge_policy_choose(simulation.segments, 8, &policy, &plan, &urgent));
     cr_expect_eq(plan.run_count, 3);
-    cr_expect_leq(merge_policy_cursor_bytes(&plan, 10), 40 << 20);
+    cr_expect_leq(compact_plan_bytes(&plan, 10), 40 << 20);
     compact_plan_deinit(&plan);
     policy.cursor_bytes_max = 1;
     cr_assert(merge_policy_choose(simulation.segments, 8, &policy, &plan, &urgent));
