@@ -32,6 +32,24 @@ static uint64_t live_bytes(const struct engine_options *options)
     return options->live_settles ? bytes / 6 * 5 : bytes;
 }
 
+/// A live view that nobody reads keeps the least; the rest of its part goes to the tails.
+static uint64_t shard_live_bytes(const struct engine *engine)
+{
+    const struct engine_options *options = &engine->options;
+    return options->live_unread ? live_budget_min(&engine->plan)
+                                : live_bytes(options) / options->shard_count;
+}
+
+static uint64_t shard_tail_bytes(const struct engine *engine)
+{
+    const struct engine_options *options = &engine->options;
+    uint64_t eighth = options->memory_limit_bytes / 8 / options->shard_count;
+    uint64_t bytes = eighth * tail_eighths(options);
+    uint64_t live = eighth * ENGINE_LIVE_EIGHTHS;
+    uint64_t kept = shard_live_bytes(engine);
+    return options->live_unread && live > kept ? bytes + live - kept : bytes;
+}
+
 static uint32_t shard_count_of(const struct engine_options *options)
 {
     if (options->shard_count != 0) {
@@ -114,7 +132,6 @@ static struct shard_options plan_shard(struct engine *engine, uint32_t index)
 {
     const struct engine_options *options = &engine->options;
     const struct hash_secret *secret = store_secret(options->store);
-    uint64_t eighth = options->memory_limit_bytes / 8 / options->shard_count;
     return (struct shard_options){
         .index = index,
         .route = &engine->route,
@@ -123,12 +140,12 @@ static struct shard_options plan_shard(struct engine *engine, uint32_t index)
                  .directory = store_segment_directory(options->store),
                  .period_us = store_period_us(options->store),
                  .zstd_level = options->zstd_level == 0 ? 1 : options->zstd_level,
-                 .budget_bytes = eighth * tail_eighths(options)},
+                 .budget_bytes = shard_tail_bytes(engine)},
         .live = {.plan = &engine->plan,
                  .range = &engine->live_range,
                  .format = &engine->format,
                  .secret = secret,
-                 .budget_bytes = live_bytes(options) / options->shard_count,
+                 .budget_bytes = shard_live_bytes(engine),
                  .session_timeout_us = options->session_timeout_us,
                  .first_key = route_first_key(index, options->shard_count),
                  .settles = options->live_settles,

@@ -173,6 +173,14 @@ static void look(struct shard *shard)
     }
 }
 
+// A stream's commit takes a while to begin, and views need room beside the rows. Where nobody looks
+// the fewer, longer runs count: a tail that is full first is written without a commit.
+static uint64_t commit_fill(const struct shard *shard)
+{
+    uint64_t budget = shard->options.tail.budget_bytes;
+    return shard->options.live_unread ? budget / 16 * 15 : budget / 4 * 3;
+}
+
 static void consume(struct shard *shard, const struct event_batch *batch)
 {
     if (shard->discarding) {
@@ -193,8 +201,7 @@ static void consume(struct shard *shard, const struct event_batch *batch)
     uint64_t memory = tail_memory(shard->tail);
     publish(shard, memory);
     // By what the rows take: capacity stays when they go, and would ask again at once.
-    if (!shard->asked_for_commit &&
-        tail_fill(shard->tail) > shard->options.tail.budget_bytes / 4 * 3) {
+    if (!shard->asked_for_commit && tail_fill(shard->tail) > commit_fill(shard)) {
         shard->asked_for_commit = true;
         shard->options.owner.wants_commit(shard->options.owner.context);
     }

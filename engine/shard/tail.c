@@ -205,6 +205,22 @@ static bool strings_are_many(const struct tail *tail)
     return tail->user_table.id_size > SYMBOL_BYTES_MAX;
 }
 
+// The last step is as long as the budget lets it be, less than `wanted` where it does not; a
+// quarter of the tables is left for them to grow. Spares go before the columns grow.
+static uint32_t grown_capacity(const struct tail *tail, uint32_t wanted, uint64_t used)
+{
+    uint64_t row_bytes = tail->row_bytes + FLUSH_ROW_BYTES;
+    uint64_t budget = tail->options.budget_bytes;
+    uint32_t next = next_capacity(tail, wanted);
+    if (next * row_bytes + used <= budget) {
+        return next;
+    }
+    used += table_memory(tail) / 4;
+    uint64_t rows = used < budget ? (budget - used) / row_bytes : 0;
+    uint64_t step = rows < ROW_CAPACITY_STEP ? ROW_CAPACITY_MIN : ROW_CAPACITY_STEP;
+    return (uint32_t)(rows & ~(step - 1));
+}
+
 bool tail_has_room(const struct tail *tail, const struct event_batch *batch)
 {
     if (tail->row_count == 0) {
@@ -214,10 +230,12 @@ bool tail_has_room(const struct tail *tail, const struct event_batch *batch)
     if (wanted > ROW_CAPACITY_MAX || strings_are_many(tail)) {
         return false;
     }
-    uint64_t rows = (uint64_t)next_capacity(tail, wanted) *
-                    (tail->row_bytes + spare_row_bytes(tail) + FLUSH_ROW_BYTES);
-    return rows + table_memory(tail) + tail->chunk_bytes + batch->capacity <=
-           tail->options.budget_bytes;
+    uint64_t used = table_memory(tail) + tail->chunk_bytes + batch->capacity;
+    if (wanted > tail->row_capacity) {
+        return grown_capacity(tail, wanted, used) >= wanted;
+    }
+    uint64_t row_bytes = tail->row_bytes + spare_row_bytes(tail) + FLUSH_ROW_BYTES;
+    return tail->row_capacity * row_bytes + used <= tail->options.budget_bytes;
 }
 
 static void resize_columns(struct tail *tail, size_t capacity)
@@ -241,8 +259,9 @@ static void resize_columns(struct tail *tail, size_t capacity)
 void tail_reserve_rows(struct tail *tail, uint32_t wanted)
 {
     if (wanted > tail->row_capacity) {
+        uint32_t capacity = grown_capacity(tail, wanted, table_memory(tail) + tail->chunk_bytes);
         free_spares(tail);
-        resize_columns(tail, next_capacity(tail, wanted));
+        resize_columns(tail, capacity >= wanted ? capacity : next_capacity(tail, wanted));
     }
 }
 
