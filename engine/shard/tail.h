@@ -36,6 +36,9 @@ struct tail_output {
     uint64_t duplicate_count;
 };
 
+/// Parts of time whose rows a flush brings together before it sorts them.
+#define TAIL_PART_COUNT_MAX 4u
+
 /// A row on its way through the sort: what most comparisons need, without touching a column.
 struct tail_ordered {
     int64_t time_us;
@@ -56,6 +59,8 @@ struct tail_flush {
     uint32_t *period_ends; ///< rows[period_ends[i - 1]..period_ends[i]) lie in periods[i]
     uint32_t period_count;
     uint32_t period_done;
+    bool is_parted; ///< a period's rows lie together in the tail: those before its part_ends
+    uint32_t part_ends[TAIL_PART_COUNT_MAX];
     uint32_t *symbol_orders[SCHEMA_COLUMN_COUNT_MAX]; ///< code by rank, of string columns
 };
 
@@ -117,13 +122,14 @@ void tail_sort(struct tail *tail);
 /// Numbers of users and codes of strings become ranks; rows of one part of time, and in it those of
 /// users with neighbouring ranks, are brought together. A user's stay in order of arrival.
 /// tail_cluster.c.
-#define TAIL_PART_COUNT_MAX 4u
 struct tail_moves {
     const uint32_t *user_ranks;
-    uint32_t *symbol_ranks[SCHEMA_COLUMN_COUNT_MAX]; ///< of string columns that exist
-    uint32_t part_count;                             ///< 1 where the rows are few
-    int64_t part_starts_us[TAIL_PART_COUNT_MAX];     ///< ascending; the first is not looked at
-    uint32_t part_ends[TAIL_PART_COUNT_MAX];         ///< filled: where the rows of each end
+    /// Of string columns that exist, by code plus one: the first is COLUMN_CODE_MISSING, for
+    /// itself.
+    uint32_t *symbol_ranks[SCHEMA_COLUMN_COUNT_MAX];
+    uint32_t part_count;                         ///< 1 where the rows are few
+    int64_t part_starts_us[TAIL_PART_COUNT_MAX]; ///< ascending; the first is not looked at
+    uint32_t part_ends[TAIL_PART_COUNT_MAX];     ///< filled: where the rows of each end
 };
 #define TAIL_CLUSTER_ROW_COUNT_MIN (1u << 11) ///< fewer rows lie in the cache as they are
 void tail_cluster(struct tail *tail, struct tail_moves *moves);

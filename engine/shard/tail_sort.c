@@ -211,8 +211,10 @@ static void rank_symbols(struct tail *tail, struct tail_moves *moves)
         }
         const struct symbol_table *table = &tail->symbols[column];
         uint32_t *order = memory_allocate(table->count * sizeof(uint32_t));
-        moves->symbol_ranks[column] = memory_allocate(table->count * sizeof(uint32_t));
-        symbol_table_rank(table, order, moves->symbol_ranks[column]);
+        uint32_t *ranks = memory_allocate((table->count + (size_t)1) * sizeof(uint32_t));
+        ranks[0] = COLUMN_CODE_MISSING;
+        symbol_table_rank(table, order, ranks + 1);
+        moves->symbol_ranks[column] = ranks;
         tail->flush.symbol_orders[column] = order;
     }
 }
@@ -296,7 +298,7 @@ static void sort_rows(struct tail *tail, const struct tail_moves *moves)
     for (uint32_t i = 0; i < moves->part_count; i++) {
         part.end = moves->part_ends[i];
         out += sort_part(tail, &part, flush->rows + out);
-        if (moves->part_count == flush->period_count) {
+        if (flush->is_parted) {
             flush->period_ends[i] = out;
         }
         part.first = part.end;
@@ -415,12 +417,14 @@ void tail_sort(struct tail *tail)
     find_periods(tail);
     plan_parts(tail, &moves);
     tail_cluster(tail, &moves);
+    tail->flush.is_parted = moves.part_count == tail->flush.period_count;
+    memcpy(tail->flush.part_ends, moves.part_ends, sizeof(moves.part_ends));
     memory_free(ranks);
     for (uint32_t i = 0; i < tail->schema->column_count; i++) {
         memory_free(moves.symbol_ranks[i]);
     }
     sort_rows(tail, &moves);
-    if (moves.part_count < tail->flush.period_count) {
+    if (!tail->flush.is_parted) {
         split_by_period(tail);
     }
 }

@@ -9,6 +9,10 @@
 
 #define GROUP_BYTES_MAX (UINT64_C(16) << 20)
 #define GROUP_ROW_COUNT_MIN 4096u
+// Rows gathered at once, column by column: as many as lie in one cluster of a large tail, whose
+// values of a column the nearest cache holds.
+#define GATHER_ROW_COUNT 2048u
+#define USER_FETCH_DISTANCE 8u
 
 static const uint32_t no_offset = 0; // of a dictionary without entries
 
@@ -27,23 +31,38 @@ struct period_write {
     struct text_buffer ids;
 };
 
+// Marks the ranks that rows of this segment have. Where its rows lie together and all are in it,
+// they are read in that order.
+static void mark_used(const struct period_write *write, uint32_t column, uint32_t *used)
+{
+    const struct tail_flush *flush = &write->tail->flush;
+    const uint32_t *codes = write->tail->columns[column].codes;
+    uint32_t period = flush->period_done;
+    uint32_t first = period == 0 ? 0 : flush->part_ends[period - 1];
+    bool together = flush->is_parted && flush->part_ends[period] - first == write->row_count;
+    for (uint32_t i = 0; i < write->row_count; i++) {
+        uint32_t rank = codes[together ? first + i : write->rows[i].row];
+        if (rank != COLUMN_CODE_MISSING) {
+            used[rank] = 1;
+        }
+    }
+}
+
 // Entries that no row of this segment has must not be in its dictionary.
 static uint32_t renumber_used(struct period_write *write, uint32_t column)
 {
-    const uint32_t *codes = write->tail->columns[column].codes;
     uint32_t entry_count = write->tail->symbols[column].count;
     uint32_t *renumber = memory_allocate_zeroed(entry_count, sizeof(uint32_t));
-    for (uint32_t i = 0; i < write->row_count; i++) {
-        uint32_t rank = codes[write->rows[i].row];
-        if (rank != COLUMN_CODE_MISSING) {
-            renumber[rank] = 1;
-        }
-    }
+    mark_used(write, column, renumber);
     uint32_t count = 0;
     for (uint32_t rank = 0; rank < entry_count; rank++) {
         renumber[rank] = renumber[rank] == 0 ? COLUMN_CODE_MISSING : count++;
     }
-    write->renumber[column] = renumber;
+    if (count == entry_count) {
+        memory_free(renumber);
+    } else {
+        write->renumber[column] = renumber;
+    }
     return count;
 }
 
@@ -52,14 +71,15 @@ static void build_dictionary(struct period_write *write, uint32_t column)
     struct tail *tail = write->tail;
     const struct symbol_table *table = &tail->symbols[column];
     const uint32_t *order = tail->flush.symbol_orders[column];
-    bool all_used = write->row_count == tail->row_count;
-    uint32_t count = all_used ? table->count : renumber_used(write, column);
+    bool all_rows = write->row_count == tail->row_count;
+    uint32_t count = all_rows ? table->count : renumber_used(write, column);
+    const uint32_t *renumber = write->renumber[column];
     uint32_t *offsets = memory_allocate((count + (size_t)1) * sizeof(uint32_t));
     char *bytes = memory_allocate(table->size);
     uint32_t code = 0;
     offsets[0] = 0;
     for (uint32_t rank = 0; rank < table->count; rank++) {
-        if (!all_used && write->renumber[column][rank] == COLUMN_CODE_MISSING) {
+        if (renumber != NULL && renumber[rank] == COLUMN_CODE_MISSING) {
             continue;
         }
         struct text text = symbol_table_text(table, order[rank]);
@@ -145,28 +165,69 @@ static void write_deinit(struct period_write *write)
     text_buffer_deinit(&write->ids);
 }
 
-static void gather_column(struct period_write *write, uint32_t column, uint32_t first,
-                          uint32_t count)
+// Some rows of a group: where they lie in the tail's columns.
+struct gather {
+    uint32_t rows[GATHER_ROW_COUNT];
+    uint32_t count;
+    uint32_t at; // of the first, in the group
+};
+
+static void gather_codes(const struct gather *gather, const uint32_t *from, uint32_t *to,
+                         const uint32_t *renumber)
+{
+    if (renumber == NULL) {
+        for (uint32_t i = 0; i < gather->count; i++) {
+            to[i] = from[gather->rows[i]];
+        }
+        return;
+    }
+    for (uint32_t i = 0; i < gather->count; i++) {
+        uint32_t rank = from[gather->rows[i]];
+        to[i] = rank == COLUMN_CODE_MISSING ? rank : renumber[rank];
+    }
+}
+
+static void gather_column(struct period_write *write, uint32_t column, const struct gather *gather)
 {
     const struct column_values *from = &write->tail->columns[column];
-    struct column_values *to = &write->group.columns[column];
-    const uint32_t *renumber = write->renumber[column];
-    const struct tail_ordered *rows = write->rows + first;
-    if (column == COLUMN_TIME) {
-        for (uint32_t i = 0; i < count; i++) {
-            to->integers[i] = rows[i].time_us;
+    const struct column_values *to = &write->group.columns[column];
+    if (to->codes != NULL) {
+        gather_codes(gather, from->codes, to->codes + gather->at, write->renumber[column]);
+    } else if (to->integers != NULL && column != COLUMN_TIME) {
+        int64_t *integers = to->integers + gather->at;
+        for (uint32_t i = 0; i < gather->count; i++) {
+            integers[i] = from->integers[gather->rows[i]];
         }
-        return;
     }
-    if (to->integers != NULL) {
-        for (uint32_t i = 0; i < count; i++) {
-            to->integers[i] = from->integers[rows[i].row];
+}
+
+static void gather_rows(struct period_write *write, uint32_t first, uint32_t count)
+{
+    struct gather gather;
+    int64_t *times_us = write->group.columns[COLUMN_TIME].integers;
+    for (gather.at = 0; gather.at < count; gather.at += gather.count) {
+        const struct tail_ordered *rows = write->rows + first + gather.at;
+        uint32_t left = count - gather.at;
+        gather.count = left < GATHER_ROW_COUNT ? left : GATHER_ROW_COUNT;
+        for (uint32_t i = 0; i < gather.count; i++) {
+            gather.rows[i] = rows[i].row;
+            times_us[gather.at + i] = rows[i].time_us;
         }
-        return;
+        for (uint32_t column = 0; column < write->tail->schema->column_count; column++) {
+            gather_column(write, column, &gather);
+        }
     }
-    for (uint32_t i = 0; to->codes != NULL && i < count; i++) {
-        uint32_t rank = from->codes[rows[i].row];
-        to->codes[i] = renumber == NULL || rank == COLUMN_CODE_MISSING ? rank : renumber[rank];
+}
+
+// Users lie in order of arrival: those of the next ranks are fetched, first what says where their
+// ids are.
+static void fetch_users(const struct tail *tail, uint32_t rank)
+{
+    const struct user_table *table = &tail->user_table;
+    const uint32_t *order = tail->flush.user_order;
+    if (rank + 2 * USER_FETCH_DISTANCE < table->count) {
+        __builtin_prefetch(&table->entries[order[rank + 2 * USER_FETCH_DISTANCE]]);
+        __builtin_prefetch(user_table_id(table, order[rank + USER_FETCH_DISTANCE]).bytes);
     }
 }
 
@@ -177,18 +238,20 @@ static void gather_users(struct period_write *write, uint32_t first, uint32_t co
     text_buffer_reset(&write->ids);
     group->user_count = 0;
     group->id_offsets[0] = 0;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count;) {
         uint32_t rank = write->rows[first + i].user_rank;
-        if (i > 0 && rank == write->rows[first + i - 1].user_rank) {
-            group->user_row_counts[group->user_count - 1]++;
-            continue;
+        uint32_t end = i + 1;
+        while (end < count && write->rows[first + end].user_rank == rank) {
+            end++;
         }
         uint32_t user = write->tail->flush.user_order[rank];
+        fetch_users(write->tail, rank);
         group->user_keys[group->user_count] = table->entries[user].key;
-        group->user_row_counts[group->user_count] = 1;
+        group->user_row_counts[group->user_count] = end - i;
         group->user_flags[group->user_count] = table->entries[user].user_namespace;
         text_buffer_append_text(&write->ids, user_table_id(table, user));
         group->id_offsets[++group->user_count] = (uint32_t)write->ids.size;
+        i = end;
     }
     group->id_bytes = write->ids.bytes;
 }
@@ -237,9 +300,7 @@ static enum corong_status append_groups(struct period_write *write, struct segme
         uint32_t end = group_end(write, first);
         uint32_t count = end - first;
         write->group.row_count = count;
-        for (uint32_t column = 0; column < write->tail->schema->column_count; column++) {
-            gather_column(write, column, first, count);
-        }
+        gather_rows(write, first, count);
         gather_users(write, first, count);
         note_as_of(write, first, count);
         write->digest =
