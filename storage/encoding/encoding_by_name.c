@@ -4,16 +4,47 @@
 #include "storage/encoding/encoding_private.h"
 
 #define NAME_COUNT_MAX 255u
+#define FEW_NAMES 64u
+
+// Few names: a bit each, so that no row waits for what the row before wrote. False: there are more.
+static bool select_few(const struct encoding_users *users, const uint64_t *values, uint32_t count,
+                       uint64_t common, uint8_t *selected)
+{
+    uint64_t set = 0;
+    uint32_t all = 0;
+    for (uint32_t row = 0; row < count; row++) {
+        set |= (uint64_t)(values[row] != common) << users->names[row] % FEW_NAMES;
+        all |= users->names[row];
+    }
+    for (uint32_t name = 0; name < FEW_NAMES; name++) {
+        selected[name] = set >> name & 1;
+    }
+    return all < FEW_NAMES;
+}
+
+// False where codes are too large.
+static bool select_names(const struct encoding_users *users, const uint64_t *values, uint32_t count,
+                         uint64_t common, uint8_t *selected)
+{
+    memset(selected, 0, ENCODING_NAME_CODE_MAX);
+    if (select_few(users, values, count, common, selected)) {
+        return true;
+    }
+    memset(selected, 0, FEW_NAMES);
+    for (uint32_t row = 0; row < count; row++) {
+        if (users->names[row] >= ENCODING_NAME_CODE_MAX) {
+            return false;
+        }
+        selected[users->names[row]] |= values[row] != common;
+    }
+    return true;
+}
 
 uint32_t encoding_names_select(const struct encoding_users *users, const uint64_t *values,
                                uint32_t count, uint64_t common, uint8_t *selected)
 {
-    memset(selected, 0, ENCODING_NAME_CODE_MAX);
-    for (uint32_t row = 0; row < count; row++) {
-        if (users->names[row] >= ENCODING_NAME_CODE_MAX) {
-            return count;
-        }
-        selected[users->names[row]] |= values[row] != common;
+    if (!select_names(users, values, count, common, selected)) {
+        return count;
     }
     uint32_t rows = 0;
     for (uint32_t row = 0; row < count; row++) {
@@ -40,16 +71,15 @@ static void by_name_encode(struct encoding_encoder *encoder,
     unsigned slots = encoder->slots.used;
     const uint32_t *names = encoder->users->names;
     uint8_t *selected = encoding_slot_take(&encoder->slots, ENCODING_NAME_CODE_MAX);
-    uint32_t rows =
-        encoding_names_select(encoder->users, values, count, statistics->minimum, selected);
-    uint64_t *chosen = encoding_slot_take(&encoder->slots, ((size_t)rows + 1) * sizeof(uint64_t));
+    uint64_t *chosen = encoding_slot_take(&encoder->slots, ((size_t)count + 1) * sizeof(uint64_t));
+    bool fits = select_names(encoder->users, values, count, statistics->minimum, selected);
     uint64_t codes[NAME_COUNT_MAX];
     uint32_t code_count = 0;
     for (uint32_t code = 0; code < ENCODING_NAME_CODE_MAX && code_count < NAME_COUNT_MAX; code++) {
         codes[code_count] = code;
         code_count += selected[code];
     }
-    if (code_count == NAME_COUNT_MAX) {
+    if (!fits || code_count == NAME_COUNT_MAX) {
         encoder->slots.used = slots;
         return;
     }
@@ -61,7 +91,7 @@ static void by_name_encode(struct encoding_encoder *encoder,
     text_buffer_append_u64(out, statistics->minimum);
     text_buffer_append_u32(out, code_count);
     encoding_encode_child(encoder, codes, code_count, out);
-    encoding_encode_child(encoder, chosen, rows, out);
+    encoding_encode_child(encoder, chosen, found, out);
     encoder->slots.used = slots;
 }
 

@@ -38,22 +38,36 @@ static uint64_t common_value(const uint64_t *values, uint32_t count)
     return other > first ? candidate : values[0];
 }
 
+static bool all_equal(const uint64_t *values, uint32_t count)
+{
+    uint64_t differences = 0;
+    for (uint32_t row = 1; row < count; row++) {
+        differences |= values[row] ^ values[0];
+    }
+    return differences == 0;
+}
+
 static void by_user_encode(struct encoding_encoder *encoder,
                            const struct encoding_statistics *statistics, const uint64_t *values,
                            uint32_t count, struct text_buffer *out)
 {
-    (void)count;
+    (void)statistics;
     unsigned slots = encoder->slots.used;
     const struct encoding_users *users = encoder->users;
-    uint32_t exceptions = statistics->user_difference_count;
     uint64_t *firsts = encoding_slot_take(&encoder->slots, users->user_count * sizeof(uint64_t));
-    uint64_t *positions = encoding_slot_take(&encoder->slots, exceptions * sizeof(uint64_t));
-    uint64_t *others = encoding_slot_take(&encoder->slots, exceptions * sizeof(uint64_t));
+    uint64_t *positions = encoding_slot_take(&encoder->slots, count * sizeof(uint64_t));
+    uint64_t *others = encoding_slot_take(&encoder->slots, count * sizeof(uint64_t));
     uint32_t found = 0;
-    uint32_t at = 0;
+    uint32_t end = 0;
     for (uint32_t user = 0; user < users->user_count; user++) {
-        firsts[user] = common_value(values + at, encoder->users->row_counts[user]);
-        for (uint32_t end = at + users->row_counts[user]; at < end; at++) {
+        uint32_t at = end;
+        end += users->row_counts[user];
+        firsts[user] = values[at];
+        if (all_equal(values + at, end - at)) {
+            continue;
+        }
+        firsts[user] = common_value(values + at, end - at);
+        for (; at < end; at++) {
             if (values[at] != firsts[user]) {
                 positions[found] = at;
                 others[found++] = values[at];

@@ -7,6 +7,10 @@
 #include "storage/encoding/encoding_private.h"
 
 #define MINUTE_US (INT64_C(60) * 1000000)
+#define LONG_GAP_US (30 * MINUTE_US)
+#define SHORT_GAP_US (5 * MINUTE_US)
+#define WAY_LONG_GAP 1u
+#define WAY_SHORT_GAP 2u
 
 // Marks rows where a user or a visit begins. Times do not fall within a user; where bytes of
 // unknown honesty say so, no visit begins.
@@ -56,8 +60,8 @@ void encoding_visits_count(const struct encoding_users *users, const uint64_t *v
                            uint32_t count, struct encoding_statistics *statistics)
 {
     struct encoding_statistics shorter = *statistics;
-    count_visits(users, values, 30 * MINUTE_US, statistics);
-    count_visits(users, values, 5 * MINUTE_US, &shorter);
+    count_visits(users, values, LONG_GAP_US, statistics);
+    count_visits(users, values, SHORT_GAP_US, &shorter);
     if (cost_of(&shorter, count) < cost_of(statistics, count)) {
         *statistics = shorter;
     }
@@ -73,36 +77,56 @@ static uint64_t by_visit_estimate(const struct encoding_encoder *encoder,
     return cost_of(statistics, count) / 8;
 }
 
+/// Runs and the rows skipped before each extra one, collected in one pass.
+struct visit_runs {
+    uint64_t *gaps;
+    uint64_t *values;
+    uint32_t extra_count;
+    uint32_t count;
+};
+
+static void collect_runs(const uint8_t *begins, const uint64_t *values, uint32_t count,
+                         struct visit_runs *runs)
+{
+    uint32_t next = 0;
+    uint32_t run = 1;
+    uint32_t extra = 0;
+    runs->values[0] = values[0];
+    for (uint32_t row = 1; row < count; row++) {
+        uint32_t changes =
+            (uint32_t)(begins[row] == 0) & (uint32_t)(values[row] != values[row - 1]);
+        // What is no run and no extra one is overwritten by the next.
+        runs->gaps[extra] = row - next;
+        runs->values[run] = values[row];
+        next = changes != 0 ? row + 1 : next;
+        extra += changes;
+        run += begins[row] | changes;
+    }
+    runs->extra_count = extra;
+    runs->count = run;
+}
+
 static void by_visit_encode(struct encoding_encoder *encoder,
                             const struct encoding_statistics *statistics, const uint64_t *values,
                             uint32_t count, struct text_buffer *out)
 {
     unsigned slots = encoder->slots.used;
-    uint32_t extra_count = statistics->visit_change_count;
-    uint32_t run_count = statistics->visit_count + extra_count;
+    unsigned way = encoding_variant(encoder);
+    way = way != 0 ? way : statistics->visit_gap_us == LONG_GAP_US ? WAY_LONG_GAP : WAY_SHORT_GAP;
+    int64_t gap_us = way == WAY_LONG_GAP ? LONG_GAP_US : SHORT_GAP_US;
+    encoding_set_variant(encoder, encoding_node(encoder), way);
     uint8_t *begins = encoding_slot_take(&encoder->slots, count);
-    uint64_t *gaps = encoding_slot_take(&encoder->slots, (extra_count + 1) * sizeof(uint64_t));
-    uint64_t *runs = encoding_slot_take(&encoder->slots, run_count * sizeof(uint64_t));
-    mark_visits(encoder->users, statistics->visit_gap_us, count, begins);
-    uint32_t run = 0;
-    uint32_t extra = 0;
-    uint32_t next = 0;
-    for (uint32_t row = 0; row < count; row++) {
-        bool changes = begins[row] == 0 && values[row] != values[row - 1];
-        if (changes) {
-            gaps[extra++] = row - next;
-            next = row + 1;
-        }
-        if (begins[row] != 0 || changes) {
-            runs[run++] = values[row];
-        }
-    }
-    ASSERT(run == run_count && extra == extra_count);
-    text_buffer_append_u64(out, (uint64_t)statistics->visit_gap_us);
-    text_buffer_append_u32(out, run_count);
-    text_buffer_append_u32(out, extra_count);
-    encoding_encode_child(encoder, gaps, extra_count, out);
-    encoding_encode_child(encoder, runs, run_count, out);
+    struct visit_runs runs = {
+        .gaps = encoding_slot_take(&encoder->slots, (count + 1) * sizeof(uint64_t)),
+        .values = encoding_slot_take(&encoder->slots, (count + 1) * sizeof(uint64_t)),
+    };
+    mark_visits(encoder->users, gap_us, count, begins);
+    collect_runs(begins, values, count, &runs);
+    text_buffer_append_u64(out, (uint64_t)gap_us);
+    text_buffer_append_u32(out, runs.count);
+    text_buffer_append_u32(out, runs.extra_count);
+    encoding_encode_child(encoder, runs.gaps, runs.extra_count, out);
+    encoding_encode_child(encoder, runs.values, runs.count, out);
     encoder->slots.used = slots;
 }
 

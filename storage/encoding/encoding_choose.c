@@ -13,7 +13,7 @@
 // What the encodings look at that are tried at a depth.
 static unsigned analysis_at(unsigned depth)
 {
-    unsigned wanted = 0;
+    unsigned wanted = ANALYSE_BOUNDS;
     for (unsigned id = ENCODING_CONSTANT; id < ENCODING_ID_END; id++) {
         wanted |= depth <= encoding_codec_of(id)->depth_max
                       ? encoding_analysis_of((enum encoding_id)id)
@@ -142,16 +142,8 @@ static enum encoding_id encode_smallest(struct encoding_encoder *encoder,
     return (enum encoding_id)chosen;
 }
 
-// What the array needs where its node is known: nothing but constants holds equal values as well.
-static unsigned followed_id(const struct encoding_statistics *statistics,
-                            const struct encoding_tree_node *node, uint32_t count)
-{
-    bool constant = count == 0 || statistics->minimum == statistics->maximum;
-    return constant ? ENCODING_CONSTANT : node->id;
-}
-
 // Encodes as the next node of the tree that is followed and what is below it; false where that
-// cannot hold the values. That node lies behind then.
+// cannot hold the values. That node lies behind then. Equal values are a constant in any case.
 static bool encode_followed(struct encoding_encoder *encoder, const struct encoding_users *users,
                             const uint64_t *values, uint32_t count, struct text_buffer *out)
 {
@@ -160,9 +152,10 @@ static bool encode_followed(struct encoding_encoder *encoder, const struct encod
     struct encoding_statistics statistics;
     bool encoded = false;
     if (at < encoder->followed->node_count) {
-        encoding_analyse(&statistics, encoding_analysis_of((enum encoding_id)node->id), users,
-                         values, count);
-        unsigned id = followed_id(&statistics, node, count);
+        unsigned wanted = encoding_analysis_to_follow((enum encoding_id)node->id);
+        encoding_analyse(&statistics, wanted, users, values, count);
+        bool constant = (wanted & ANALYSE_BOUNDS) != 0 && statistics.minimum == statistics.maximum;
+        unsigned id = constant || count == 0 ? ENCODING_CONSTANT : node->id;
         encoder->followed_at = at + 1;
         encoded =
             encoding_codec_of(id)->estimate(encoder, &statistics, count) != ENCODING_IMPOSSIBLE &&
@@ -203,7 +196,7 @@ static enum encoding_id encode_quickly(struct encoding_encoder *encoder, const u
                                        uint32_t count, struct text_buffer *out)
 {
     struct encoding_statistics statistics;
-    encoding_analyse(&statistics, 0, NULL, values, count);
+    encoding_analyse(&statistics, ANALYSE_BOUNDS, NULL, values, count);
     enum encoding_id id =
         statistics.minimum == statistics.maximum ? ENCODING_CONSTANT : ENCODING_BITPACK;
     bool encoded = encode_as(encoder, id, 0, &statistics, values, count, out);

@@ -10,6 +10,7 @@
 #define CLASS_COUNT_MAX 255u
 #define CLASS_BITS_MAX 44u ///< of the widest class, and of the range of all values
 #define CLASS_BIN_COUNT (4096u + (CLASS_BITS_MAX - 12u) * 2048u) ///< of the finest look
+#define CLASS_NARROW_END 4096u ///< values below this above the reference are their own bins
 #define CLASS_LOGARITHM_BITS 16u
 
 /// Classes tile the range from the reference up, each 2^bits wide. Those without a value are there

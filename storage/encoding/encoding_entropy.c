@@ -222,6 +222,7 @@ static void entropy_encode(struct encoding_encoder *encoder,
     unsigned slots = encoder->slots.used;
     struct coder *coder = encoding_slot_take(&encoder->slots, sizeof(*coder));
     coder->codes.reference = statistics->minimum;
+    coder->codes.narrow = statistics->maximum - statistics->minimum < CLASS_NARROW_END;
     encoding_classes_find(values, count, statistics->minimum, statistics->maximum,
                           &coder->codes.bins, &coder->classes);
     coder_fill(coder, count);

@@ -92,6 +92,7 @@ struct entropy_code {
 struct entropy_codes {
     unsigned table_bits;
     unsigned width_max; ///< bits that one value takes at most
+    bool narrow;        ///< no value is CLASS_NARROW_END or more above the reference
     uint64_t reference;
     struct entropy_code codes[CLASS_COUNT_MAX];
     uint16_t states[1u << ENTROPY_TABLE_BITS_MAX];
@@ -109,17 +110,20 @@ struct entropy_sink {
     unsigned fill; ///< below 8; those bits lie, leftmost, in the byte before `at` as well
 };
 
+// `narrow`: all values are below 4096, which is to say their own bins.
 ENCODING_INLINE void entropy_code_value(const struct entropy_codes *codes,
-                                        struct entropy_sink *sink)
+                                        struct entropy_sink *sink, uint64_t value, bool narrow)
 {
-    uint64_t above = sink->values[--sink->left] - codes->reference;
-    const struct entropy_code *code = &codes->codes[codes->bins.classes[encoding_class_bin(above)]];
-    unsigned state_bits = (sink->state + code->bits_offset) >> 16;
+    uint64_t above = value - codes->reference;
+    uint64_t bin = narrow ? above : encoding_class_bin(above);
+    const struct entropy_code *code = &codes->codes[codes->bins.classes[bin]];
+    uint32_t state_bits = (sink->state + code->bits_offset) >> 16;
+    uint32_t bits = state_bits + code->value_bits;
     // Classes lie at multiples of their size: the place in the class is the low bits.
     uint64_t place = above & ((UINT64_C(1) << code->value_bits) - 1);
     uint64_t chunk = place << state_bits | (sink->state & ((1u << state_bits) - 1));
-    sink->bits = sink->bits << (state_bits + code->value_bits) | chunk;
-    sink->fill += state_bits + code->value_bits;
+    sink->bits = sink->bits << bits | chunk;
+    sink->fill += bits;
     sink->state = codes->states[(int32_t)(sink->state >> state_bits) + code->states_offset];
 }
 
@@ -131,44 +135,63 @@ ENCODING_INLINE void entropy_flush(struct entropy_sink *sink)
     sink->fill %= 8;
 }
 
-// `batch` values of at most (64 - 7) / batch bits are kept before they are written.
-ENCODING_INLINE void entropy_code_batches(const struct entropy_codes *codes,
-                                          struct entropy_sink *sinks, unsigned batch)
+// What a stream has more than `least`.
+ENCODING_INLINE void entropy_code_excess(const struct entropy_codes *codes,
+                                         struct entropy_sink *sink, uint32_t least, bool narrow)
 {
-    struct entropy_sink local[ENTROPY_STREAM_COUNT];
-    memcpy(local, sinks, sizeof(local));
-    uint32_t least = UINT32_MAX;
-    for (unsigned at = 0; at < ENTROPY_STREAM_COUNT; at++) {
-        least = local[at].left < least ? local[at].left : least;
+    while (sink->left > least) {
+        sink->left--;
+        entropy_code_value(codes, sink, sink->values[sink->left], narrow);
+        entropy_flush(sink);
     }
-    least -= least % batch;
-    for (unsigned at = 0; at < ENTROPY_STREAM_COUNT; at++) {
-        while (local[at].left > least) {
-            entropy_code_value(codes, &local[at]);
-            entropy_flush(&local[at]);
-        }
-    }
-    while (local[0].left > 0) {
-        for (unsigned step = 0; step < batch; step++) {
-            for (unsigned at = 0; at < ENTROPY_STREAM_COUNT; at++) {
-                entropy_code_value(codes, &local[at]);
-            }
-        }
-        for (unsigned at = 0; at < ENTROPY_STREAM_COUNT; at++) {
-            entropy_flush(&local[at]);
-        }
-    }
-    memcpy(sinks, local, sizeof(local));
 }
 
-/// Codes all values of all streams; the four chains of dependent loads overlap.
+// Two streams side by side: four would not fit the registers. `batch` values of at most
+// (64 - 7) / batch bits are kept before they are written.
+ENCODING_INLINE void entropy_code_pair(const struct entropy_codes *codes,
+                                       struct entropy_sink *sinks, unsigned batch, bool narrow)
+{
+    struct entropy_sink first = sinks[0];
+    struct entropy_sink second = sinks[1];
+    uint32_t left = first.left < second.left ? first.left : second.left;
+    left -= left % batch;
+    entropy_code_excess(codes, &first, left, narrow);
+    entropy_code_excess(codes, &second, left, narrow);
+    while (left > 0) {
+        for (unsigned step = 0; step < batch; step++) {
+            left--;
+            entropy_code_value(codes, &first, first.values[left], narrow);
+            entropy_code_value(codes, &second, second.values[left], narrow);
+        }
+        entropy_flush(&first);
+        entropy_flush(&second);
+    }
+    first.left = 0;
+    second.left = 0;
+    sinks[0] = first;
+    sinks[1] = second;
+}
+
+ENCODING_INLINE void entropy_code_all(const struct entropy_codes *codes, struct entropy_sink *sinks,
+                                      bool narrow)
+{
+    for (unsigned at = 0; at < ENTROPY_STREAM_COUNT; at += 2) {
+        if (codes->width_max <= 14) {
+            entropy_code_pair(codes, sinks + at, 4, narrow);
+        } else if (codes->width_max <= 28) {
+            entropy_code_pair(codes, sinks + at, 2, narrow);
+        } else {
+            entropy_code_pair(codes, sinks + at, 1, narrow);
+        }
+    }
+}
+
+/// Codes all values of all streams; chains of dependent loads overlap.
 ENCODING_INLINE void entropy_code_run(const struct entropy_codes *codes, struct entropy_sink *sinks)
 {
-    if (codes->width_max <= 14) {
-        entropy_code_batches(codes, sinks, 4);
-    } else if (codes->width_max <= 28) {
-        entropy_code_batches(codes, sinks, 2);
+    if (codes->narrow) {
+        entropy_code_all(codes, sinks, true);
     } else {
-        entropy_code_batches(codes, sinks, 1);
+        entropy_code_all(codes, sinks, false);
     }
 }

@@ -88,6 +88,49 @@ void encoding_spread_bytes(const uint32_t *row_counts, uint32_t user_count, cons
     }
 }
 
+struct encoding_bounds encoding_bounds_of_scalar(const uint64_t *values, uint32_t count)
+{
+    struct encoding_bounds bounds = {values[0], values[0]};
+    for (uint32_t index = 1; index < count; index++) {
+        bounds.minimum = values[index] < bounds.minimum ? values[index] : bounds.minimum;
+        bounds.maximum = values[index] > bounds.maximum ? values[index] : bounds.maximum;
+    }
+    return bounds;
+}
+
+struct encoding_bounds encoding_bounds_of(const uint64_t *values, uint32_t count)
+{
+#if defined(__x86_64__)
+    if (cpu_has_avx2()) {
+        return encoding_bounds_of_avx2(values, count);
+    }
+#endif
+    return encoding_bounds_of_scalar(values, count);
+}
+
+struct encoding_steps encoding_steps_of_scalar(const uint64_t *values, uint32_t count)
+{
+    int64_t first = (int64_t)(values[1] - values[0]);
+    struct encoding_steps steps = {first, first, 0};
+    for (uint32_t index = 1; index < count; index++) {
+        int64_t step = (int64_t)(values[index] - values[index - 1]);
+        steps.minimum = step < steps.minimum ? step : steps.minimum;
+        steps.maximum = step > steps.maximum ? step : steps.maximum;
+        steps.change_count += step != 0;
+    }
+    return steps;
+}
+
+struct encoding_steps encoding_steps_of(const uint64_t *values, uint32_t count)
+{
+#if defined(__x86_64__)
+    if (cpu_has_avx2()) {
+        return encoding_steps_of_avx2(values, count);
+    }
+#endif
+    return encoding_steps_of_scalar(values, count);
+}
+
 void encoding_entropy_run_scalar(const struct entropy_table *table, struct entropy_stream *streams,
                                  void *values, enum value_width width)
 {

@@ -33,6 +33,26 @@ void encoding_sum_up_users_avx2(const uint32_t *row_counts, uint32_t user_count,
 void encoding_spread_bytes(const uint32_t *row_counts, uint32_t user_count, const uint8_t *firsts,
                            uint8_t *values);
 
+/// The least and the largest of at least one value.
+struct encoding_bounds {
+    uint64_t minimum;
+    uint64_t maximum;
+};
+struct encoding_bounds encoding_bounds_of(const uint64_t *values, uint32_t count);
+struct encoding_bounds encoding_bounds_of_scalar(const uint64_t *values, uint32_t count);
+struct encoding_bounds encoding_bounds_of_avx2(const uint64_t *values, uint32_t count);
+
+/// Of the differences of `values` (at least two), each to the one before: the least and the largest
+/// as signed, and how many are not 0.
+struct encoding_steps {
+    int64_t minimum;
+    int64_t maximum;
+    uint32_t change_count;
+};
+struct encoding_steps encoding_steps_of(const uint64_t *values, uint32_t count);
+struct encoding_steps encoding_steps_of_scalar(const uint64_t *values, uint32_t count);
+struct encoding_steps encoding_steps_of_avx2(const uint64_t *values, uint32_t count);
+
 struct entropy_table;
 struct entropy_stream;
 /// entropy_run() of encoding_entropy_kernel.h.

@@ -86,6 +86,77 @@ void encoding_sum_up_users_avx2(const uint32_t *row_counts, uint32_t user_count,
                                  values);
 }
 
+#define WIDE_COUNT 4u ///< 64-bit lanes
+
+static inline __m256i wide_load(const uint64_t *values)
+{
+    return _mm256_loadu_si256((const __m256i *)values);
+}
+
+static inline __m256i wide_minimum(__m256i left, __m256i right)
+{
+    return _mm256_blendv_epi8(left, right, _mm256_cmpgt_epi64(left, right));
+}
+
+static inline __m256i wide_maximum(__m256i left, __m256i right)
+{
+    return _mm256_blendv_epi8(right, left, _mm256_cmpgt_epi64(left, right));
+}
+
+struct encoding_bounds encoding_bounds_of_avx2(const uint64_t *values, uint32_t count)
+{
+    if (count < WIDE_COUNT) {
+        return encoding_bounds_of_scalar(values, count);
+    }
+    // Without their highest bit, which orders them, unsigned numbers compare as signed ones.
+    const __m256i flip = _mm256_set1_epi64x(INT64_MIN);
+    __m256i minimum = _mm256_xor_si256(wide_load(values), flip);
+    __m256i maximum = minimum;
+    for (uint32_t index = WIDE_COUNT; index + WIDE_COUNT <= count; index += WIDE_COUNT) {
+        __m256i next = _mm256_xor_si256(wide_load(values + index), flip);
+        minimum = wide_minimum(minimum, next);
+        maximum = wide_maximum(maximum, next);
+    }
+    __m256i last = _mm256_xor_si256(wide_load(values + count - WIDE_COUNT), flip);
+    uint64_t lanes[2 * WIDE_COUNT];
+    _mm256_storeu_si256((__m256i *)lanes, _mm256_xor_si256(wide_minimum(minimum, last), flip));
+    _mm256_storeu_si256((__m256i *)(lanes + WIDE_COUNT),
+                        _mm256_xor_si256(wide_maximum(maximum, last), flip));
+    return encoding_bounds_of_scalar(lanes, 2 * WIDE_COUNT);
+}
+
+struct encoding_steps encoding_steps_of_avx2(const uint64_t *values, uint32_t count)
+{
+    const __m256i zero = _mm256_setzero_si256();
+    __m256i minimum = _mm256_set1_epi64x((int64_t)(values[1] - values[0]));
+    __m256i maximum = minimum;
+    __m256i same = zero; // minus how often
+    uint32_t index = 1;
+    for (; index + WIDE_COUNT <= count; index += WIDE_COUNT) {
+        __m256i step = _mm256_sub_epi64(wide_load(values + index), wide_load(values + index - 1));
+        minimum = wide_minimum(minimum, step);
+        maximum = wide_maximum(maximum, step);
+        same = _mm256_add_epi64(same, _mm256_cmpeq_epi64(step, zero));
+    }
+    int64_t lanes[3][WIDE_COUNT];
+    _mm256_storeu_si256((__m256i *)lanes[0], minimum);
+    _mm256_storeu_si256((__m256i *)lanes[1], maximum);
+    _mm256_storeu_si256((__m256i *)lanes[2], same);
+    struct encoding_steps steps = {lanes[0][0], lanes[1][0], index - 1};
+    for (unsigned lane = 0; lane < WIDE_COUNT; lane++) {
+        steps.minimum = lanes[0][lane] < steps.minimum ? lanes[0][lane] : steps.minimum;
+        steps.maximum = lanes[1][lane] > steps.maximum ? lanes[1][lane] : steps.maximum;
+        steps.change_count += (uint32_t)lanes[2][lane];
+    }
+    for (; index < count; index++) {
+        int64_t step = (int64_t)(values[index] - values[index - 1]);
+        steps.minimum = step < steps.minimum ? step : steps.minimum;
+        steps.maximum = step > steps.maximum ? step : steps.maximum;
+        steps.change_count += step != 0;
+    }
+    return steps;
+}
+
 void encoding_entropy_run_avx2(const struct entropy_table *table, struct entropy_stream *streams,
                                void *values, enum value_width width)
 {

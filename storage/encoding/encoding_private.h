@@ -104,19 +104,22 @@ static inline uint64_t bit_mask(unsigned width)
     return width == 64 ? UINT64_MAX : (UINT64_C(1) << width) - 1;
 }
 
-// What an encoding looks at beside the bounds.
+/// What an encoding looks at.
 enum analysis {
     ANALYSE_WIDTHS = 1, ///< how many are how wide, and what most are
     ANALYSE_NEIGHBOURS = 2,
     ANALYSE_USERS = 4,
     ANALYSE_NAMES = 8,
     ANALYSE_VISITS = 16,
-    ANALYSE_ALL = 31,
+    ANALYSE_BOUNDS = 32,
+    ANALYSE_ALL = 63,
 };
 
-/// What an encoding looks at.
+/// To say whether it is worth trying, and to encode.
 unsigned encoding_analysis_of(enum encoding_id id);
-/// Fills `statistics` with the bounds and what is `wanted`. `users` may be NULL.
+/// To encode where it was chosen before.
+unsigned encoding_analysis_to_follow(enum encoding_id id);
+/// Fills `statistics` with what is `wanted`, zeros beside it. `users` may be NULL.
 void encoding_analyse(struct encoding_statistics *statistics, unsigned wanted,
                       const struct encoding_users *users, const uint64_t *values, uint32_t count);
 

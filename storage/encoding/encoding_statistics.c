@@ -1,21 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// What is looked at in an array before encodings are tried on it.
-#include "storage/encoding/encoding_private.h"
+#include "storage/encoding/encoding_kernels.h"
 
 #define SAMPLE_COUNT 4096u ///< values looked at to estimate how many are how wide
-
-static void find_bounds(struct encoding_statistics *statistics, const uint64_t *values,
-                        uint32_t count)
-{
-    uint64_t minimum = values[0];
-    uint64_t maximum = values[0];
-    for (uint32_t index = 1; index < count; index++) {
-        minimum = values[index] < minimum ? values[index] : minimum;
-        maximum = values[index] > maximum ? values[index] : maximum;
-    }
-    statistics->minimum = minimum;
-    statistics->maximum = maximum;
-}
 
 // Bit lengths are for estimates, and a majority shows in a sample as well. False: there is none.
 static bool sample_values(struct encoding_statistics *statistics, const uint64_t *values,
@@ -61,18 +48,13 @@ static void analyse_values(struct encoding_statistics *statistics, const uint64_
 static void analyse_neighbours(struct encoding_statistics *statistics, const uint64_t *values,
                                uint32_t count)
 {
-    int64_t smallest = count > 1 ? (int64_t)(values[1] - values[0]) : 0;
-    int64_t largest = smallest;
-    uint32_t runs = 1;
-    for (uint32_t index = 1; index < count; index++) {
-        int64_t delta = (int64_t)(values[index] - values[index - 1]);
-        smallest = delta < smallest ? delta : smallest;
-        largest = delta > largest ? delta : largest;
-        runs += delta != 0;
+    struct encoding_steps steps = {0};
+    if (count > 1) {
+        steps = encoding_steps_of(values, count);
     }
-    statistics->delta_minimum = (uint64_t)smallest;
-    statistics->delta_maximum = (uint64_t)largest;
-    statistics->run_count = runs;
+    statistics->delta_minimum = (uint64_t)steps.minimum;
+    statistics->delta_maximum = (uint64_t)steps.maximum;
+    statistics->run_count = steps.change_count + 1;
 }
 
 static void analyse_users(struct encoding_statistics *statistics,
@@ -97,19 +79,36 @@ unsigned encoding_analysis_of(enum encoding_id id)
     case ENCODING_PATCHED:
     case ENCODING_SPARSE:
     case ENCODING_ENTROPY:
-        return ANALYSE_WIDTHS;
+        return ANALYSE_BOUNDS | ANALYSE_WIDTHS;
     case ENCODING_RUN_LENGTH:
     case ENCODING_DELTA:
-        return ANALYSE_NEIGHBOURS;
+        return ANALYSE_BOUNDS | ANALYSE_NEIGHBOURS;
     case ENCODING_USER_DELTA:
     case ENCODING_BY_USER:
-        return ANALYSE_USERS;
+        return ANALYSE_BOUNDS | ANALYSE_USERS;
     case ENCODING_BY_NAME:
-        return ANALYSE_NAMES;
+        return ANALYSE_BOUNDS | ANALYSE_NAMES;
     case ENCODING_BY_VISIT:
-        return ANALYSE_VISITS;
+        return ANALYSE_BOUNDS | ANALYSE_VISITS;
     default:
+        return ANALYSE_BOUNDS;
+    }
+}
+
+unsigned encoding_analysis_to_follow(enum encoding_id id)
+{
+    switch (id) {
+    case ENCODING_PATCHED:
+    case ENCODING_SPARSE:
+        return ANALYSE_BOUNDS | ANALYSE_WIDTHS;
+    case ENCODING_RUN_LENGTH:
+    case ENCODING_DELTA:
+        return ANALYSE_BOUNDS | ANALYSE_NEIGHBOURS;
+    case ENCODING_USER_DELTA:
+    case ENCODING_BY_USER:
         return 0;
+    default:
+        return ANALYSE_BOUNDS;
     }
 }
 
@@ -117,8 +116,10 @@ void encoding_analyse(struct encoding_statistics *statistics, unsigned wanted,
                       const struct encoding_users *users, const uint64_t *values, uint32_t count)
 {
     memset(statistics, 0, sizeof(*statistics));
-    if (count > 0) {
-        find_bounds(statistics, values, count);
+    if (count > 0 && (wanted & ANALYSE_BOUNDS) != 0) {
+        struct encoding_bounds bounds = encoding_bounds_of(values, count);
+        statistics->minimum = bounds.minimum;
+        statistics->maximum = bounds.maximum;
     }
     if (count > 0 && (wanted & ANALYSE_WIDTHS) != 0) {
         analyse_values(statistics, values, count);

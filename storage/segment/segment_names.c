@@ -28,19 +28,35 @@ static uint32_t commonest_unnamed(const struct segment_names *names)
     return best;
 }
 
+// True if every name of the group has its bit.
+static bool all_named(const struct segment_names *names, const struct row_group *group)
+{
+    const uint32_t *codes = group->columns[COLUMN_NAME].codes;
+    uint32_t most = 0;
+    for (uint32_t row = 0; row < group->row_count; row++) {
+        most = codes[row] > most ? codes[row] : most;
+    }
+    ASSERT(most < names->count);
+    uint32_t unnamed = 0;
+    for (uint32_t row = 0; row < group->row_count; row++) {
+        unnamed += names->bits[codes[row]] == NAME_BIT_NONE;
+    }
+    return unnamed == 0;
+}
+
 // Users are sorted by hash, so the first group is a fair sample: its commonest names get the bits,
 // and names that first occur later get those left. Earlier masks stay right: they lack these names.
 void segment_names_assign(struct segment_names *names, struct segment_footer *footer,
                           const struct row_group *group)
 {
     const uint32_t *codes = group->columns[COLUMN_NAME].codes;
-    bool all_named = true;
-    for (uint32_t row = 0; row < group->row_count; row++) {
-        ASSERT(codes[row] < names->count);
-        names->counts[codes[row]]++;
-        all_named &= names->bits[codes[row]] != NAME_BIT_NONE;
+    if (all_named(names, group)) {
+        return;
     }
-    while (!all_named && footer->name_bit_count < SEGMENT_NAME_BIT_COUNT) {
+    for (uint32_t row = 0; row < group->row_count; row++) {
+        names->counts[codes[row]]++;
+    }
+    while (footer->name_bit_count < SEGMENT_NAME_BIT_COUNT) {
         uint32_t code = commonest_unnamed(names);
         if (code == UINT32_MAX) {
             break;

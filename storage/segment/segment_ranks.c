@@ -50,9 +50,13 @@ uint32_t *segment_ranks_make(const uint32_t *codes, uint32_t count, uint32_t ent
 
 void segment_ranks_apply(const uint32_t *ranks, bool nullable, uint64_t *encoded, uint32_t count)
 {
-    for (uint32_t row = 0; row < count; row++) {
-        bool missing = nullable && encoded[row] == 0;
-        encoded[row] = missing ? 0 : ranks[encoded[row] - nullable] + (uint64_t)nullable;
+    for (uint32_t row = 0; !nullable && row < count; row++) {
+        encoded[row] = ranks[encoded[row]];
+    }
+    for (uint32_t row = 0; nullable && row < count; row++) {
+        // A load that is not needed costs less than a guess that fails.
+        uint64_t present = encoded[row] != 0;
+        encoded[row] = (ranks[encoded[row] - present] + UINT64_C(1)) & -present;
     }
 }
 

@@ -47,10 +47,13 @@ static struct segment_array array_from(uint32_t present_count, uint32_t count, i
 struct segment_array segment_codes_prepare(const uint32_t *values, uint32_t count,
                                            struct segment_transform *transform, uint64_t *encoded)
 {
+    if (values == NULL) {
+        return array_from(0, count, 0, 0);
+    }
     uint32_t present = 0;
     uint32_t minimum = UINT32_MAX;
     uint32_t maximum = 0; // of code + 1, so that missing is the smallest
-    for (uint32_t row = 0; values != NULL && row < count; row++) {
+    for (uint32_t row = 0; row < count; row++) {
         present += values[row] != COLUMN_CODE_MISSING;
         minimum = values[row] < minimum ? values[row] : minimum;
         maximum = values[row] + 1 > maximum ? values[row] + 1 : maximum;
@@ -119,6 +122,25 @@ static void encode_integers(const int64_t *values, uint32_t count,
     }
 }
 
+// Whole seconds: true, with `encoded` filled, where all distances are multiples of 10^6. For such
+// ones the product with the inverse of 5^6 modulo 2^64, turned right by 6, is the quotient; all
+// others become larger than any quotient.
+static bool scale_to_seconds(const int64_t *values, uint32_t count, int64_t minimum, bool nullable,
+                             uint64_t *restrict encoded)
+{
+    const uint64_t inverse = UINT64_C(0x790fb65668c26139);
+    const uint64_t largest = UINT64_MAX / 1000000;
+    uint64_t missed = 0;
+    for (uint32_t row = 0; row < count; row++) {
+        uint64_t product = ((uint64_t)values[row] - (uint64_t)minimum) * inverse;
+        uint64_t quotient = product >> 6 | product << 58;
+        bool missing = values[row] == MISSING;
+        missed |= quotient > largest && !missing;
+        encoded[row] = missing ? 0 : quotient + nullable;
+    }
+    return missed == 0;
+}
+
 static struct segment_array prepare_ordered(const int64_t *values, uint32_t count,
                                             struct segment_transform *transform, uint64_t *encoded)
 {
@@ -134,9 +156,13 @@ static struct segment_array prepare_ordered(const int64_t *values, uint32_t coun
     }
     struct segment_array array = array_from(present, count, minimum, maximum);
     if (array.kind == SEGMENT_ARRAY_BLOCK) {
-        *transform = (struct segment_transform){
-            present < count, find_exponent(values, count, minimum), (uint64_t)minimum};
-        encode_integers(values, count, transform, encoded);
+        *transform = (struct segment_transform){present < count, EXPONENT_MAX, (uint64_t)minimum};
+        // Values that are overwritten as they are encoded cannot be encoded on trial.
+        if ((const void *)values == encoded ||
+            !scale_to_seconds(values, count, minimum, present < count, encoded)) {
+            transform->exponent = find_exponent(values, count, minimum);
+            encode_integers(values, count, transform, encoded);
+        }
     }
     return array;
 }

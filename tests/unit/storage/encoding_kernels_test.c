@@ -64,18 +64,51 @@ Test(encoding_kernels, the_vector_forms_give_what_the_scalar_ones_give)
     }
 }
 
+static void check_bounds(const uint64_t *values, uint32_t count)
+{
+    struct encoding_bounds expected = encoding_bounds_of_scalar(values, count);
+    struct encoding_bounds found = encoding_bounds_of_avx2(values, count);
+    cr_assert_eq(found.minimum, expected.minimum, "%u values", count);
+    cr_assert_eq(found.maximum, expected.maximum, "%u values", count);
+    if (count > 1) {
+        struct encoding_steps steps = encoding_steps_of_scalar(values, count);
+        struct encoding_steps again = encoding_steps_of_avx2(values, count);
+        cr_assert_eq(again.minimum, steps.minimum, "%u values", count);
+        cr_assert_eq(again.maximum, steps.maximum, "%u values", count);
+        cr_assert_eq(again.change_count, steps.change_count, "%u values", count);
+    }
+}
+
+// Values of every width, so that the highest bit is met, and equal neighbours.
+Test(encoding_kernels, bounds_and_steps_are_the_same_in_both_forms)
+{
+    struct test_random random = test_random_start(8);
+    uint64_t values[COUNT_MAX];
+    for (unsigned width = 1; cpu_has_avx2() && width <= 64; width++) {
+        for (uint32_t count = 1; count <= COUNT_MAX; count++) {
+            for (uint32_t at = 0; at < count; at++) {
+                uint64_t value = test_random_next(&random) >> (64 - width);
+                values[at] = at > 0 && test_random_below(&random, 3) == 0 ? values[at - 1] : value;
+            }
+            check_bounds(values, count);
+        }
+    }
+}
+
 #define CLASSES 16u
 #define TABLE_BITS 11u
 #define STREAM_ROOM 1600u
 #define STREAM_COUNT_MAX 150u
 
 // Classes of one frequency, all values of one width, states in any order.
-static void fill_codes(struct entropy_codes *codes, struct test_random *random, unsigned value_bits)
+static void fill_codes(struct entropy_codes *codes, struct test_random *random, unsigned value_bits,
+                       bool narrow)
 {
     uint32_t frequency = (1u << TABLE_BITS) / CLASSES;
     codes->table_bits = TABLE_BITS;
     codes->width_max = TABLE_BITS + value_bits;
     codes->reference = 5;
+    codes->narrow = narrow;
     for (uint32_t number = 0; number < CLASSES; number++) {
         codes->codes[number] = (struct entropy_code){
             .bits_offset = (4u << 16) - (frequency << 4),
@@ -119,10 +152,12 @@ Test(encoding_kernels, entropy_coding_gives_the_same_bytes_in_both_forms)
     static uint64_t values[ENTROPY_STREAM_COUNT * STREAM_COUNT_MAX];
     static uint8_t expected[ENTROPY_STREAM_COUNT * STREAM_ROOM];
     static uint8_t found[ENTROPY_STREAM_COUNT * STREAM_ROOM];
-    for (unsigned bits = 0; cpu_has_avx2() && bits <= CLASS_BITS_MAX; bits++) {
-        fill_codes(codes, &random, bits);
-        for (uint32_t at = 0; at < ENTROPY_STREAM_COUNT * STREAM_COUNT_MAX; at++) {
-            values[at] = 5 + (test_random_next(&random) >> (64 - CLASS_BITS_MAX));
+    for (unsigned at = 0; cpu_has_avx2() && at < 2 * (CLASS_BITS_MAX + 1); at++) {
+        unsigned bits = at / 2;
+        unsigned range = at % 2 == 0 ? CLASS_BITS_MAX : 12;
+        fill_codes(codes, &random, bits, at % 2 != 0);
+        for (uint32_t row = 0; row < ENTROPY_STREAM_COUNT * STREAM_COUNT_MAX; row++) {
+            values[row] = 5 + (test_random_next(&random) >> (64 - range));
         }
         for (uint32_t count = 0; count <= STREAM_COUNT_MAX; count += 1 + count / 10) {
             code(codes, values, count, false, expected);
