@@ -164,8 +164,8 @@ uint32_t store_snapshot_committed_count(const struct store_snapshot *snapshot);
 struct segment_reader *store_snapshot_segment(const struct store_snapshot *snapshot,
                                               uint32_t index);
 /// From now on questions over this snapshot look for decoded blocks in `cache` (storage/cache) and
-/// leave them there. Borrowed: it outlives the snapshot, and other snapshots may share it. Called
-/// once, before questions.
+/// leave them there; of committed segments: chunks are gone soon, and light to decode. Borrowed: it
+/// outlives the snapshot, and other snapshots may share it. Called once, before questions.
 void store_snapshot_use_cache(struct store_snapshot *snapshot, struct cache *cache);
 /// What its user works out once per snapshot and keeps with it: destroyed with `destroy` before the
 /// segments are closed. One thing; not while there is one.

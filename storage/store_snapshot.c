@@ -237,7 +237,7 @@ enum corong_status store_snapshot_open(struct store_snapshot **snapshot_out, con
 
 void store_snapshot_use_cache(struct store_snapshot *snapshot, struct cache *cache)
 {
-    for (uint32_t i = 0; i < snapshot->reader_count; i++) {
+    for (uint32_t i = 0; i < snapshot->committed_count; i++) {
         segment_reader_use_cache(snapshot->readers[i], cache);
     }
 }

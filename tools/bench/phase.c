@@ -178,6 +178,7 @@ static void *ask(void *argument)
     struct phase *phase = argument;
     struct phase_result *result = phase->result;
     threads_name("bench-ask");
+    subject_keep_blocks(phase->options->subject);
     wait_for_events(phase);
     double interval_us = 1e6 / phase->options->questions_per_second;
     int64_t begun_us = clock_monotonic_us();

@@ -4,6 +4,7 @@
 #include "storage/base/clock.h"
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
+#include "storage/cache/cache.h"
 #include "tools/config/config.h"
 
 #include <errno.h>
@@ -335,6 +336,8 @@ void subject_close(struct subject *subject)
     produce_broker_stop(subject->broker);
     subject->produce = NULL;
     subject->broker = NULL;
+    cache_destroy(subject->blocks);
+    subject->blocks = NULL;
     if (subject->options.directory == NULL) {
         subject_remove(subject->directory);
     } else {

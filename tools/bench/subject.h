@@ -48,8 +48,9 @@ struct subject {
     struct produce *produce;
     struct service *service;
     struct service_job *job;
-    int pipe_in;  ///< what the job reads
-    int pipe_out; ///< what the load writes
+    struct cache *blocks; ///< of who asks again and again; NULL: each question decodes anew
+    int pipe_in;          ///< what the job reads
+    int pipe_out;         ///< what the load writes
     uint32_t partition_count;
     struct definitions definitions;
     struct funnel funnel;
@@ -133,6 +134,9 @@ enum subject_question {
 };
 const char *subject_question_name(enum subject_question question);
 /// Asks what is visible now, as a served `corong funnel` does; `durable`: the committed store only.
+/// From now on questions keep what they decode, in half of the memory limit, as those of `corong
+/// funnel --every` do. Asker's thread.
+void subject_keep_blocks(struct subject *subject);
 CORONG_MUST_CHECK enum corong_status subject_ask(struct subject *subject,
                                                  enum subject_question question, bool durable,
                                                  uint32_t thread_count, struct corong_error *error);

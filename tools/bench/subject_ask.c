@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Questions to the system under load, over a view as `corong funnel` gets it from a server.
 #include "storage/base/clock.h"
+#include "storage/cache/cache.h"
 #include "storage/segment/segment.h"
 #include "tools/bench/subject.h"
 
@@ -39,8 +40,10 @@ static enum corong_status answer(struct subject *subject, enum subject_question 
     struct arena arena = {0};
     enum corong_status status;
     struct query_range all = {QUERY_TIME_NONE, QUERY_TIME_NONE};
+    uint64_t memory = subject->options.memory_limit_bytes;
     struct query_limits limits = {.thread_count = thread_count,
-                                  .memory_limit_bytes = subject->options.memory_limit_bytes};
+                                  .memory_limit_bytes =
+                                      subject->blocks == NULL ? memory : memory - memory / 2};
     if (question == SUBJECT_FUNNEL || question == SUBJECT_WEEK) {
         struct query_funnel_result result;
         struct query_funnel query = {.funnel = subject->funnel,
@@ -76,6 +79,7 @@ static enum corong_status ask_part(struct subject *subject, enum subject_questio
                                        view == NULL ? NULL : view->chunk_fds,
                                        view == NULL ? 0 : view->chunk_count};
     TRY(store_snapshot_open_parts(&snapshot, &part, 1, error));
+    store_snapshot_use_cache(snapshot, subject->blocks);
     enum corong_status status = answer(subject, question, snapshot, thread_count, error);
     store_snapshot_close(snapshot);
     return status;
@@ -100,6 +104,13 @@ static enum corong_status ask_once(struct subject *subject, enum subject_questio
         service_release(subject->service);
     }
     return status;
+}
+
+void subject_keep_blocks(struct subject *subject)
+{
+    if (subject->blocks == NULL) {
+        subject->blocks = cache_create(subject->options.memory_limit_bytes / 2);
+    }
 }
 
 enum corong_status subject_ask(struct subject *subject, enum subject_question question,

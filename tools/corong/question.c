@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/corong/question.h"
 
+#include "storage/base/clock.h"
+#include "storage/cache/cache.h"
 #include "storage/group/group.h"
 #include "tools/corong/console.h"
 #include "tools/corong/settings.h"
@@ -45,8 +47,9 @@ enum corong_status question_open(const struct config *config, bool durable,
     return client_snapshot(snapshot_out, settings_store(config), durable, error);
 }
 
+/// Asks once. `cache`: what earlier times decoded, or NULL.
 static enum exit_code ask_store(const struct options *options, const struct config *config,
-                                question_function *ask)
+                                question_function *ask, struct cache *cache)
 {
     struct corong_error error = {0};
     struct store_snapshot *snapshot;
@@ -55,8 +58,39 @@ static enum exit_code ask_store(const struct options *options, const struct conf
         console_fail(&error);
         return EXIT_FAILED;
     }
+    store_snapshot_use_cache(snapshot, cache);
     enum exit_code code = ask(options, config, snapshot);
     store_snapshot_close(snapshot);
+    return code;
+}
+
+/// --every: what is decoded stays for the next time, and only what came meanwhile is decoded then.
+static enum exit_code ask_every(const struct options *options, const struct config *config,
+                                question_function *ask)
+{
+    struct corong_error error;
+    enum exit_code code;
+    if (options_given(options, OPTION_REPEAT)) {
+        (void)!error_set(&error, CORONG_INVALID,
+                         "--again asks the same events again, --every all that came meanwhile; "
+                         "one of them");
+        return console_fail(&error);
+    }
+    int64_t interval_us = options_number(options, OPTION_EVERY, 0);
+    struct cache *cache = cache_create(config->memory_limit_bytes / 2);
+    int64_t due_us = clock_monotonic_us();
+    do {
+        struct arena arena = {0};
+        struct options round = *options;
+        round.arena = &arena;
+        code = ask_store(&round, config, ask, cache);
+        arena_deinit(&arena);
+        due_us += interval_us;
+        int64_t left_us = due_us - clock_monotonic_us();
+        due_us -= left_us < 0 ? left_us : 0; // what took too long is not caught up with
+        clock_sleep_us(left_us < 0 ? 0 : left_us);
+    } while (code == EXIT_DONE);
+    cache_destroy(cache);
     return code;
 }
 
@@ -70,8 +104,11 @@ static enum exit_code run(const struct options *options, question_function *ask,
     if (options_given(options, OPTION_PRINT_CONFIG)) {
         return settings_print(&config);
     }
-    return anyway && access(settings_store(&config), F_OK) != 0 ? ask(options, &config, NULL)
-                                                                : ask_store(options, &config, ask);
+    if (anyway && access(settings_store(&config), F_OK) != 0) {
+        return ask(options, &config, NULL);
+    }
+    bool every = options_given(options, OPTION_EVERY) && !anyway;
+    return every ? ask_every(options, &config, ask) : ask_store(options, &config, ask, NULL);
 }
 
 enum exit_code question_run(const struct options *options, question_function *ask)
@@ -225,9 +262,10 @@ struct query_range question_range(const struct options *options)
 
 struct query_limits question_limits(const struct options *options, const struct config *config)
 {
+    uint64_t memory = config->memory_limit_bytes;
     return (struct query_limits){
         .thread_count = (uint32_t)options_number(options, OPTION_THREADS, 0),
-        .memory_limit_bytes = config->memory_limit_bytes,
+        .memory_limit_bytes = options_given(options, OPTION_EVERY) ? memory - memory / 2 : memory,
     };
 }
 

@@ -11,6 +11,7 @@
 #define BLOCK_BATCH_SIZE 256u
 #define BLOCK_NO_GROUP UINT32_MAX
 #define BLOCK_AHEAD 64u ///< rows whose times are fetched ahead
+#define BLOCK_USERS_AHEAD 12u
 
 struct block_lane {
     struct query_source *source;
@@ -75,6 +76,13 @@ static inline void block_lane_next(struct block_lane *lane)
     // A user is looked at where it begins and ends, far apart: too sparse for the machine to guess.
     __builtin_prefetch((const void *)((uintptr_t)lane->times.units +
                                       sizeof(uint32_t) * (lane->row + BLOCK_AHEAD)));
+    // Of many lanes side by side the machine follows too few.
+    __builtin_prefetch((const void *)((uintptr_t)lane->keys +
+                                      sizeof(struct hash128) * (lane->user + BLOCK_USERS_AHEAD)));
+    __builtin_prefetch((const void *)((uintptr_t)lane->masks +
+                                      sizeof(uint64_t) * (lane->user + BLOCK_USERS_AHEAD)));
+    __builtin_prefetch((const void *)((uintptr_t)lane->row_counts +
+                                      sizeof(uint32_t) * (lane->user + BLOCK_USERS_AHEAD)));
     while (lane->moved != NULL && lane->user < lane->end &&
            (lane->moved[lane->user / 64] >> (lane->user % 64) & 1) != 0) {
         lane->source->reading->rows -= lane->row_counts[lane->user];
