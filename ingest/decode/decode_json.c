@@ -236,7 +236,8 @@ size_t decode_json_lines(struct decoder *decoder, struct text lines, const struc
     while (at < end) {
         if (decoder->lanes != NULL &&
             json_lanes_seek(decoder->capture.shapes, decoder->lanes, &index, lines, at) &&
-            json_lanes_take(&decoder->capture, decoder->lanes, &index, lines, at)) {
+            json_lanes_take(&decoder->mapping->plan, &decoder->capture, decoder->lanes, &index,
+                            lines, at)) {
             if (__builtin_expect(!take_lanes(decoder, &index, lines, &at, sink, tally), 0)) {
                 break;
             }

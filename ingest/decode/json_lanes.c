@@ -23,8 +23,8 @@ struct json_lanes *json_lanes_create(const struct json_plan *plan)
         lanes->fields[lane] = fields + lane * field_count;
     }
     lanes->field_count = (uint32_t)field_count;
-    lanes->credit = CREDIT_MAX;
-    lanes->pause_next = PAUSE_FIRST;
+    lanes->alike_trust = lanes->mixed_trust =
+        (struct json_lanes_trust){.credit = CREDIT_MAX, .pause_next = PAUSE_FIRST};
     return lanes;
 }
 
@@ -77,7 +77,7 @@ static void follow(const struct json_shapes *shapes, struct json_lanes *lanes)
 {
     uint32_t count = shapes->path_count;
     bool known = lanes->count > 0 && lanes->forgotten == shapes->forgotten;
-    if (known && (lanes->misses < MISSES_KEPT ||
+    if (known && (lanes->alike_trust.misses < MISSES_KEPT ||
                   (lanes->count == count &&
                    memcmp(lanes->path, shapes->path, count * sizeof(*lanes->path)) == 0))) {
         return;
@@ -90,7 +90,7 @@ static void follow(const struct json_shapes *shapes, struct json_lanes *lanes)
         lanes->steps[index] = lane_step(shapes, &shapes->steps[shapes->path[index]]);
     }
     memcpy(lanes->path, shapes->path, count * sizeof(*lanes->path));
-    memset(lanes->fields[0], 0, JSON_LANE_COUNT * lanes->field_count * sizeof(*lanes->fields[0]));
+    lanes->mixed = true;
     lanes->forgotten = shapes->forgotten;
     lanes->count = count;
 }
@@ -126,12 +126,12 @@ bool json_lanes_seek(const struct json_shapes *shapes, struct json_lanes *lanes,
                      struct json_lines *index, struct text lines, const char *begin)
 {
     uint32_t at = (uint32_t)(begin - lines.bytes);
-    if (lanes->pause > 0) {
-        lanes->pause--;
+    if (lanes->alike_trust.pause > 0 && lanes->mixed_trust.pause > 0) {
+        lanes->alike_trust.pause--;
+        lanes->mixed_trust.pause--;
         return false;
     }
-    follow(shapes, lanes);
-    if (lanes->count == 0) {
+    if (shapes->step_count <= 1) {
         return false;
     }
     while (index->next < index->count && index->ends[index->next] < at) {
@@ -144,41 +144,76 @@ bool json_lanes_seek(const struct json_shapes *shapes, struct json_lanes *lanes,
     return index->count - index->next >= JSON_LANE_COUNT;
 }
 
-static void settle(struct json_lanes *lanes, bool taken)
+static bool settle(struct json_lanes_trust *trust, bool taken)
 {
     if (taken) {
-        lanes->hits += JSON_LANE_COUNT;
-        lanes->misses = 0;
-        if (lanes->credit < CREDIT_MAX && ++lanes->credit == CREDIT_MAX) {
-            lanes->pause_next = PAUSE_FIRST;
+        trust->hits += JSON_LANE_COUNT;
+        trust->misses = 0;
+        if (trust->credit < CREDIT_MAX && ++trust->credit == CREDIT_MAX) {
+            trust->pause_next = PAUSE_FIRST;
         }
-        return;
+        return true;
     }
-    lanes->misses++;
-    lanes->pause = JSON_LANE_COUNT - 1; // one of these lines is unlike: it would be met again
-    lanes->credit -= MISS_COST;
-    if (lanes->credit < 0) {
-        lanes->credit = CREDIT_MAX / 2;
-        lanes->pause = lanes->pause_next;
-        lanes->pause_next = lanes->pause_next < PAUSE_MAX ? lanes->pause_next * 2 : PAUSE_MAX;
+    trust->misses++;
+    trust->pause = JSON_LANE_COUNT - 1; // one of these lines is unlike: it would be met again
+    trust->credit -= MISS_COST;
+    if (trust->credit < 0) {
+        trust->credit = CREDIT_MAX / 2;
+        trust->pause = trust->pause_next;
+        trust->pause_next = trust->pause_next < PAUSE_MAX ? trust->pause_next * 2 : PAUSE_MAX;
     }
+    return false;
 }
 
-bool json_lanes_take(struct json_capture *capture, struct json_lanes *lanes,
-                     const struct json_lines *index, struct text lines, const char *begin)
+static inline bool alike(struct json_capture *capture, struct json_lanes *lanes,
+                         const struct json_lanes_group *group)
 {
-    const char *begins[JSON_LANE_COUNT + 1];
-    begins[0] = begin;
-    for (uint32_t lane = 0; lane < JSON_LANE_COUNT; lane++) {
-        begins[lane + 1] = lines.bytes + index->ends[index->next + lane] + 1;
+    if (__builtin_expect(lanes->mixed, 0)) {
+        memset(lanes->fields[0], 0,
+               JSON_LANE_COUNT * lanes->field_count * sizeof(*lanes->fields[0]));
+        lanes->mixed = false;
     }
-    bool taken = false;
 #ifdef __x86_64__
-    taken = cpu_has_avx2() ? json_lanes_take_avx2(capture, lanes, begins, lines)
-                           : json_lanes_take_plain(capture, lanes, begins, lines);
-#else
-    taken = json_lanes_take_plain(capture, lanes, begins, lines);
+    if (cpu_has_avx2()) {
+        return json_lanes_alike_avx2(capture, lanes, group);
+    }
 #endif
-    settle(lanes, taken);
+    return json_lanes_alike_plain(capture, lanes, group);
+}
+
+static inline bool mixed(struct json_capture *capture, struct json_lanes *lanes,
+                         const struct json_lanes_group *group)
+{
+    lanes->mixed = true;
+#ifdef __x86_64__
+    if (cpu_has_avx2()) {
+        return json_lanes_mixed_avx2(capture, lanes, group);
+    }
+#endif
+    return json_lanes_mixed_plain(capture, lanes, group);
+}
+
+bool json_lanes_take(const struct json_plan *plan, struct json_capture *capture,
+                     struct json_lanes *lanes, const struct json_lines *index, struct text lines,
+                     const char *begin)
+{
+    struct json_lanes_group group = {{begin}, lines, plan->field_count};
+    struct json_lanes_trust *trust = &lanes->alike_trust;
+    for (uint32_t lane = 0; lane < JSON_LANE_COUNT; lane++) {
+        group.begins[lane + 1] = lines.bytes + index->ends[index->next + lane] + 1;
+    }
+    if (trust->pause == 0) {
+        follow(capture->shapes, lanes);
+        if (lanes->count > 0 && settle(trust, alike(capture, lanes, &group))) {
+            return true;
+        }
+    }
+    if (lanes->mixed_trust.pause > 0) {
+        lanes->mixed_trust.pause--;
+        return false;
+    }
+    bool taken = settle(&lanes->mixed_trust, mixed(capture, lanes, &group));
+    uint32_t passed = taken ? JSON_LANE_COUNT : 1;
+    trust->pause -= trust->pause < passed ? trust->pause : passed;
     return taken;
 }

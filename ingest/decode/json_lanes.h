@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Lines that take the same steps (json_shape.h) as the one before them, JSON_LANE_COUNT at a time.
-/// Where a value ends is only known when it was scanned, and where the next text stands only then:
-/// that chain of loads, not their number, is what one line waits for. So lines go side by side, and
-/// each step is loaded once for all. Whatever differs in one of them is left to the steps alone, so
-/// lines that are taken here give what json_shape_line() gives of each.
+/// Lines by their steps (json_shape.h), JSON_LANE_COUNT at a time. Where a value ends is only known
+/// when it was scanned, and where the next text stands only then: that chain of loads, not their
+/// number, is what one line waits for. So lines go side by side. Where all take the steps of the
+/// one before them, each step is loaded once for all; else each goes its own way. Whatever is not
+/// known in one of them is left to json_shape_line(), which gives of each what is given here.
 ///
 /// Thread: the capture's.
 #pragma once
@@ -29,6 +29,15 @@ struct json_lane_step {
     bool wide;      ///< a value was longer than JSON_SHAPE_INLINE_SIZE
 };
 
+/// Whether something pays: where it mostly fails, trying costs more than it saves.
+struct json_lanes_trust {
+    int32_t credit;
+    uint32_t pause; ///< lines that are not tried
+    uint32_t pause_next;
+    uint32_t misses; ///< since one try took its lines
+    uint64_t hits;   ///< lines taken
+};
+
 struct json_lanes {
     struct json_lane_step steps[JSON_SHAPE_PATH_COUNT];
     uint16_t path[JSON_SHAPE_PATH_COUNT];         ///< of which they are made
@@ -36,12 +45,9 @@ struct json_lanes {
     uint32_t field_count;                         ///< the spare one among them
     uint64_t forgotten;                           ///< of the shapes that the steps are of
     struct decode_field *fields[JSON_LANE_COUNT]; ///< of each lane, as the capture's
-    uint32_t misses;                              ///< tries since one took its lines
-    // Where lines are not alike, trying costs more than it saves.
-    int32_t credit;
-    uint32_t pause; ///< lines that are not tried
-    uint32_t pause_next;
-    uint64_t hits; ///< lines taken
+    bool mixed;                                   ///< the fields are of lines of other steps
+    struct json_lanes_trust alike_trust;
+    struct json_lanes_trust mixed_trust;
 };
 
 /// Line feeds of some lines, as far as they were looked for.
@@ -62,15 +68,29 @@ bool json_lanes_seek(const struct json_shapes *shapes, struct json_lanes *lanes,
                      struct json_lines *index, struct text lines, const char *begin);
 void json_lanes_seek_plain(struct json_lines *index, struct text lines);
 
-/// Takes the next JSON_LANE_COUNT lines, the first of which begins at `begin`: true where all take
-/// the steps of the last line that was taken by json_shape_line(); then lanes->fields are theirs.
-/// False: nothing is known of them.
-bool json_lanes_take(struct json_capture *capture, struct json_lanes *lanes,
-                     const struct json_lines *index, struct text lines, const char *begin);
-bool json_lanes_take_plain(struct json_capture *capture, struct json_lanes *lanes,
-                           const char *const begins[], struct text lines);
+/// Takes the next JSON_LANE_COUNT lines, the first of which begins at `begin`: true where all steps
+/// are known; then lanes->fields are theirs. False: nothing is known of them.
+bool json_lanes_take(const struct json_plan *plan, struct json_capture *capture,
+                     struct json_lanes *lanes, const struct json_lines *index, struct text lines,
+                     const char *begin);
+
+/// Some lines side by side, and where they and the line behind them begin.
+struct json_lanes_group {
+    const char *begins[JSON_LANE_COUNT + 1];
+    struct text lines;
+    uint32_t field_count; ///< of the plan
+};
+
+/// Lines that all take lanes->steps.
+bool json_lanes_alike_plain(struct json_capture *capture, struct json_lanes *lanes,
+                            const struct json_lanes_group *group);
+/// Lines of any known steps that enter no containers with fields below.
+bool json_lanes_mixed_plain(struct json_capture *capture, struct json_lanes *lanes,
+                            const struct json_lanes_group *group);
 #ifdef __x86_64__
 void json_lanes_seek_avx2(struct json_lines *index, struct text lines);
-bool json_lanes_take_avx2(struct json_capture *capture, struct json_lanes *lanes,
-                          const char *const begins[], struct text lines);
+bool json_lanes_alike_avx2(struct json_capture *capture, struct json_lanes *lanes,
+                           const struct json_lanes_group *group);
+bool json_lanes_mixed_avx2(struct json_capture *capture, struct json_lanes *lanes,
+                           const struct json_lanes_group *group);
 #endif

@@ -111,13 +111,20 @@ static inline bool lane_ends(const char *at, const char *next)
     return ends_line(at) && at + 1 + (*at == '\r') == next;
 }
 
-static inline bool take_lanes(struct json_capture *capture, struct json_lanes *lanes,
-                              const char *const begins[], struct text lines)
+static inline void group_begin(const struct json_lanes_group *group, struct json_capture *capture,
+                               struct json_scanner *scanner)
+{
+    scanner->begin = group->lines.bytes;
+    scanner->end = group->lines.bytes + group->lines.size;
+    scanner->capture = capture;
+}
+
+static inline bool take_alike(struct json_capture *capture, struct json_lanes *lanes,
+                              const struct json_lanes_group *group)
 {
     struct json_scanner scanner;
-    scanner.begin = lines.bytes;
-    scanner.end = lines.bytes + lines.size;
-    scanner.capture = capture;
+    group_begin(group, capture, &scanner);
+    const char *const *begins = group->begins;
     struct lane_places at = {begins[0], begins[1], begins[2], begins[3]};
     struct json_lane_step *step = lanes->steps;
     for (const struct json_lane_step *last = step + lanes->count; step < last; step++) {
@@ -135,4 +142,86 @@ static inline bool take_lanes(struct json_capture *capture, struct json_lanes *l
     }
     return lane_ends(at.a, begins[1]) && lane_ends(at.b, begins[2]) && lane_ends(at.c, begins[3]) &&
            lane_ends(at.d, begins[4]);
+}
+
+/// A line on its own way.
+struct lane_walk {
+    const char *at;
+    const struct json_step *last;
+    struct decode_field *fields;
+};
+
+/// The step at `at`, without a guess: the one before says nothing where keys have no order.
+static inline const struct json_step *find_mixed(const struct json_shapes *shapes, uint16_t context,
+                                                 const char *at, const char *end)
+{
+    uint16_t index = shapes->buckets[json_shape_bucket(context, load_word(at))];
+    const struct json_step *step = &shapes->steps[index];
+    if (__builtin_expect(step->before == context && !step->unusual && literal_equal(step, at), 1)) {
+        return step;
+    }
+    return &shapes->steps[find_step(shapes, context, at, end, true)];
+}
+
+/// One step of a line. False: it is not known.
+static inline __attribute__((always_inline)) bool
+walk_step(const struct json_shapes *shapes, struct json_scanner *scanner, struct lane_walk *walk)
+{
+    const struct json_step *step = find_mixed(shapes, walk->last->after, walk->at, scanner->end);
+    const char *at = walk->at + step->size;
+    struct decode_field *value = &walk->fields[step->field];
+    walk->last = step;
+    if (__builtin_expect(step->value == JSON_STEP_STRING, 1)) {
+        walk->at = take_string(scanner, at, value, true);
+    } else if (step->value == JSON_STEP_BARE) {
+        walk->at = take_bare(scanner, at, value);
+    } else {
+        walk->at = step->value == JSON_STEP_END ? at : NULL;
+    }
+    return __builtin_expect(walk->at != NULL && step->entered_count == 0, 1);
+}
+
+static inline struct lane_walk walk_begin(const struct json_shapes *shapes,
+                                          const struct json_lanes *lanes,
+                                          const struct json_lanes_group *group, uint32_t lane)
+{
+    memset(lanes->fields[lane], 0, group->field_count * sizeof(*lanes->fields[lane]));
+    return (struct lane_walk){group->begins[lane], &shapes->steps[JSON_SHAPE_NONE],
+                              lanes->fields[lane]};
+}
+
+static inline bool is_open(const struct lane_walk *walk)
+{
+    return walk->last->value != JSON_STEP_END;
+}
+
+/// The steps of the last lane are noted: those that come may be like it.
+static inline void note_step(struct json_shapes *shapes, const struct lane_walk *walk)
+{
+    shapes->path[shapes->path_count] = (uint16_t)(walk->last - shapes->steps);
+    shapes->path_count += shapes->path_count + 1 < JSON_SHAPE_PATH_COUNT;
+}
+
+static inline bool take_mixed(struct json_capture *capture, const struct json_lanes *lanes,
+                              const struct json_lanes_group *group)
+{
+    struct json_shapes *shapes = capture->shapes;
+    struct json_scanner scanner;
+    group_begin(group, capture, &scanner);
+    struct lane_walk a = walk_begin(shapes, lanes, group, 0);
+    struct lane_walk b = walk_begin(shapes, lanes, group, 1);
+    struct lane_walk c = walk_begin(shapes, lanes, group, 2);
+    struct lane_walk d = walk_begin(shapes, lanes, group, 3);
+    shapes->path_count = 0;
+    while (is_open(&a) | is_open(&b) | is_open(&c) | is_open(&d)) {
+        if ((is_open(&a) && !walk_step(shapes, &scanner, &a)) ||
+            (is_open(&b) && !walk_step(shapes, &scanner, &b)) ||
+            (is_open(&c) && !walk_step(shapes, &scanner, &c)) ||
+            (is_open(&d) && (!walk_step(shapes, &scanner, &d) || (note_step(shapes, &d), false)))) {
+            shapes->path_count = 0;
+            return false;
+        }
+    }
+    return lane_ends(a.at, group->begins[1]) && lane_ends(b.at, group->begins[2]) &&
+           lane_ends(c.at, group->begins[3]) && lane_ends(d.at, group->begins[4]);
 }

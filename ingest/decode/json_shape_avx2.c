@@ -96,10 +96,16 @@ static inline const char *special_wide(const char *begin)
 
 #include "ingest/decode/json_lanes_kernel.h"
 
-bool json_lanes_take_avx2(struct json_capture *capture, struct json_lanes *lanes,
-                          const char *const begins[], struct text lines)
+bool json_lanes_alike_avx2(struct json_capture *capture, struct json_lanes *lanes,
+                           const struct json_lanes_group *group)
 {
-    return take_lanes(capture, lanes, begins, lines);
+    return take_alike(capture, lanes, group);
+}
+
+bool json_lanes_mixed_avx2(struct json_capture *capture, struct json_lanes *lanes,
+                           const struct json_lanes_group *group)
+{
+    return take_mixed(capture, lanes, group);
 }
 
 static inline uint64_t feeds_at(const char *at)

@@ -48,10 +48,16 @@ static inline const char *special_wide(const char *begin)
 
 #include "ingest/decode/json_lanes_kernel.h"
 
-bool json_lanes_take_plain(struct json_capture *capture, struct json_lanes *lanes,
-                           const char *const begins[], struct text lines)
+bool json_lanes_alike_plain(struct json_capture *capture, struct json_lanes *lanes,
+                            const struct json_lanes_group *group)
 {
-    return take_lanes(capture, lanes, begins, lines);
+    return take_alike(capture, lanes, group);
+}
+
+bool json_lanes_mixed_plain(struct json_capture *capture, struct json_lanes *lanes,
+                            const struct json_lanes_group *group)
+{
+    return take_mixed(capture, lanes, group);
 }
 
 bool json_shape_scan_plain(const struct json_plan *plan, struct text text,
