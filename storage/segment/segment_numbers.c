@@ -127,10 +127,11 @@ static enum corong_status write_ids(const struct segment_reader *reader,
                                                            "numbers of ids are too small", error);
 }
 
-enum corong_status segment_numbers_read(const struct segment_reader *reader,
-                                        const struct segment_strings *strings,
-                                        struct segment_scratch *scratch, uint32_t *offsets,
-                                        char *bytes, struct corong_error *error)
+// Decodes the numbers into `scratch`.
+static enum corong_status read_numbers(const struct segment_reader *reader,
+                                       const struct segment_strings *strings,
+                                       struct segment_scratch *scratch, uint64_t **numbers_out,
+                                       struct corong_error *error)
 {
     uint64_t *numbers =
         segment_buffer_reserve(&scratch->string_sizes, strings->count * sizeof(*numbers));
@@ -141,6 +142,33 @@ enum corong_status segment_numbers_read(const struct segment_reader *reader,
     TRY_IN(encoding_decode64(scratch->decoder, block.payload, block.payload_size, NULL, numbers,
                              strings->count, error),
            error, "segment '%s', block %u", reader->path, strings->first_block);
+    *numbers_out = numbers;
+    return CORONG_OK;
+}
+
+enum corong_status segment_numbers_check(const struct segment_reader *reader,
+                                         const struct segment_strings *strings,
+                                         struct segment_scratch *scratch,
+                                         struct corong_error *error)
+{
+    uint64_t *numbers;
+    TRY(read_numbers(reader, strings, scratch, &numbers, error));
+    for (uint32_t index = 1; index < strings->count; index++) {
+        if (numbers[index] <= numbers[index - 1]) {
+            return segment_block_error(reader, strings->first_block, "numbers of ids do not ascend",
+                                       error);
+        }
+    }
+    return CORONG_OK;
+}
+
+enum corong_status segment_numbers_read(const struct segment_reader *reader,
+                                        const struct segment_strings *strings,
+                                        struct segment_scratch *scratch, uint32_t *offsets,
+                                        char *bytes, struct corong_error *error)
+{
+    uint64_t *numbers;
+    TRY(read_numbers(reader, strings, scratch, &numbers, error));
     return write_ids(reader, strings, numbers, offsets, bytes, error);
 }
 

@@ -22,6 +22,11 @@ CORONG_MUST_CHECK enum corong_status
 segment_numbers_read_ordered(const struct segment_reader *reader, const struct segment_group *group,
                              struct segment_scratch *scratch, uint32_t *offsets, char *bytes,
                              struct hash128 *keys_out, struct corong_error *error);
+/// CORONG_CORRUPT where the numbers of such a list, which is said to ascend, do not.
+CORONG_MUST_CHECK enum corong_status segment_numbers_check(const struct segment_reader *reader,
+                                                           const struct segment_strings *strings,
+                                                           struct segment_scratch *scratch,
+                                                           struct corong_error *error);
 /// Brings numbers that are all different into ascending order.
 void segment_numbers_sort(uint64_t *numbers, uint32_t count);
 /// Whether all keys of the group are hash_user() of their ids.

@@ -3,6 +3,7 @@
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 #include "storage/column/canonical_row.h"
+#include "storage/segment/segment_numbers.h"
 #include "storage/segment/segment_private.h"
 
 #define USER_FLAGS_ALL (USER_NAMESPACE_MASK | USER_LINKED)
@@ -314,9 +315,13 @@ static void add_rows(struct validation *validation, const struct row_group *grou
 static enum corong_status check_group(struct validation *validation,
                                       const struct segment_selection *everything)
 {
-    const struct segment_group_zone *zone =
-        &validation->footer->groups[validation->group_index].zone;
+    const struct segment_group *entry = &validation->footer->groups[validation->group_index];
+    const struct segment_group_zone *zone = &entry->zone;
     struct row_group group;
+    if (entry->ids.ascending) {
+        TRY(segment_numbers_check(validation->reader, &entry->ids, validation->scratch,
+                                  validation->error));
+    }
     TRY(segment_reader_read(validation->reader, validation->group_index, everything,
                             validation->scratch, &group, validation->error));
     TRY(check_users(validation, &group, zone));
