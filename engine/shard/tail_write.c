@@ -31,15 +31,25 @@ struct period_write {
     struct text_buffer ids;
 };
 
-// Marks the ranks that rows of this segment have. Where its rows lie together and all are in it,
-// they are read in that order.
-static void mark_used(const struct period_write *write, uint32_t column, uint32_t *used)
+// True where the rows of this segment lie together in the tail, from `first` on, and all are in it.
+static bool lie_together(const struct period_write *write, uint32_t *first)
 {
     const struct tail_flush *flush = &write->tail->flush;
-    const uint32_t *codes = write->tail->columns[column].codes;
     uint32_t period = flush->period_done;
-    uint32_t first = period == 0 ? 0 : flush->part_ends[period - 1];
-    bool together = flush->is_parted && flush->part_ends[period] - first == write->row_count;
+    if (!flush->is_parted) {
+        return false;
+    }
+    *first = period == 0 ? 0 : flush->part_ends[period - 1];
+    return flush->part_ends[period] - *first == write->row_count;
+}
+
+// Marks the ranks that rows of this segment have, read in the order in which they lie where that is
+// possible.
+static void mark_used(const struct period_write *write, uint32_t column, uint32_t *used)
+{
+    const uint32_t *codes = write->tail->columns[column].codes;
+    uint32_t first = 0;
+    bool together = lie_together(write, &first);
     for (uint32_t i = 0; i < write->row_count; i++) {
         uint32_t rank = codes[together ? first + i : write->rows[i].row];
         if (rank != COLUMN_CODE_MISSING) {
