@@ -211,6 +211,17 @@ static void check_end(struct rig *rig)
     store_snapshot_close(snapshot);
 }
 
+/// What the engine left in several runs is merged side by side.
+static void compact_rest(struct rig *rig)
+{
+    struct corong_error error = {0};
+    struct store_compact_options options = {.memory_limit_bytes = UINT64_C(96) << 20,
+                                            .thread_count = 3};
+    if (store_compact(rig->engine.store, &options, NULL, &error) != CORONG_OK) {
+        test_fail(rig->seed, "compaction: %s", error.message);
+    }
+}
+
 static struct store_merge_figures run(uint64_t seed, uint64_t *views, uint64_t *snapshots)
 {
     static struct rig rig;
@@ -244,6 +255,8 @@ static struct store_merge_figures run(uint64_t seed, uint64_t *views, uint64_t *
     }
     engine_close(rig.engine.engine);
     rig.engine.engine = NULL;
+    check_end(&rig);
+    compact_rest(&rig);
     check_end(&rig);
     *views += rig.views;
     *snapshots += rig.snapshots;
