@@ -216,7 +216,10 @@ static enum corong_status measure(struct compaction *compaction, struct compacti
         TRY(compact_dictionary_bytes(directory, &task->plan, &bytes, error));
         *fits_out = bytes * 2 <= limit / 4 * 3;
         uint32_t columns = store_schema(compaction->store)->column_count;
-        task->bytes = bytes * 2 + compact_plan_bytes(&task->plan, columns);
+        const struct compact_run output = {.row_count = task->plan.row_count};
+        // The group being built may be two long.
+        task->bytes = bytes * 2 + compact_plan_bytes(&task->plan, columns) +
+                      2 * compact_run_bytes(&output, columns);
     }
     return CORONG_OK;
 }

@@ -199,7 +199,8 @@ Test(engine, events_of_any_legal_size_pass)
     engine_rig_close(&rig);
 }
 
-Test(engine, a_tail_that_reaches_its_share_is_written_early)
+// Segments of 200,000 events under a limit of 8 MiB, which is kept all the while.
+static uint32_t segments_under_limit(bool unread)
 {
     struct engine_rig rig;
     struct engine_options options = {
@@ -207,6 +208,7 @@ Test(engine, a_tail_that_reaches_its_share_is_written_early)
         .producer_count = 1,
         .memory_limit_bytes = UINT64_C(8) << 20,
         .commit_interval_us = 3600 * SECOND,
+        .live_unread = unread,
     };
     engine_rig_open(&rig, &options);
     struct engine_producer *producer = engine_producer_open(rig.engine);
@@ -228,10 +230,19 @@ Test(engine, a_tail_that_reaches_its_share_is_written_early)
     engine_rig_drain(&rig);
     struct store_snapshot *snapshot = snapshot_of(&rig);
     cr_assert_eq(store_snapshot_totals(snapshot).rows, 200000);
-    cr_assert_gt(store_snapshot_segment_count(snapshot), 1);
+    uint32_t segments = store_snapshot_segment_count(snapshot);
     store_snapshot_close(snapshot);
     arena_deinit(&arena);
     engine_rig_close(&rig);
+    return segments;
+}
+
+Test(engine, a_tail_that_reaches_its_share_is_written_early_and_has_more_where_nobody_looks)
+{
+    uint32_t followed = segments_under_limit(false);
+    uint32_t unread = segments_under_limit(true);
+    cr_expect_gt(unread, 1);
+    cr_expect_gt(followed, unread);
 }
 
 // Users in the live view after 3000 events of 70 users were stored.
