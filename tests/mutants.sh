@@ -37,6 +37,8 @@ mutants=(
     'percentile_rank|engine/query/query_durations.c|s/percent \* (count - 1)/percent * count/|query_durations_test'
     'barrier_not_aligned|engine/shard/shard.c|s/shard_marker(shard, i) < epoch/shard_marker(shard, i) + 1 < epoch/|barrier_stress engine_test'
     'manifest_not_synced|storage/manifest/manifest_log.c|s/^        file_sync_data(log->descriptor, path);//|store_crash_test'
+    'derived_links_synced|storage/store_derived.c|s/file_replace_unsynced(directory, FILE_NAME/file_replace(directory, FILE_NAME/|identity_test'
+    'tail_grows_past_its_budget|engine/shard/tail.c|s/next \* row_bytes + used <= budget/next > 0/|engine_test'
     'segments_not_synced_before_commit|storage/storage.c|s/^        file_sync_directory(store->segment_directory);//|store_crash_test'
     'fast_path_ignores_ties|engine/query/query_fast.c|s/if (has_tie(window->run, row))/if (false \&\& has_tie(window->run, row))/|query_funnel_test store_model_test'
     'block_ignores_ties|engine/query/block/block_walk.c|s/return block_lane_crowded(word->lanes\[run\], word->rows\[run\] + bit) \&\&/return run > 1 \&\&/|block_model_test'
