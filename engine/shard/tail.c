@@ -114,6 +114,7 @@ struct tail *tail_create(const struct tail_options *options)
     }
     tail->values =
         memory_allocate_zeroed(tail->schema->column_count, sizeof(union canonical_value));
+    tail->choices = segment_choices_create();
     tail->row_bytes = sizeof(uint32_t) + sizeof(uint8_t);
     tail->row_capacity = ROW_CAPACITY_MIN;
     tail->users = column_allocate(sizeof(uint32_t), tail->row_capacity);
@@ -140,6 +141,7 @@ void tail_destroy(struct tail *tail)
         }
     }
     user_table_deinit(&tail->user_table);
+    segment_choices_destroy(tail->choices);
     pages_free(tail->users, words_size);
     pages_free(tail->future, tail->row_capacity);
     memory_free(tail->values);

@@ -88,6 +88,7 @@ struct tail {
     struct column_values columns[SCHEMA_COLUMN_COUNT_MAX];
     struct symbol_table symbols[SCHEMA_COLUMN_COUNT_MAX]; ///< of string columns
     struct user_table user_table;
+    struct segment_choices *choices; ///< of encodings, from flush to flush
     struct tail_flush flush;
     uint64_t chunk_bytes; ///< of chunks that hold some of these rows; they count against the budget
     union canonical_value *values; ///< of one row, for tail_canonical()

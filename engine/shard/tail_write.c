@@ -333,6 +333,7 @@ static enum corong_status write_segment(struct period_write *write, struct segme
         .zstd_level = tail->options.zstd_level,
         // What does not live long is read with the keys as they are.
         .secret = tail->options.zstd_level > 0 ? tail->options.secret : NULL,
+        .choices = tail->choices,
     };
     hash_random_bytes(options.uuid, sizeof(options.uuid));
     struct segment_writer *writer;

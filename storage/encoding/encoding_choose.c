@@ -5,7 +5,7 @@
 
 #define ENTROPY_SHARE 512u     ///< of the bytes that entropy coding must save at least
 #define ENTROPY_SHARE_SLOW 16u ///< where speed is favoured
-#define CHOICE_PERIOD 16u      ///< times that a choice is followed before it is made anew
+#define CHOICE_PERIOD 64u      ///< times that a choice is followed before it is made anew
 #define GROWTH_SHARE 32u       ///< of its size that an array may grow before that
 #define GROWTH_SLACK 256u      ///< bytes that do not matter
 #define TRY_SLACK 2u ///< estimates may be wrong by this factor before a candidate is dropped
@@ -250,8 +250,10 @@ enum encoding_id encoding_encode_again(struct encoding_encoder *encoder,
                                        struct text_buffer *out)
 {
     size_t from = out->size;
-    bool repeats = encoder->zstd != NULL && choice->use_count++ % CHOICE_PERIOD != 0;
-    if (repeats) {
+    if (encoder->zstd == NULL) {
+        return encoding_encode(encoder, ENCODING_CHOOSE, values, count, users, out);
+    }
+    if (choice->use_count++ % CHOICE_PERIOD != 0) {
         begin(encoder, users, &choice->tree, count);
         enum encoding_id id = encode_node(encoder, ANALYSE_ALL, values, count, out);
         if (!has_grown(choice, out->size - from, count)) {

@@ -39,6 +39,13 @@ struct segment_meta {
 
 struct segment_writer;
 
+/// Which encodings were found smallest for the columns of one segment, so that those of the next
+/// like it need not be looked for anew. Belongs to the thread of the writers.
+struct segment_choices;
+struct segment_choices *segment_choices_create(void);
+/// NULL-safe.
+void segment_choices_destroy(struct segment_choices *choices);
+
 /// What a writer needs to know before the first row.
 struct segment_writer_options {
     const char *directory; ///< the store's `seg` directory; NULL: a file in memory
@@ -51,6 +58,9 @@ struct segment_writer_options {
     /// Of the user keys, copied: keys that are hash_user() of their ids are left out, and computed
     /// when read. NULL: keys are stored.
     const struct hash_secret *secret;
+    /// Of segments written before with the same schema, which may have gained columns; used and
+    /// updated. Borrowed until destroy; NULL: all is looked for.
+    struct segment_choices *choices;
 };
 
 /// Creates the file under its final name (O_EXCL): nobody looks at it until a manifest names it.

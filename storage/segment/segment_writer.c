@@ -3,6 +3,7 @@
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 #include "storage/file/file.h"
+#include "storage/segment/segment_choices.h"
 #include "storage/segment/segment_file.h"
 #include "storage/segment/segment_names.h"
 #include "storage/segment/segment_numbers.h"
@@ -23,15 +24,13 @@ struct segment_writer {
     struct text_buffer block; ///< the block being built
     uint64_t *work;           ///< one value per row
     uint32_t work_capacity;
-    struct encoding_choice column_choices[SCHEMA_COLUMN_COUNT_MAX];
-    struct encoding_choice part_choices[SEGMENT_PART_COUNT + 2];
+    struct segment_choices *choices;
+    struct segment_choices *own_choices; ///< NULL where they are somebody's
+    struct segment_choice_set *chosen;   ///< of `choices`: those for groups of this size
     struct segment_names names;
     uint32_t *ranks[SCHEMA_COLUMN_COUNT_MAX]; ///< by code, made from the first group with values
     bool ranks_made[SCHEMA_COLUMN_COUNT_MAX];
 };
-
-#define CHOICE_ID_SIZES SEGMENT_PART_COUNT
-#define CHOICE_ID_NUMBERS (SEGMENT_PART_COUNT + 1)
 
 static void copy_schema(struct segment_writer *writer, const struct schema *schema)
 {
@@ -74,6 +73,8 @@ enum corong_status segment_writer_create(struct segment_writer **writer_out,
     }
     writer->encoder = encoding_encoder_create(options->zstd_level);
     writer->quick = options->zstd_level == 0;
+    writer->own_choices = options->choices == NULL ? segment_choices_create() : NULL;
+    writer->choices = options->choices == NULL ? writer->own_choices : options->choices;
     writer->dictionaries = options->dictionaries;
     memcpy(writer->footer.meta.uuid, options->uuid, SEGMENT_UUID_SIZE);
     writer->footer.meta.period = options->period;
@@ -113,6 +114,7 @@ void segment_writer_destroy(struct segment_writer *writer)
         (void)!file_remove(writer->path, NULL);
     }
     encoding_encoder_destroy(writer->encoder);
+    segment_choices_destroy(writer->own_choices);
     text_buffer_deinit(&writer->block);
     memory_free(writer->footer.groups);
     memory_free(writer->footer.arrays);
@@ -218,7 +220,7 @@ static enum corong_status write_part(struct segment_writer *writer, enum segment
     }
     array->kind = SEGMENT_ARRAY_BLOCK;
     array->block = writer->footer.block_count;
-    return write_array(writer, SEGMENT_OWNER_PART + (uint32_t)part, &writer->part_choices[part],
+    return write_array(writer, SEGMENT_OWNER_PART + (uint32_t)part, &writer->chosen->parts[part],
                        &none, values, count, NULL, error);
 }
 
@@ -315,7 +317,7 @@ static enum corong_status write_column(struct segment_writer *writer, uint32_t c
     }
     array->block = writer->footer.block_count;
     encoding_encoder_favour_speed(writer->encoder, column == COLUMN_TIME || column == COLUMN_NAME);
-    return write_array(writer, column, &writer->column_choices[column], &transform, work,
+    return write_array(writer, column, &writer->chosen->columns[column], &transform, work,
                        group->row_count, users, error);
 }
 
@@ -447,7 +449,7 @@ static enum corong_status write_ids(struct segment_writer *writer, const struct 
                                     .size_bytes = ids.offsets[ids.count]};
     if (!writer->footer.has_secret || !segment_numbers_find(&ids, numbers, out)) {
         return write_strings(writer, SEGMENT_OWNER_ID_SIZES, SEGMENT_OWNER_ID_BYTES,
-                             &writer->part_choices[CHOICE_ID_SIZES], &ids, out, error);
+                             &writer->chosen->parts[SEGMENT_CHOICE_ID_SIZES], &ids, out, error);
     }
     out->prefix = arena_copy_text(&writer->arena, out->prefix);
     // Numbers in order are steps, a few bits each; keys, which follow from them, tell the users'.
@@ -456,8 +458,9 @@ static enum corong_status write_ids(struct segment_writer *writer, const struct 
     if (out->ascending) {
         segment_numbers_sort(numbers, ids.count);
     }
-    return write_array(writer, SEGMENT_OWNER_ID_NUMBERS, &writer->part_choices[CHOICE_ID_NUMBERS],
-                       &none, numbers, ids.count, NULL, error);
+    return write_array(writer, SEGMENT_OWNER_ID_NUMBERS,
+                       &writer->chosen->parts[SEGMENT_CHOICE_ID_NUMBERS], &none, numbers, ids.count,
+                       NULL, error);
 }
 
 enum corong_status segment_writer_append(struct segment_writer *writer,
@@ -465,6 +468,7 @@ enum corong_status segment_writer_append(struct segment_writer *writer,
 {
     ASSERT(!writer->sealed);
     check_group(writer, group);
+    writer->chosen = segment_choices_for(writer->choices, group->row_count);
     struct segment_footer *footer = &writer->footer;
     struct segment_group *entry = add_group(writer);
     struct segment_array *arrays =

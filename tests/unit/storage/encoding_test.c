@@ -202,7 +202,7 @@ Test(encoding, test_a_choice_followed_is_the_choice_made_again)
     encoding_decoder_destroy(decoder);
 }
 
-Test(encoding, test_a_choice_is_made_anew_the_sixteenth_time)
+Test(encoding, test_a_choice_is_made_anew_after_64_times)
 {
     struct encoding_encoder *encoder = encoding_encoder_create(1);
     struct array *array = memory_allocate(sizeof(*array));
@@ -213,7 +213,7 @@ Test(encoding, test_a_choice_is_made_anew_the_sixteenth_time)
     encoding_encode_again(encoder, &choice, array->values, COUNT_MAX, NULL, &bytes);
     array_fill(array, &random, SHAPE_RUNS, COUNT_MAX, 8);
     enum encoding_id id = ENCODING_CHOOSE;
-    for (unsigned time = 1; time <= 16; time++) {
+    for (unsigned time = 1; time <= 64; time++) {
         cr_assert_neq(id, ENCODING_RUN_LENGTH, "before time %u", time);
         id = encoding_encode_again(encoder, &choice, array->values, COUNT_MAX, NULL, &bytes);
     }
