@@ -327,6 +327,7 @@ def a_full_store_is_asked_while_it_grows(place):
     require("already held 50 k events" in (place.folder / "full.html").read_text(), "the page does not say so")
     document = place.document("full.json")
     require(document["prefill"]["events"] == 50000 and document["hold"]["events"] > 0, "events")
+    require(document["parameters"]["outputs"] == "counts", "it was asked for more than counts")
     counts = {row["name"]: row["count"] for row in document["queries"]}
     require(counts["funnel"] > 0 and counts["week"] > 0 and counts["stages"] == 0, f"questions {counts}")
     held = document["hold"]["asked"] / document["sustainable"]["events_per_second"]

@@ -82,6 +82,7 @@ struct subject_options run_subject_options(struct run *run, enum bench_through t
         .names = run->names,
         .name_count = run->name_count,
         .slice = run->slice,
+        .counts_only = options->prefill_events > 0,
         .threads = &run->threads,
         .stop = &run_stop,
     };
@@ -196,6 +197,9 @@ static json_t *parameters_json(struct run *run)
         "questions_per_second", questions_of(run->options), "commit_interval_us",
         (json_int_t)subject.commit_interval_us, "memory_limit_bytes",
         (json_int_t)subject.memory_limit_bytes, "folder", run->parent, "shape", shape_json(run));
+    if (subject.counts_only) {
+        json_object_set_new(parameters, "outputs", json_string("counts"));
+    }
     if (run->options->growth_events > 0) {
         json_object_set_new(parameters, "growth_events",
                             json_integer((json_int_t)run->options->growth_events));

@@ -34,6 +34,7 @@ struct subject_options {
     const char *const *names; ///< of the funnel followed live and asked, in order
     uint32_t name_count;
     const char *slice;            ///< attribute by which it is cut, or NULL
+    bool counts_only;             ///< funnels are asked for their counts, not for times and money
     struct thread_table *threads; ///< told which of librdkafka's threads are the load's
     const struct pump_stop *stop; ///< asked: whatever waits gives up
 };

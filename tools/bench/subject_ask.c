@@ -8,6 +8,7 @@
 #define VIEW_AGE_US (INT64_C(500) * 1000)
 #define TRIES 20u
 #define PAUSE_US 10000
+#define NOT_COUNTS (QUERY_OUTPUT_TIMES | QUERY_OUTPUT_MONEY | QUERY_OUTPUT_DAYS)
 #define WEEK_US (7 * MICROSECONDS_PER_DAY)
 
 const char *subject_question_name(enum subject_question question)
@@ -54,6 +55,7 @@ static enum corong_status answer(struct subject *subject, enum subject_question 
         query.by[0] = text_from(subject->options.slice);
         query.by_count = subject->options.slice != NULL;
         query.funnel.live_slice = TEXT_MISSING;
+        query.left_out = subject->options.counts_only ? NOT_COUNTS : 0;
         status = query_funnel_run(snapshot, &query, &arena, &result, error);
     } else if (question == SUBJECT_STAGES) {
         struct query_stages_result result;
