@@ -271,6 +271,31 @@ static bool take_lines(struct pump *pump)
     return !pump->line_tried;
 }
 
+/// Takes messages of a partition that are at hand, as far as they are like those before them.
+/// False: the next message has to be polled.
+static bool take_lot(struct pump *pump)
+{
+    struct source *source = pump->source;
+    struct source_lot lot;
+    if (source->operations->lot == NULL || pump->decoder == NULL ||
+        !decoder_takes_messages(pump->decoder) || !source->operations->lot(source, &lot)) {
+        return false;
+    }
+    struct decode_sink sink = {pump, take_line_event, NULL};
+    struct decode_tally tally;
+    const struct source_message place = {.partition_index = lot.partition_index};
+    pump->track = track_of(pump, &place);
+    uint32_t count = decode_known_messages(pump->decoder, lot.messages, lot.count, &sink, &tally);
+    if (count > 0) {
+        pump->track->next_offset = source->operations->take_lot(source, count);
+        pump->track->moved = true;
+        count_lines(pump, &tally);
+        publish(pump);
+        publish_bytes(pump);
+    }
+    return count == lot.count;
+}
+
 /// The list holds each source once: a copy of a file may follow it before the next barrier.
 static struct store_position *moved_slot(struct pump *pump, struct hash128 id)
 {
@@ -505,7 +530,7 @@ enum corong_status pump_read(struct pump *pump, struct source *source,
     struct source_message message;
     enum source_poll result = SOURCE_IDLE;
     while (result != SOURCE_END && result != SOURCE_FAILED && !pump_stop_asked(pump->stop)) {
-        if (take_lines(pump)) {
+        if (take_lines(pump) || take_lot(pump)) {
             result = SOURCE_IDLE;
         } else {
             result = source->operations->poll(source, &message, &failure);
@@ -555,37 +580,6 @@ static void tell_all(struct pump *pump)
         position.counters = pump->tracks[index].counters;
         source->operations->committed(source, &position, 1);
     }
-}
-
-#define COUNTER_COUNT (sizeof(struct store_counters) / sizeof(uint64_t))
-
-/// Takes what was read behind `to` out of the books of this run.
-static void uncount(struct store_counters *run, const struct store_counters *from,
-                    const struct store_counters *to)
-{
-    for (size_t index = 0; index < COUNTER_COUNT; index++) {
-        ((uint64_t *)run)[index] -= ((const uint64_t *)from)[index] - ((const uint64_t *)to)[index];
-    }
-}
-
-void pump_rewind(struct pump *pump, const struct store_position *positions, uint32_t position_count)
-{
-    struct source *source = pump->source;
-    if (source == NULL) {
-        return;
-    }
-    ASSERT(source->operations->rewind != NULL);
-    source->operations->rewind(source, positions, position_count);
-    for (uint32_t index = 0; index < pump->track_count; index++) {
-        struct pump_track *track = &pump->tracks[index];
-        struct store_position position = {0};
-        source->operations->position(source, index, &position);
-        uncount(&pump->run, &track->counters, &position.counters);
-        track->counters = position.counters;
-        track->next_offset = position.next_offset > 0 ? position.next_offset : -1;
-        track->moved = false;
-    }
-    pump->decoded = pump->run.messages - pump->run.blank - pump->run.messages_rejected;
 }
 
 void pump_enter(struct pump *pump, struct engine *engine)

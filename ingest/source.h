@@ -52,6 +52,14 @@ struct source_message {
     const struct metadata *metadata;
 };
 
+/// Messages of one partition that are at hand: offsets without a gap, each whole, none too long,
+/// each wanted with all its events, and nothing else to be said of them.
+struct source_lot {
+    const struct text *messages;
+    uint32_t count;
+    uint32_t partition_index;
+};
+
 struct source;
 struct source_operations {
     enum source_poll (*poll)(struct source *source, struct source_message *message_out,
@@ -62,6 +70,12 @@ struct source_operations {
     struct text (*lines)(struct source *source);
     /// The first `size` bytes of them were taken, as if polled. Returns the offset behind them.
     int64_t (*take_lines)(struct source *source, size_t size);
+    /// Messages that are at hand and could be polled one by one; their metadata is not given.
+    /// False: poll. NULL: always poll. Valid until the next call of any operation but `waiting`.
+    bool (*lot)(struct source *source, struct source_lot *lot_out);
+    /// The first `count` of them, at least one, were taken, as if polled. Returns the offset behind
+    /// them.
+    int64_t (*take_lot)(struct source *source, uint32_t count);
     /// Partitions known now. A file has one. May grow with every poll, but an index never changes
     /// its meaning.
     uint32_t (*partition_count)(struct source *source);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define SCRATCH_KEPT_SIZE ((size_t)1 << 20)
+#define LINES_SIZE_MAX ((size_t)1 << 20) ///< of messages that are copied to go as lines
 
 static void values_reset(struct decoder *decoder, const struct schema *schema)
 {
@@ -95,6 +96,7 @@ void decoder_destroy(struct decoder *decoder)
     memory_free(decoder->columns);
     memory_free(decoder->column_key_ends);
     text_buffer_deinit(&decoder->column_keys);
+    text_buffer_deinit(&decoder->lines);
     freelocale(decoder->locale);
     memory_free(decoder);
 }
@@ -380,6 +382,43 @@ size_t decode_known_lines(struct decoder *decoder, struct text lines,
         at = next;
     }
     return (size_t)(at - lines.bytes);
+}
+
+bool decoder_takes_messages(const struct decoder *decoder)
+{
+    return decoder->mapping->format == MAPPING_JSON && decoder_takes_lines(decoder);
+}
+
+/// Messages that hold one line each, as lines. Returns how many there are of them at the front.
+static uint32_t lay_out(struct text_buffer *lines, const struct text *messages, uint32_t count)
+{
+    uint32_t at = 0;
+    text_buffer_reset(lines);
+    for (; at < count; at++) {
+        struct text message = messages[at];
+        if (message.size == 0 || message.size > LINES_SIZE_MAX - lines->size ||
+            memchr(message.bytes, '\n', message.size) != NULL) {
+            break;
+        }
+        char *out = text_buffer_reserve(lines, message.size + 1 + DECODE_LINES_PADDING);
+        memcpy(out, message.bytes, message.size);
+        out[message.size] = '\n';
+        lines->size += message.size + 1;
+    }
+    return at;
+}
+
+uint32_t decode_known_messages(struct decoder *decoder, const struct text *messages, uint32_t count,
+                               const struct decode_sink *sink, struct decode_tally *tally_out)
+{
+    struct text_buffer *lines = &decoder->lines;
+    *tally_out = (struct decode_tally){0};
+    if (lay_out(lines, messages, count) == 0) {
+        return 0;
+    }
+    memset(lines->bytes + lines->size, 0, DECODE_LINES_PADDING);
+    (void)decode_known_lines(decoder, (struct text){lines->bytes, lines->size}, sink, tally_out);
+    return (uint32_t)tally_out->messages;
 }
 
 void decode_message(struct decoder *decoder, struct text message, const struct decode_sink *sink,

@@ -122,6 +122,14 @@ bool decoder_takes_lines(const struct decoder *decoder);
 /// here. Returns the bytes of the lines taken.
 size_t decode_known_lines(struct decoder *decoder, struct text lines,
                           const struct decode_sink *sink, struct decode_tally *tally_out);
+/// Whether decode_known_messages() may be called now: as decoder_takes_lines(), and of JSON.
+bool decoder_takes_messages(const struct decoder *decoder);
+/// Takes messages that stand by themselves, as those of a topic do, one after the other, until one
+/// comes that decode_message() has to look at: it may be unsound, or unlike those before. Nothing
+/// is rejected here. They are copied and go as lines, which are read faster. Returns how many were
+/// taken.
+uint32_t decode_known_messages(struct decoder *decoder, const struct text *messages, uint32_t count,
+                               const struct decode_sink *sink, struct decode_tally *tally_out);
 /// As decode_line() for a line that decode_known_lines() left.
 void decode_unknown_line(struct decoder *decoder, struct text line, const struct metadata *metadata,
                          const struct decode_sink *sink, struct decode_outcome *outcome_out);

@@ -66,14 +66,42 @@ static bool some_line_is_object(struct decoder *decoder, struct text message)
     return false;
 }
 
+/// The whole lines at the front of a message behind which enough of it follows.
+static struct text padded_lines(struct text message)
+{
+    if (message.size <= DECODE_LINES_PADDING) {
+        return TEXT_LITERAL("");
+    }
+    const char *end = memrchr(message.bytes, '\n', message.size - DECODE_LINES_PADDING);
+    return (struct text){message.bytes, end == NULL ? 0 : (size_t)(end + 1 - message.bytes)};
+}
+
+/// Takes lines that are like those before them off the front. Returns how many events were found.
+static uint32_t take_known_lines(struct decoder *decoder, struct text *rest, bool *blank,
+                                 const struct decode_sink *sink)
+{
+    struct text lines = padded_lines(*rest);
+    if (lines.size == 0) {
+        return 0;
+    }
+    struct decode_tally tally;
+    size_t size = decode_known_lines(decoder, lines, sink, &tally);
+    *rest = (struct text){rest->bytes + size, rest->size - size};
+    *blank = *blank && tally.messages == tally.blank;
+    return (uint32_t)tally.events;
+}
+
 static void decode_lines(struct decoder *decoder, struct text message,
                          const struct decode_sink *sink, struct decode_outcome *outcome)
 {
     struct decode_outcome one;
     struct text line;
-    uint32_t event_count = 0;
     bool blank = true;
+    bool known = decoder->mapping->format == MAPPING_JSON && decoder->capture.shapes != NULL;
+    uint32_t event_count = known ? take_known_lines(decoder, &message, &blank, sink) : 0;
+    const char *refused = message.bytes;
     while (next_line(&message, &line)) {
+        decoder->unlike = decoder->unlike && line.bytes == refused;
         decode_document(decoder, line, sink, &one);
         blank = blank && one.blank;
         if (one.reason != REJECT_NONE) {
@@ -82,6 +110,8 @@ static void decode_lines(struct decoder *decoder, struct text message,
         } else {
             event_count += one.event_count;
         }
+        event_count += known ? take_known_lines(decoder, &message, &blank, sink) : 0;
+        refused = message.bytes;
     }
     outcome->reason = REJECT_NONE;
     outcome->blank = blank;

@@ -44,9 +44,10 @@ struct decoder {
     struct decode_notes notes;
     struct timestamp_cache time_cache;
     struct timestamp_cache received_cache;
-    struct text document; ///< in hand: the message, or a line of it
-    uint32_t event_index; ///< in it
-    bool unlike;          ///< the document is none that json_shape_scan() takes: it was tried
+    struct text_buffer lines; ///< messages that are taken as lines
+    struct text document;     ///< in hand: the message, or a line of it
+    uint32_t event_index;     ///< in it
+    bool unlike;              ///< the document is none that json_shape_scan() takes: it was tried
     const struct metadata *metadata;
     const struct decode_field *timestamp_field; ///< NULL where no path names it
     char timestamp_text[24];

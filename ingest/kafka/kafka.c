@@ -176,6 +176,8 @@ static void kafka_rewind(struct source *source, const struct store_position *pos
 
 static const struct source_operations kafka_operations = {
     .poll = kafka_poll,
+    .lot = kafka_lot,
+    .take_lot = kafka_take_lot,
     .partition_count = kafka_partition_count,
     .position = kafka_position,
     .progress = kafka_progress,

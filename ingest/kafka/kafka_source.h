@@ -93,7 +93,8 @@ struct kafka_source {
     rd_kafka_message_t *batch[KAFKA_BATCH_COUNT_MAX];
     uint32_t batch_next;
     uint32_t batch_count;
-    uint64_t bytes_at_batch; ///< bytes_done when the batch was taken
+    struct text lot[KAFKA_BATCH_COUNT_MAX]; ///< values of the messages from batch_next on
+    uint64_t bytes_at_batch;                ///< bytes_done when the batch was taken
     int64_t tick_us;
     int64_t topics_asked_us;
     int64_t proof_us; ///< when marks were last asked for
@@ -153,6 +154,10 @@ enum source_poll kafka_poll(struct source *source, struct source_message *messag
                             struct corong_error *error);
 void kafka_waiting(struct source *source);
 void kafka_headers(struct source *source);
+
+/// kafka_lot.c: the rest of a batch at once.
+bool kafka_lot(struct source *source, struct source_lot *lot_out);
+int64_t kafka_take_lot(struct source *source, uint32_t count);
 
 /// kafka_rebalance.c: goes on with what librdkafka waits for.
 void kafka_rebalance_step(struct kafka_source *kafka, int64_t now_us);
