@@ -167,6 +167,9 @@ struct segment_reader *store_snapshot_segment(const struct store_snapshot *snaps
 /// leave them there; of committed segments: chunks are gone soon, and light to decode. Borrowed: it
 /// outlives the snapshot, and other snapshots may share it. Called once, before questions.
 void store_snapshot_use_cache(struct store_snapshot *snapshot, struct cache *cache);
+/// Lets a cache that only snapshots of the same stores share forget what merges have replaced:
+/// blocks of segments that this one does not have. `cache` may be NULL.
+void store_snapshot_trim_cache(const struct store_snapshot *snapshot, struct cache *cache);
 /// What its user works out once per snapshot and keeps with it: destroyed with `destroy` before the
 /// segments are closed. One thing; not while there is one.
 void store_snapshot_keep(struct store_snapshot *snapshot, void *kept, void (*destroy)(void *kept));

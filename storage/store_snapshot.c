@@ -7,6 +7,7 @@
 #include "storage/base/arena.h"
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
+#include "storage/cache/cache.h"
 #include "storage/store_derived.h"
 #include "storage/store_part.h"
 
@@ -240,6 +241,21 @@ void store_snapshot_use_cache(struct store_snapshot *snapshot, struct cache *cac
     for (uint32_t i = 0; i < snapshot->committed_count; i++) {
         segment_reader_use_cache(snapshot->readers[i], cache);
     }
+}
+
+static bool is_gone(const void *context, const uint8_t *uuid)
+{
+    const struct store_snapshot *snapshot = context;
+    bool here = false;
+    for (uint32_t i = 0; i < snapshot->part_count && !here; i++) {
+        here = manifest_state_segment(&snapshot->parts[i].state, uuid) >= 0;
+    }
+    return !here;
+}
+
+void store_snapshot_trim_cache(const struct store_snapshot *snapshot, struct cache *cache)
+{
+    cache_forget(cache, is_gone, snapshot);
 }
 
 void store_snapshot_close(struct store_snapshot *snapshot)

@@ -250,6 +250,29 @@ void cache_put(struct cache *cache, const struct cache_key *key, const struct ca
     pthread_mutex_unlock(&shard->lock);
 }
 
+/// Under the lock.
+static void forget_in(struct shard *shard, cache_gone_function *gone, const void *context)
+{
+    struct cache_block *block = shard->hand;
+    for (uint64_t left = shard->figures.block_count; left > 0; left--) {
+        struct cache_block *next = block->ring_next;
+        if (block->pin_count == 0 && gone(context, block->key.uuid)) {
+            drop(shard, block);
+        }
+        block = next;
+    }
+}
+
+void cache_forget(struct cache *cache, cache_gone_function *gone, const void *context)
+{
+    for (uint32_t index = 0; cache != NULL && index < SHARD_COUNT; index++) {
+        struct shard *shard = &cache->shards[index];
+        pthread_mutex_lock(&shard->lock);
+        forget_in(shard, gone, context);
+        pthread_mutex_unlock(&shard->lock);
+    }
+}
+
 struct cache_figures cache_read(struct cache *cache)
 {
     struct cache_figures sum = {0};

@@ -7,6 +7,7 @@
 /// given back before the cache is destroyed.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,6 +46,12 @@ void cache_unpin(struct cache *cache, struct cache_block *block);
 /// and again finds a part of it each time, instead of nothing. `cache` may be NULL.
 void cache_put(struct cache *cache, const struct cache_key *key, const struct cache_bytes *parts,
                uint32_t part_count);
+
+/// Says whether a segment's blocks will never be asked for again.
+typedef bool cache_gone_function(const void *context, const uint8_t *uuid);
+/// Drops blocks of segments that are gone; those that are pinned stay for now. `gone` is called
+/// under a lock of the cache. `cache` may be NULL.
+void cache_forget(struct cache *cache, cache_gone_function *gone, const void *context);
 
 struct cache_figures {
     uint64_t budget_bytes;

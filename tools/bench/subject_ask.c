@@ -82,6 +82,7 @@ static enum corong_status ask_part(struct subject *subject, enum subject_questio
                                        view == NULL ? 0 : view->chunk_count};
     TRY(store_snapshot_open_parts(&snapshot, &part, 1, error));
     store_snapshot_use_cache(snapshot, subject->blocks);
+    store_snapshot_trim_cache(snapshot, subject->blocks);
     enum corong_status status = answer(subject, question, snapshot, thread_count, error);
     store_snapshot_close(snapshot);
     return status;

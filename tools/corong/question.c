@@ -59,6 +59,7 @@ static enum exit_code ask_store(const struct options *options, const struct conf
         return EXIT_FAILED;
     }
     store_snapshot_use_cache(snapshot, cache);
+    store_snapshot_trim_cache(snapshot, cache);
     enum exit_code code = ask(options, config, snapshot);
     store_snapshot_close(snapshot);
     return code;

@@ -15,7 +15,8 @@
 
 static struct cache_key key_of(uint32_t number)
 {
-    return (struct cache_key){.uuid = {1, 2, 3}, .group = number, .part = number % 7};
+    return (struct cache_key){
+        .uuid = {1, 2, 3, (uint8_t)(number % 4)}, .group = number, .part = number % 7};
 }
 
 /// A head of one number and a body that follows from it.
@@ -125,6 +126,51 @@ Test(cache, test_reading_more_than_fits_again_and_again_finds_a_part)
     }
     struct cache_figures figures = cache_read(cache);
     cr_assert_gt(figures.found, 5 * count / 4, "found %lu of %u", figures.found, 5 * count);
+    cache_destroy(cache);
+}
+
+static bool is_third(const void *context, const uint8_t *uuid)
+{
+    return uuid[3] == *(const uint8_t *)context;
+}
+
+Test(cache, test_what_is_gone_is_forgotten_unless_it_is_pinned)
+{
+    const uint8_t third = 2;
+    struct cache *cache = cache_create(UINT64_C(64) << 20);
+    for (uint32_t number = 0; number < 4000; number++) {
+        put(cache, number);
+    }
+    struct cache_block *pinned = find(cache, 6);
+    uint64_t before = cache_read(cache).used_bytes;
+    cache_forget(cache, is_third, &third);
+    for (uint32_t number = 0; number < 4000; number++) {
+        cr_assert_eq(has(cache, number), number % 4 != 2 || number == 6, "%u", number);
+    }
+    cr_assert_eq(cache_read(cache).block_count, 3001);
+    cr_assert_lt(cache_read(cache).used_bytes, before * 76 / 100);
+    cache_unpin(cache, pinned);
+    cache_forget(cache, is_third, &third);
+    cr_assert_not(has(cache, 6));
+    put(cache, 2);
+    cr_assert(has(cache, 2), "it may come back");
+    cache_destroy(cache);
+    cache_forget(NULL, is_third, &third);
+}
+
+Test(cache, test_all_may_be_gone)
+{
+    struct cache *cache = cache_create(UINT64_C(1) << 20);
+    for (uint8_t which = 0; which < 4; which++) {
+        for (uint32_t number = 0; number < 100; number++) {
+            put(cache, number);
+        }
+        for (uint8_t gone = 0; gone < 4; gone++) {
+            cache_forget(cache, is_third, &gone);
+        }
+        cr_assert_eq(cache_read(cache).block_count, 0);
+        cr_assert_eq(cache_read(cache).used_bytes, 0);
+    }
     cache_destroy(cache);
 }
 
