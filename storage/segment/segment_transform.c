@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// From values with missing ones to small unsigned integers and back.
+#include "storage/segment/segment_kernels.h"
 #include "storage/segment/segment_private.h"
 
 #define EXPONENT_MAX 6u
@@ -50,21 +51,13 @@ struct segment_array segment_codes_prepare(const uint32_t *values, uint32_t coun
     if (values == NULL) {
         return array_from(0, count, 0, 0);
     }
-    uint32_t present = 0;
-    uint32_t minimum = UINT32_MAX;
-    uint32_t maximum = 0; // of code + 1, so that missing is the smallest
-    for (uint32_t row = 0; row < count; row++) {
-        present += values[row] != COLUMN_CODE_MISSING;
-        minimum = values[row] < minimum ? values[row] : minimum;
-        maximum = values[row] + 1 > maximum ? values[row] + 1 : maximum;
-    }
-    struct segment_array array = array_from(present, count, minimum, (int64_t)maximum - 1);
+    struct segment_code_scan scan = segment_scan_codes(values, count);
+    struct segment_array array =
+        array_from(count - scan.missing_count, count, scan.minimum, (int64_t)scan.maximum - 1);
     if (array.kind == SEGMENT_ARRAY_BLOCK) {
-        bool nullable = present < count;
+        bool nullable = scan.missing_count > 0;
         *transform = (struct segment_transform){nullable, 0, nullable ? UINT32_MAX : 0};
-        for (uint32_t row = 0; row < count; row++) {
-            encoded[row] = (uint32_t)(values[row] + nullable);
-        }
+        segment_widen_codes(values, nullable, encoded, count);
     }
     return array;
 }
