@@ -190,6 +190,21 @@ static enum corong_status leave(struct query_block *block, struct corong_error *
     return CORONG_OK;
 }
 
+/// The same of one stall's lanes: looked at one by one, nothing is kept beside them.
+static inline uint64_t least_of_few(const struct query_block *block)
+{
+    uint64_t least = UINT64_MAX;
+    uint32_t lanes = 0;
+    for (uint32_t i = 0; i < block->active_count; i++) {
+        uint64_t high = block->active[i]->high;
+        least = high < least ? high : least;
+    }
+    for (uint32_t i = 0; i < block->active_count; i++) {
+        lanes |= (uint32_t)(block->active[i]->high == least) << i;
+    }
+    return lanes;
+}
+
 /// The active lanes that stand at the least key, by its high half.
 static inline uint64_t least_lanes(const struct query_block *block)
 {
@@ -420,7 +435,7 @@ static enum corong_status refill(struct query_block *block, uint64_t finished,
 }
 
 /// Goes on behind the user at whom `lanes` stand.
-static inline enum corong_status consume(struct query_block *block, uint64_t lanes,
+static inline enum corong_status consume(struct query_block *block, uint64_t lanes, bool few,
                                          struct corong_error *error)
 {
     uint64_t finished = 0;
@@ -428,13 +443,16 @@ static inline enum corong_status consume(struct query_block *block, uint64_t lan
         uint32_t at = (uint32_t)__builtin_ctzll(rest);
         struct block_lane *lane = block->active[at];
         block_lane_next(lane);
-        block->highs[at] = lane->high;
+        if (!few) {
+            block_lane_ahead(lane);
+            block->highs[at] = lane->high;
+        }
         finished |= (uint64_t)(lane->user >= lane->end) << at;
     }
     if (finished != 0) {
         return refill(block, finished, error);
     }
-    for (uint64_t rest = lanes; rest != 0;) {
+    for (uint64_t rest = few ? 0 : lanes; rest != 0;) {
         uint32_t stall = (uint32_t)__builtin_ctzll(rest) / STALL_SIZE;
         look_at_stall(block, stall);
         rest &= ~(UINT64_C(0xff) << (stall * STALL_SIZE));
@@ -474,6 +492,8 @@ static inline bool do_user(struct query_block *block, uint64_t lanes, struct blo
 
 static enum corong_status go(struct query_block *block, struct corong_error *error)
 {
+    // They do not grow more. One loop for both, so that what does a user is here once, inlined.
+    const bool few = block->active_count <= STALL_SIZE;
     struct block_user user;
     user.step_count = block->step_count;
     user.open_from_us = block->open_from_us;
@@ -481,7 +501,7 @@ static enum corong_status go(struct query_block *block, struct corong_error *err
     user.window_us = block->units->rule.window_us;
     user.first_only = block->units->rule.attempts == FUNNEL_ATTEMPTS_FIRST;
     while (block->active_count > 0) {
-        uint64_t lanes = least_lanes(block);
+        uint64_t lanes = few ? least_of_few(block) : least_lanes(block);
         if (!do_user(block, lanes, &user)) {
             return CORONG_OK;
         }
@@ -490,7 +510,7 @@ static enum corong_status go(struct query_block *block, struct corong_error *err
         if (user.level > 0) {
             TRY(count(block, lanes, &user, error));
         }
-        TRY(consume(block, lanes, error));
+        TRY(consume(block, lanes, few, error));
     }
     return CORONG_OK;
 }

@@ -76,19 +76,23 @@ static inline void block_lane_next(struct block_lane *lane)
     // A user is looked at where it begins and ends, far apart: too sparse for the machine to guess.
     __builtin_prefetch((const void *)((uintptr_t)lane->times.units +
                                       sizeof(uint32_t) * (lane->row + BLOCK_AHEAD)));
-    // Of many lanes side by side the machine follows too few.
-    __builtin_prefetch((const void *)((uintptr_t)lane->keys +
-                                      sizeof(struct hash128) * (lane->user + BLOCK_USERS_AHEAD)));
-    __builtin_prefetch((const void *)((uintptr_t)lane->masks +
-                                      sizeof(uint64_t) * (lane->user + BLOCK_USERS_AHEAD)));
-    __builtin_prefetch((const void *)((uintptr_t)lane->row_counts +
-                                      sizeof(uint32_t) * (lane->user + BLOCK_USERS_AHEAD)));
     while (lane->moved != NULL && lane->user < lane->end &&
            (lane->moved[lane->user / 64] >> (lane->user % 64) & 1) != 0) {
         lane->source->reading->rows -= lane->row_counts[lane->user];
         lane->row += lane->row_counts[lane->user++];
     }
     lane->high = lane->user < lane->end ? lane->keys[lane->user].high : UINT64_MAX;
+}
+
+/// Fetches ahead what a user is told by: of many lanes side by side the machine follows too few.
+static inline void block_lane_ahead(const struct block_lane *lane)
+{
+    __builtin_prefetch((const void *)((uintptr_t)lane->keys +
+                                      sizeof(struct hash128) * (lane->user + BLOCK_USERS_AHEAD)));
+    __builtin_prefetch((const void *)((uintptr_t)lane->masks +
+                                      sizeof(uint64_t) * (lane->user + BLOCK_USERS_AHEAD)));
+    __builtin_prefetch((const void *)((uintptr_t)lane->row_counts +
+                                      sizeof(uint32_t) * (lane->user + BLOCK_USERS_AHEAD)));
 }
 
 static inline int64_t block_lane_time(const struct block_lane *lane, uint32_t row)
