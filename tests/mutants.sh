@@ -29,6 +29,7 @@ mutants=(
     'lane_keeps_fields_of_others|ingest/decode/json_lanes.c|s/^    lanes->mixed = true;$//|decode_lines_test'
     'minute_takes_any_second|ingest/decode/timestamp_cache.h|s/tens <= 5 \&\& ones <= 9/ones <= 9/|timestamp_cache_test'
     'line_end_not_looked_at|ingest/decode/json_shape_kernel.h|s/end != NULL, 1) \&\& ends_line(end) ? end : NULL/end != NULL, 1) ? end : NULL/|json_shape_test decode_lines_test'
+    'messages_of_lines_as_one|ingest/decode/decode.c|s/^            memchr(message.bytes, .*) != NULL) {/            message.bytes == NULL) {/|decode_lines_test'
     'line_refused_bends_twice|ingest/decode/decode.c|s/^        decoder->notes = notes;$/        (void)notes;/|decode_lines_test'
     'log_columns_outlive_a_file|ingest/decode/decode.c|s/^        log_reader_begin_file(decoder->log, decoder->mapping);//|decode_log_test'
     'log_short_lines_taken|ingest/decode/decode_log.c|s/layout->exact \&\& count != layout->count/layout->exact \&\& count > layout->count/|decode_log_test init_formats_test'

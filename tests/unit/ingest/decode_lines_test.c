@@ -429,3 +429,23 @@ Test(decode_lines, test_what_a_refused_line_bends_counts_once)
         "\n");
     cr_expect_eq(expect_same(PLAIN, lines), 2);
 }
+
+Test(decode_lines, test_a_message_of_several_lines_is_left)
+{
+#define ONE "{\"t\":1,\"n\":\"view\",\"u\":\"a\",\"p\":\"x\",\"g\":\"y\"}"
+    static const struct text messages[] = {TEXT_LITERAL(ONE), TEXT_LITERAL(ONE "\n" ONE),
+                                           TEXT_LITERAL(ONE)};
+    struct decode_harness harness;
+    struct sums sums = {0};
+    struct decode_sink sink = {&sums, take_event, take_reject};
+    struct decode_tally tally;
+    decode_harness_open(&harness, PLAIN);
+    harness_of = &harness;
+    decode_harness_lines(&harness, ONE);
+    cr_assert_eq(decode_known_messages(harness.decoder, messages, 3, &sink, &tally), 1);
+    cr_expect_eq(tally.events, 1);
+    cr_expect_eq(decode_known_messages(harness.decoder, messages + 1, 2, &sink, &tally), 0);
+    cr_expect_eq(decode_known_messages(harness.decoder, messages + 2, 1, &sink, &tally), 1);
+    decode_harness_close(&harness);
+    text_buffer_deinit(&sums.text);
+}
