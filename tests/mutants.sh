@@ -28,6 +28,7 @@ mutants=(
     'lane_end_not_looked_at|ingest/decode/json_lanes_kernel.h|s/return ends_line(at) \&\& at + 1.*;/return at != next;/|decode_lines_test'
     'lane_keeps_fields_of_others|ingest/decode/json_lanes.c|s/^    lanes->mixed = true;$//|decode_lines_test'
     'minute_takes_any_second|ingest/decode/timestamp_cache.h|s/tens <= 5 \&\& ones <= 9/ones <= 9/|timestamp_cache_test'
+    'row_fields_beyond_the_header|ingest/decode/decode_csv.c|s/return column == last \&\& stop >= size;/return column == last;/|decode_lines_test'
     'line_end_not_looked_at|ingest/decode/json_shape_kernel.h|s/end != NULL, 1) \&\& ends_line(end) ? end : NULL/end != NULL, 1) ? end : NULL/|json_shape_test decode_lines_test'
     'messages_of_lines_as_one|ingest/decode/decode.c|s/^            memchr(message.bytes, .*) != NULL) {/            message.bytes == NULL) {/|decode_lines_test'
     'line_refused_bends_twice|ingest/decode/decode.c|s/^        decoder->notes = notes;$/        (void)notes;/|decode_lines_test'

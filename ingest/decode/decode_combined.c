@@ -2,6 +2,7 @@
 #include "ingest/decode/decoder.h"
 
 #include "ingest/decode/byte_find.h"
+#include "ingest/decode/row_mask.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -146,6 +147,123 @@ static void store_places(struct decoder *decoder, const struct log_line *line)
                                   .size = (uint32_t)text.size,
                                   .kind = missing ? FIELD_MISSING : FIELD_STRING};
     }
+}
+
+/// A line in hand. Places nobody wants go to a field that nobody reads.
+struct plain_line {
+    const char *bytes;
+    struct decode_field *fields;
+    const uint16_t *places; ///< field of each
+    uint16_t spare;
+    uint32_t size;        ///< without a carriage return
+    struct row_mask mask; ///< quotes, and spaces
+};
+
+static inline void put_place(const struct plain_line *line, enum combined_field place,
+                             uint32_t begin, uint32_t end)
+{
+    uint16_t field = line->places[place] == FIELD_NONE ? line->spare : line->places[place];
+    bool missing = end - begin == 1 && line->bytes[begin] == '-';
+    line->fields[field] = (struct decode_field){.bytes = line->bytes + begin,
+                                                .size = end - begin,
+                                                .kind = missing ? FIELD_MISSING : FIELD_STRING};
+}
+
+/// `ip ident authuser [time] `, where the user is one word. Returns the place of the space behind
+/// it; 0: it is not so.
+static inline uint32_t plain_client(const struct plain_line *line)
+{
+    uint32_t ip = row_mask_next(line->mask.others, 0);
+    uint32_t ident = ip < line->size ? row_mask_next(line->mask.others, ip + 1) : line->size;
+    uint32_t user = ident < line->size ? row_mask_next(line->mask.others, ident + 1) : line->size;
+    if (user >= line->size || ip == 0 || user == ident + 1 || line->bytes[ident + 1] == '[' ||
+        line->bytes[user + 1] != '[') {
+        return 0;
+    }
+    const char *close =
+        byte_find(line->bytes, line->bytes + user + 1, line->bytes + line->size, ']');
+    uint32_t end = close == NULL ? 0 : (uint32_t)(close - line->bytes);
+    if (close == NULL || end + 1 == line->size) {
+        return 0;
+    }
+    put_place(line, COMBINED_IP, 0, ip);
+    put_place(line, COMBINED_IDENT, ip + 1, ident);
+    put_place(line, COMBINED_AUTHUSER, ident + 1, user);
+    put_place(line, COMBINED_TIME, user + 2, end);
+    return end + 1;
+}
+
+/// ` "text"` with the space at `at`. Returns what follows; 0: it is not so.
+static inline uint32_t plain_quoted(const struct plain_line *line, uint32_t at)
+{
+    if (at == 0 || line->bytes[at] != ' ' || line->bytes[at + 1] != '"') {
+        return 0;
+    }
+    uint32_t close = row_mask_next(line->mask.ones, at + 2);
+    return close < line->size ? close + 1 : 0;
+}
+
+/// ` word` with the space at `at`.
+static inline uint32_t plain_word(const struct plain_line *line, uint32_t at,
+                                  enum combined_field place)
+{
+    if (at == 0 || line->bytes[at] != ' ') {
+        return 0;
+    }
+    uint32_t stop = row_mask_next(line->mask.others, at + 1);
+    stop = stop < line->size ? stop : line->size;
+    put_place(line, place, at + 1, stop);
+    return stop > at + 1 ? stop : 0;
+}
+
+/// A request of three words. False: it is another.
+static inline bool plain_request(const struct plain_line *line, uint32_t begin, uint32_t end)
+{
+    uint32_t method = row_mask_next(line->mask.others, begin);
+    uint32_t target = method < end ? row_mask_next(line->mask.others, method + 1) : end;
+    if (target + 1 >= end || method == begin) {
+        return false;
+    }
+    const char *question =
+        byte_find(line->bytes, line->bytes + method + 1, line->bytes + target, '?');
+    uint32_t path = question == NULL ? target : (uint32_t)(question - line->bytes);
+    put_place(line, COMBINED_METHOD, begin, method);
+    put_place(line, COMBINED_PATH, method + 1, path);
+    put_place(line, COMBINED_PROTOCOL, target + 1, end);
+    if (question != NULL) {
+        put_place(line, COMBINED_QUERY, path + 1, target);
+    } else if (line->places[COMBINED_QUERY] != FIELD_NONE) {
+        line->fields[line->places[COMBINED_QUERY]] = (struct decode_field){0};
+    }
+    return true;
+}
+
+bool decode_combined_plain(struct decoder *decoder, const char *bytes, size_t *size_out)
+{
+    const struct mapping *mapping = decoder->mapping;
+    struct plain_line line;
+    if (*bytes == '#' ||
+        !row_mask_find(&line.mask, bytes, (struct row_mask_bytes){'"', ' ', '\\'})) {
+        return false;
+    }
+    line.bytes = bytes;
+    line.fields = decoder->fields;
+    line.places = mapping->combined_fields;
+    line.spare = mapping->field_count;
+    *size_out = line.mask.size;
+    line.size = line.mask.size - (line.mask.size > 0 && bytes[line.mask.size - 1] == '\r');
+    uint32_t client = plain_client(&line);
+    uint32_t request = plain_quoted(&line, client);
+    uint32_t status = plain_word(&line, request, COMBINED_STATUS);
+    uint32_t sent = plain_word(&line, status, COMBINED_BYTES);
+    uint32_t referrer = plain_quoted(&line, sent);
+    uint32_t agent = plain_quoted(&line, referrer);
+    if (agent == 0 || agent != line.size || !plain_request(&line, client + 2, request - 1)) {
+        return false;
+    }
+    put_place(&line, COMBINED_REFERRER, sent + 2, referrer - 1);
+    put_place(&line, COMBINED_AGENT, referrer + 2, agent - 1);
+    return true;
 }
 
 void decode_combined(struct decoder *decoder, struct text text, const struct decode_sink *sink,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ingest/decode/decoder.h"
 
+#include "ingest/decode/row_mask.h"
 #include "ingest/decode/utf8_check.h"
 #include "storage/base/memory.h"
 
@@ -174,6 +175,18 @@ static inline void fields_clear(struct decoder *decoder)
     }
 }
 
+static inline void put_column(struct decoder *decoder, uint32_t column, const char *begin,
+                              const char *end)
+{
+    uint16_t field = decoder->columns[column];
+    if (field != FIELD_NONE) {
+        decoder->fields[field] =
+            (struct decode_field){.bytes = begin,
+                                  .size = (uint32_t)(end - begin),
+                                  .kind = begin == end ? FIELD_MISSING : FIELD_STRING};
+    }
+}
+
 #ifdef __SSE2__
 /// Bit per byte of 16: separators, and what makes a row unusual.
 struct row_masks {
@@ -189,18 +202,6 @@ static inline struct row_masks masks_at(const char *at, char separator, char quo
     return (struct row_masks){
         (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(separator))),
         (unsigned)_mm_movemask_epi8(_mm_or_si128(bytes, quotes))};
-}
-
-static inline void put_column(struct decoder *decoder, uint32_t column, const char *begin,
-                              const char *end)
-{
-    uint16_t field = decoder->columns[column];
-    if (field != FIELD_NONE) {
-        decoder->fields[field] =
-            (struct decode_field){.bytes = begin,
-                                  .size = (uint32_t)(end - begin),
-                                  .kind = begin == end ? FIELD_MISSING : FIELD_STRING};
-    }
 }
 
 /// A row of ASCII without quotes, with as many fields as the header: one pass. False: read_row()
@@ -246,6 +247,44 @@ static bool take_plain_row(struct decoder *decoder, struct text line)
     return false;
 }
 #endif
+
+bool decode_csv_plain(struct decoder *decoder, const char *line, size_t *size_out)
+{
+    bool tabs = decoder->mapping->format == MAPPING_TSV;
+    char separator = tabs ? '\t' : ',';
+    struct row_mask mask;
+    // Tabs know no quoting.
+    if (decoder->column_count == 0 ||
+        !row_mask_find(&mask, line,
+                       (struct row_mask_bytes){separator, separator, tabs ? '\x80' : '"'})) {
+        return false;
+    }
+    uint32_t size = mask.size - (mask.size > 0 && line[mask.size - 1] == '\r');
+    uint32_t begin = 0;
+    const uint64_t *word = mask.ones;
+    uint64_t bits = *word;
+    struct decode_field *fields = decoder->fields;
+    const uint16_t *column = decoder->columns;
+    const uint16_t *last = column + decoder->column_count - 1;
+    memset(fields, 0, decoder->mapping->document_field_count * sizeof(*fields));
+    for (;; column++) {
+        for (; bits == 0; bits = *word) {
+            word++;
+        }
+        uint32_t stop = (uint32_t)(word - mask.ones) * 64 + (uint32_t)__builtin_ctzll(bits);
+        bits &= bits - 1;
+        uint32_t end = stop < size ? stop : size;
+        if (*column != FIELD_NONE) {
+            fields[*column] = (struct decode_field){line + begin, end - begin,
+                                                    begin < end ? FIELD_STRING : FIELD_MISSING, 0};
+        }
+        if (column == last || stop >= size) {
+            *size_out = mask.size;
+            return column == last && stop >= size;
+        }
+        begin = stop + 1;
+    }
+}
 
 void decode_csv(struct decoder *decoder, struct text text, const struct decode_sink *sink,
                 struct decode_outcome *outcome)

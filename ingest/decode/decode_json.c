@@ -196,20 +196,6 @@ static const char *take_line(struct decoder *decoder, struct text lines,
     return decode_line_event(decoder, sink, tally) ? end + 1 + (*end == '\r') : NULL;
 }
 
-/// One event of the fields in hand, which are a line's. False, and nothing happened: it is bad.
-static inline bool take_known_event(struct decoder *decoder, struct text line,
-                                    const struct decode_sink *sink, struct decode_tally *tally)
-{
-    if (__builtin_expect(decoder->simple_lines && decode_simple_line(decoder), 1)) {
-        sink->event(sink->context, &decoder->event);
-        tally->events++;
-        tally->messages++;
-        return true;
-    }
-    decode_begin_line(decoder, line);
-    return decode_line_event(decoder, sink, tally);
-}
-
 /// The lines that the lanes took. False: the mapping refuses the one at `*at`.
 static bool take_lanes(struct decoder *decoder, const struct json_lines *index, struct text lines,
                        const char **at, const struct decode_sink *sink, struct decode_tally *tally)
@@ -219,7 +205,7 @@ static bool take_lanes(struct decoder *decoder, const struct json_lines *index, 
     for (uint32_t lane = 0; lane < JSON_LANE_COUNT && taken; lane++) {
         const char *end = lines.bytes + index->ends[index->next + lane];
         decoder->fields = decoder->lanes->fields[lane];
-        taken = take_known_event(decoder, (struct text){*at, (size_t)(end - *at)}, sink, tally);
+        taken = decode_known_event(decoder, (struct text){*at, (size_t)(end - *at)}, sink, tally);
         *at = taken ? end + 1 : *at;
     }
     decoder->fields = decoder->capture.fields;

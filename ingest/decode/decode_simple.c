@@ -52,6 +52,9 @@ void decode_simple_find(struct decoder *decoder)
                       mapping->sequence.kind == FROM_NOWHERE &&
                       mapping->event_id.kind == FROM_NOWHERE && mapping->link_count == 0 &&
                       mapping->metadata_count == 0;
+    decoder->plain_rows = (mapping->format == MAPPING_COMBINED || mapping->format == MAPPING_CSV ||
+                           mapping->format == MAPPING_TSV) &&
+                          (mapping->text_count | mapping->array_count) == 0;
     decoder->simple_lines = decoder->simple && mapping->skip_where_missing.path_count == 0;
 }
 
@@ -143,4 +146,17 @@ bool decode_simple(struct decoder *decoder)
     }
     clear_rest(decoder);
     return !has_amount(decoder) || take_revenue(decoder);
+}
+
+bool decode_known_event(struct decoder *decoder, struct text line, const struct decode_sink *sink,
+                        struct decode_tally *tally)
+{
+    if (__builtin_expect(decoder->simple_lines && decode_simple_line(decoder), 1)) {
+        sink->event(sink->context, &decoder->event);
+        tally->events++;
+        tally->messages++;
+        return true;
+    }
+    decode_begin_line(decoder, line);
+    return decode_line_event(decoder, sink, tally);
 }

@@ -26,6 +26,7 @@ struct decoder {
     uint16_t name_field; ///< where one path gives a name as it is stored; or FIELD_NONE
     bool simple;         ///< events of plain fields are made by decode_simple()
     bool simple_lines;   ///< ... and no line is skipped
+    bool plain_rows;     ///< rows are taken by decode_csv_plain() or decode_combined_plain()
     uint16_t time_field; ///< where `simple`
     uint16_t amount_field;
     struct json_capture capture;
@@ -140,6 +141,11 @@ void decode_csv(struct decoder *decoder, struct text text, const struct decode_s
                 struct decode_outcome *outcome);
 void decode_combined(struct decoder *decoder, struct text text, const struct decode_sink *sink,
                      struct decode_outcome *outcome);
+/// The fields of a line of ASCII without quoting that needs a closer look, of which nothing but a
+/// line feed behind it is known, and ROW_MASK_PADDING bytes behind that which can be read. True:
+/// they are as decode_csv() and decode_combined() have them. False: those say what the line is.
+bool decode_csv_plain(struct decoder *decoder, const char *line, size_t *size_out);
+bool decode_combined_plain(struct decoder *decoder, const char *line, size_t *size_out);
 void decode_log(struct decoder *decoder, struct text text, const struct decode_sink *sink,
                 struct decode_outcome *outcome);
 
@@ -159,6 +165,9 @@ bool decode_csv_header(struct decoder *decoder, struct text line);
 /// One event of a line that holds one: pushes it. False, and nothing happened, where it is bad.
 bool decode_line_event(struct decoder *decoder, const struct decode_sink *sink,
                        struct decode_tally *tally);
+/// The same of a line that decode_begin_line() was not called for.
+bool decode_known_event(struct decoder *decoder, struct text line, const struct decode_sink *sink,
+                        struct decode_tally *tally);
 /// One event of a message that holds one: pushes it, or rejects the message.
 void decode_single(struct decoder *decoder, const struct decode_sink *sink,
                    struct decode_outcome *outcome);

@@ -339,11 +339,20 @@ static void put_csv(struct text_buffer *out)
 static void put_combined(struct text_buffer *out)
 {
     static const char *const agents[] = {"curl/8", "-", "Mozilla/5.0 (X11) \\\"x\\\"", "\xff", ""};
+    static const char *const users[] = {"-", "[x", "a b", "a[b", "", "x]", "- [y]", "-"};
+    static const char *const requests[] = {
+        "-", "GET /x", "GET  / HTTP/1.1", "G", "GET /a b c", "GET / ", " / H", "", "GET ?x y"};
+    static const char *const ends[] = {"\r\n", " rest\n", "\n\n", " \n", "\r\r\n", " \"x\"\n"};
+    char request[64];
+    snprintf(request, sizeof(request), "GET /p/%u%s HTTP/1.1", draw(99),
+             draw(3) == 0 ? "?q=1" : "");
     text_buffer_printf(out,
-                       "10.0.0.%u - - [%02u/Nov/2026:%02u:04:05 +0100] \"GET /p/%u%s HTTP/1.1\" "
+                       "10.0.0.%u - %s [%02u/Nov/2026:%02u:04:%02u +0100] \"%s\" "
                        "200 %u \"-\" \"%s\"%s",
-                       draw(9), draw(28) + 1, draw(25), draw(99), draw(3) == 0 ? "?q=1" : "",
-                       draw(999), agents[draw(5)], draw(20) == 0 ? " rest\n" : "\n");
+                       draw(9), users[draw(10) == 0 ? draw(8) : 0], draw(3) + 1,
+                       draw(10) == 0 ? draw(25) : 3, draw(60),
+                       draw(10) == 0 ? requests[draw(9)] : request, draw(999), agents[draw(5)],
+                       draw(10) == 0 ? ends[draw(6)] : "\n");
 }
 
 static void expect_same_always(const char *yaml, const char *header, uint32_t rounds,
