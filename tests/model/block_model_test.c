@@ -2,8 +2,8 @@
 // Goal: engine/query/block finds every person's level, times and whether the attempt is open
 // exactly, and leaves to the general way what it cannot prove. Method: every history of up to four
 // events over four names and three distances is a person of one store, written in several layouts
-// (one segment, small row groups, segments that follow each other in time, segments dealt at
-// random, many segments); the slow oracle says what each person did. Histories of hundreds of
+// (one segment, small row groups, segments that follow each other in time, two or three dealt at
+// random, many); the slow oracle says what each person did. Histories of hundreds of
 // events are compared with the general matcher, which the same question reaches through gaps that
 // bound nothing. Counts asked for alone must equal those of the full answer, and with order any,
 // where only counts are found here, those of the matcher. Every reason to leave a person must have
@@ -22,6 +22,7 @@
 #define HISTORY_COUNT_MAX 8000
 #define LONG_USER_COUNT 60
 #define LONG_EVENT_COUNT 9000
+#define ODD_COUNT 100
 #define WINDOW 4
 #define SECOND EVENT_BUILDER_SECOND
 
@@ -61,7 +62,28 @@ static void add_histories(struct history history)
     }
 }
 
-enum layout { ONE, SMALL_GROUPS, TWO_IN_TIME, THREE_IN_TIME, DEALT, MANY, TOO_MANY, LAYOUT_COUNT };
+enum layout {
+    ONE,
+    SMALL_GROUPS,
+    TWO_IN_TIME,
+    THREE_IN_TIME,
+    DEALT_IN_TWO,
+    DEALT,
+    MANY,
+    TOO_MANY,
+    LAYOUT_COUNT
+};
+
+/// Persons without a step whose times let those of all be stored by the microsecond, in numbers of
+/// 32 bits, as those of most stores are.
+static void add_odd(struct event_builder *builder, int64_t from)
+{
+    for (int i = 0; i < ODD_COUNT; i++) {
+        char user[16];
+        snprintf(user, sizeof(user), "odd%d", i);
+        shop_add(builder, user, from * SECOND + 1, "help", "DE");
+    }
+}
 
 static void add_between(struct event_builder *builder, int64_t from, int64_t to)
 {
@@ -86,21 +108,23 @@ static struct event_builder *build(enum layout layout)
         [SMALL_GROUPS] = {0, 99},
         [TWO_IN_TIME] = {0, 2, 99},
         [THREE_IN_TIME] = {0, 1, 4, 99},
+        [DEALT_IN_TWO] = {0, 99},
         [DEALT] = {0, 99},
         [MANY] = {0, 99},
         [TOO_MANY] = {0, 99},
     };
-    static const uint32_t DEALS[] = {3, 20, 70};
+    static const uint32_t DEALS[] = {2, 3, 20, 70};
     struct event_builder *builder = shop_builder();
     event_builder_group_rows(builder, layout == SMALL_GROUPS ? 7 : 4096);
     for (int i = 0; CUTS[layout][i] != 99; i++) {
+        add_odd(builder, CUTS[layout][i]);
         add_between(builder, CUTS[layout][i], CUTS[layout][i + 1]);
-        if (layout < DEALT) {
+        if (layout < DEALT_IN_TWO) {
             event_builder_segment(builder);
         }
     }
-    if (layout >= DEALT) {
-        event_builder_deal(builder, DEALS[layout - DEALT], 7);
+    if (layout >= DEALT_IN_TWO) {
+        event_builder_deal(builder, DEALS[layout - DEALT_IN_TWO], 7);
     }
     return builder;
 }
@@ -316,7 +340,7 @@ static void compare_long_histories(struct test_random *random)
     for (uint32_t at = 0; at < sizeof(CUTS) / sizeof(CUTS[0]); at++) {
         uint32_t cuts = CUTS[at];
         struct event_builder *builder = shop_builder();
-        event_builder_group_rows(builder, cuts == 2 ? 300 : 65536);
+        event_builder_group_rows(builder, cuts == 3 ? 300 : 65536);
         int64_t time_us = 0;
         for (uint32_t i = 0; i < LONG_EVENT_COUNT; i++) {
             static const char *const COUNTRIES[] = {"DE", "FR", "AT"};
@@ -324,7 +348,9 @@ static void compare_long_histories(struct test_random *random)
             time_us += (test_random_below(random, 40) != 0) * SECOND;
             uint32_t who = test_random_below(random, LONG_USER_COUNT);
             who = who * who / LONG_USER_COUNT; // few have most of the events
-            snprintf(user, sizeof(user), "u%u", who);
+            // Some come late: they have rows in the last segments alone.
+            snprintf(user, sizeof(user), "%s%u",
+                     who % 2 != 0 && i > LONG_EVENT_COUNT / 2 ? "late" : "u", who);
             uint32_t draw = test_random_below(random, 100);
             shop_add(builder, user, time_us,
                      NAMES[draw < 60   ? 0
@@ -332,6 +358,9 @@ static void compare_long_histories(struct test_random *random)
                            : draw < 73 ? 2
                                        : 3],
                      COUNTRIES[test_random_below(random, 3)]);
+            if (i % 50 == 0) {
+                shop_add(builder, "odd", time_us + 1000, "help", "DE");
+            }
             if (i % (LONG_EVENT_COUNT / cuts) == LONG_EVENT_COUNT / cuts - 1) {
                 event_builder_segment(builder);
             }

@@ -2,6 +2,7 @@
 #include "engine/query/block/block.h"
 
 #include "engine/query/block/block_bits.h"
+#include "engine/query/block/block_pair.h"
 #include "engine/query/block/block_walk.h"
 #include "engine/query/query_units.h"
 #include "storage/base/invariant.h"
@@ -12,6 +13,8 @@
 // few, one that is gone on with costs a look at its stall and one at each other stall.
 #define STALL_SIZE 8u
 #define STALL_COUNT (QUERY_BLOCK_LANE_COUNT_MAX / STALL_SIZE)
+#define BATCH_MIN 4u
+#define PAIR_REST 64u
 
 struct query_block {
     struct query_units *units;
@@ -25,7 +28,9 @@ struct query_block {
     uint32_t active_count;
     uint64_t highs[QUERY_BLOCK_LANE_COUNT_MAX]; ///< of the users at whom the active lanes stand
     uint64_t least[STALL_COUNT];                ///< of the highs of each stall
-    uint32_t rest; ///< so many users go the general way before it looks again
+    uint32_t batch;     ///< users that block_pair_walk() takes at once: fewer after one with a tie
+    uint32_t pair_rest; ///< so many users are not asked block_pair_walk() about
+    uint32_t rest;      ///< so many users go the general way before it looks again
     uint64_t users;
     uint64_t left[QUERY_BLOCK_REASON_COUNT];
 };
@@ -63,6 +68,7 @@ struct query_block *query_block_create(struct query_units *units)
     struct query_block *block = memory_allocate_zeroed(1, sizeof(*block));
     block->units = units;
     block->any = any;
+    block->batch = BLOCK_PAIR_USER_COUNT_MAX;
     block->lanes = memory_allocate_zeroed((size_t)plan->segment_count + 1, sizeof(*block->lanes));
     for (uint32_t i = 0; i < plan->segment_count; i++) {
         block_lane_init(&block->lanes[i], &units->cursor.sources[i], units->rule.step_count);
@@ -314,22 +320,6 @@ static inline bool is_cut(const struct block_user *user)
     return some;
 }
 
-/// Rows of the user that match some step.
-static inline uint64_t step_rows(const struct block_user *user)
-{
-    uint64_t rows = 0;
-    for (uint32_t i = 0; i < user->run_count; i++) {
-        const struct block_run *run = &user->runs[i];
-        for (uint32_t row = run->begin; row < run->end; row += BLOCK_WORD_SIZE) {
-            uint32_t count = run->end - row < BLOCK_WORD_SIZE ? run->end - row : BLOCK_WORD_SIZE;
-            uint64_t bits = block_bits_at(run->lane->entries, row, count) |
-                            block_bits_at(run->lane->later, row, count);
-            rows += (uint64_t)__builtin_popcountll(bits);
-        }
-    }
-    return rows;
-}
-
 static inline void place(const struct block_run *run, uint32_t step, uint32_t row,
                          struct query_attempt *attempt)
 {
@@ -486,8 +476,56 @@ static inline bool do_user(struct query_block *block, uint64_t lanes, struct blo
         return false;
     }
     block->units->events_matched +=
-        user->step_rows == BLOCK_NO_COUNT ? step_rows(user) : user->step_rows;
+        user->step_rows == BLOCK_NO_COUNT ? block_step_rows(user) : user->step_rows;
     return true;
+}
+
+/// Fewer users at once where one of them has a tie, which undoes the others.
+static void size_batch(struct query_block *block, bool tie, uint32_t users)
+{
+    uint32_t least = users > BATCH_MIN ? users : BATCH_MIN;
+    uint32_t more = block->batch * 2;
+    more = more < BLOCK_PAIR_USER_COUNT_MAX ? more : BLOCK_PAIR_USER_COUNT_MAX;
+    block->batch = tie ? least : more;
+}
+
+/// Does users of a lane or two. `left_out`: whether the next user is for the other way.
+static enum corong_status go_as_pair(struct query_block *block, const struct block_pair_ask *ask,
+                                     bool *left_out, struct corong_error *error)
+{
+    struct query_units *units = block->units;
+    struct block_pair_done done;
+    uint32_t chosen[2];
+    struct block_lane *lanes[2] = {NULL, NULL};
+    uint64_t finished = 0;
+    uint32_t count =
+        block->pair_rest == 0 ? block_pair_choose(block->active, block->active_count, chosen) : 0;
+    *left_out = true;
+    if (count == 0) {
+        block->pair_rest = block->pair_rest == 0 ? PAIR_REST : block->pair_rest - 1;
+        return CORONG_OK;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        lanes[i] = block->active[chosen[i]];
+        if (lanes[i]->batch_count > BLOCK_BATCH_SIZE - BLOCK_PAIR_USER_COUNT_MAX) {
+            TRY(flush(block, lanes[i], error));
+        }
+    }
+    bool tie = block_pair_walk(ask, lanes, count, block->batch, &done);
+    size_batch(block, tie, done.users);
+    block->users += done.users;
+    units->users_read += done.users;
+    units->users_skipped += done.skipped;
+    units->events_matched += done.step_rows;
+    for (uint32_t i = 0; i < count; i++) {
+        finished |= (uint64_t)(lanes[i]->user >= lanes[i]->end) << chosen[i];
+    }
+    *left_out = tie || done.users == 0;
+    if (finished != 0) {
+        return refill(block, finished, error);
+    }
+    look_at_lanes(block);
+    return CORONG_OK;
 }
 
 static enum corong_status go(struct query_block *block, struct corong_error *error)
@@ -500,7 +538,16 @@ static enum corong_status go(struct query_block *block, struct corong_error *err
     user.whole = !block->brief;
     user.window_us = block->units->rule.window_us;
     user.first_only = block->units->rule.attempts == FUNNEL_ATTEMPTS_FIRST;
+    const struct block_pair_ask ask = {user.window_us, user.open_from_us, user.step_count,
+                                       user.first_only};
     while (block->active_count > 0) {
+        bool left = true;
+        if (few && block->brief && !block->any) {
+            TRY(go_as_pair(block, &ask, &left, error));
+        }
+        if (!left) {
+            continue;
+        }
         uint64_t lanes = few ? least_of_few(block) : least_lanes(block);
         if (!do_user(block, lanes, &user)) {
             return CORONG_OK;

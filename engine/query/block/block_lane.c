@@ -67,6 +67,8 @@ static void take_group(struct block_lane *lane, const struct block_ranges *range
     lane->cut = zone.time_min_us < ranges->rows.from_us || zone.time_max_us > ranges->rows.to_us ||
                 zone.time_max_us > ranges->as_of_us || zone.time_max_us >= ranges->entries_to_us;
     take_classes(lane);
+    lane->plain = !lane->cut && lane->moved == NULL && lane->small_masks && lane->classes != NULL &&
+                  lane->times.units != NULL;
     find_ends(lane, &zone);
     lane->group = source->group;
 }

@@ -32,7 +32,8 @@ struct block_lane {
     uint32_t end;      ///< the users before it are the task's
     int64_t min_us;
     int64_t max_us;
-    bool cut; ///< some rows lie outside the question's ranges
+    bool cut;   ///< some rows lie outside the question's ranges
+    bool plain; ///< all of its users are here and whole, names and times as block_pair.h needs them
     uint32_t steps_of_class[BLOCK_NAME_COUNT];
     bool small_masks; ///< the names of all steps have bits below 8: `possible` says it by mask
     uint32_t possible[BLOCK_NAME_COUNT];

@@ -41,6 +41,8 @@ struct block_user {
 bool block_walk(struct block_user *user);
 /// The same for users of any size; block_walk() is this where a user's rows fit one word.
 bool block_walk_long(struct block_user *user);
+/// Rows of the user that match some step.
+uint64_t block_step_rows(const struct block_user *user);
 /// The same for order any, of rows that fill one step each; `reach` is how many steps the names of
 /// the user allow. False also where a row fills two.
 bool block_walk_any(struct block_user *user);

@@ -150,3 +150,18 @@ bool block_walk_long(struct block_user *user)
     user->last_us = user->first_only ? walk.first.time_us : walk.last.time_us;
     return true;
 }
+
+uint64_t block_step_rows(const struct block_user *user)
+{
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < user->run_count; i++) {
+        const struct block_run *run = &user->runs[i];
+        for (uint32_t row = run->begin; row < run->end; row += BLOCK_WORD_SIZE) {
+            uint32_t count = run->end - row < BLOCK_WORD_SIZE ? run->end - row : BLOCK_WORD_SIZE;
+            uint64_t bits = block_bits_at(run->lane->entries, row, count) |
+                            block_bits_at(run->lane->later, row, count);
+            rows += (uint64_t)__builtin_popcountll(bits);
+        }
+    }
+    return rows;
+}
