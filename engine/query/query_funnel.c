@@ -9,6 +9,21 @@
 
 #include <string.h>
 
+/// An attribute named twice would only double each slice's heading.
+static enum corong_status check_by(const struct query_funnel *query, struct corong_error *error)
+{
+    for (uint32_t later = 1; later < query->by_count; later++) {
+        for (uint32_t i = 0; i < later; i++) {
+            if (text_equal(query->by[i], query->by[later])) {
+                return error_set(error, CORONG_INVALID,
+                                 "by: '%.*s' is named twice; name each attribute once",
+                                 (int)query->by[i].size, query->by[i].bytes);
+            }
+        }
+    }
+    return CORONG_OK;
+}
+
 static enum corong_status check_query(const struct query_funnel *query, struct corong_error *error)
 {
     TRY(dialect_check(&query->funnel, error));
@@ -46,7 +61,7 @@ static enum corong_status check_query(const struct query_funnel *query, struct c
     if (query->session_timeout_us < 0 || query->session_timeout_us > MICROSECONDS_PER_DAY) {
         return error_set(error, CORONG_INVALID, "the session timeout is not within 0 and 24 h");
     }
-    return CORONG_OK;
+    return check_by(query, error);
 }
 
 /// Whether the person's values before an entry are asked for.

@@ -26,6 +26,7 @@ ask --window -1d
 ask --from 2026-01-05 --to 2026-01-02
 ask --attribution step:2
 ask --by country --attribution step:4
+ask --by country,country
 ask --dialect clickhouse --attempts all
 ask --dialect posthog --where-entry "country = 'DE'"
 corong funnel --step visit,order 2>&1
