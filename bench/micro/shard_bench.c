@@ -186,7 +186,9 @@ static uint64_t run_sort(void *context)
     uint64_t hash = 0;
     tail_sort(tail);
     for (uint32_t row = 0; row < tail->flush.row_count; row++) {
-        hash = hash * 31 + tail->flush.rows[row].row;
+        // Who and when; where the row lies is the flush's own affair.
+        const struct tail_ordered *ordered = &tail->flush.rows[row];
+        hash = hash * 31 + ordered->user_rank + (uint64_t)ordered->time_us;
     }
     tail_sort_release(tail);
     tail_discard(tail);
