@@ -213,7 +213,7 @@ static inline bool take_mixed(struct json_capture *capture, const struct json_la
     struct lane_walk c = walk_begin(shapes, lanes, group, 2);
     struct lane_walk d = walk_begin(shapes, lanes, group, 3);
     shapes->path_count = 0;
-    while (is_open(&a) | is_open(&b) | is_open(&c) | is_open(&d)) {
+    while (is_open(&a) || is_open(&b) || is_open(&c) || is_open(&d)) {
         if ((is_open(&a) && !walk_step(shapes, &scanner, &a)) ||
             (is_open(&b) && !walk_step(shapes, &scanner, &b)) ||
             (is_open(&c) && !walk_step(shapes, &scanner, &c)) ||
