@@ -8,6 +8,7 @@
 #define CHOICE_PERIOD 64u      ///< times that a choice is followed before it is made anew
 #define GROWTH_SHARE 32u       ///< of its size that an array may grow before that
 #define GROWTH_SLACK 256u      ///< bytes that do not matter
+#define CHOICE_SHARE 4u        ///< times as many values are another array
 #define TRY_SLACK 2u ///< estimates may be wrong by this factor before a candidate is dropped
 
 // What the encodings look at that are tried at a depth.
@@ -142,26 +143,43 @@ static enum encoding_id encode_smallest(struct encoding_encoder *encoder,
     return (enum encoding_id)chosen;
 }
 
+// What the next node of the tree that is followed takes the values as. Equal values are a constant
+// in any case. ENCODING_CHOOSE: it cannot hold them.
+static unsigned followed_id(const struct encoding_encoder *encoder,
+                            const struct encoding_tree_node *node,
+                            const struct encoding_users *users, const uint64_t *values,
+                            uint32_t count, struct encoding_statistics *statistics_out)
+{
+    unsigned wanted = encoding_analysis_to_follow((enum encoding_id)node->id);
+    encoding_analyse(statistics_out, wanted, users, values, count);
+    bool constant = count == 0 || ((wanted & ANALYSE_BOUNDS) != 0 &&
+                                   statistics_out->minimum == statistics_out->maximum);
+    unsigned id = constant ? ENCODING_CONSTANT : node->id;
+    bool possible =
+        encoder->depth <= encoding_codec_of(id)->depth_max &&
+        encoding_codec_of(id)->estimate(encoder, statistics_out, count) != ENCODING_IMPOSSIBLE;
+    return possible ? id : ENCODING_CHOOSE;
+}
+
 // Encodes as the next node of the tree that is followed and what is below it; false where that
-// cannot hold the values. That node lies behind then. Equal values are a constant in any case.
+// cannot hold the values, or where the parent had fewer children. That node lies behind then.
 static bool encode_followed(struct encoding_encoder *encoder, const struct encoding_users *users,
                             const uint64_t *values, uint32_t count, struct text_buffer *out)
 {
     unsigned at = encoder->followed_at;
-    const struct encoding_tree_node *node = &encoder->followed->nodes[at];
+    unsigned end = encoder->followed_end;
     struct encoding_statistics statistics;
-    bool encoded = false;
-    if (at < encoder->followed->node_count) {
-        unsigned wanted = encoding_analysis_to_follow((enum encoding_id)node->id);
-        encoding_analyse(&statistics, wanted, users, values, count);
-        bool constant = (wanted & ANALYSE_BOUNDS) != 0 && statistics.minimum == statistics.maximum;
-        unsigned id = constant || count == 0 ? ENCODING_CONSTANT : node->id;
-        encoder->followed_at = at + 1;
-        encoded =
-            encoding_codec_of(id)->estimate(encoder, &statistics, count) != ENCODING_IMPOSSIBLE &&
-            encode_as(encoder, id, node->variant, &statistics, values, count, out);
-        encoder->followed_at = at + node->size;
+    if (at >= end) {
+        return false;
     }
+    const struct encoding_tree_node *node = &encoder->followed->nodes[at];
+    unsigned id = followed_id(encoder, node, users, values, count, &statistics);
+    encoder->followed_at = at + 1;
+    encoder->followed_end = at + node->size;
+    bool encoded = id != ENCODING_CHOOSE &&
+                   encode_as(encoder, id, node->variant, &statistics, values, count, out);
+    encoder->followed_at = at + node->size;
+    encoder->followed_end = end;
     return encoded;
 }
 
@@ -215,6 +233,7 @@ static void begin(struct encoding_encoder *encoder, const struct encoding_users 
     encoder->made.node_count = 0;
     encoder->followed = followed;
     encoder->followed_at = 0;
+    encoder->followed_end = followed == NULL ? 0 : followed->node_count;
 }
 
 enum encoding_id encoding_encode(struct encoding_encoder *encoder, enum encoding_id wanted,
@@ -237,11 +256,15 @@ enum encoding_id encoding_encode(struct encoding_encoder *encoder, enum encoding
     return encode_node(encoder, ANALYSE_ALL, values, count, out);
 }
 
-// True if the values take clearly more, each, than when the tree was chosen.
+// True if the values take clearly more, each, than when the tree was chosen. Few values say little
+// of many: what stands before them weighs too much.
 static bool has_grown(const struct encoding_choice *choice, size_t size, uint32_t count)
 {
-    uint64_t allowed = choice->size + choice->size / GROWTH_SHARE + GROWTH_SLACK;
-    return size > GROWTH_SLACK && size * (uint64_t)choice->count > allowed * count;
+    if (choice->count < count / CHOICE_SHARE || choice->count == 0) {
+        return true;
+    }
+    uint64_t share = choice->size * (uint64_t)count / choice->count;
+    return size > share + share / GROWTH_SHARE + GROWTH_SLACK;
 }
 
 enum encoding_id encoding_encode_again(struct encoding_encoder *encoder,

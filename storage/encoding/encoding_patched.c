@@ -74,10 +74,12 @@ static unsigned try_both(struct encoding_encoder *encoder, unsigned width, const
 {
     struct text_buffer bytes = {0};
     struct encoding_tree before = encoder->made;
+    unsigned followed_at = encoder->followed_at; // both ways follow the same children
     size_t from = out->size;
     encode_width(encoder, width, values, count, out);
     struct encoding_tree narrow = encoder->made;
     encoder->made = before;
+    encoder->followed_at = followed_at;
     encode_width(encoder, BYTE_WIDTH, values, count, &bytes);
     bool better = bytes.size < out->size - from;
     if (better) {

@@ -52,6 +52,7 @@ struct encoding_encoder {
     struct encoding_tree made;            ///< of what is being encoded
     const struct encoding_tree *followed; ///< or NULL
     unsigned followed_at;                 ///< its next node
+    unsigned followed_end;                ///< behind the nodes below the one in hand
     unsigned variant;                     ///< see encoding_variant()
 };
 
