@@ -985,9 +985,10 @@ def each_and_all_attempts_exclude_each_other():
 
 @claim
 def eight_slice_attributes_are_answered_and_nine_refused():
-    shop = Shop(events_of("A@0"))
-    same(len(shop.funnel("A", "--by", ",".join(["a"] * 8))["slices"]), 1)
-    same("at most 8" in shop.refused("A", "--by", ",".join(["a"] * 9)), True)
+    shop = Shop(events_of("A@0"), attributes={name: name for name in "abcdefghi"})
+    same(len(shop.funnel("A", "--by", ",".join("abcdefgh"))["slices"]), 1)
+    same("at most 8" in shop.refused("A", "--by", ",".join("abcdefghi")), True)
+    same("'a' is named twice" in shop.refused("A", "--by", "a,a"), True)
     shop.remove()
 
 
