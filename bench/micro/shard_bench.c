@@ -27,6 +27,7 @@ struct bench {
     struct hash128 keys[EVENT_COUNT];
     char words[WORD_COUNT][WORD_SIZE];
     struct text texts[EVENT_COUNT];
+    struct packed_text packed[EVENT_COUNT]; // short ones
     char ids[USER_COUNT][WORD_SIZE];
     uint32_t users[EVENT_COUNT];
     struct lane lane;
@@ -53,6 +54,7 @@ static void generate(struct bench *bench)
         bench->users[index] = user;
         bench->keys[index] = hash_user(&secret, 0, text_from(bench->ids[user]));
         bench->texts[index] = text_from(bench->words[micro_draw(&state, WORD_COUNT)]);
+        bench->packed[index] = packed_text_over(bench->texts[index]);
     }
 }
 
@@ -80,8 +82,9 @@ static uint64_t run_users(void *context)
     uint64_t hash = 0;
     user_table_init(&table);
     for (uint32_t index = 0; index < EVENT_COUNT; index++) {
-        hash = hash * 31 + user_table_resolve(&table, bench->keys[index], 0,
-                                              text_from(bench->ids[bench->users[index]]));
+        const char *id = bench->ids[bench->users[index]];
+        struct user_id user = {packed_text_over(text_from(id)), 0};
+        hash = hash * 31 + user_table_resolve(&table, bench->keys[index], &user, id);
     }
     user_table_deinit(&table);
     return hash;
@@ -95,7 +98,9 @@ static uint64_t run_symbols(void *context)
     symbol_table_init(&table, &secret);
     for (uint32_t index = 0; index < EVENT_COUNT; index += SYMBOL_BATCH_COUNT_MAX) {
         uint32_t codes[SYMBOL_BATCH_COUNT_MAX];
-        symbol_table_resolve(&table, bench->texts + index, SYMBOL_BATCH_COUNT_MAX, codes);
+        struct symbol_batch batch = {bench->packed + index, sizeof(struct packed_text),
+                                     SYMBOL_BATCH_COUNT_MAX, NULL};
+        symbol_table_resolve(&table, &batch, codes);
         for (uint32_t code = 0; code < SYMBOL_BATCH_COUNT_MAX; code++) {
             hash = hash * 31 + codes[code];
         }

@@ -4,15 +4,29 @@
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 
+#include <stddef.h>
 #include <string.h>
+
+static void place_columns(struct event_format *format)
+{
+    uint32_t offset = (uint32_t)sizeof(struct event_row);
+    format->offsets[COLUMN_TIME] = (uint32_t)offsetof(struct event_row, time_us);
+    for (uint32_t i = 0; i < format->string_count; i++) {
+        format->offsets[format->string_columns[i]] = offset;
+        offset += (uint32_t)sizeof(struct packed_text);
+    }
+    for (uint32_t i = 0; i < format->integer_count; i++) {
+        format->offsets[format->integer_columns[i]] = offset;
+        offset += (uint32_t)sizeof(int64_t);
+    }
+    format->row_size = offset;
+}
 
 void event_format_init(struct event_format *format, const struct schema *schema)
 {
     ASSERT(schema->column_count <= SCHEMA_COLUMN_COUNT_MAX);
     memset(format, 0, sizeof(*format));
     format->schema = schema;
-    format->row_size =
-        (uint32_t)(sizeof(struct event_row) + schema->column_count * sizeof(union event_value));
     for (uint32_t i = 0; i < schema->column_count; i++) {
         if (schema->columns[i].type == COLUMN_STRING) {
             format->is_string[i] = true;
@@ -21,6 +35,7 @@ void event_format_init(struct event_format *format, const struct schema *schema)
             format->integer_columns[format->integer_count++] = i;
         }
     }
+    place_columns(format);
 }
 
 uint64_t event_batch_need(const struct event_format *format, const struct event *event)
@@ -52,42 +67,28 @@ void event_batch_reset(struct event_batch *batch)
     batch->string_end = batch->capacity;
 }
 
-// Most texts are short, and a call would cost more than the copy: pieces that overlap.
-static inline void copy_text(char *to, const char *from, size_t size)
+/// `end` is where the long strings so far begin, `floor` what they must not reach below. False
+/// where the text does not fit.
+static bool put_far(char *bytes, uint32_t *end, uint32_t floor, struct text text,
+                    struct packed_text *packed_out)
 {
-    if (size >= 8 && size <= 16) {
-        memcpy(to, from, 8);
-        memcpy(to + size - 8, from + size - 8, 8);
-    } else if (size > 32) {
-        memcpy(to, from, size);
-    } else if (size > 16) {
-        memcpy(to, from, 16);
-        memcpy(to + size - 16, from + size - 16, 16);
-    } else if (size >= 4) {
-        memcpy(to, from, 4);
-        memcpy(to + size - 4, from + size - 4, 4);
-    } else if (size > 0) {
-        to[0] = from[0];
-        to[size / 2] = from[size / 2];
-        to[size - 1] = from[size - 1];
-    }
-}
-
-/// `end` is where the strings so far begin, `floor` what they must not reach below. False where
-/// the text does not fit.
-static inline bool put_string(char *bytes, uint32_t *end, uint32_t floor, struct text text,
-                              struct event_string *string_out)
-{
-    if (text.bytes == NULL) {
-        *string_out = (struct event_string){EVENT_STRING_MISSING, 0};
-        return true;
-    }
-    if (__builtin_expect(text.size > *end - floor, 0)) {
+    if (text.size > *end - floor) {
         return false;
     }
     *end -= (uint32_t)text.size;
-    copy_text(bytes + *end, text.bytes, text.size);
-    *string_out = (struct event_string){*end, (uint32_t)text.size};
+    memcpy(bytes + *end, text.bytes, text.size);
+    *packed_out = packed_text_far(*end, (uint32_t)text.size);
+    return true;
+}
+
+static inline bool put_string(char *bytes, uint32_t *end, uint32_t floor, struct text text,
+                              struct packed_text *packed_out)
+{
+    if (__builtin_expect(text.size > PACKED_TEXT_SIZE_MAX, 0)) {
+        return put_far(bytes, end, floor, text, packed_out);
+    }
+    *packed_out =
+        text.bytes == NULL ? packed_text_missing() : packed_text_short(text.bytes, text.size);
     return true;
 }
 
@@ -103,23 +104,22 @@ bool event_batch_append(struct event_batch *batch, const struct event_format *fo
     struct event_row *row = (struct event_row *)(void *)(batch->bytes + batch->row_end);
     row->user_key = user_key;
     row->time_us = event->time_us;
+    row->user_namespace = event->user_namespace;
+    row->future = event->future;
     if (!put_string(batch->bytes, &end, floor, event->user_id, &row->user_id)) {
         return false;
     }
-    row->user_namespace = event->user_namespace;
-    row->future = event->future;
     for (uint32_t i = 0; i < format->string_count; i++) {
-        uint32_t column = format->string_columns[i];
-        if (!put_string(batch->bytes, &end, floor, event->values[column].string,
-                        &row->values[column].string)) {
+        if (!put_string(batch->bytes, &end, floor, event->values[format->string_columns[i]].string,
+                        &row->strings[i])) {
             return false;
         }
     }
+    char *integers = (char *)(row->strings + format->string_count);
     for (uint32_t i = 0; i < format->integer_count; i++) {
-        uint32_t column = format->integer_columns[i];
-        row->values[column].integer = event->values[column].integer;
+        bytes_store_i64(integers + i * sizeof(int64_t),
+                        event->values[format->integer_columns[i]].integer);
     }
-    row->values[COLUMN_TIME].integer = event->time_us;
     batch->string_end = end;
     batch->row_end = floor;
     batch->row_count++;

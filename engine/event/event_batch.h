@@ -1,39 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 /// Many events in one block of memory, on their way from a producer to a shard: fixed-size rows
-/// grow from the front, the bytes of their strings from the back. No pointer inside, no allocation
-/// per event.
+/// grow from the front, the bytes of their long strings from the back. No pointer inside, no
+/// allocation per event.
 ///
 /// Thread: whoever holds the batch; it changes hands through a lane.
 #pragma once
 
 #include "engine/event/event.h"
+#include "engine/event/packed_text.h"
 #include "storage/base/hash.h"
 #include "storage/column/column.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define EVENT_STRING_MISSING UINT32_MAX
-
-/// A string's place in the batch, or EVENT_STRING_MISSING as offset.
-struct event_string {
-    uint32_t offset;
-    uint32_t size;
-};
-
-union event_value {
-    int64_t integer; ///< INTEGER, BOOLEAN, and a NUMBER's bits
-    struct event_string string;
-};
-
-/// `values` has one entry per schema column; entry COLUMN_TIME is unused.
+/// One event. Strings first, then the integers; event_format says which is where.
 struct event_row {
     struct hash128 user_key;
     int64_t time_us;
-    struct event_string user_id;
     uint32_t user_namespace;
     uint32_t future;
-    union event_value values[];
+    struct packed_text user_id;
+    struct packed_text strings[];
 };
 
 /// What all batches of an engine share: the schema's shape.
@@ -45,6 +33,7 @@ struct event_format {
     bool is_string[SCHEMA_COLUMN_COUNT_MAX];
     uint32_t integer_count;
     uint32_t integer_columns[SCHEMA_COLUMN_COUNT_MAX]; ///< all others, but for the time
+    uint32_t offsets[SCHEMA_COLUMN_COUNT_MAX];         ///< of a column's value in a row
 };
 
 struct event_batch {
@@ -74,10 +63,23 @@ event_batch_row(const struct event_batch *batch, const struct event_format *form
                                                     (size_t)index * format->row_size);
 }
 
-static inline struct text event_batch_text(const struct event_batch *batch,
-                                           struct event_string string)
+/// A STRING column's value in a row.
+static inline const struct packed_text *
+event_row_string(const struct event_row *row, const struct event_format *format, uint32_t column)
 {
-    return string.offset == EVENT_STRING_MISSING
-               ? TEXT_MISSING
-               : (struct text){batch->bytes + string.offset, string.size};
+    return (const struct packed_text *)(const void *)((const char *)row + format->offsets[column]);
+}
+
+/// Another column's value in a row: INTEGER, BOOLEAN, and a NUMBER's bits.
+static inline int64_t event_row_integer(const struct event_row *row,
+                                        const struct event_format *format, uint32_t column)
+{
+    return bytes_load_i64((const char *)row + format->offsets[column]);
+}
+
+/// Borrowed from the batch.
+static inline struct text event_batch_text(const struct event_batch *batch,
+                                           const struct packed_text *string)
+{
+    return packed_text_get(string, batch->bytes);
 }

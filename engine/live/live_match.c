@@ -19,9 +19,10 @@ static const uint32_t *name_steps(struct live *live, const struct live_hand *han
     return cache->name_steps + (size_t)code * live->followed_count;
 }
 
-static struct text row_text(const struct live_hand *hand, uint32_t column)
+static struct text row_text(const struct live *live, const struct live_hand *hand, uint32_t column)
 {
-    return event_batch_text(hand->batch->batch, hand->row->values[column].string);
+    return event_batch_text(hand->batch->batch,
+                            event_row_string(hand->row, live->options.format, column));
 }
 
 // Steps by name, worked out once per name and flush. A name that fills every one of 32 steps looks
@@ -31,8 +32,8 @@ static const uint32_t *known_name_steps(struct live *live, const struct live_han
     uint32_t *steps = (uint32_t *)(uintptr_t)name_steps(live, hand);
     for (uint32_t i = 0; i < live->followed_count; i++) {
         if (steps[i] == UINT32_MAX) {
-            steps[i] =
-                live_plan_name_steps(&live->options.plan->followed[i], row_text(hand, COLUMN_NAME));
+            steps[i] = live_plan_name_steps(&live->options.plan->followed[i],
+                                            row_text(live, hand, COLUMN_NAME));
         }
     }
     return steps;
@@ -43,9 +44,9 @@ static void fill_values(struct live *live, const struct live_hand *hand)
     const struct event_format *format = live->options.format;
     for (uint32_t i = 0; i < format->schema->column_count; i++) {
         if (format->is_string[i]) {
-            live->values[i].string = row_text(hand, i);
+            live->values[i].string = row_text(live, hand, i);
         } else {
-            live->values[i].integer = hand->row->values[i].integer;
+            live->values[i].integer = event_row_integer(hand->row, format, i);
         }
     }
 }
@@ -87,11 +88,12 @@ static uint16_t slice_of(struct live *live, const struct live_hand *hand, uint32
     }
     enum column_type type = live->options.plan->schema->columns[column].type;
     if (type != COLUMN_STRING) {
-        return number_slice(live, funnel, type, hand->row->values[column].integer);
+        return number_slice(live, funnel, type,
+                            event_row_integer(hand->row, live->options.format, (uint32_t)column));
     }
     const uint32_t *codes = hand->batch->columns[column].codes;
     uint32_t code = codes == NULL ? COLUMN_CODE_MISSING : codes[hand->tail_row];
-    return cached_slice(live, funnel, code, row_text(hand, (uint32_t)column));
+    return cached_slice(live, funnel, code, row_text(live, hand, (uint32_t)column));
 }
 
 // Which steps of which funnels the event may fill. False: of none.

@@ -37,9 +37,10 @@ static void take_alone(struct live *live, uint8_t *packed, int64_t time_us)
     }
 }
 
-static bool has_id(const struct live_hand *hand)
+static bool has_id(const struct live *live, const struct live_hand *hand)
 {
-    return hand->row->values[COLUMN_ID_HASH].integer != COLUMN_INTEGER_MISSING;
+    return event_row_integer(hand->row, live->options.format, COLUMN_ID_HASH) !=
+           COLUMN_INTEGER_MISSING;
 }
 
 // Remembers the event in hand. `before` is the packed state before its instant.
@@ -48,8 +49,8 @@ static struct live_record *record(struct live *live, const struct live_hand *han
 {
     struct live_record *made = live_recent_add(&live->recent, reference_out);
     made->time_us = hand->row->time_us;
-    made->sequence = hand->row->values[COLUMN_SEQUENCE].integer;
-    made->id_hash = hand->row->values[COLUMN_ID_HASH].integer;
+    made->sequence = event_row_integer(hand->row, live->options.format, COLUMN_SEQUENCE);
+    made->id_hash = event_row_integer(hand->row, live->options.format, COLUMN_ID_HASH);
     made->key_high = (uint32_t)hand->row->user_key.high;
     made->previous = previous;
     made->row = hand->tail_row;
@@ -86,7 +87,7 @@ static bool take_tied(struct live *live, const struct live_hand *hand, uint8_t *
 {
     uint8_t *packed = extra + LIVE_REFERENCE_SIZE;
     uint32_t reference = bytes_load_u32(extra);
-    int64_t sequence = hand->row->values[COLUMN_SEQUENCE].integer;
+    int64_t sequence = event_row_integer(hand->row, live->options.format, COLUMN_SEQUENCE);
     struct live_record *last = live_recent_find(
         &live->recent, reference, (uint32_t)hand->row->user_key.high, hand->row->time_us);
     if (last == NULL || sequence < last->sequence ||
@@ -110,7 +111,7 @@ static bool take_funnels(struct live *live, const struct live_hand *hand, uint8_
 {
     bool matches = live_match_row(live, hand);
     uint8_t *extra = session_extra(entry);
-    if (!matches && !has_id(hand)) {
+    if (!matches && !has_id(live, hand)) {
         return true;
     }
     // Of a pending user nothing exact is promised, so its instants are not taken again.
@@ -129,7 +130,7 @@ static bool take_funnels(struct live *live, const struct live_hand *hand, uint8_
 // with an id may be a copy that takes the place of an event that counts.
 static void take_late(struct live *live, const struct live_hand *hand, struct session_user *user)
 {
-    if (live->followed_count > 0 && (live_match_row(live, hand) || has_id(hand))) {
+    if (live->followed_count > 0 && (live_match_row(live, hand) || has_id(live, hand))) {
         live_make_pending(live, hand->row->user_key, user);
     }
 }
@@ -175,7 +176,7 @@ static int64_t batch_as_of(const struct live *live, const struct event_batch *ba
     int64_t as_of_us = LIVE_TIME_NONE;
     for (uint32_t i = 0; i < batch->row_count; i++) {
         const struct event_row *row = event_batch_row(batch, live->options.format, i);
-        int64_t received_us = row->values[COLUMN_RECEIVED].integer;
+        int64_t received_us = event_row_integer(row, live->options.format, COLUMN_RECEIVED);
         bool missing = received_us == COLUMN_INTEGER_MISSING || row->time_us < received_us;
         int64_t known_us = missing ? row->time_us : received_us;
         as_of_us = known_us > as_of_us && row->future == 0 ? known_us : as_of_us;

@@ -125,7 +125,7 @@ static void push_oversize(struct route *route, uint32_t producer, uint32_t shard
         wait_for_return(route, producer, channel);
     }
     uint64_t need = event_batch_need(route->options.format, event);
-    ASSERT(need < EVENT_STRING_MISSING);
+    ASSERT(need <= UINT32_MAX);
     channel->free[channel->free_count++] = channel->open; // empty: it was just handed over
     channel->open = event_batch_create((uint32_t)need);
     channel->oversize_is_out = true;

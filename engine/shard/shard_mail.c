@@ -3,7 +3,7 @@
 
 static struct hash128 user_key(void *context, uint32_t user)
 {
-    return ((const struct tail *)context)->user_table.entries[user].key;
+    return ((const struct tail *)context)->user_table.keys[user];
 }
 
 static bool find_user(void *context, struct hash128 key, uint32_t *user_out)

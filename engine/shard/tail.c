@@ -10,6 +10,7 @@
 #define ROW_CAPACITY_MIN 4096u
 #define ROW_CAPACITY_STEP (1u << 19) // of large ones, so that a column is whole huge pages
 #define ROW_CAPACITY_MAX (1u << 30)
+#define CACHE_LINE 64u
 #define CHUNK 64u // rows and strings of a chunk stay in the nearest cache from column to column
 // What a flush needs beside the columns: the ordered rows and the merge buffer of the largest user.
 #define FLUSH_ROW_BYTES (2 * sizeof(struct tail_ordered))
@@ -287,30 +288,37 @@ static void append_users(struct tail *tail, const struct chunk *chunk)
     }
     for (uint32_t i = 0; i < chunk->count; i++) {
         const struct event_row *row = chunk_row(tail, chunk, i);
+        struct user_id id = {row->user_id, (uint8_t)row->user_namespace};
         uint32_t user =
-            user_table_resolve(&tail->user_table, row->user_key, (uint8_t)row->user_namespace,
-                               event_batch_text(chunk->batch, row->user_id));
+            user_table_resolve(&tail->user_table, row->user_key, &id, chunk->batch->bytes);
         tail->users[tail->row_count + i] = user;
         tail->future[tail->row_count + i] = row->future != 0;
         tail->columns[COLUMN_TIME].integers[tail->row_count + i] = row->time_us;
     }
 }
 
+static bool has_strings(const struct tail *tail, const struct chunk *chunk, uint32_t column)
+{
+    bool present = false;
+    for (uint32_t i = 0; i < chunk->count; i++) {
+        present |= !packed_text_is_missing(
+            event_row_string(chunk_row(tail, chunk, i), tail->options.format, column));
+    }
+    return present;
+}
+
 static void append_strings(struct tail *tail, const struct chunk *chunk, uint32_t column)
 {
-    struct text texts[CHUNK];
-    bool present = tail->columns[column].codes != NULL;
-    for (uint32_t i = 0; i < chunk->count; i++) {
-        texts[i] = event_batch_text(chunk->batch, chunk_row(tail, chunk, i)->values[column].string);
-        present |= texts[i].bytes != NULL;
-    }
-    if (!present) {
-        return;
-    }
+    const struct event_format *format = tail->options.format;
     if (tail->columns[column].codes == NULL) {
+        if (!has_strings(tail, chunk, column)) {
+            return;
+        }
         tail_add_column(tail, column);
     }
-    symbol_table_resolve(&tail->symbols[column], texts, chunk->count,
+    struct symbol_batch strings = {event_row_string(chunk_row(tail, chunk, 0), format, column),
+                                   format->row_size, chunk->count, chunk->batch->bytes};
+    symbol_table_resolve(&tail->symbols[column], &strings,
                          tail->columns[column].codes + tail->row_count);
 }
 
@@ -320,7 +328,7 @@ static void append_integers(struct tail *tail, const struct chunk *chunk, uint32
     int64_t integers[CHUNK];
     bool present = tail->columns[column].integers != NULL;
     for (uint32_t i = 0; i < chunk->count; i++) {
-        integers[i] = chunk_row(tail, chunk, i)->values[column].integer;
+        integers[i] = event_row_integer(chunk_row(tail, chunk, i), tail->options.format, column);
         present |= integers[i] != missing;
     }
     if (!present) {
@@ -333,18 +341,16 @@ static void append_integers(struct tail *tail, const struct chunk *chunk, uint32
            chunk->count * sizeof(int64_t));
 }
 
-// Batches come from another core: the rows and strings of the next chunk are fetched while this one
-// is worked on. Strings of a row lie together.
+// Batches come from another core: the rows of the next chunk are fetched while this one is worked
+// on.
 static void prefetch_next(const struct tail *tail, const struct chunk *chunk)
 {
     uint32_t first = chunk->first + CHUNK;
     uint32_t left = first < chunk->batch->row_count ? chunk->batch->row_count - first : 0;
-    for (uint32_t i = 0; i < left && i < CHUNK; i++) {
-        const struct event_row *row = chunk_row(tail, chunk, CHUNK + i);
-        __builtin_prefetch(chunk->batch->bytes + row->user_id.offset);
-    }
-    for (uint32_t i = CHUNK; i < left && i < 2 * CHUNK; i++) {
-        __builtin_prefetch(chunk_row(tail, chunk, CHUNK + i));
+    uint32_t bytes = (left < CHUNK ? left : CHUNK) * tail->options.format->row_size;
+    const char *next = (const char *)chunk_row(tail, chunk, CHUNK);
+    for (uint32_t at = 0; at < bytes; at += CACHE_LINE) {
+        __builtin_prefetch(next + at);
     }
 }
 

@@ -25,10 +25,8 @@ static void copy_users(const struct copy *copy)
     for (uint32_t i = 0; i < copy->count; i++) {
         uint32_t user = copy->from->users[copy->first + i];
         if (numbers[user] == 0) {
-            const struct user_entry *entry = &users->entries[user];
-            numbers[user] =
-                1 + user_table_append(&copy->to->user_table, entry->key, entry->user_namespace,
-                                      user_table_id(users, user));
+            numbers[user] = 1 + user_table_append(&copy->to->user_table, users->keys[user],
+                                                  &users->ids[user], users->far);
         }
         copy->to->users[i] = numbers[user] - 1;
     }

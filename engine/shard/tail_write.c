@@ -229,15 +229,14 @@ static void gather_rows(struct period_write *write, uint32_t first, uint32_t cou
     }
 }
 
-// Users lie in order of arrival: those of the next ranks are fetched, first what says where their
-// ids are.
+// Users lie in order of arrival: those of the next ranks are fetched.
 static void fetch_users(const struct tail *tail, uint32_t rank)
 {
     const struct user_table *table = &tail->user_table;
     const uint32_t *order = tail->flush.user_order;
-    if (rank + 2 * USER_FETCH_DISTANCE < table->count) {
-        __builtin_prefetch(&table->entries[order[rank + 2 * USER_FETCH_DISTANCE]]);
-        __builtin_prefetch(user_table_id(table, order[rank + USER_FETCH_DISTANCE]).bytes);
+    if (rank + USER_FETCH_DISTANCE < table->count) {
+        __builtin_prefetch(&table->keys[order[rank + USER_FETCH_DISTANCE]]);
+        __builtin_prefetch(&table->ids[order[rank + USER_FETCH_DISTANCE]]);
     }
 }
 
@@ -256,9 +255,9 @@ static void gather_users(struct period_write *write, uint32_t first, uint32_t co
         }
         uint32_t user = write->tail->flush.user_order[rank];
         fetch_users(write->tail, rank);
-        group->user_keys[group->user_count] = table->entries[user].key;
+        group->user_keys[group->user_count] = table->keys[user];
         group->user_row_counts[group->user_count] = end - i;
-        group->user_flags[group->user_count] = table->entries[user].user_namespace;
+        group->user_flags[group->user_count] = table->ids[user].user_namespace;
         text_buffer_append_text(&write->ids, user_table_id(table, user));
         group->id_offsets[++group->user_count] = (uint32_t)write->ids.size;
         i = end;

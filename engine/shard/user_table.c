@@ -12,8 +12,9 @@
 #define RADIX_SIZE (1u << RADIX_BITS)
 #define RADIX_PASSES 3u
 
+// Small, so that the slots of many users lie in the near caches; who it is, `keys` says.
 struct user_slot {
-    struct hash128 key;
+    uint32_t tag;             // of the key's low half, whose other bits chose the slot
     uint32_t number_plus_one; // 0: empty
 };
 
@@ -32,8 +33,9 @@ void user_table_init(struct user_table *table)
 void user_table_deinit(struct user_table *table)
 {
     pages_free(table->slots, table->slot_count * sizeof(struct user_slot));
-    pages_free(table->entries, table->entry_capacity * sizeof(struct user_entry));
-    pages_free(table->id_bytes, table->id_capacity);
+    pages_free(table->keys, table->capacity * sizeof(struct hash128));
+    pages_free(table->ids, table->capacity * sizeof(struct user_id));
+    pages_free(table->far, table->far_capacity);
     *table = (struct user_table){0};
 }
 
@@ -46,6 +48,7 @@ void user_table_reset(struct user_table *table)
     }
     memset(table->slots, 0, table->slot_count * sizeof(struct user_slot));
     table->count = 0;
+    table->far_size = 0;
     table->id_size = 0;
 }
 
@@ -60,81 +63,104 @@ void user_table_prefetch(const struct user_table *table, struct hash128 key)
     __builtin_prefetch(&table->slots[slot_of(table, key)]);
 }
 
-static void grow_slots(struct user_table *table)
+static uint32_t tag_of(struct hash128 key)
 {
-    struct user_slot *old = table->slots;
-    uint32_t old_count = table->slot_count;
-    allocate_slots(table, old_count * 2);
-    for (uint32_t i = 0; i < old_count; i++) {
-        if (old[i].number_plus_one == 0) {
-            continue;
-        }
-        uint32_t at = slot_of(table, old[i].key);
-        while (table->slots[at].number_plus_one != 0) {
-            at = (at + 1) & (table->slot_count - 1);
-        }
-        table->slots[at] = old[i];
-    }
-    pages_free(old, old_count * sizeof(struct user_slot));
+    return (uint32_t)(key.low >> 32);
 }
 
-static void append_entry(struct user_table *table, struct hash128 key, uint8_t user_namespace,
-                         struct text id)
+static void fill_slot(struct user_table *table, uint32_t user)
 {
-    if (table->count == table->entry_capacity) {
-        uint32_t capacity = table->entry_capacity == 0 ? 256 : table->entry_capacity * 2;
-        table->entries =
-            pages_resize(table->entries, table->entry_capacity * sizeof(struct user_entry),
-                         capacity * sizeof(struct user_entry));
-        table->entry_capacity = capacity;
-    }
-    if (table->id_bytes == NULL || table->id_size + id.size > table->id_capacity) {
-        uint64_t doubled = table->id_capacity == 0 ? 4096 : table->id_capacity * 2;
-        uint64_t wanted = table->id_size + id.size;
-        uint64_t capacity = doubled > wanted ? doubled : wanted;
-        table->id_bytes = pages_resize(table->id_bytes, table->id_capacity, capacity);
-        table->id_capacity = capacity;
-    }
-    if (id.size > 0) {
-        memcpy(table->id_bytes + table->id_size, id.bytes, id.size);
-    }
-    table->entries[table->count++] =
-        (struct user_entry){key, table->id_size, (uint32_t)id.size, user_namespace};
-    table->id_size += id.size;
-}
-
-uint32_t user_table_append(struct user_table *table, struct hash128 key, uint8_t user_namespace,
-                           struct text id)
-{
-    append_entry(table, key, user_namespace, id);
-    return table->count - 1;
-}
-
-uint32_t user_table_resolve(struct user_table *table, struct hash128 key, uint8_t user_namespace,
-                            struct text id)
-{
+    struct hash128 key = table->keys[user];
     uint32_t at = slot_of(table, key);
     while (table->slots[at].number_plus_one != 0) {
-        if (hash128_equal(table->slots[at].key, key)) {
-            return table->slots[at].number_plus_one - 1;
-        }
         at = (at + 1) & (table->slot_count - 1);
     }
-    append_entry(table, key, user_namespace, id);
-    table->slots[at] = (struct user_slot){key, table->count};
-    uint32_t number = table->count - 1;
+    table->slots[at] = (struct user_slot){tag_of(key), user + 1};
+}
+
+static void grow_slots(struct user_table *table)
+{
+    pages_free(table->slots, table->slot_count * sizeof(struct user_slot));
+    allocate_slots(table, table->slot_count * 2);
+    for (uint32_t user = 0; user < table->count; user++) {
+        fill_slot(table, user);
+    }
+}
+
+static void grow_users(struct user_table *table)
+{
+    size_t from = table->capacity;
+    size_t capacity = from == 0 ? 256 : from * 2;
+    table->keys =
+        pages_resize(table->keys, from * sizeof(struct hash128), capacity * sizeof(struct hash128));
+    table->ids =
+        pages_resize(table->ids, from * sizeof(struct user_id), capacity * sizeof(struct user_id));
+    table->capacity = (uint32_t)capacity;
+}
+
+static struct packed_text keep_far(struct user_table *table, struct text id)
+{
+    if (table->far_size + id.size > table->far_capacity) {
+        uint64_t doubled = table->far_capacity == 0 ? 4096 : table->far_capacity * 2;
+        uint64_t wanted = table->far_size + id.size;
+        uint64_t capacity = doubled > wanted ? doubled : wanted;
+        table->far = pages_resize(table->far, table->far_capacity, capacity);
+        table->far_capacity = capacity;
+    }
+    memcpy(table->far + table->far_size, id.bytes, id.size);
+    table->far_size += id.size;
+    return packed_text_far(table->far_size - id.size, (uint32_t)id.size);
+}
+
+uint32_t user_table_append(struct user_table *table, struct hash128 key, const struct user_id *id,
+                           const char *far)
+{
+    if (table->count == table->capacity) {
+        grow_users(table);
+    }
+    struct text text = packed_text_get(&id->text, far);
+    struct user_id *kept = &table->ids[table->count];
+    *kept = *id;
+    if (!packed_text_is_short(&id->text)) {
+        kept->text = keep_far(table, text);
+    }
+    table->keys[table->count] = key;
+    table->id_size += text.size;
+    return table->count++;
+}
+
+// The place of the key's slot, or of the empty one where it would be.
+static inline uint32_t find_slot(const struct user_table *table, struct hash128 key)
+{
+    const struct user_slot *slots = table->slots;
+    uint32_t tag = tag_of(key);
+    uint32_t at = slot_of(table, key);
+    while (
+        slots[at].number_plus_one != 0 &&
+        (slots[at].tag != tag || !hash128_equal(table->keys[slots[at].number_plus_one - 1], key))) {
+        at = (at + 1) & (table->slot_count - 1);
+    }
+    return at;
+}
+
+uint32_t user_table_resolve(struct user_table *table, struct hash128 key, const struct user_id *id,
+                            const char *far)
+{
+    uint32_t at = find_slot(table, key);
+    if (table->slots[at].number_plus_one != 0) {
+        return table->slots[at].number_plus_one - 1;
+    }
+    uint32_t user = user_table_append(table, key, id, far);
+    table->slots[at] = (struct user_slot){tag_of(key), table->count};
     if (table->count > table->slot_count / 2) {
         grow_slots(table);
     }
-    return number;
+    return user;
 }
 
 bool user_table_find(const struct user_table *table, struct hash128 key, uint32_t *user_out)
 {
-    uint32_t at = slot_of(table, key);
-    while (table->slots[at].number_plus_one != 0 && !hash128_equal(table->slots[at].key, key)) {
-        at = (at + 1) & (table->slot_count - 1);
-    }
+    uint32_t at = find_slot(table, key);
     *user_out = table->slots[at].number_plus_one - 1;
     return table->slots[at].number_plus_one != 0;
 }
@@ -169,8 +195,7 @@ static void finish_by_insertion(const struct user_table *table, struct ranked_us
         struct ranked_user moved = users[i];
         uint32_t at = i;
         while (at > 0 && users[at - 1].high >= moved.high &&
-               hash128_compare(table->entries[users[at - 1].user].key,
-                               table->entries[moved.user].key) > 0) {
+               hash128_compare(table->keys[users[at - 1].user], table->keys[moved.user]) > 0) {
             users[at] = users[at - 1];
             at--;
         }
@@ -184,7 +209,7 @@ void user_table_rank(const struct user_table *table, uint32_t *order_out, uint32
     struct ranked_user *spare = users + table->count;
     struct ranked_user *first = users;
     for (uint32_t i = 0; i < table->count; i++) {
-        users[i] = (struct ranked_user){table->entries[i].key.high, i};
+        users[i] = (struct ranked_user){table->keys[i].high, i};
     }
     for (uint32_t pass = 0; pass < RADIX_PASSES; pass++) {
         radix_pass(users, spare, table->count, 64 - RADIX_BITS * (RADIX_PASSES - pass));
@@ -203,11 +228,13 @@ void user_table_rank(const struct user_table *table, uint32_t *order_out, uint32
 uint64_t user_table_memory(const struct user_table *table)
 {
     return (uint64_t)table->slot_count * sizeof(struct user_slot) +
-           (uint64_t)table->entry_capacity * sizeof(struct user_entry) + table->id_capacity;
+           (uint64_t)table->capacity * (sizeof(struct hash128) + sizeof(struct user_id)) +
+           table->far_capacity;
 }
 
 uint64_t user_table_fill(const struct user_table *table)
 {
-    return table->count * (2 * sizeof(struct user_slot) + sizeof(struct user_entry)) +
-           table->id_size;
+    return table->count *
+               (2 * sizeof(struct user_slot) + sizeof(struct hash128) + sizeof(struct user_id)) +
+           table->far_size;
 }

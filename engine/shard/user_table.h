@@ -5,6 +5,7 @@
 /// Thread: the shard's.
 #pragma once
 
+#include "engine/event/packed_text.h"
 #include "storage/base/hash.h"
 #include "storage/base/text.h"
 
@@ -13,10 +14,8 @@
 
 struct user_slot;
 
-struct user_entry {
-    struct hash128 key;
-    uint64_t id_offset;
-    uint32_t id_size;
+struct user_id {
+    struct packed_text text;
     uint8_t user_namespace;
 };
 
@@ -24,11 +23,13 @@ struct user_table {
     struct user_slot *slots;
     uint32_t slot_count; ///< a power of two
     uint32_t count;
-    uint32_t entry_capacity;
-    struct user_entry *entries; ///< by number
-    char *id_bytes;
-    uint64_t id_size;
-    uint64_t id_capacity;
+    uint32_t capacity;
+    struct hash128 *keys; ///< by number
+    struct user_id *ids;  ///< by number; long ones lie in `far`
+    char *far;
+    uint64_t far_size;
+    uint64_t far_capacity;
+    uint64_t id_size; ///< of all ids
 };
 
 void user_table_init(struct user_table *table);
@@ -36,18 +37,18 @@ void user_table_deinit(struct user_table *table);
 void user_table_reset(struct user_table *table);
 /// Fetches the slot of a key that will be looked up soon.
 void user_table_prefetch(const struct user_table *table, struct hash128 key);
-/// The user's number; adds the user where unknown.
-uint32_t user_table_resolve(struct user_table *table, struct hash128 key, uint8_t user_namespace,
-                            struct text id);
+/// The user's number; adds the user where unknown. A long id lies at an offset in `far`.
+uint32_t user_table_resolve(struct user_table *table, struct hash128 key, const struct user_id *id,
+                            const char *far);
 /// Adds a user who is not there, to a table in which nobody looks users up.
-uint32_t user_table_append(struct user_table *table, struct hash128 key, uint8_t user_namespace,
-                           struct text id);
+uint32_t user_table_append(struct user_table *table, struct hash128 key, const struct user_id *id,
+                           const char *far);
 /// The user's number; false where unknown.
 bool user_table_find(const struct user_table *table, struct hash128 key, uint32_t *user_out);
+/// Borrowed until the next user is added.
 static inline struct text user_table_id(const struct user_table *table, uint32_t user)
 {
-    return (struct text){table->id_bytes + table->entries[user].id_offset,
-                         table->entries[user].id_size};
+    return packed_text_get(&table->ids[user].text, table->far);
 }
 /// Fills ranks_out[user] with the user's place by key and order_out[place] with the user.
 void user_table_rank(const struct user_table *table, uint32_t *order_out, uint32_t *ranks_out);

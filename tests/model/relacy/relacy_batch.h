@@ -5,8 +5,6 @@
 
 #include "storage/base/hash.h"
 
-#define EVENT_STRING_MISSING UINT32_MAX
-
 struct event {
     uint8_t user_namespace; // chooses the shard
     struct text user_id;

@@ -71,9 +71,11 @@ Test(route, a_marker_comes_after_all_that_was_pushed_before_it)
             for (uint32_t i = 0; i < item.batch->row_count; i++) {
                 const struct event_row *row = event_batch_row(item.batch, &rig.format, i);
                 cr_assert_eq(route_shard(row->user_key, 2), shard);
-                cr_assert(text_equal(event_batch_text(item.batch, row->values[COLUMN_NAME].string),
-                                     TEXT_LITERAL("view")));
-                cr_assert_eq(row->values[COLUMN_CURRENCY].string.offset, EVENT_STRING_MISSING);
+                cr_assert(text_equal(
+                    event_batch_text(item.batch, event_row_string(row, &rig.format, COLUMN_NAME)),
+                    TEXT_LITERAL("view")));
+                cr_assert(
+                    packed_text_is_missing(event_row_string(row, &rig.format, COLUMN_CURRENCY)));
             }
             rows += item.batch->row_count;
             route_return(&route, 0, shard, item.batch);

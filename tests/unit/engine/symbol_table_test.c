@@ -13,7 +13,9 @@ static const struct hash_secret secret = {{1, 2, 3}};
 static uint32_t resolve(struct symbol_table *table, struct text text)
 {
     uint32_t code;
-    symbol_table_resolve(table, &text, 1, &code);
+    struct packed_text packed = packed_text_over(text);
+    struct symbol_batch batch = {&packed, sizeof(packed), 1, text.bytes};
+    symbol_table_resolve(table, &batch, &code);
     return code;
 }
 
@@ -26,7 +28,7 @@ Test(symbol_table, tells_empty_missing_and_prefixes_apart)
     uint32_t empty = resolve(&table, TEXT_LITERAL(""));
     cr_assert_eq(resolve(&table, TEXT_MISSING), COLUMN_CODE_MISSING);
     cr_assert_not_null(symbol_table_text(&table, empty).bytes);
-    // Sizes around the 16 bytes that are kept in the slot, and a NUL that padding could hide.
+    // Sizes around the 15 bytes that an entry holds, and a NUL that padding could hide.
     for (uint32_t size = 1; size <= sizeof(long_text); size++) {
         cr_assert_eq(resolve(&table, (struct text){long_text, size}), size);
     }
@@ -71,4 +73,27 @@ Test(symbol_table, gives_codes_by_first_appearance_and_ranks_by_bytes)
         cr_assert_eq(table.count, 0);
     }
     symbol_table_deinit(&table);
+}
+
+Test(symbol_table, ranks_texts_of_which_one_begins_all_others)
+{
+    static const struct text SORTED[] = {
+        {"shop", 4},           {"shop\0", 5},           {"shop\0\0", 6},
+        {"shop/12345678", 13}, {"shop/12345678\0", 14}, {"shop/123456789", 14},
+        {"shop\xff", 5}};
+    enum { COUNT = sizeof(SORTED) / sizeof(SORTED[0]) };
+    for (uint32_t first = 0; first < COUNT; first++) {
+        struct symbol_table table;
+        symbol_table_init(&table, &secret);
+        for (uint32_t i = 0; i < COUNT; i++) {
+            resolve(&table, SORTED[(first + i) % COUNT]);
+        }
+        uint32_t order[COUNT];
+        uint32_t ranks[COUNT];
+        symbol_table_rank(&table, order, ranks);
+        for (uint32_t rank = 0; rank < COUNT; rank++) {
+            cr_assert(text_equal(symbol_table_text(&table, order[rank]), SORTED[rank]), "%u", rank);
+        }
+        symbol_table_deinit(&table);
+    }
 }
