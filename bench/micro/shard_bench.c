@@ -192,8 +192,8 @@ static uint64_t run_sort(void *context)
     tail_sort(tail);
     for (uint32_t row = 0; row < tail->flush.row_count; row++) {
         // Who and when; where the row lies is the flush's own affair.
-        const struct tail_ordered *ordered = &tail->flush.rows[row];
-        hash = hash * 31 + ordered->user_rank + (uint64_t)ordered->time_us;
+        uint32_t at = tail->flush.rows[row];
+        hash = hash * 31 + tail->users[at] + (uint64_t)tail->columns[COLUMN_TIME].integers[at];
     }
     tail_sort_release(tail);
     tail_discard(tail);

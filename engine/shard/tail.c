@@ -12,8 +12,17 @@
 #define ROW_CAPACITY_MAX (1u << 30)
 #define CACHE_LINE 64u
 #define CHUNK 64u // rows and strings of a chunk stay in the nearest cache from column to column
-// What a flush needs beside the columns: the ordered rows and the merge buffer of the largest user.
-#define FLUSH_ROW_BYTES (2 * sizeof(struct tail_ordered))
+// Arrays that a flush needs beside the columns: places, which become the rows in order, and a place
+// to move the first column of each kind to. They are kept from flush to flush.
+#define FLUSH_WORD_COUNT 2u
+#define FLUSH_INTEGER_COUNT 1u
+// With the merge buffer of a user who has all rows.
+#define FLUSH_ROW_BYTES                                                                            \
+    ((FLUSH_WORD_COUNT + 1) * sizeof(uint32_t) + FLUSH_INTEGER_COUNT * sizeof(int64_t))
+// Of each string: its place in the order, its offset in a dictionary and its number there; of each
+// user: the place in the order, and where the rows end.
+#define FLUSH_STRING_BYTES (3 * sizeof(uint32_t))
+#define FLUSH_USER_BYTES (2 * sizeof(uint32_t))
 
 static size_t value_size(const struct tail *tail, uint32_t column)
 {
@@ -58,22 +67,28 @@ void tail_give_integers(struct tail *tail, int64_t *integers)
     }
 }
 
-static void free_spares(struct tail *tail)
+// All but so many of each kind.
+static void free_spares(struct tail *tail, uint32_t word_count, uint32_t integer_count)
 {
     struct tail_spares *spares = &tail->spares;
     size_t words_size = tail->row_capacity * sizeof(uint32_t);
-    while (spares->word_count > 0) {
+    while (spares->word_count > word_count) {
         pages_free(spares->words[--spares->word_count], words_size);
     }
-    while (spares->integer_count > 0) {
+    while (spares->integer_count > integer_count) {
         pages_free(spares->integers[--spares->integer_count], 2 * words_size);
     }
 }
 
+// Of spares and of what a flush will need, which takes spares first.
 static uint64_t spare_row_bytes(const struct tail *tail)
 {
-    return tail->spares.word_count * sizeof(uint32_t) +
-           tail->spares.integer_count * sizeof(int64_t);
+    const struct tail_spares *spares = &tail->spares;
+    uint32_t words = spares->word_count > FLUSH_WORD_COUNT ? spares->word_count : FLUSH_WORD_COUNT;
+    uint32_t integers =
+        spares->integer_count > FLUSH_INTEGER_COUNT ? spares->integer_count : FLUSH_INTEGER_COUNT;
+    return FLUSH_ROW_BYTES + (words - FLUSH_WORD_COUNT) * sizeof(uint32_t) +
+           (integers - FLUSH_INTEGER_COUNT) * sizeof(int64_t);
 }
 
 // What a row has that never had a value: absent sequence numbers are 0.
@@ -132,7 +147,7 @@ void tail_destroy(struct tail *tail)
         return;
     }
     tail_sort_release(tail);
-    free_spares(tail);
+    free_spares(tail, 0, 0);
     size_t words_size = tail->row_capacity * sizeof(uint32_t);
     for (uint32_t i = 0; i < tail->schema->column_count; i++) {
         pages_free(tail->columns[i].codes, words_size);
@@ -160,9 +175,22 @@ static uint32_t next_capacity(const struct tail *tail, uint32_t wanted)
     return capacity;
 }
 
+// What a flush makes of the tables: orders, and dictionaries, which hold all bytes once more.
+static uint64_t flush_table_memory(const struct tail *tail)
+{
+    uint64_t sum = tail->user_table.count * FLUSH_USER_BYTES;
+    const struct event_format *format = tail->options.format;
+    for (uint32_t i = 0; i < format->string_count; i++) {
+        const struct symbol_table *symbols = &tail->symbols[format->string_columns[i]];
+        sum += symbols->size + symbols->count * FLUSH_STRING_BYTES;
+    }
+    return sum;
+}
+
+// With what a flush makes of the tables.
 static uint64_t table_memory(const struct tail *tail)
 {
-    uint64_t sum = user_table_memory(&tail->user_table);
+    uint64_t sum = user_table_memory(&tail->user_table) + flush_table_memory(tail);
     const struct event_format *format = tail->options.format;
     for (uint32_t i = 0; i < format->string_count; i++) {
         sum += symbol_table_memory(&tail->symbols[format->string_columns[i]]);
@@ -172,14 +200,15 @@ static uint64_t table_memory(const struct tail *tail)
 
 uint64_t tail_memory(const struct tail *tail)
 {
-    return tail->row_capacity * (tail->row_bytes + spare_row_bytes(tail) + FLUSH_ROW_BYTES) +
-           table_memory(tail) + tail->chunk_bytes;
+    return tail->row_capacity * (tail->row_bytes + spare_row_bytes(tail)) + table_memory(tail) +
+           tail->chunk_bytes;
 }
 
 uint64_t tail_fill(const struct tail *tail)
 {
     uint64_t sum = tail->row_count * (tail->row_bytes + FLUSH_ROW_BYTES) +
-                   user_table_fill(&tail->user_table) + tail->chunk_bytes;
+                   user_table_fill(&tail->user_table) + flush_table_memory(tail) +
+                   tail->chunk_bytes;
     const struct event_format *format = tail->options.format;
     for (uint32_t i = 0; i < format->string_count; i++) {
         sum += symbol_table_fill(&tail->symbols[format->string_columns[i]]);
@@ -237,7 +266,7 @@ bool tail_has_room(const struct tail *tail, const struct event_batch *batch)
     if (wanted > tail->row_capacity) {
         return grown_capacity(tail, wanted, used) >= wanted;
     }
-    uint64_t row_bytes = tail->row_bytes + spare_row_bytes(tail) + FLUSH_ROW_BYTES;
+    uint64_t row_bytes = tail->row_bytes + spare_row_bytes(tail);
     return tail->row_capacity * row_bytes + used <= tail->options.budget_bytes;
 }
 
@@ -263,7 +292,7 @@ void tail_reserve_rows(struct tail *tail, uint32_t wanted)
 {
     if (wanted > tail->row_capacity) {
         uint32_t capacity = grown_capacity(tail, wanted, table_memory(tail) + tail->chunk_bytes);
-        free_spares(tail);
+        free_spares(tail, 0, 0);
         resize_columns(tail, capacity >= wanted ? capacity : next_capacity(tail, wanted));
     }
 }
@@ -403,10 +432,10 @@ void tail_canonical(void *context, uint32_t row, struct text_buffer *out)
 }
 
 // Columns begin anew with their next value, so that a rare attribute does not cost memory in every
-// later tail; what nobody took since the last flush goes.
+// later tail; what neither a column nor a flush took since the last flush goes.
 static void forget_columns(struct tail *tail)
 {
-    free_spares(tail);
+    free_spares(tail, FLUSH_WORD_COUNT, FLUSH_INTEGER_COUNT);
     for (uint32_t i = COLUMN_SEQUENCE; i < tail->schema->column_count; i++) {
         struct column_values *values = &tail->columns[i];
         if (values->codes == NULL && values->integers == NULL) {
@@ -421,7 +450,7 @@ static void forget_columns(struct tail *tail)
 
 static void shrink(struct tail *tail)
 {
-    free_spares(tail);
+    free_spares(tail, 0, 0);
     resize_columns(tail, ROW_CAPACITY_MIN);
     user_table_deinit(&tail->user_table);
     user_table_init(&tail->user_table);

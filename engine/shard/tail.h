@@ -39,19 +39,12 @@ struct tail_output {
 /// Parts of time whose rows a flush brings together before it sorts them.
 #define TAIL_PART_COUNT_MAX 4u
 
-/// A row on its way through the sort: what most comparisons need, without touching a column.
-struct tail_ordered {
-    int64_t time_us;
-    uint32_t row;
-    uint32_t user_rank;
-};
-
 /// A flush under way; kept when writing fails, so that a retry goes on where it stopped.
 struct tail_flush {
     bool active;
     uint32_t *user_order; ///< user by rank
-    struct tail_ordered *rows;
-    uint32_t row_count; ///< without duplicates
+    uint32_t *rows;       ///< by place: which of the tail's
+    uint32_t row_count;   ///< without duplicates
     uint32_t duplicate_count;
     int64_t
         dropped_as_of_us;  ///< maximum of min(time, received) over the duplicates; INT64_MIN: none

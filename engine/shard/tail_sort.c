@@ -3,15 +3,14 @@
 
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
-#include "storage/base/pages.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define INSERTION_COUNT_MAX 24u
+#define PERIOD_CAPACITY_MIN 256u
 
-typedef int (*compare_rows)(const struct tail *tail, const struct tail_ordered *left,
-                            const struct tail_ordered *right);
+typedef int (*compare_rows)(const struct tail *tail, uint32_t left, uint32_t right);
 
 static int64_t integer_at(const struct tail *tail, enum system_column column, uint32_t row)
 {
@@ -24,30 +23,26 @@ static int compare_integers(int64_t left, int64_t right)
     return left < right ? -1 : left > right;
 }
 
-static int compare_times(const struct tail *tail, const struct tail_ordered *left,
-                         const struct tail_ordered *right)
+static int compare_times(const struct tail *tail, uint32_t left, uint32_t right)
 {
-    (void)tail;
-    return compare_integers(left->time_us, right->time_us);
+    const int64_t *times_us = tail->columns[COLUMN_TIME].integers;
+    return compare_integers(times_us[left], times_us[right]);
 }
 
-static int compare_column(const struct tail *tail, enum system_column column,
-                          const struct tail_ordered *left, const struct tail_ordered *right)
+static int compare_column(const struct tail *tail, enum system_column column, uint32_t left,
+                          uint32_t right)
 {
-    return compare_integers(integer_at(tail, column, left->row),
-                            integer_at(tail, column, right->row));
+    return compare_integers(integer_at(tail, column, left), integer_at(tail, column, right));
 }
 
-static int compare_canonical(const struct tail *tail, const struct tail_ordered *left,
-                             const struct tail_ordered *right)
+static int compare_canonical(const struct tail *tail, uint32_t left, uint32_t right)
 {
-    return canonical_row_compare(&tail->canonical, tail->schema, tail->columns, left->row,
-                                 tail->columns, right->row);
+    return canonical_row_compare(&tail->canonical, tail->schema, tail->columns, left, tail->columns,
+                                 right);
 }
 
 // The canonical order of rows of one user and one time.
-static int compare_tied(const struct tail *tail, const struct tail_ordered *left,
-                        const struct tail_ordered *right)
+static int compare_tied(const struct tail *tail, uint32_t left, uint32_t right)
 {
     int order = compare_column(tail, COLUMN_SEQUENCE, left, right);
     if (order == 0) {
@@ -58,8 +53,7 @@ static int compare_tied(const struct tail *tail, const struct tail_ordered *left
 
 // Copies of one event side by side, the one that stays first: the first in canonical order, so the
 // smaller sequence number before the smaller bytes.
-static int compare_copies(const struct tail *tail, const struct tail_ordered *left,
-                          const struct tail_ordered *right)
+static int compare_copies(const struct tail *tail, uint32_t left, uint32_t right)
 {
     int order = compare_column(tail, COLUMN_ID_HASH, left, right);
     if (order == 0) {
@@ -68,13 +62,13 @@ static int compare_copies(const struct tail *tail, const struct tail_ordered *le
     return order != 0 ? order : compare_canonical(tail, left, right);
 }
 
-static void insertion_sort(const struct tail *tail, struct tail_ordered *rows, uint32_t count,
+static void insertion_sort(const struct tail *tail, uint32_t *rows, uint32_t count,
                            compare_rows compare)
 {
     for (uint32_t i = 1; i < count; i++) {
-        struct tail_ordered moved = rows[i];
+        uint32_t moved = rows[i];
         uint32_t at = i;
-        while (at > 0 && compare(tail, &rows[at - 1], &moved) > 0) {
+        while (at > 0 && compare(tail, rows[at - 1], moved) > 0) {
             rows[at] = rows[at - 1];
             at--;
         }
@@ -82,8 +76,8 @@ static void insertion_sort(const struct tail *tail, struct tail_ordered *rows, u
     }
 }
 
-static void merge_halves(const struct tail *tail, struct tail_ordered *rows, uint32_t middle,
-                         uint32_t count, struct tail_ordered *buffer, compare_rows compare)
+static void merge_halves(const struct tail *tail, uint32_t *rows, uint32_t middle, uint32_t count,
+                         uint32_t *buffer, compare_rows compare)
 {
     memcpy(buffer, rows, middle * sizeof(*rows));
     uint32_t left = 0;
@@ -91,14 +85,14 @@ static void merge_halves(const struct tail *tail, struct tail_ordered *rows, uin
     uint32_t out = 0;
     while (left < middle && right < count) {
         rows[out++] =
-            compare(tail, &buffer[left], &rows[right]) <= 0 ? buffer[left++] : rows[right++];
+            compare(tail, buffer[left], rows[right]) <= 0 ? buffer[left++] : rows[right++];
     }
     memcpy(rows + out, buffer + left, (middle - left) * sizeof(*rows));
 }
 
 // Stable; `buffer` has room for half of the rows.
-static void merge_sort(const struct tail *tail, struct tail_ordered *rows, uint32_t count,
-                       struct tail_ordered *buffer, compare_rows compare)
+static void merge_sort(const struct tail *tail, uint32_t *rows, uint32_t count, uint32_t *buffer,
+                       compare_rows compare)
 {
     if (count <= INSERTION_COUNT_MAX) {
         insertion_sort(tail, rows, count, compare);
@@ -108,43 +102,41 @@ static void merge_sort(const struct tail *tail, struct tail_ordered *rows, uint3
     merge_sort(tail, rows, middle, buffer, compare);
     merge_sort(tail, rows + middle, count - middle, buffer, compare);
     // Data usually comes nearly in order: two halves in order need no merge.
-    if (compare(tail, &rows[middle - 1], &rows[middle]) > 0) {
+    if (compare(tail, rows[middle - 1], rows[middle]) > 0) {
         merge_halves(tail, rows, middle, count, buffer, compare);
     }
 }
 
-static bool same_copy(const struct tail *tail, const struct tail_ordered *left,
-                      const struct tail_ordered *right)
+static bool same_copy(const struct tail *tail, uint32_t left, uint32_t right)
 {
-    int64_t id_hash = integer_at(tail, COLUMN_ID_HASH, left->row);
-    return id_hash != COLUMN_INTEGER_MISSING &&
-           id_hash == integer_at(tail, COLUMN_ID_HASH, right->row);
+    int64_t id_hash = integer_at(tail, COLUMN_ID_HASH, left);
+    return id_hash != COLUMN_INTEGER_MISSING && id_hash == integer_at(tail, COLUMN_ID_HASH, right);
 }
 
 // A copy that goes still says how far the data reaches: as-of is a maximum over everything that
 // came, so that it does not depend on where copies meet.
-static void note_dropped(struct tail *tail, const struct tail_ordered *dropped)
+static void note_dropped(struct tail *tail, uint32_t dropped)
 {
-    int64_t received_us = integer_at(tail, COLUMN_RECEIVED, dropped->row);
-    bool missing = received_us == COLUMN_INTEGER_MISSING || dropped->time_us < received_us;
-    int64_t known_us = missing ? dropped->time_us : received_us;
-    if (known_us > tail->flush.dropped_as_of_us && !tail->future[dropped->row]) {
+    int64_t time_us = tail->columns[COLUMN_TIME].integers[dropped];
+    int64_t received_us = integer_at(tail, COLUMN_RECEIVED, dropped);
+    bool missing = received_us == COLUMN_INTEGER_MISSING || time_us < received_us;
+    int64_t known_us = missing ? time_us : received_us;
+    if (known_us > tail->flush.dropped_as_of_us && !tail->future[dropped]) {
         tail->flush.dropped_as_of_us = known_us;
     }
 }
 
 // Rows of one user and one time: keeps one row per event id and puts the rest into canonical order.
 // Returns how many rows are left.
-static uint32_t settle_tie(struct tail *tail, struct tail_ordered *rows, uint32_t count,
-                           struct tail_ordered *buffer)
+static uint32_t settle_tie(struct tail *tail, uint32_t *rows, uint32_t count, uint32_t *buffer)
 {
     uint32_t kept = count;
     if (tail->columns[COLUMN_ID_HASH].integers != NULL) {
         merge_sort(tail, rows, count, buffer, compare_copies);
         kept = 1;
         for (uint32_t i = 1; i < count; i++) {
-            if (same_copy(tail, &rows[kept - 1], &rows[i])) {
-                note_dropped(tail, &rows[i]);
+            if (same_copy(tail, rows[kept - 1], rows[i])) {
+                note_dropped(tail, rows[i]);
             } else {
                 rows[kept++] = rows[i];
             }
@@ -154,51 +146,53 @@ static uint32_t settle_tie(struct tail *tail, struct tail_ordered *rows, uint32_
     return kept;
 }
 
-static bool in_time_order(const struct tail_ordered *rows, uint32_t count)
+static void move_rows(uint32_t *out, const uint32_t *rows, uint32_t count)
 {
-    for (uint32_t i = 1; i < count; i++) {
-        if (rows[i - 1].time_us > rows[i].time_us) {
-            return false;
-        }
+    if (out != rows) {
+        memmove(out, rows, count * sizeof(*rows));
     }
-    return true;
 }
 
-static bool has_ties(const struct tail_ordered *rows, uint32_t count)
+// Rows in order of time: settles those of one time and moves all to `out`. Returns how many.
+static uint32_t settle_ties(struct tail *tail, uint32_t *rows, uint32_t count, uint32_t *buffer,
+                            uint32_t *out)
 {
-    for (uint32_t i = 1; i < count; i++) {
-        if (rows[i - 1].time_us == rows[i].time_us) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// Sorts one user's rows and moves them to `out`, which lies at or before them. Returns how many.
-static uint32_t sort_user(struct tail *tail, struct tail_ordered *rows, uint32_t count,
-                          struct tail_ordered *buffer, struct tail_ordered *out)
-{
-    if (!in_time_order(rows, count)) {
-        merge_sort(tail, rows, count, buffer, compare_times);
-    }
-    if (!has_ties(rows, count)) {
-        if (out != rows) {
-            memmove(out, rows, count * sizeof(*rows));
-        }
-        return count;
-    }
+    const int64_t *times_us = tail->columns[COLUMN_TIME].integers;
     uint32_t out_count = 0;
     for (uint32_t first = 0; first < count;) {
         uint32_t end = first + 1;
-        while (end < count && rows[end].time_us == rows[first].time_us) {
+        while (end < count && times_us[rows[end]] == times_us[rows[first]]) {
             end++;
         }
         uint32_t kept = end - first == 1 ? 1 : settle_tie(tail, rows + first, end - first, buffer);
-        memmove(out + out_count, rows + first, kept * sizeof(*rows));
+        move_rows(out + out_count, rows + first, kept);
         out_count += kept;
         first = end;
     }
     return out_count;
+}
+
+// Sorts one user's rows and moves them to `out`, which lies at or before them. Returns how many.
+static uint32_t sort_user(struct tail *tail, uint32_t *rows, uint32_t count, uint32_t *buffer,
+                          uint32_t *out)
+{
+    const int64_t *times_us = tail->columns[COLUMN_TIME].integers;
+    bool ascending = true;
+    bool ordered = true;
+    for (uint32_t i = 1; i < count; i++) {
+        int64_t before_us = times_us[rows[i - 1]];
+        int64_t time_us = times_us[rows[i]];
+        ascending &= before_us < time_us;
+        ordered &= before_us <= time_us;
+    }
+    if (ascending) {
+        move_rows(out, rows, count);
+        return count;
+    }
+    if (!ordered) {
+        merge_sort(tail, rows, count, buffer, compare_times);
+    }
+    return settle_ties(tail, rows, count, buffer, out);
 }
 
 // Codes are to become ranks, so that they compare like their strings.
@@ -226,7 +220,7 @@ struct part {
     uint32_t largest;  // rows of the busiest user
     uint32_t *ends;    // by rank: where the user's rows end
     uint32_t capacity; // of `buffer`
-    struct tail_ordered *buffer;
+    uint32_t *buffer;
 };
 
 static void count_rows(const struct tail *tail, struct part *part)
@@ -251,15 +245,13 @@ static void count_rows(const struct tail *tail, struct part *part)
 static void scatter_rows(struct tail *tail, struct part *part)
 {
     count_rows(tail, part);
-    const int64_t *times_us = tail->columns[COLUMN_TIME].integers;
     for (uint32_t row = part->first; row < part->end; row++) {
-        uint32_t rank = tail->users[row];
-        tail->flush.rows[part->ends[rank]++] = (struct tail_ordered){times_us[row], row, rank};
+        tail->flush.rows[part->ends[tail->users[row]]++] = row;
     }
 }
 
 // Sorts the rows of a part and moves them to `out`, at or before them. Returns how many.
-static uint32_t sort_part(struct tail *tail, struct part *part, struct tail_ordered *out)
+static uint32_t sort_part(struct tail *tail, struct part *part, uint32_t *out)
 {
     scatter_rows(tail, part);
     if (part->largest / 2 + 1 > part->capacity) {
@@ -278,23 +270,12 @@ static uint32_t sort_part(struct tail *tail, struct part *part, struct tail_orde
     return out_count;
 }
 
-// Room for all rows in order.
-static struct tail_ordered *allocate_rows(const struct tail *tail)
-{
-    return pages_resize(NULL, 0, tail->row_count * sizeof(struct tail_ordered));
-}
-
-static void free_rows(const struct tail *tail, struct tail_ordered *rows)
-{
-    pages_free(rows, tail->row_count * sizeof(struct tail_ordered));
-}
-
 static void sort_rows(struct tail *tail, const struct tail_moves *moves)
 {
     struct tail_flush *flush = &tail->flush;
     struct part part = {.ends = memory_allocate(tail->user_table.count * sizeof(uint32_t))};
     uint32_t out = 0;
-    flush->rows = allocate_rows(tail);
+    flush->rows = tail_take_words(tail);
     for (uint32_t i = 0; i < moves->part_count; i++) {
         part.end = moves->part_ends[i];
         out += sort_part(tail, &part, flush->rows + out);
@@ -321,35 +302,49 @@ static int compare_periods(const void *left, const void *right)
     return compare_integers(*(const int64_t *)left, *(const int64_t *)right);
 }
 
-// The distinct periods, ascending.
-static void find_periods(struct tail *tail)
+// Sorts the periods found so far and drops those that are there twice. Returns how many are left.
+static uint32_t settle_periods(int64_t *periods, uint32_t count)
 {
-    struct tail_flush *flush = &tail->flush;
-    const int64_t *times_us = tail->columns[COLUMN_TIME].integers;
-    int64_t length = tail->options.period_us;
-    int64_t *periods = memory_allocate(tail->row_count * sizeof(int64_t));
-    uint32_t count = 0;
-    int64_t start_us = 1;
-    int64_t end_us = 0; // empty: the first row finds its period
-    for (uint32_t row = 0; row < tail->row_count; row++) {
-        int64_t time_us = times_us[row];
-        if (time_us < start_us || time_us >= end_us) {
-            periods[count] = period_of(tail, time_us);
-            start_us = periods[count] * length;
-            end_us = start_us + length;
-            count++;
-        }
-    }
-    qsort(periods, count, sizeof(int64_t), compare_periods);
+    qsort(periods, count, sizeof(*periods), compare_periods);
     uint32_t distinct = 0;
     for (uint32_t i = 0; i < count; i++) {
         if (distinct == 0 || periods[distinct - 1] != periods[i]) {
             periods[distinct++] = periods[i];
         }
     }
+    return distinct;
+}
+
+// The distinct periods, ascending. Rows may go back and forth between them: a full list is settled,
+// and grows where that leaves it half full.
+static void find_periods(struct tail *tail)
+{
+    struct tail_flush *flush = &tail->flush;
+    const int64_t *times_us = tail->columns[COLUMN_TIME].integers;
+    int64_t length = tail->options.period_us;
+    uint32_t capacity = PERIOD_CAPACITY_MIN;
+    int64_t *periods = memory_allocate(capacity * sizeof(*periods));
+    uint32_t count = 0;
+    int64_t start_us = 1;
+    int64_t end_us = 0; // empty: the first row finds its period
+    for (uint32_t row = 0; row < tail->row_count; row++) {
+        int64_t time_us = times_us[row];
+        if (time_us >= start_us && time_us < end_us) {
+            continue;
+        }
+        if (count == capacity) {
+            count = settle_periods(periods, count);
+            capacity = count > capacity / 2 ? capacity * 2 : capacity;
+            periods = memory_resize_array(periods, capacity, sizeof(*periods));
+        }
+        periods[count] = period_of(tail, time_us);
+        start_us = periods[count] * length;
+        end_us = start_us + length;
+        count++;
+    }
     flush->periods = periods;
-    flush->period_count = distinct;
-    flush->period_ends = memory_allocate_zeroed(distinct, sizeof(uint32_t));
+    flush->period_count = settle_periods(periods, count);
+    flush->period_ends = memory_allocate_zeroed(flush->period_count, sizeof(uint32_t));
 }
 
 static uint32_t find_period(const struct tail_flush *flush, int64_t period)
@@ -371,23 +366,25 @@ static uint32_t find_period(const struct tail_flush *flush, int64_t period)
 static void split_by_period(struct tail *tail)
 {
     struct tail_flush *flush = &tail->flush;
-    uint32_t *part = pages_resize(NULL, 0, flush->row_count * sizeof(uint32_t));
+    const int64_t *times_us = tail->columns[COLUMN_TIME].integers;
+    int64_t *parts = tail_take_integers(tail); // by place in `rows`; an array is there already
     uint32_t *next = memory_allocate_zeroed(flush->period_count, sizeof(uint32_t));
     for (uint32_t i = 0; i < flush->row_count; i++) {
-        part[i] = find_period(flush, period_of(tail, flush->rows[i].time_us));
-        flush->period_ends[part[i]]++;
+        uint32_t part = find_period(flush, period_of(tail, times_us[flush->rows[i]]));
+        flush->period_ends[part]++;
+        parts[i] = part;
     }
     for (uint32_t i = 1; i < flush->period_count; i++) {
         next[i] = flush->period_ends[i - 1];
         flush->period_ends[i] += flush->period_ends[i - 1];
     }
-    struct tail_ordered *parted = allocate_rows(tail);
+    uint32_t *parted = tail_take_words(tail);
     for (uint32_t i = 0; i < flush->row_count; i++) {
-        parted[next[part[i]]++] = flush->rows[i];
+        parted[next[parts[i]]++] = flush->rows[i];
     }
-    free_rows(tail, flush->rows);
+    tail_give_words(tail, flush->rows);
+    tail_give_integers(tail, parts);
     flush->rows = parted;
-    pages_free(part, flush->row_count * sizeof(uint32_t));
     memory_free(next);
 }
 
@@ -433,7 +430,7 @@ void tail_sort_release(struct tail *tail)
 {
     struct tail_flush *flush = &tail->flush;
     memory_free(flush->user_order);
-    free_rows(tail, flush->rows);
+    tail_give_words(tail, flush->rows);
     memory_free(flush->periods);
     memory_free(flush->period_ends);
     for (uint32_t i = 0; i < tail->schema->column_count; i++) {

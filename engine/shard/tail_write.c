@@ -19,7 +19,7 @@ static const uint32_t no_offset = 0; // of a dictionary without entries
 // One segment being written: some of the sorted rows, in groups.
 struct period_write {
     struct tail *tail;
-    const struct tail_ordered *rows;
+    const uint32_t *rows; // of the tail
     uint32_t row_count;
     struct dictionary dictionaries[SCHEMA_COLUMN_COUNT_MAX];
     uint32_t *renumber[SCHEMA_COLUMN_COUNT_MAX]; // rank to code; NULL: every entry is used
@@ -51,7 +51,7 @@ static void mark_used(const struct period_write *write, uint32_t column, uint32_
     uint32_t first = 0;
     bool together = lie_together(write, &first);
     for (uint32_t i = 0; i < write->row_count; i++) {
-        uint32_t rank = codes[together ? first + i : write->rows[i].row];
+        uint32_t rank = codes[together ? first + i : write->rows[i]];
         if (rank != COLUMN_CODE_MISSING) {
             used[rank] = 1;
         }
@@ -175,9 +175,9 @@ static void write_deinit(struct period_write *write)
     text_buffer_deinit(&write->ids);
 }
 
-// Some rows of a group: where they lie in the tail's columns.
+// Some rows of a group.
 struct gather {
-    uint32_t rows[GATHER_ROW_COUNT];
+    const uint32_t *rows; // where they lie in the tail's columns
     uint32_t count;
     uint32_t at; // of the first, in the group
 };
@@ -203,7 +203,7 @@ static void gather_column(struct period_write *write, uint32_t column, const str
     const struct column_values *to = &write->group.columns[column];
     if (to->codes != NULL) {
         gather_codes(gather, from->codes, to->codes + gather->at, write->renumber[column]);
-    } else if (to->integers != NULL && column != COLUMN_TIME) {
+    } else if (to->integers != NULL) {
         int64_t *integers = to->integers + gather->at;
         for (uint32_t i = 0; i < gather->count; i++) {
             integers[i] = from->integers[gather->rows[i]];
@@ -214,15 +214,10 @@ static void gather_column(struct period_write *write, uint32_t column, const str
 static void gather_rows(struct period_write *write, uint32_t first, uint32_t count)
 {
     struct gather gather;
-    int64_t *times_us = write->group.columns[COLUMN_TIME].integers;
     for (gather.at = 0; gather.at < count; gather.at += gather.count) {
-        const struct tail_ordered *rows = write->rows + first + gather.at;
         uint32_t left = count - gather.at;
+        gather.rows = write->rows + first + gather.at;
         gather.count = left < GATHER_ROW_COUNT ? left : GATHER_ROW_COUNT;
-        for (uint32_t i = 0; i < gather.count; i++) {
-            gather.rows[i] = rows[i].row;
-            times_us[gather.at + i] = rows[i].time_us;
-        }
         for (uint32_t column = 0; column < write->tail->schema->column_count; column++) {
             gather_column(write, column, &gather);
         }
@@ -243,14 +238,16 @@ static void fetch_users(const struct tail *tail, uint32_t rank)
 static void gather_users(struct period_write *write, uint32_t first, uint32_t count)
 {
     const struct user_table *table = &write->tail->user_table;
+    const uint32_t *ranks = write->tail->users;
+    const uint32_t *rows = write->rows + first;
     struct row_group *group = &write->group;
     text_buffer_reset(&write->ids);
     group->user_count = 0;
     group->id_offsets[0] = 0;
     for (uint32_t i = 0; i < count;) {
-        uint32_t rank = write->rows[first + i].user_rank;
+        uint32_t rank = ranks[rows[i]];
         uint32_t end = i + 1;
-        while (end < count && write->rows[first + end].user_rank == rank) {
+        while (end < count && ranks[rows[end]] == rank) {
             end++;
         }
         uint32_t user = write->tail->flush.user_order[rank];
@@ -274,13 +271,13 @@ static int64_t integer_of(const struct period_write *write, enum system_column c
 static void note_as_of(struct period_write *write, uint32_t first, uint32_t count)
 {
     const struct tail *tail = write->tail;
+    const int64_t *times_us = write->group.columns[COLUMN_TIME].integers;
     for (uint32_t i = 0; i < count; i++) {
-        const struct tail_ordered *ordered = &write->rows[first + i];
         int64_t received_us = integer_of(write, COLUMN_RECEIVED, i);
-        int64_t known_us = received_us == COLUMN_INTEGER_MISSING || ordered->time_us < received_us
-                               ? ordered->time_us
+        int64_t known_us = received_us == COLUMN_INTEGER_MISSING || times_us[i] < received_us
+                               ? times_us[i]
                                : received_us;
-        if (known_us > write->as_of_us && !tail->future[ordered->row]) {
+        if (known_us > write->as_of_us && !tail->future[write->rows[first + i]]) {
             write->as_of_us = known_us;
         }
     }
@@ -294,9 +291,10 @@ static uint32_t group_end(const struct period_write *write, uint32_t first)
     if (end >= write->row_count) {
         return write->row_count;
     }
+    const uint32_t *ranks = write->tail->users;
     uint32_t cut = end;
     uint32_t lowest = end - write->group_capacity / 16;
-    while (cut > lowest && write->rows[cut].user_rank == write->rows[cut - 1].user_rank) {
+    while (cut > lowest && ranks[write->rows[cut]] == ranks[write->rows[cut - 1]]) {
         cut--;
     }
     return cut > lowest ? cut : end;

@@ -6,8 +6,11 @@
 #include "tests/support/test_random.h"
 
 #include <criterion/criterion.h>
+#include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #define BUDGET_BYTES (UINT64_C(4) << 20)
 #define BATCH_BYTES (64u << 10)
@@ -62,6 +65,7 @@ struct given {
     int64_t time_us;
     int64_t id_hash;
     int64_t sequence;
+    bool future;
 };
 
 static bool put_event(struct world *world, struct text page, const struct given *given)
@@ -76,7 +80,10 @@ static bool put_event(struct world *world, struct text page, const struct given 
     values[COLUMN_AMOUNT].integer = COLUMN_INTEGER_MISSING;
     values[COLUMN_CURRENCY].string = TEXT_MISSING;
     values[world->attribute].string = page;
-    struct event event = {.user_id = text_from(id), .time_us = given->time_us, .values = values};
+    struct event event = {.user_id = text_from(id),
+                          .time_us = given->time_us,
+                          .future = given->future,
+                          .values = values};
     return event_batch_append(world->batch, &world->format, &event,
                               hash_user(&secret, 0, text_from(id)));
 }
@@ -85,7 +92,7 @@ static bool put(struct world *world, struct text page, int64_t sequence)
 {
     struct given given = {(uint32_t)(world->serial * 7 % USER_COUNT),
                           (int64_t)world->serial * MICROSECONDS_PER_SECOND, COLUMN_INTEGER_MISSING,
-                          sequence};
+                          sequence, false};
     bool fits = put_event(world, page, &given);
     world->serial += fits;
     return fits;
@@ -193,7 +200,7 @@ static uint32_t append_given(struct world *world, uint32_t period_count, uint32_
         int64_t period = (int64_t)test_random_below(random, period_count);
         all[i] = (struct given){test_random_below(random, 50),
                                 period * SORT_PERIOD_US + second * MICROSECONDS_PER_SECOND,
-                                (int64_t)test_random_below(random, 3), 0};
+                                (int64_t)test_random_below(random, 3), 0, false};
         char page[24];
         snprintf(page, sizeof(page), "%d", (int)(second % 17));
         if (!put_event(world, text_from(page), &all[i])) {
@@ -211,33 +218,34 @@ static uint32_t append_given(struct world *world, uint32_t period_count, uint32_
     return distinct;
 }
 
-static void check_row(const struct world *world, const struct tail_ordered *row)
+static void check_row(const struct world *world, uint32_t row)
 {
     const struct tail *tail = world->tail;
-    uint32_t rank = tail->columns[world->attribute].codes[row->row];
+    int64_t time_us = tail->columns[COLUMN_TIME].integers[row];
+    uint32_t rank = tail->columns[world->attribute].codes[row];
     uint32_t code = tail->flush.symbol_orders[world->attribute][rank];
     struct text page = symbol_table_text(&tail->symbols[world->attribute], code);
     char expected[24];
     snprintf(expected, sizeof(expected), "%d",
-             (int)(row->time_us % SORT_PERIOD_US / MICROSECONDS_PER_SECOND % 17));
+             (int)(time_us % SORT_PERIOD_US / MICROSECONDS_PER_SECOND % 17));
     cr_assert(text_equal(page, text_from(expected)));
-    cr_assert_eq(tail->columns[COLUMN_TIME].integers[row->row], row->time_us);
-    cr_assert_eq(tail->users[row->row], row->user_rank);
 }
 
 static void check_period(const struct world *world, uint32_t period)
 {
     const struct tail_flush *flush = &world->tail->flush;
+    const uint32_t *ranks = world->tail->users;
+    const int64_t *times_us = world->tail->columns[COLUMN_TIME].integers;
     uint32_t first = period == 0 ? 0 : flush->period_ends[period - 1];
     cr_assert_lt(first, flush->period_ends[period]);
     for (uint32_t i = first; i < flush->period_ends[period]; i++) {
-        const struct tail_ordered *row = &flush->rows[i];
-        cr_assert_eq(row->time_us / SORT_PERIOD_US, flush->periods[period]);
+        uint32_t row = flush->rows[i];
+        cr_assert_eq(times_us[row] / SORT_PERIOD_US, flush->periods[period]);
         check_row(world, row);
         if (i > first) {
-            const struct tail_ordered *before = row - 1;
-            cr_assert(before->user_rank < row->user_rank ||
-                      (before->user_rank == row->user_rank && before->time_us <= row->time_us));
+            uint32_t before = flush->rows[i - 1];
+            cr_assert(ranks[before] < ranks[row] ||
+                      (ranks[before] == ranks[row] && times_us[before] <= times_us[row]));
         }
     }
 }
@@ -266,4 +274,138 @@ Test(tail, rows_are_in_order_of_periods_users_and_times_however_many_there_are)
         flush_sorted(&world, distinct);
         close_world(&world);
     }
+}
+
+Test(tail, periods_that_come_back_again_and_again_are_found_once)
+{
+    struct test_random random = test_random_start(11);
+    struct world world;
+    open_world(&world);
+    uint32_t distinct = append_given(&world, 700, 20000, &random);
+    tail_sort(world.tail);
+    cr_assert_eq(world.tail->flush.period_count, 700);
+    cr_assert_eq(world.tail->flush.row_count, distinct);
+    for (uint32_t period = 0; period < 700; period++) {
+        check_period(&world, period);
+    }
+    tail_discard(world.tail);
+    close_world(&world);
+}
+
+// What the tables take while a flush has a dictionary of all their strings beside them.
+static uint64_t table_bytes_in_flush(const struct world *world)
+{
+    const struct symbol_table *pages = &world->tail->symbols[world->attribute];
+    return user_table_memory(&world->tail->user_table) + symbol_table_memory(pages) + pages->size;
+}
+
+Test(tail, keeps_room_for_the_dictionaries_of_its_flush)
+{
+    struct world world;
+    char page[400];
+    open_world(&world);
+    for (bool room = true; room;) {
+        do {
+            snprintf(page, sizeof(page), "/%0390llu", (unsigned long long)world.serial);
+        } while (put(&world, text_from(page), 0));
+        room = tail_has_room(world.tail, world.batch);
+        if (room) {
+            append(&world);
+        }
+    }
+    uint64_t rows = world.tail->row_capacity * world.tail->row_bytes;
+    cr_assert_leq(rows + table_bytes_in_flush(&world), BUDGET_BYTES);
+    cr_assert_geq(tail_memory(world.tail), rows + table_bytes_in_flush(&world));
+    flush(&world);
+    close_world(&world);
+}
+
+#define SMALL_FILE_BYTES 8192u
+
+// A few rows of one period and very many of the next, among them copies and times that nobody
+// should have.
+static int64_t append_two_periods(struct world *world)
+{
+    struct test_random random = test_random_start(23);
+    int64_t as_of_us = 0;
+    for (uint32_t i = 0; i < 6000; i++) {
+        bool future = test_random_below(&random, 9) == 0;
+        int64_t seconds = (int64_t)test_random_below(&random, 5000) + (future ? 10000 : 0);
+        struct given given = {test_random_below(&random, 700),
+                              (i % 600 == 0 ? 0 : SORT_PERIOD_US) +
+                                  seconds * MICROSECONDS_PER_SECOND,
+                              (int64_t)test_random_below(&random, 2), i, future};
+        as_of_us = !future && given.time_us > as_of_us ? given.time_us : as_of_us;
+        if (!put_event(world, TEXT_LITERAL("/home"), &given)) {
+            append(world);
+            cr_assert(put_event(world, TEXT_LITERAL("/home"), &given));
+        }
+    }
+    append(world);
+    return as_of_us;
+}
+
+static struct hash128 output_digest(const struct tail_output *output)
+{
+    struct hash128 sum = {0};
+    for (uint32_t i = 0; i < output->meta_count; i++) {
+        sum = hash128_add(sum, output->metas[i].row_digest);
+    }
+    return sum;
+}
+
+static uint32_t count_files(const char *directory)
+{
+    uint32_t count = 0;
+    DIR *stream = opendir(directory);
+    for (struct dirent *entry = readdir(stream); entry != NULL; entry = readdir(stream)) {
+        count += entry->d_name[0] != '.';
+    }
+    closedir(stream);
+    return count;
+}
+
+static void limit_files(rlim_t size)
+{
+    struct rlimit limit;
+    cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = size;
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+Test(tail, a_flush_that_fails_on_its_way_goes_on_as_if_nothing_had_been)
+{
+    struct world world;
+    struct world other;
+    struct tail_output output = {0};
+    struct tail_output expected = {0};
+    struct corong_error error = {0};
+    open_world(&world);
+    open_world(&other);
+    int64_t as_of_us = append_two_periods(&world);
+    (void)append_two_periods(&other);
+    cr_assert_eq(tail_flush(other.tail, &expected, &error), CORONG_OK, "%s", error.message);
+
+    (void)signal(SIGXFSZ, SIG_IGN);
+    limit_files(SMALL_FILE_BYTES);
+    for (uint32_t attempt = 0; attempt < 3; attempt++) {
+        cr_assert_eq(tail_flush(world.tail, &output, &error), CORONG_IO);
+        cr_assert_eq(output.meta_count, 1);
+        cr_assert_eq(count_files(world.directory), 1, "what failed is removed");
+    }
+    limit_files(RLIM_INFINITY);
+    cr_assert_eq(tail_flush(world.tail, &output, &error), CORONG_OK, "%s", error.message);
+
+    cr_assert_eq(output.meta_count, 2);
+    cr_assert_eq(output.event_count, 6000);
+    cr_assert_eq(output.row_count, expected.row_count);
+    cr_assert_gt(output.duplicate_count, 0);
+    cr_assert(hash128_equal(output_digest(&output), output_digest(&expected)));
+    cr_assert_eq(output.metas[1].as_of_us, as_of_us);
+    cr_assert_eq(expected.metas[1].as_of_us, as_of_us);
+    cr_assert_eq(world.tail->row_count, 0);
+    memory_free(output.metas);
+    memory_free(expected.metas);
+    close_world(&world);
+    close_world(&other);
 }
