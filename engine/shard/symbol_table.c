@@ -13,6 +13,7 @@
 
 #define SLOT_COUNT_MIN 64u
 #define SLOT_COUNT_KEPT 4096u
+#define ENTRY_COUNT_NEAR 1024u
 
 struct symbol_slot {
     uint32_t tag;           // the high half of the hash, whose low half chose the slot
@@ -177,6 +178,21 @@ static inline const struct packed_text *batch_string(const struct symbol_batch *
     return (const struct packed_text *)(const void *)(first + (size_t)index * batch->stride);
 }
 
+// Once the slots are there, what they say is fetched as well, where it does not lie near anyway.
+static void fetch_entries(const struct symbol_table *table, const uint64_t *hashes, uint32_t count)
+{
+    if (table->count < ENTRY_COUNT_NEAR) {
+        return;
+    }
+    uint32_t mask = table->slot_count - 1;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t code_plus_one = table->slots[(uint32_t)hashes[i] & mask].code_plus_one;
+        if (code_plus_one != 0) {
+            __builtin_prefetch(&table->entries[code_plus_one - 1]);
+        }
+    }
+}
+
 void symbol_table_resolve(struct symbol_table *table, const struct symbol_batch *batch,
                           uint32_t *codes_out)
 {
@@ -184,11 +200,10 @@ void symbol_table_resolve(struct symbol_table *table, const struct symbol_batch 
     DCHECK(batch->count <= SYMBOL_BATCH_COUNT_MAX);
     for (uint32_t i = 0; i < batch->count; i++) {
         const struct packed_text *string = batch_string(batch, i);
-        if (!packed_text_is_missing(string)) {
-            hashes[i] = hash_string(table, string, batch->far);
-            __builtin_prefetch(&table->slots[(uint32_t)hashes[i] & (table->slot_count - 1)]);
-        }
+        hashes[i] = packed_text_is_missing(string) ? 0 : hash_string(table, string, batch->far);
+        __builtin_prefetch(&table->slots[(uint32_t)hashes[i] & (table->slot_count - 1)]);
     }
+    fetch_entries(table, hashes, batch->count);
     for (uint32_t i = 0; i < batch->count; i++) {
         const struct packed_text *string = batch_string(batch, i);
         codes_out[i] = packed_text_is_missing(string)

@@ -313,9 +313,6 @@ static const struct event_row *chunk_row(const struct tail *tail, const struct c
 static void append_users(struct tail *tail, const struct chunk *chunk)
 {
     for (uint32_t i = 0; i < chunk->count; i++) {
-        user_table_prefetch(&tail->user_table, chunk_row(tail, chunk, i)->user_key);
-    }
-    for (uint32_t i = 0; i < chunk->count; i++) {
         const struct event_row *row = chunk_row(tail, chunk, i);
         struct user_id id = {row->user_id, (uint8_t)row->user_namespace};
         uint32_t user =
@@ -370,23 +367,36 @@ static void append_integers(struct tail *tail, const struct chunk *chunk, uint32
            chunk->count * sizeof(int64_t));
 }
 
-// Batches come from another core: the rows of the next chunk are fetched while this one is worked
-// on.
-static void prefetch_next(const struct tail *tail, const struct chunk *chunk)
+// Batches come from another core: rows are fetched two chunks before they are worked on.
+static void fetch_rows(const struct tail *tail, const struct event_batch *batch, uint32_t first)
 {
-    uint32_t first = chunk->first + CHUNK;
-    uint32_t left = first < chunk->batch->row_count ? chunk->batch->row_count - first : 0;
-    uint32_t bytes = (left < CHUNK ? left : CHUNK) * tail->options.format->row_size;
-    const char *next = (const char *)chunk_row(tail, chunk, CHUNK);
-    for (uint32_t at = 0; at < bytes; at += CACHE_LINE) {
-        __builtin_prefetch(next + at);
+    uint32_t size = tail->options.format->row_size;
+    uint32_t left = first < batch->row_count ? batch->row_count - first : 0;
+    const char *rows = batch->bytes + (size_t)first * size;
+    for (uint32_t at = 0; at < (left < CHUNK ? left : CHUNK) * size; at += CACHE_LINE) {
+        __builtin_prefetch(rows + at);
+    }
+}
+
+// Users are many and lie anywhere: their slots are fetched a chunk ahead, then what the slots of
+// this one say, which is there when the strings are done.
+static void fetch_users(const struct tail *tail, const struct chunk *chunk)
+{
+    const struct event_batch *batch = chunk->batch;
+    uint32_t next = chunk->first + CHUNK;
+    for (uint32_t i = chunk->first == 0 ? 0 : next; i < next + CHUNK && i < batch->row_count; i++) {
+        user_table_prefetch(&tail->user_table,
+                            event_batch_row(batch, tail->options.format, i)->user_key);
+    }
+    for (uint32_t i = 0; i < chunk->count; i++) {
+        user_table_prefetch_key(&tail->user_table, chunk_row(tail, chunk, i)->user_key);
     }
 }
 
 static void append_chunk(struct tail *tail, const struct chunk *chunk)
 {
-    prefetch_next(tail, chunk);
-    append_users(tail, chunk);
+    fetch_rows(tail, chunk->batch, chunk->first + 2 * CHUNK);
+    fetch_users(tail, chunk);
     for (uint32_t column = COLUMN_NAME; column < tail->schema->column_count; column++) {
         if (tail->options.format->is_string[column]) {
             append_strings(tail, chunk, column);
@@ -394,6 +404,7 @@ static void append_chunk(struct tail *tail, const struct chunk *chunk)
             append_integers(tail, chunk, column);
         }
     }
+    append_users(tail, chunk);
     tail->row_count += chunk->count;
 }
 
@@ -401,6 +412,8 @@ void tail_append(struct tail *tail, const struct event_batch *batch)
 {
     ASSERT(!tail->flush.active);
     tail_reserve_rows(tail, tail->row_count + batch->row_count);
+    fetch_rows(tail, batch, 0);
+    fetch_rows(tail, batch, CHUNK);
     for (uint32_t first = 0; first < batch->row_count; first += CHUNK) {
         uint32_t left = batch->row_count - first;
         struct chunk chunk = {batch, first, left < CHUNK ? left : CHUNK};

@@ -63,6 +63,14 @@ void user_table_prefetch(const struct user_table *table, struct hash128 key)
     __builtin_prefetch(&table->slots[slot_of(table, key)]);
 }
 
+void user_table_prefetch_key(const struct user_table *table, struct hash128 key)
+{
+    uint32_t number_plus_one = table->slots[slot_of(table, key)].number_plus_one;
+    if (number_plus_one != 0) {
+        __builtin_prefetch(&table->keys[number_plus_one - 1]);
+    }
+}
+
 static uint32_t tag_of(struct hash128 key)
 {
     return (uint32_t)(key.low >> 32);

@@ -37,6 +37,8 @@ void user_table_deinit(struct user_table *table);
 void user_table_reset(struct user_table *table);
 /// Fetches the slot of a key that will be looked up soon.
 void user_table_prefetch(const struct user_table *table, struct hash128 key);
+/// Fetches, once the slot is there, what the key is compared with.
+void user_table_prefetch_key(const struct user_table *table, struct hash128 key);
 /// The user's number; adds the user where unknown. A long id lies at an offset in `far`.
 uint32_t user_table_resolve(struct user_table *table, struct hash128 key, const struct user_id *id,
                             const char *far);

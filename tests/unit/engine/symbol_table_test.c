@@ -77,10 +77,17 @@ Test(symbol_table, gives_codes_by_first_appearance_and_ranks_by_bytes)
 
 Test(symbol_table, ranks_texts_of_which_one_begins_all_others)
 {
-    static const struct text SORTED[] = {
-        {"shop", 4},           {"shop\0", 5},           {"shop\0\0", 6},
-        {"shop/12345678", 13}, {"shop/12345678\0", 14}, {"shop/123456789", 14},
-        {"shop\xff", 5}};
+    static const struct text SORTED[] = {{"shop", 4},
+                                         {"shop\0", 5},
+                                         {"shop\0\0", 6},
+                                         {"shop/12345678", 13},
+                                         {"shop/12345678\0", 14},
+                                         {"shop/123456789", 14},
+                                         {"shop/123456789a", 15},
+                                         {"shop/123456789a\0", 16},
+                                         {"shop/123456789a\0\0", 17},
+                                         {"shop/123456789ab", 16},
+                                         {"shop\xff", 5}};
     enum { COUNT = sizeof(SORTED) / sizeof(SORTED[0]) };
     for (uint32_t first = 0; first < COUNT; first++) {
         struct symbol_table table;
