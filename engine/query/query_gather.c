@@ -15,6 +15,7 @@ void query_gather_deinit(struct query_gather *gather)
 {
     memory_free(gather->events);
     memory_free(gather->places);
+    memory_free(gather->own_us);
 }
 
 void query_gather_reset(struct query_gather *gather)
@@ -28,11 +29,16 @@ void query_gather_reset(struct query_gather *gather)
 static enum corong_status grow(struct query_gather *gather, struct corong_error *error)
 {
     uint32_t capacity = gather->capacity == 0 ? CAPACITY_MIN : gather->capacity * 2;
+    bool moved = gather->tolerance_us > 0;
+    size_t own_size = moved ? sizeof(*gather->own_us) : 0;
     uint64_t added = (uint64_t)(capacity - gather->capacity) *
-                     (sizeof(*gather->events) + sizeof(*gather->places));
+                     (sizeof(*gather->events) + sizeof(*gather->places) + own_size);
     TRY(query_tasks_charge(gather->tasks, added, "the events of one user", error));
     gather->events = memory_resize_array(gather->events, capacity, sizeof(*gather->events));
     gather->places = memory_resize_array(gather->places, capacity, sizeof(*gather->places));
+    if (moved) {
+        gather->own_us = memory_resize_array(gather->own_us, capacity, sizeof(*gather->own_us));
+    }
     gather->capacity = capacity;
     return CORONG_OK;
 }
@@ -155,6 +161,9 @@ enum corong_status query_gather_add(struct query_gather *gather, const struct qu
     gather->last_sequence = row->sequence;
     if (is_repeated(gather, &event)) {
         return CORONG_OK;
+    }
+    if (gather->tolerance_us > 0) {
+        gather->own_us[gather->count] = row->time_us;
     }
     gather->events[gather->count] = event;
     gather->places[gather->count++] = row->place;

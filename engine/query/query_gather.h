@@ -18,6 +18,7 @@ struct query_gather {
     int64_t window_us;
     struct match_event *events;
     uint64_t *places; ///< see query_gather_place()
+    int64_t *own_us;  ///< with a tolerance: when events were, whatever they count as
     uint32_t count;
     uint32_t kept_count; ///< of these, the ones that matter whatever comes
     uint32_t capacity;

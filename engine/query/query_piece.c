@@ -353,6 +353,14 @@ static struct piece_span span_of(const struct query_units *units, const struct p
     return span;
 }
 
+/// The time by which an entry lies in a range: its own, where a tolerance counts it as an earlier.
+static int64_t entry_time(const struct query_units *units, uint32_t entry)
+{
+    const struct query_gather *gather = &units->gather;
+    uint32_t event = units->entries[entry];
+    return gather->tolerance_us > 0 ? gather->own_us[event] : gather->events[event].time_us;
+}
+
 /// Asks for the entries of each bucket by themselves.
 static enum corong_status ask_by_bucket(struct query_units *units, bool last,
                                         struct corong_error *error)
@@ -362,13 +370,13 @@ static enum corong_status ask_by_bucket(struct query_units *units, bool last,
     struct piece_span span = {0};
     for (uint32_t from = 0, to = 0; from < count; from = to) {
         int64_t first_us = gather->events[units->entries[from]].time_us;
-        units->bucket = query_buckets_at(units->buckets, first_us);
+        units->bucket = query_buckets_at(units->buckets, entry_time(units, from));
         if (units->bucket == QUERY_BUCKETS_NONE) {
             to = from + 1;
             continue;
         }
         int64_t end_us = units->buckets->begins[units->bucket + 1];
-        for (to = from; to < count && gather->events[units->entries[to]].time_us < end_us; to++) {
+        for (to = from; to < count && entry_time(units, to) < end_us; to++) {
             gather->events[units->entries[to]].entry_allowed = true;
         }
         gather->first_entry_us = first_us;

@@ -229,6 +229,31 @@ Test(query_funnel, days_count_matched_events)
     event_builder_destroy(builder);
 }
 
+Test(query_funnel, entries_of_one_block_lie_in_the_buckets_of_their_own_times)
+{
+    struct event_builder *builder = shop_builder();
+    shop_add(builder, "ann", 23 * HOUR, "view", NULL); // one block with the next two
+    shop_add(builder, "ann", 24 * HOUR, "view", NULL);
+    shop_add(builder, "ann", 25 * HOUR, "cart", NULL);
+    shop_add(builder, "bob", 22 * HOUR, "cart", NULL); // begins a block that no entry begins
+    shop_add(builder, "bob", 25 * HOUR, "view", NULL);
+    event_builder_segment(builder);
+    struct query_funnel query = shop_query();
+    query.trend = QUERY_BUCKET_DAY;
+    query.funnel.tie_tolerance_us = 3 * HOUR;
+    struct shop_answer answer;
+    shop_ask(builder, &query, &answer);
+    cr_assert_eq(answer.result.trend_count, 2);
+    const struct query_step *first = answer.result.trend[0].total.steps;
+    const struct query_step *second = answer.result.trend[1].total.steps;
+    cr_assert_eq(first[0].reached, 1);
+    cr_assert_eq(first[1].reached, 1);
+    cr_assert_eq(second[0].reached, 2, "%lu", (unsigned long)second[0].reached);
+    cr_assert_eq(second[1].reached, 2);
+    arena_deinit(&answer.arena);
+    event_builder_destroy(builder);
+}
+
 Test(query_funnel, filters_hide_events_from_steps)
 {
     struct event_builder *builder = shop_builder();
