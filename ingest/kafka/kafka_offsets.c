@@ -164,6 +164,7 @@ uint64_t kafka_offsets_advance(struct kafka_partition *partition, const rd_kafka
     }
     partition->next_offset = message->offset + 1;
     partition->anchor_offset = message->offset;
+    partition->epoch = kafka_offsets_epoch(message);
     partition->unhashed = message;
     partition->unproved = false;
     return skipped;

@@ -296,7 +296,7 @@ static enum source_poll take(struct kafka_source *kafka, uint32_t index,
     return SOURCE_MESSAGE;
 }
 
-/// The main queue: callbacks, and errors that concern no partition.
+/// The main queue: callbacks, and errors that concern no partition. Also while a lot is decoded.
 static void serve(struct kafka_source *kafka)
 {
     struct kafka_client *client = kafka->client;

@@ -94,6 +94,7 @@ struct kafka_source {
     uint32_t batch_next;
     uint32_t batch_count;
     struct text lot[KAFKA_BATCH_COUNT_MAX]; ///< values of the messages from batch_next on
+    uint32_t lot_index;                     ///< their partition
     uint64_t bytes_at_batch;                ///< bytes_done when the batch was taken
     int64_t tick_us;
     int64_t topics_asked_us;
