@@ -16,6 +16,8 @@
 #define QUEUE_BACKOFF_PROPERTY "fetch.queue.backoff.ms"
 #define QUEUE_BACKOFF_MS "10" ///< a queue of 16 MiB is read empty within about 60 ms
 #define VERSION_QUEUE_BACKOFF 0x02020000
+#define FETCH_WAIT_PROPERTY "fetch.wait.max.ms"
+#define FETCH_WAIT_AT_END_MS "20" ///< what is read to its end waits so long for a fetch of nothing
 #define STALL_DEFAULT_US (60 * MICROSECONDS_PER_SECOND)
 #define PROOF_DEFAULT_US (5 * MICROSECONDS_PER_SECOND)
 #define OWN_PREFIX "corong."
@@ -380,6 +382,12 @@ enum corong_status kafka_settings_conf(const struct kafka_settings *settings,
     if (status == CORONG_OK && !settings->wakes_brokers &&
         property_of(settings, QUEUE_BACKOFF_PROPERTY) == NULL) {
         status = kafka_property_set(*conf_out, QUEUE_BACKOFF_PROPERTY, QUEUE_BACKOFF_MS, error);
+    }
+    // A partition's end is known by an answer without messages, which a broker keeps for half a
+    // second unless told otherwise.
+    if (status == CORONG_OK && settings->stop_at_end &&
+        property_of(settings, FETCH_WAIT_PROPERTY) == NULL) {
+        status = kafka_property_set(*conf_out, FETCH_WAIT_PROPERTY, FETCH_WAIT_AT_END_MS, error);
     }
     if (status != CORONG_OK) {
         rd_kafka_conf_destroy(*conf_out);

@@ -2,11 +2,11 @@
 // A log of which librdkafka tells neither leader epochs nor the topic's id (Debian's 2.0.2) can be
 // exchanged for another while it is read: the topic is deleted and made anew, or a replica that
 // lagged behind takes over; where the other log has grown past our position before the next fetch,
-// nothing tells. So every few seconds of reading some committed messages, the marks, are read
-// again.
+// nothing tells. So every few seconds of reading some messages that were delivered, the marks, are
+// read again.
 //
 // Why it is noticed: a mark that was read before the exchange, at or behind the place where the
-// logs part, is another one afterwards. The newest mark is the last committed message, and it is
+// logs part, is another one afterwards. The newest mark is the last message, and it is
 // kept when it was seen to stand: of a topic made anew it is from before. So at most what was read
 // since the last proof is of another log, and that is said.
 #include "ingest/kafka/kafka_proof.h"
@@ -25,11 +25,11 @@ void kafka_proof_begin(struct kafka_partition *partition, int64_t offset, uint64
     partition->proved_offset = partition->next_offset;
 }
 
-void kafka_proof_mark(struct kafka_partition *partition, const struct store_position *committed,
+void kafka_proof_mark(struct kafka_partition *partition, const struct store_position *position,
                       int64_t now_us)
 {
     uint32_t count = partition->mark_count;
-    struct kafka_mark mark = {committed->anchor_offset, committed->anchor_hash, now_us};
+    struct kafka_mark mark = {position->anchor_offset, position->anchor_hash, now_us};
     if (mark.offset < 0 || partition->questioned_from >= 0 ||
         (count > 0 && mark.offset <= partition->marks[count - 1].offset)) {
         return;
@@ -43,6 +43,14 @@ void kafka_proof_mark(struct kafka_partition *partition, const struct store_posi
         partition->mark_count = ++count;
     }
     partition->marks[count - 1] = mark;
+}
+
+/// The message read last is one too, so that marks do not wait for a store that commits rarely.
+static void mark_here(struct kafka_partition *partition)
+{
+    struct store_position here = {0};
+    kafka_offsets_position(partition, &here);
+    kafka_proof_mark(partition, &here, clock_monotonic_us());
 }
 
 /// Its leader epochs and topic id tell.
@@ -61,9 +69,12 @@ void kafka_proof_ask(struct kafka_source *kafka, uint32_t index, struct kafka_qu
     struct kafka_partition *partition = &kafka->partitions[index];
     bool new_since =
         partition->next_offset != partition->proved_offset || kafka->hold != KAFKA_HOLD_NONE;
-    if (partition->state != KAFKA_READING || partition->leaving || partition->mark_count == 0 ||
-        !new_since || tells(partition)) {
+    if (partition->state != KAFKA_READING || partition->leaving || !new_since || tells(partition)) {
         return;
+    }
+    mark_here(partition);
+    if (partition->mark_count == 0) {
+        return; // its position has no message before it
     }
     struct kafka_ask_item *item =
         kafka_question_add(question, partition->topic, partition->partition);

@@ -51,7 +51,7 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
                          "files read at the same time (default: one per two cores)"},
     [OPTION_COMMIT_INTERVAL] = {"commit-interval", "TIME", OPTION_KIND_DURATION,
                                 MICROSECONDS_PER_SECOND / 1000, MICROSECONDS_PER_HOUR, NULL,
-                                "make events durable at least this often (5s; files 1m)"},
+                                "make events durable at least this often (5s; files, topics 1m)"},
     [OPTION_NO_COMPACT] = {"no-compact", NULL, OPTION_KIND_FLAG, 0, 0, NULL,
                            "do not merge the segments at the end"},
     [OPTION_MERGE] = {"merge", NULL, OPTION_KIND_FLAG, 0, 0, NULL,

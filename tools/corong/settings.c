@@ -106,10 +106,21 @@ static bool reads_recorded_files(const struct options *options)
     return options->operand_count > 0;
 }
 
+/// Topics are kept as files are. Verbs that cannot be told to follow them always do, or write them.
+static bool reads_topics_to_their_ends(const struct options *options)
+{
+    const uint8_t *allowed = options->allowed;
+    while (*allowed != OPTION_COUNT && *allowed != OPTION_FOLLOW) {
+        allowed++;
+    }
+    return *allowed == OPTION_FOLLOW && !options_given(options, OPTION_FOLLOW) &&
+           options->values[OPTION_KAFKA_TOPIC].list_count > 0;
+}
+
 static void relax_commits(const struct options *options, struct config *config)
 {
     if (config->origins[CONFIG_COMMIT_INTERVAL] == CONFIG_ORIGIN_DEFAULT &&
-        reads_recorded_files(options)) {
+        (reads_recorded_files(options) || reads_topics_to_their_ends(options))) {
         config->commit_interval_us = FILES_COMMIT_INTERVAL_US;
     }
 }

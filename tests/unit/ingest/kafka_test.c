@@ -372,6 +372,32 @@ Test(kafka, test_the_newer_group_protocol_is_not_given_what_only_the_classic_one
     rd_kafka_destroy(consumer);
 }
 
+static void check_fetch_wait(const char *given, bool stop_at_end, const char *expected)
+{
+    const char *topics[] = {"visits", NULL};
+    const char *properties[] = {"bootstrap.servers=localhost:9", given, NULL};
+    struct kafka_options options = {
+        .topics = topics, .properties = properties, .stop_at_end = stop_at_end};
+    struct kafka_settings settings;
+    struct corong_error error = {0};
+    rd_kafka_conf_t *conf;
+    char wait[32];
+    size_t size = sizeof(wait);
+    cr_assert_eq(kafka_settings_init(&settings, &options, &error), CORONG_OK, "%s", error.message);
+    cr_assert_eq(kafka_settings_conf(&settings, &conf, &error), CORONG_OK, "%s", error.message);
+    cr_assert_eq(rd_kafka_conf_get(conf, "fetch.wait.max.ms", wait, &size), RD_KAFKA_CONF_OK);
+    cr_assert_str_eq(wait, expected);
+    rd_kafka_conf_destroy(conf);
+    kafka_settings_deinit(&settings);
+}
+
+Test(kafka, test_what_is_read_to_its_end_does_not_wait_for_more_unless_told_to)
+{
+    check_fetch_wait(NULL, true, "20");
+    check_fetch_wait("fetch.wait.max.ms=300", true, "300");
+    check_fetch_wait(NULL, false, "500"); // librdkafka's own
+}
+
 static void keep_sentence(void *context, const char *sentence)
 {
     snprintf(context, 256, "%s", sentence);

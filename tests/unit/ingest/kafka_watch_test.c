@@ -259,7 +259,83 @@ Test(kafka_watch, test_prover_tells_marks_that_stand_from_others, .timeout = 60)
     rig_stop(rig);
 }
 
-Test(kafka_watch, test_marks_are_spaced_and_the_newest_is_the_last_committed)
+Test(kafka_watch, test_marks_do_not_wait_for_commits, .timeout = 100)
+{
+    if (rd_kafka_version() >= VERSION_WITH_TOPIC_ID) {
+        return; // its log's identity is told by the broker: no marks are read again
+    }
+    struct rig *rig = rig_start();
+    produce(rig, 40);
+    rig_open(rig);
+    read_to(rig, 40);
+    struct kafka_partition *partition = &((struct kafka_source *)rig->source)->partitions[0];
+    int64_t until_us = clock_monotonic_us() + WAIT_US;
+    while (partition->proved_offset != 40) {
+        cr_assert(clock_monotonic_us() < until_us);
+        (void)poll_once(rig);
+    }
+    cr_assert_eq(partition->mark_count, 1);
+    cr_assert_eq(partition->marks[0].offset, 39);
+    partition->marks[0].hash ^= 1; // as if it had been read in another log
+    produce(rig, 20);
+    read_to(rig, 60);
+    poll_until(rig, "cannot continue");
+    cr_assert_not_null(strstr(rig->words, "offsets 40 to 59 were read since"), "%s", rig->words);
+    rig_stop(rig);
+}
+
+/// Messages at hand that can be taken at once, each the next; false: one has to be polled.
+static bool find_lot(struct rig *rig, struct source_lot *lot_out)
+{
+    if (!rig->source->operations->lot(rig->source, lot_out)) {
+        return false;
+    }
+    for (uint32_t at = 0; at < lot_out->count; at++) {
+        char expected[32];
+        snprintf(expected, sizeof(expected), "message %ld", rig->next + at);
+        cr_assert(text_equal(lot_out->messages[at], text_from(expected)), "%ld", rig->next + at);
+    }
+    return true;
+}
+
+Test(kafka_watch, test_lot_is_its_own_partitions_whatever_is_looked_up_meanwhile, .timeout = 60)
+{
+    struct rig *rig = rig_start();
+    const struct source_operations *operations;
+    produce(rig, 500);
+    rig_open(rig);
+    operations = rig->source->operations;
+    struct kafka_source *kafka = (struct kafka_source *)rig->source;
+    (void)kafka_partition_get(kafka, "elsewhere", 0); // nothing is read of it
+    struct store_position position;
+    uint32_t lots = 0;
+    while (rig->next < 500) {
+        struct source_lot lot;
+        if (!find_lot(rig, &lot)) {
+            (void)poll_once(rig);
+            continue;
+        }
+        lots++;
+        cr_assert_eq(lot.partition_index, 0);
+        uint32_t taken = lot.count > 1 ? lot.count / 2 : 1; // the decoder left some of them
+        operations->waiting(rig->source);
+        kafka->last_index = 1; // an error of the other was looked into
+        kafka->last_topic = NULL;
+        cr_assert_eq(operations->take_lot(rig->source, taken), rig->next + taken);
+        rig->next += taken;
+        operations->position(rig->source, 0, &position);
+        cr_assert_eq(position.next_offset, rig->next);
+        cr_assert_eq(position.anchor_offset, rig->next - 1);
+        operations->position(rig->source, 1, &position);
+        cr_assert_eq(position.next_offset, 0);
+    }
+    operations->position(rig->source, 0, &position);
+    cr_assert_eq(position.anchor_hash, hash_bytes64("message 499", 11));
+    cr_assert_gt(lots, 0);
+    rig_stop(rig);
+}
+
+Test(kafka_watch, test_marks_are_spaced_and_the_newest_is_the_last_read)
 {
     struct kafka_partition partition = {.questioned_from = -1};
     kafka_proof_begin(&partition, -1, 0);
