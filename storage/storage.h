@@ -214,8 +214,10 @@ struct store_compact_options {
     /// merged ones) keeps its runs; questions merge them as they read. Merges are written side by
     /// side as far as it reaches. 0: no limit.
     uint64_t memory_limit_bytes;
+    bool every_period;     ///< none keeps its runs: what does not fit the limit is merged alone
     uint32_t thread_count; ///< merges side by side at most; 0: one after the other
-    /// Called with rows done and rows in all, by one thread at a time; may be NULL.
+    /// Called with rows done and rows in all, by one thread at a time, not always with the last of
+    /// them; may be NULL. While it waits only the merge that called it does.
     void (*progress)(void *context, uint64_t done, uint64_t total);
     void *context;
 };

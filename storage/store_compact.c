@@ -26,7 +26,8 @@ struct compaction {
     struct compaction_task *tasks; ///< of this round
     uint32_t task_count;
     pthread_mutex_t lock;
-    pthread_cond_t changed; ///< a merge ended
+    pthread_mutex_t telling; ///< who has it calls `progress`; taken before the lock
+    pthread_cond_t changed;  ///< a merge ended
     uint64_t bytes_running;
     uint32_t running_count;
     uint64_t row_count_done;
@@ -43,20 +44,31 @@ struct progress_relay {
     uint64_t told;
 };
 
+/// Tells how many rows are done, unless somebody does just now: nobody waits for what that waits
+/// for, a terminal perhaps.
+static void tell(struct compaction *compaction)
+{
+    const struct store_compact_options *options = compaction->options;
+    if (options->progress == NULL || pthread_mutex_trylock(&compaction->telling) != 0) {
+        return;
+    }
+    pthread_mutex_lock(&compaction->lock);
+    uint64_t rows = compaction->row_count_done;
+    pthread_mutex_unlock(&compaction->lock);
+    uint64_t total = compaction->row_count;
+    options->progress(options->context, rows < total ? rows : total, total);
+    pthread_mutex_unlock(&compaction->telling);
+}
+
 static void relay_progress(void *context, uint64_t done)
 {
     struct progress_relay *relay = context;
     struct compaction *compaction = relay->compaction;
-    const struct store_compact_options *options = compaction->options;
     pthread_mutex_lock(&compaction->lock);
     compaction->row_count_done += done - relay->told;
-    relay->told = done;
-    if (options->progress != NULL) {
-        uint64_t rows = compaction->row_count_done;
-        uint64_t total = compaction->row_count;
-        options->progress(options->context, rows < total ? rows : total, total);
-    }
     pthread_mutex_unlock(&compaction->lock);
+    relay->told = done;
+    tell(compaction);
 }
 
 static bool has_failed(void *context)
@@ -214,7 +226,7 @@ static enum corong_status measure(struct compaction *compaction, struct compacti
         uint64_t bytes;
         const char *directory = store_segment_directory(compaction->store);
         TRY(compact_dictionary_bytes(directory, &task->plan, &bytes, error));
-        *fits_out = bytes * 2 <= limit / 4 * 3;
+        *fits_out = compaction->options->every_period || bytes * 2 <= limit / 4 * 3;
         uint32_t columns = store_schema(compaction->store)->column_count;
         const struct compact_run output = {.row_count = task->plan.row_count};
         // The group being built may be two long.
@@ -325,9 +337,11 @@ enum corong_status store_compact(struct store *store, const struct store_compact
         .row_count = compact_plan_rows(segments, count),
     };
     pthread_mutex_init(&compaction.lock, NULL);
+    pthread_mutex_init(&compaction.telling, NULL);
     pthread_cond_init(&compaction.changed, NULL);
     enum corong_status status = run_rounds(&compaction, error);
     pthread_cond_destroy(&compaction.changed);
+    pthread_mutex_destroy(&compaction.telling);
     pthread_mutex_destroy(&compaction.lock);
     memory_free(compaction.periods_left);
     if (periods_left_out != NULL) {

@@ -163,7 +163,7 @@ enum query_block_reason {
 struct query_provenance {
     char definition_hash[33]; ///< hex
     char result_digest[33];   ///< hex; covers definition and result, never positions
-    char store_digest[33];
+    char store_digest[33];    ///< hex; of the stored rows, copies that await a merge included
     uint64_t store_sequence;
     int64_t as_of_us;
     uint64_t after_as_of;       ///< events later than as_of, not part of the answer

@@ -5,11 +5,12 @@
 #include "tools/corong/settings.h"
 #include "tools/serve/serve.h"
 
-static enum exit_code compact(const struct options *options, struct store *store)
+static enum exit_code compact(const struct options *options, const struct config *config,
+                              struct store *store)
 {
     struct corong_error error = {0};
     struct compaction_extent before = compaction_measure(store);
-    if (compaction_run(store, options, 0, &error) != CORONG_OK) {
+    if (compaction_run(store, options, config->memory_limit_bytes, true, &error) != CORONG_OK) {
         console_fail(&error);
         return EXIT_FAILED;
     }
@@ -74,7 +75,7 @@ enum exit_code cmd_compact(const struct options *options)
         console_fail(&error);
         return EXIT_FAILED;
     }
-    enum exit_code code = compact(options, store);
+    enum exit_code code = compact(options, &config, store);
     store_close(store);
     return code;
 }

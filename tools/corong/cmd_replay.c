@@ -326,7 +326,7 @@ static enum exit_code merge(struct replay *replay)
     if (options_given(replay->options, OPTION_NO_COMPACT)) {
         return EXIT_DONE;
     }
-    if (compaction_run(replay->store, replay->options, replay->config.memory_limit_bytes,
+    if (compaction_run(replay->store, replay->options, replay->config.memory_limit_bytes, false,
                        &replay->error) != CORONG_OK) {
         console_fail(&replay->error);
         console_note(

@@ -60,13 +60,15 @@ static void leave_links(const struct store *store, uint64_t memory_limit_bytes)
 }
 
 enum corong_status compaction_run(struct store *store, const struct options *options,
-                                  uint64_t memory_limit_bytes, struct corong_error *error)
+                                  uint64_t memory_limit_bytes, bool every_period,
+                                  struct corong_error *error)
 {
     struct merge_progress progress = {0};
     bool visible = console_is_terminal(stderr) && !options_given(options, OPTION_QUIET);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     struct store_compact_options how = {
         .memory_limit_bytes = memory_limit_bytes,
+        .every_period = every_period,
         .thread_count = cores > 1 ? (uint32_t)cores : 1,
         .progress = visible ? draw : NULL,
         .context = &progress,
@@ -78,11 +80,11 @@ enum corong_status compaction_run(struct store *store, const struct options *opt
     }
     if (left_out > 0) {
         console_note("%u periods stay in several runs: merging their strings would exceed "
-                     "--memory-limit ('corong compact' merges without a limit)",
+                     "--memory-limit ('corong compact' merges them, too)",
                      left_out);
     }
     if (status == CORONG_OK) {
-        leave_links(store, memory_limit_bytes);
+        leave_links(store, every_period ? 0 : memory_limit_bytes);
     }
     return status;
 }

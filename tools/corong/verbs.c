@@ -242,7 +242,8 @@ static const uint8_t STATUS_OPTIONS[] = {OPTION_STORE,  OPTION_STORE_GROUP, OPTI
                                          OPTION_COUNT};
 static const uint8_t VERIFY_OPTIONS[] = {OPTION_STORE, OPTION_STORE_GROUP, OPTION_CONFIG,
                                          OPTION_HELP, OPTION_COUNT};
-static const uint8_t STORE_OPTIONS[] = {OPTION_STORE, OPTION_CONFIG, OPTION_HELP, OPTION_COUNT};
+static const uint8_t COMPACT_OPTIONS[] = {OPTION_STORE, OPTION_CONFIG, OPTION_MEMORY_LIMIT,
+                                          OPTION_QUIET, OPTION_HELP,   OPTION_COUNT};
 static const uint8_t HELP_OPTIONS[] = {OPTION_HELP, OPTION_COUNT};
 static const uint8_t MAN_OPTIONS[] = {OPTION_MAN, OPTION_HELP, OPTION_COUNT};
 
@@ -415,8 +416,9 @@ const struct verb VERBS[] = {
     {"verify", "[STORE]", 0, 1, true, "check every checksum, order, count and digest of a store",
      "", "  corong verify shop.store\n", VERIFY_OPTIONS, cmd_verify},
     {"compact", "[STORE]", 0, 1, true, "merge a store's segments into one sorted run per period",
-     "Answers do not change; they come faster.\n", "  corong compact shop.store\n", STORE_OPTIONS,
-     cmd_compact},
+     "Answers do not change; they come faster. Merges run side by side as far as --memory-limit\n"
+     "reaches; one that needs more runs alone.\n",
+     "  corong compact shop.store\n", COMPACT_OPTIONS, cmd_compact},
     {"version", "", 0, 0, false, "versions of corong and of its libraries", "",
      "  corong version\n", HELP_OPTIONS, cmd_version},
     {"help", "[VERB]", 0, 1, false, "this list, or what a verb does", "",

@@ -8,8 +8,10 @@
 #include "tests/support/test_random.h"
 
 #include <criterion/criterion.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static const struct store_options CREATE = {.create = true};
 static const char *const USERS[] = {"ann", "bob", "cyd", "dee", "eve", "fay", "gus", "hal"};
@@ -220,6 +222,72 @@ Test(compact, test_periods_over_the_memory_limit_keep_their_runs)
     store_close(store);
     cr_expect_eq(compact_side_by_side(directory, 1, &told, &error), 9);
     cr_expect_eq(told, 0);
+    store_directory_remove(directory);
+}
+
+Test(compact, test_every_period_is_merged_where_that_is_asked_for)
+{
+    char *directory = store_directory_create();
+    struct corong_error error = {0};
+    struct store *store = open_store(directory);
+    uint32_t left_out = 99;
+    add_periods(store, COMPACT_FAN_IN_MAX + 3);
+    struct store_compact_options options = {
+        .memory_limit_bytes = 1, .every_period = true, .thread_count = 4};
+    cr_expect_eq(store_compact(store, &options, &left_out, &error), CORONG_OK, "%s", error.message);
+    cr_expect_eq(left_out, 0);
+    uint32_t count;
+    store_segments(store, &count);
+    cr_expect_eq(count, 9);
+    store_close(store);
+    expect_sound(directory);
+    store_directory_remove(directory);
+}
+
+struct teller {
+    const char *directory;
+    atomic_uint callers;
+    bool is_done;
+};
+
+static uint64_t committed(const char *directory)
+{
+    struct store_snapshot *snapshot;
+    struct corong_error error;
+    cr_assert_eq(store_snapshot_open(&snapshot, directory, &error), CORONG_OK, "%s", error.message);
+    uint64_t sequence = store_snapshot_sequence(snapshot);
+    store_snapshot_close(snapshot);
+    return sequence;
+}
+
+// The first call waits until another merge is committed.
+static void hold_progress(void *context, uint64_t done, uint64_t total)
+{
+    struct teller *teller = context;
+    cr_expect_leq(done, total);
+    cr_expect_eq(atomic_fetch_add(&teller->callers, 1), 0, "called by two at once");
+    uint64_t before = committed(teller->directory);
+    for (int turn = 0; !teller->is_done && turn < 300; turn++) {
+        teller->is_done = committed(teller->directory) > before;
+        (void)usleep(10000);
+    }
+    cr_expect(teller->is_done, "nobody merges while progress is told");
+    teller->is_done = true;
+    atomic_fetch_sub(&teller->callers, 1);
+}
+
+Test(compact, test_who_tells_progress_is_waited_for_by_nobody)
+{
+    char *directory = store_directory_create();
+    struct corong_error error = {0};
+    struct store *store = open_store(directory);
+    struct teller teller = {.directory = directory};
+    add_periods(store, 3);
+    struct store_compact_options options = {
+        .thread_count = 4, .progress = hold_progress, .context = &teller};
+    cr_expect_eq(store_compact(store, &options, NULL, &error), CORONG_OK, "%s", error.message);
+    cr_expect(teller.is_done);
+    store_close(store);
     store_directory_remove(directory);
 }
 
