@@ -36,7 +36,7 @@ mutants=(
     'log_short_lines_taken|ingest/decode/decode_log.c|s/layout->exact \&\& count != layout->count/layout->exact \&\& count > layout->count/|decode_log_test init_formats_test'
     'survival_ends_of_another_session|engine/query/query_survival.c|s/units->funnel->window_session$/units->funnel->window_session \&\& units == NULL/|survival_model_test'
     'amount_half_away|ingest/decode/decimal.c|s/(rest == 0 \&\& (magnitude \& 1) != 0)/rest == 0/|amount_parse_test'
-    'percentile_rank|engine/query/query_durations.c|s/percent \* (count - 1)/percent * count/|query_durations_test'
+    'percentile_rank|engine/query/query_durations.c|s/percentile_of\[percentile\] \* (count - 1)/percentile_of[percentile] * count/|query_durations_test'
     'barrier_not_aligned|engine/shard/shard.c|s/shard_marker(shard, i) < epoch/shard_marker(shard, i) + 1 < epoch/|barrier_stress engine_test'
     'manifest_not_synced|storage/manifest/manifest_log.c|s/^        file_sync_data(log->descriptor, path);//|store_crash_test'
     'derived_links_synced|storage/store_derived.c|s/file_replace_unsynced(directory, FILE_NAME/file_replace(directory, FILE_NAME/|identity_test'
@@ -87,6 +87,8 @@ mutants=(
     'matcher_open_ignores_tolerance|engine/funnel/match_open.c|s/<= general->rule->tie_tolerance_us ? last_us/< 0 ? last_us/|match_model_test'
     'gather_tolerance_exclusive|engine/query/query_gather.c|s/block_us <= gather->tolerance_us/block_us < gather->tolerance_us/|store_model_test'
     'gather_exclusions_shifted|engine/query/query_gather.c|s/stages >> gather->step_count/stages >> gather->step_count >> 1/|query_funnel_test store_model_test'
+    'trend_entries_by_their_block|engine/query/query_piece.c|s/gather->tolerance_us > 0 ? gather->own_us/gather->tolerance_us < 0 ? gather->own_us/|query_funnel_test'
+    'compact_leaves_periods|storage/store_compact.c|s/compaction->options->every_period || //|compact_test'
     'hold_takes_missing_values|engine/query/query_hold.c|s/if (!present) {/if (!present \&\& hold->count > 99) {/|store_model_test'
     'strict_sees_only_steps|engine/query/query_units.c|s/funnel->scope == FUNNEL_SCOPE_ALL \&\&/funnel->scope > FUNNEL_SCOPE_FUNNEL \&\&/|store_model_test'
     'kafka_anchor_not_compared|ingest/kafka/kafka_offsets.c|s/return same ? KAFKA_PROOF_SAME : KAFKA_PROOF_ANOTHER/return (void)same, KAFKA_PROOF_SAME/|kafka_store_test kafka_test'
@@ -146,7 +148,10 @@ caught=0
 count=0
 prepare || exit 1
 for mutant in "${mutants[@]}"; do
-    IFS='|' read -r name file expression targets <<<"$mutant"
+    # An expression may have bars of its own.
+    IFS='|' read -r name file rest <<<"$mutant"
+    targets=${rest##*|}
+    expression=${rest%|*}
     [ $# -gt 0 ] && [[ " $* " != *" $name "* ]] && continue
     count=$((count + 1))
     cp -p "$tree/$file" "$tree/$file.sound"
