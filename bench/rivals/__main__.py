@@ -127,10 +127,11 @@ class Run:
     def fill(self, count):
         """Tables and stores of the questions; with --keep those that are there are taken."""
         kept = self.work / "filled.json"
-        wanted = {"events": count, "rivals": self.rivals}
+        layouts = {name: RIVALS[name].LAYOUT for name in self.rivals}
+        wanted = {"events": count, "rivals": self.rivals, "layouts": layouts}
         there = json.loads(kept.read_text()) if kept.exists() else {}
         names = [name for name in self.rivals if there.get("events") != count or name not in there["rivals"] or
-                 there["rivals"][name] != self.rivals[name]]
+                 there["rivals"][name] != self.rivals[name] or there.get("layouts", {}).get(name, "") != layouts[name]]
         ours = there.get("events") != count or there.get("corong") != self.corong.version()
         if not names and not ours:
             process.say(f"tables and stores of {count:,} events are taken from {self.work}")

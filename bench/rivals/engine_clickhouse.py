@@ -6,6 +6,9 @@ import process
 import questions
 
 NAMES = ("event", "country", "device", "campaign", "page", "product")
+# Of more values than ClickHouse keeps in one dictionary: a plain string is smaller under ZSTD. The bytes per event are
+# those of the better way.
+MANY = "product"
 TUNED = {"time": "DateTime codec(Delta, ZSTD(1))", "user_id": "String codec(ZSTD(1))",
          "revenue": "Nullable(Float64) codec(ZSTD(1))",
          **{name: "LowCardinality(String) codec(ZSTD(1))" for name in NAMES}}
@@ -16,7 +19,12 @@ READ = ("time DateTime, event String, user_id String, country String, device Str
         "page String, product String, revenue Nullable(Float64)")
 SETTINGS = (" settings max_threads = 2, max_insert_threads = 2, date_time_input_format = 'best_effort', "
             "input_format_skip_unknown_fields = 1, max_memory_usage = 12000000000")
-COMBINED = (r"^(\\S+) \\S+ (\\S+) \\[([^\\]]+)\\] \"(\\S+) (\\S+) \\S+\" (\\d+) (\\d+) \"([^\"]*)\" \"([^\"]*)\"$")
+# An access log read as a table between spaces; twice as fast as by a regular expression. The zone is +0000 here.
+LOG = ("ip String, ident String, authuser String, at String, zone String, request String, status UInt16, "
+       "bytes UInt32, referrer String, agent String")
+
+
+LAYOUT = ""  # of the table of the questions; a kept one of another layout is made anew
 
 
 def version():
@@ -56,9 +64,10 @@ def load_combined(opened, source, table):
     opened.query(f"create table bench.{table} (time DateTime, ip String, method LowCardinality(String), path "
                  "LowCardinality(String), status UInt16, bytes UInt32, referrer LowCardinality(String), "
                  "agent LowCardinality(String)) engine = MergeTree order by (ip, time)")
-    opened.query(f"insert into bench.{table} select parseDateTimeBestEffort(replaceOne(g[3], ':', ' ')), g[1], g[4], "
-                 f"g[5], toUInt16(g[6]), toUInt32(g[7]), g[8], g[9] from (select extractGroups(line, '{COMBINED}') g "
-                 f"from file('{source}', 'LineAsString', 'line String')){SETTINGS}")
+    opened.query(f"insert into bench.{table} select parseDateTime(at, '[%d/%b/%Y:%H:%i:%s'), ip, "
+                 "splitByChar(' ', request)[1], splitByChar(' ', request)[2], status, bytes, referrer, agent from "
+                 f"file('{source}', 'CustomSeparated', '{LOG}'){SETTINGS}, format_custom_escaping_rule = 'CSV', "
+                 "format_custom_field_delimiter = ' '")
 
 
 def count(opened, table):
@@ -70,28 +79,38 @@ def ask(work, name, runs, most_seconds):
     question = next(question for question in questions.QUESTIONS if question.name == name)
 
     def run(text):
-        rows = json.loads(str(opened.query(text, "JSONCompact")))["data"]
-        return questions.rows_answer(question, rows)
-    return process.fastest(questions.clickhouse_phrases(question), run, runs, most_seconds)
+        return str(opened.query(text, "JSONCompact"))
+
+    def read(text):
+        return questions.rows_answer(question, json.loads(text)["data"])
+    return process.fastest(questions.clickhouse_phrases(question), run, read, runs, most_seconds)
+
+
+def table_bytes(opened, table):
+    text = opened.query("select sum(bytes_on_disk) from system.parts where active and database = 'bench' and "
+                        f"table = '{table}'", "CSV")
+    return int(str(text).strip())
+
+
+def copied_bytes(opened, types):
+    create(opened, "other", types)
+    opened.query(f"insert into bench.other select * from bench.events{SETTINGS}")
+    opened.query("optimize table bench.other final")
+    size = table_bytes(opened, "other")
+    opened.query("drop table bench.other")
+    return size
 
 
 def sizes(work, events):
     """Bytes per event: as it comes, and with Delta and ZSTD everywhere."""
     opened = open_work(work)
-    create(opened, "tuned", TUNED)
-    opened.query(f"insert into bench.tuned select * from bench.events{SETTINGS}")
-    opened.query("optimize table bench.tuned final")
     parquet = work / "events.parquet"
     parquet.unlink(missing_ok=True)
     opened.query(f"select * from bench.events order by user_id, time into outfile '{parquet}' format Parquet "
                  "settings output_format_parquet_compression_method = 'zstd', max_threads = 2")
-    bytes_of = {}
-    for table in ("events", "tuned"):
-        text = opened.query("select sum(bytes_on_disk) from system.parts where active and database = 'bench' and "
-                            f"table = '{table}'", "CSV")
-        bytes_of[table] = int(str(text).strip())
-    opened.query("drop table bench.tuned")
+    plain = min(table_bytes(opened, "events"), copied_bytes(opened, {**PLAIN, MANY: "String"}))
+    tuned = min(copied_bytes(opened, types) for types in (TUNED, {**TUNED, MANY: "String codec(ZSTD(1))"}))
     parquet_bytes = parquet.stat().st_size
     parquet.unlink()
-    return {"chdb": bytes_of["events"] / events, "chdb, Delta + ZSTD": bytes_of["tuned"] / events,
+    return {"chdb": plain / events, "chdb, Delta + ZSTD": tuned / events,
             "Parquet zstd (chdb)": parquet_bytes / events}

@@ -5,6 +5,8 @@ The steps of a question exclude each other (no event matches two of them), so th
 rule beyond `ties: any`: ClickHouse sorts them by step, DuckDB's `range` peers and `asof ... >=` see them all."""
 import dataclasses
 
+import arrays
+
 WEEK_S = 7 * 86400
 TOP = 1000  # slices listed; the others are summed up, here for the rivals
 
@@ -105,11 +107,13 @@ def corong_answer(question, result):
 # --- ClickHouse ------------------------------------------------------------------------------------------------
 
 def clickhouse_phrases(question):
+    """By windowFunnel and its like, and by arrays of each user's step events."""
+    text = clickhouse_arrays(question)
+    phrases = {"arrays": text + clickhouse_settings(False), "in order + arrays": text + clickhouse_settings(True)}
     if question.any_order:
-        return {"bit or over a range": clickhouse_any(question)}
+        return {"bit or over a range": clickhouse_any(question), **phrases}
     if question.follows:
-        return {"sequenceNextNode": clickhouse_next(question)}
-    phrases = {}
+        return {"sequenceNextNode": clickhouse_next(question), **phrases}
     for where in ("", "step filter"):
         for order in ("", "in order"):
             name = " + ".join(word for word in (order, where) if word) or "plain"
@@ -162,6 +166,29 @@ def clickhouse_funnel(question, filtered, in_order):
             f"{clickhouse_settings(in_order)}")
 
 
+def clickhouse_arrays(question):
+    conditions = [condition_of(step) for step in question.steps]
+    where = clickhouse_where(question, True)
+    if question.follows:
+        return arrays.next_counts(clickhouse_order(), BY_NAME, question.steps[0])
+    if question.hold:  # "sku-01234": its number
+        number = f"toUInt32(right({question.hold}::String, 5))"
+        return arrays.held_counts(conditions, number, where, question.window_s)
+    if question.daily:
+        return arrays.daily_counts(conditions, where, question.window_s)
+    shown = [f"{name}_" for name in question.by]
+    if question.any_order:
+        rows = arrays.any_levels(conditions, where, question.window_s)
+    elif question.first:
+        rows = arrays.first_levels(conditions, question.by, where, question.window_s)
+    else:
+        values = [f"any({name}) {name}_" for name in question.by]
+        rows = arrays.best_levels(conditions, values, shown, where, question.window_s)
+    grouped = f" group by {', '.join(shown)}" if shown else ""
+    counts = counts_of(question, "countIf(level >= {level})")
+    return f"select {', '.join(shown + [counts])} from {rows} where level >= 1{grouped}"
+
+
 def clickhouse_any(question):
     """At each event, the steps seen from there to the window's end: the best of them is the user's level."""
     mask = " + ".join(f"{1 << place} * ({condition_of(step)})" for place, step in enumerate(question.steps))
@@ -173,16 +200,21 @@ def clickhouse_any(question):
             f"{clickhouse_settings(False)}")
 
 
+BY_NAME = ("order", "add_to_cart", "checkout", "click", "view")
+
+
+def clickhouse_order():
+    """A user's events as numbers, in Corong's order of simultaneous ones, that of their columns by name: campaign,
+    revenue, event. (Device would be between: two sessions of one user with one campaign, at one second, on two
+    devices.) Seconds of the data's month, as sequenceNextNode knows only a number of 32 bits and no order of equals."""
+    return ("toUInt32((toUnixTimestamp(time) - toUnixTimestamp('2026-01-01 00:00:00', 'UTC')) * 1600 "
+            f"+ toUInt32(right(campaign, 3)) * 8 + indexOf({list(BY_NAME)}, event::String))")
+
+
 def clickhouse_next(question):
-    """The function knows only a number of 32 bits and no order of equal ones: seconds of the data's month, then
-    Corong's order of simultaneous events, that of their columns by name: campaign, revenue, event. (Device would be
-    between: two sessions of one user with one campaign, at one second, on two devices.)"""
-    order = ("toUInt32((toUnixTimestamp(time) - toUnixTimestamp('2026-01-01 00:00:00', 'UTC')) * 1600 "
-             "+ toUInt32(right(campaign, 3)) * 8 "
-             "+ indexOf(['order', 'add_to_cart', 'checkout', 'click', 'view'], event::String))")
     step = condition_of(question.steps[0])
-    inner = (f"select ifNull(sequenceNextNode('forward', 'first_match')({order}, event::String, {step}, {step}), '') "
-             f"follows from bench.events group by user_id having countIf({step}) > 0")
+    inner = (f"select ifNull(sequenceNextNode('forward', 'first_match')({clickhouse_order()}, event::String, {step}, "
+             f"{step}), '') follows from bench.events group by user_id having countIf({step}) > 0")
     return (f"select follows, count() from ({inner}) group by follows settings max_threads = 2, "
             "allow_experimental_funnel_functions = 1")
 

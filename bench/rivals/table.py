@@ -69,6 +69,9 @@ def hash_of(answer):
 
 def tell_difference(row, ours):
     mine, theirs = ours["answer"], row["answer"]
+    if not isinstance(mine, dict):
+        print(f"{row['what']}: {row['engine']} says {theirs}, corong {mine}", file=sys.stderr)
+        return
     keys = [key for key in sorted(set(mine) | set(theirs)) if mine.get(key) != theirs.get(key)]
     print(f"{row['what']}: {row['engine']} answers differently in {len(keys)} of {len(mine)} rows, such as "
           f"'{keys[0]}': {theirs.get(keys[0])}, corong {mine.get(keys[0])}", file=sys.stderr)
