@@ -44,17 +44,19 @@ static bool lie_together(const struct period_write *write, uint32_t *first)
 }
 
 // Marks the ranks that rows of this segment have, read in the order in which they lie where that is
-// possible.
-static void mark_used(const struct period_write *write, uint32_t column, uint32_t *used)
+// possible. A missing one, the number before 0, has the first place.
+static void mark_used(const struct period_write *write, uint32_t column, uint8_t *used)
 {
     const uint32_t *codes = write->tail->columns[column].codes;
     uint32_t first = 0;
-    bool together = lie_together(write, &first);
-    for (uint32_t i = 0; i < write->row_count; i++) {
-        uint32_t rank = codes[together ? first + i : write->rows[i]];
-        if (rank != COLUMN_CODE_MISSING) {
-            used[rank] = 1;
+    if (lie_together(write, &first)) {
+        for (uint32_t i = 0; i < write->row_count; i++) {
+            used[(uint32_t)(codes[first + i] + 1)] = 1;
         }
+        return;
+    }
+    for (uint32_t i = 0; i < write->row_count; i++) {
+        used[(uint32_t)(codes[write->rows[i]] + 1)] = 1;
     }
 }
 
@@ -62,17 +64,21 @@ static void mark_used(const struct period_write *write, uint32_t column, uint32_
 static uint32_t renumber_used(struct period_write *write, uint32_t column)
 {
     uint32_t entry_count = write->tail->symbols[column].count;
-    uint32_t *renumber = memory_allocate_zeroed(entry_count, sizeof(uint32_t));
-    mark_used(write, column, renumber);
+    uint8_t *used = memory_allocate_zeroed(entry_count + (size_t)1, 1);
+    mark_used(write, column, used);
     uint32_t count = 0;
     for (uint32_t rank = 0; rank < entry_count; rank++) {
-        renumber[rank] = renumber[rank] == 0 ? COLUMN_CODE_MISSING : count++;
+        count += used[rank + 1];
     }
-    if (count == entry_count) {
-        memory_free(renumber);
-    } else {
+    if (count < entry_count) {
+        uint32_t *renumber = memory_allocate(entry_count * sizeof(uint32_t));
+        uint32_t next = 0;
+        for (uint32_t rank = 0; rank < entry_count; rank++) {
+            renumber[rank] = used[rank + 1] == 0 ? COLUMN_CODE_MISSING : next++;
+        }
         write->renumber[column] = renumber;
     }
+    memory_free(used);
     return count;
 }
 

@@ -53,11 +53,12 @@ static bool holds_zeros(const struct dictionary *dictionary)
     return size > 0 && memchr(dictionary->bytes, 0, size) != NULL;
 }
 
-static uint32_t longest_text(const struct dictionary *dictionary)
+// Of texts that lie one behind the other.
+static uint32_t longest_text(const uint32_t *offsets, uint32_t count)
 {
     uint32_t longest = 0;
-    for (uint32_t code = 0; code < dictionary->count; code++) {
-        uint32_t size = dictionary->offsets[code + 1] - dictionary->offsets[code];
+    for (uint32_t index = 0; index < count; index++) {
+        uint32_t size = offsets[index + 1] - offsets[index];
         longest = size > longest ? size : longest;
     }
     return longest;
@@ -107,7 +108,8 @@ static void build_column(struct row_digest_column *column, const struct dictiona
         return;
     }
     column->holds_zeros = holds_zeros(dictionary);
-    size_t text_size = (size_t)longest_text(dictionary) * (column->holds_zeros ? 2 : 1);
+    size_t text_size = (size_t)longest_text(dictionary->offsets, dictionary->count) *
+                       (column->holds_zeros ? 2 : 1);
     column->size_max = column->heading_size + text_size + STRING_TAIL_SIZE;
     build_places(column, dictionary);
 }
@@ -332,21 +334,12 @@ struct hash128 row_digester_row(struct row_digester *digester, const struct colu
     return finish_block(digester, &block);
 }
 
-static size_t longest_id(const struct row_group *group)
-{
-    uint32_t longest = 0;
-    for (uint32_t user = 0; user < group->user_count; user++) {
-        uint32_t size = group->id_offsets[user + 1] - group->id_offsets[user];
-        longest = size > longest ? size : longest;
-    }
-    return longest;
-}
-
 struct hash128 row_digester_group(struct row_digester *digester, const struct row_group *group)
 {
     struct hash128 sum = {0};
     struct block block = {.columns = group->columns};
-    reserve(digester, longest_id(group)); // now: rows of a block must not move
+    // Now: rows of a block must not move.
+    reserve(digester, longest_text(group->id_offsets, group->user_count));
     for (uint32_t user = 0; user < group->user_count; user++) {
         uint32_t from = group->id_offsets[user];
         struct text id = {group->id_bytes + from, group->id_offsets[user + 1] - from};
