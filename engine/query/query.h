@@ -21,13 +21,24 @@
 #define QUERY_TOP_DEFAULT 20u
 #define QUERY_TIME_NONE INT64_MIN
 
+struct query_memo;
+
 struct query_limits {
     uint32_t thread_count;       ///< 0: one per core
     uint64_t memory_limit_bytes; ///< 0: 1 GiB
     int64_t deadline_us;         ///< monotonic clock; 0: none
     atomic_bool *cancelled;      ///< set by the caller to stop; may be NULL
+    struct query_memo *memo;     ///< what is kept from question to question; NULL: nothing
     uint64_t ranking_bytes; ///< not 0: slices are ranked in passes with tables of this size (tests)
 };
+
+/// What questions that are asked again and again found of each user, under a byte budget: the same
+/// answers at less cost where few users have new events. Thread: any. Ownership: nothing else is
+/// held when it is destroyed; questions that use it have ended.
+struct query_memo *query_memo_create(uint64_t budget_bytes);
+/// NULL-safe.
+void query_memo_destroy(struct query_memo *memo);
+uint64_t query_memo_bytes(struct query_memo *memo);
 
 /// Half-open range of entries (funnels), events (stages) or session starts (sessions).
 struct query_range {

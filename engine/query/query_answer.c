@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/query/query_answer.h"
 
+#include "engine/query/memo/memo.h"
 #include "engine/query/query_digest.h"
 #include "engine/query/query_narrow.h"
 #include "engine/query/query_outcome.h"
 #include "engine/query/query_pass.h"
 #include "engine/query/query_brief.h"
 #include "engine/query/query_repeat.h"
+#include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 
 #include <string.h>
@@ -306,8 +308,13 @@ static enum corong_status report_briefs(void *context, struct query_units *units
                                         uint32_t count, struct corong_error *error)
 {
     struct answer_state *worker = context;
+    uint32_t slices[QUERY_BRIEF_COUNT_MAX];
+    ASSERT(count <= QUERY_BRIEF_COUNT_MAX);
     TRY(query_brief_add(&worker->briefs, &worker->part.slices, &units->cursor.sources[source],
-                        group, briefs, count, error));
+                        group, briefs, count, units->notes == NULL ? NULL : slices, error));
+    if (units->notes != NULL) {
+        query_memo_keep(units->hand, units->notes, briefs, slices, count);
+    }
     uint64_t value_bytes = worker->part.slices.values.arena.used_bytes;
     worker->since_charge += count;
     bool due =
@@ -319,6 +326,7 @@ static enum corong_status report_briefs(void *context, struct query_units *units
 static enum corong_status settle(void *state, struct query_units *units, struct corong_error *error)
 {
     struct answer_state *worker = state;
+    query_memo_settle(units->hand, &worker->briefs, &worker->part.slices);
     query_brief_settle(&worker->briefs, &worker->part.tally);
     return charge(state, units, error);
 }

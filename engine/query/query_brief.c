@@ -62,7 +62,7 @@ static enum corong_status add_by_bytes(struct query_brief_sums *sums, struct que
                                        struct query_source *source, uint32_t group,
                                        const struct row_group *rows,
                                        const struct query_brief *briefs, uint32_t count,
-                                       struct corong_error *error)
+                                       uint32_t *slices_out, struct corong_error *error)
 {
     struct query_brief_slices *stored = &sums->stored[source->index];
     const uint8_t *bytes = rows->packed[slices->columns[0]].values;
@@ -78,6 +78,9 @@ static enum corong_status add_by_bytes(struct query_brief_sums *sums, struct que
             ++*slice;
         }
         add(sums, *slice - 1, &briefs[i]);
+        if (slices_out != NULL) {
+            slices_out[i] = *slice - 1;
+        }
     }
     return CORONG_OK;
 }
@@ -85,27 +88,40 @@ static enum corong_status add_by_bytes(struct query_brief_sums *sums, struct que
 enum corong_status query_brief_add(struct query_brief_sums *sums, struct query_slices *slices,
                                    struct query_source *source, uint32_t group,
                                    const struct query_brief *briefs, uint32_t count,
-                                   struct corong_error *error)
+                                   uint32_t *slices_out, struct corong_error *error)
 {
+    uint32_t unwanted;
     if (slices->count == 0) {
         reserve(sums, 0);
         for (uint32_t i = 0; i < count; i++) {
             add(sums, 0, &briefs[i]);
+        }
+        if (slices_out != NULL) {
+            memset(slices_out, 0, count * sizeof(*slices_out));
         }
         return CORONG_OK;
     }
     const struct row_group *rows;
     TRY(query_source_look(source, group, &rows, error));
     if (byte_column(slices, rows) != NULL) {
-        return add_by_bytes(sums, slices, source, group, rows, briefs, count, error);
+        return add_by_bytes(sums, slices, source, group, rows, briefs, count, slices_out, error);
     }
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t slice;
-        TRY(query_slices_at(slices, source, rows, briefs[i].row, &slice, error));
-        reserve(sums, slice);
-        add(sums, slice, &briefs[i]);
+        uint32_t *slice = slices_out == NULL ? &unwanted : &slices_out[i];
+        TRY(query_slices_at(slices, source, rows, briefs[i].row, slice, error));
+        reserve(sums, *slice);
+        add(sums, *slice, &briefs[i]);
     }
     return CORONG_OK;
+}
+
+void query_brief_add_cells(struct query_brief_sums *sums, uint32_t slice, const uint64_t *cells)
+{
+    reserve(sums, slice);
+    uint64_t *of_slice = sums_of(sums, slice);
+    for (uint32_t i = 0; i < sums->step_count * 2; i++) {
+        of_slice[i] += cells[i];
+    }
 }
 
 void query_brief_settle(struct query_brief_sums *sums, struct query_tally *tally)

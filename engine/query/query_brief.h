@@ -26,11 +26,12 @@ void query_brief_init(struct query_brief_sums *sums, const struct query_plan *pl
                       uint32_t step_count);
 void query_brief_deinit(struct query_brief_sums *sums);
 /// Counts users whose entries lie in a row group of a source, by their slices.
-CORONG_MUST_CHECK enum corong_status query_brief_add(struct query_brief_sums *sums,
-                                                     struct query_slices *slices,
-                                                     struct query_source *source, uint32_t group,
-                                                     const struct query_brief *briefs,
-                                                     uint32_t count, struct corong_error *error);
+CORONG_MUST_CHECK enum corong_status
+query_brief_add(struct query_brief_sums *sums, struct query_slices *slices,
+                struct query_source *source, uint32_t group, const struct query_brief *briefs,
+                uint32_t count, uint32_t *slices_out, struct corong_error *error);
+/// Counts so many users of a slice by level from 1, and not open or open.
+void query_brief_add_cells(struct query_brief_sums *sums, uint32_t slice, const uint64_t *cells);
 /// Moves what was counted into a tally.
 void query_brief_settle(struct query_brief_sums *sums, struct query_tally *tally);
 uint64_t query_brief_bytes(const struct query_brief_sums *sums);

@@ -53,6 +53,7 @@ void query_digest_provenance(const struct query_plan *plan, struct store_snapsho
         .events_read = work->events_read,
         .events_matched = work->events_matched,
         .users_read = work->users_read,
+        .users_remembered = work->users_remembered,
         .users_skipped = work->users_skipped + plan->users_skipped,
         .users_in_blocks = work->users_in_blocks,
         .bytes_read = work->bytes_read,

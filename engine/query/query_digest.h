@@ -18,6 +18,7 @@ struct query_work {
     uint64_t events_read;
     uint64_t events_matched;
     uint64_t users_read;
+    uint64_t users_remembered;
     uint64_t users_skipped;
     uint64_t users_in_blocks;
     uint64_t users_left[QUERY_BLOCK_REASON_COUNT];

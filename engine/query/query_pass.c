@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/query/query_pass.h"
 
+#include "engine/query/memo/memo.h"
 #include "storage/base/memory.h"
 
 enum corong_status query_pass_open(struct query_pass *pass, struct store_snapshot *snapshot,
@@ -45,6 +46,20 @@ static enum corong_status work_task(void *context, uint32_t worker, uint32_t ind
                                        : pass->calls->settle(at->state, &at->units, error);
 }
 
+/// Lets the workers go on from what was found the last time, and keep what they find.
+static void remember(struct query_pass *pass)
+{
+    if (!pass->brief || pass->workers[0].units.block == NULL) {
+        return;
+    }
+    pass->memo = query_memo_begin(&pass->plan, pass->query, pass->worker_count);
+    for (uint32_t i = 0; i < pass->worker_count && pass->memo != NULL; i++) {
+        struct query_units *units = &pass->workers[i].units;
+        units->hand = query_memo_hand(pass->memo, i);
+        query_block_remember(units->block, units->hand);
+    }
+}
+
 enum corong_status query_pass_run(struct query_pass *pass, struct corong_error *error)
 {
     pass->worker_count = query_tasks_thread_count(pass->tasks);
@@ -64,11 +79,16 @@ enum corong_status query_pass_run(struct query_pass *pass, struct corong_error *
             query_units_by_bucket(&worker->units, pass->buckets);
         }
     }
-    return query_tasks_run(pass->tasks, pass->plan.task_count, work_task, pass, error);
+    remember(pass);
+    enum corong_status status =
+        query_tasks_run(pass->tasks, pass->plan.task_count, work_task, pass, error);
+    pass->succeeded = status == CORONG_OK;
+    return status;
 }
 
 void query_pass_close(struct query_pass *pass)
 {
+    query_memo_end(pass->memo, pass->succeeded);
     for (uint32_t i = 0; i < pass->worker_count; i++) {
         query_units_deinit(&pass->workers[i].units);
         pass->calls->deinit(pass->workers[i].state);

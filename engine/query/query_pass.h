@@ -39,8 +39,10 @@ struct query_pass {
     void *context; ///< the caller's, for `init`
     struct query_funnel_asked asked;
     struct query_plan plan;
+    struct query_memo_run *memo; ///< what is kept from question to question; NULL: nothing
     struct query_pass_worker *workers;
     uint32_t worker_count;
+    bool succeeded; ///< all users were gone through
 };
 
 /// What a pass leaves out.

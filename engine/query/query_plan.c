@@ -525,6 +525,7 @@ enum corong_status query_plan_init(struct query_plan *plan, struct store_snapsho
         .ask = *ask,
         .schema = store_snapshot_schema(snapshot),
         .segment_count = store_snapshot_segment_count(snapshot),
+        .committed_count = store_snapshot_committed_count(snapshot),
         .as_of_us = query_plan_as_of(snapshot, ask->as_of_us),
     };
     canonical_order_init(&plan->canonical, plan->schema);

@@ -104,6 +104,7 @@ struct query_plan {
     struct identity_view *identity; ///< NULL: nobody has a second id
     struct query_segment *segments; ///< those of the snapshot first, then layers
     uint32_t segment_count;         ///< of both
+    uint32_t committed_count;       ///< of the snapshot: those before are no chunks
     uint32_t stored_count;          ///< of the snapshot: `origin` is below it
     struct hash128 *bounds; ///< task i has the keys [bounds[i], bounds[i + 1]); the last has no end
     uint32_t task_count;

@@ -175,8 +175,9 @@ struct query_provenance {
     uint64_t events_read;         ///< rows decoded
     uint64_t events_matched;      ///< rows that match some step
     uint64_t users_read;
-    uint64_t users_skipped;   ///< answered by name mask or zone map alone
-    uint64_t users_in_blocks; ///< of users_read: done by engine/query/block ...
+    uint64_t users_remembered; ///< beside users_read: what was found of them earlier is true still
+    uint64_t users_skipped;    ///< answered by name mask or zone map alone
+    uint64_t users_in_blocks;  ///< of users_read: done by engine/query/block ...
     uint64_t users_left[QUERY_BLOCK_REASON_COUNT]; ///< ... and left by it, by reason
     uint64_t bytes_read;                           ///< compressed
     uint64_t type_mismatches;

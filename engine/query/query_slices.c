@@ -207,6 +207,21 @@ void query_slices_key(const struct query_slices *slices, uint32_t slice, struct 
     }
 }
 
+uint32_t query_slices_from_key(struct query_slices *slices, struct text key)
+{
+    uint32_t numbers[QUERY_SLICE_ATTRIBUTE_COUNT_MAX] = {0};
+    for (uint32_t i = 0; i < slices->count; i++) {
+        uint32_t size = bytes_load_u32(key.bytes);
+        struct text value = {key.bytes + sizeof(size), size};
+        numbers[i] = query_table_number(&slices->values, value);
+        key = (struct text){value.bytes + size, key.size - sizeof(size) - size};
+    }
+    return slices->count < 2 ? numbers[0]
+                             : query_table_number(&slices->tuples,
+                                                  (struct text){(const char *)numbers,
+                                                                slices->count * sizeof(*numbers)});
+}
+
 struct text *query_slices_texts(const struct query_slices *slices, uint32_t slice,
                                 struct arena *arena)
 {

@@ -52,6 +52,8 @@ struct text query_slices_text(const struct query_slices *slices, uint32_t value,
 struct text query_slices_show(struct text value, struct arena *arena);
 /// Bytes that are equal for equal slices of any worker.
 void query_slices_key(const struct query_slices *slices, uint32_t slice, struct text_buffer *out);
+/// The slice that has these bytes, which a worker of any plan made.
+uint32_t query_slices_from_key(struct query_slices *slices, struct text key);
 /// The texts of a slice, `count` of them. Memory: `arena`.
 struct text *query_slices_texts(const struct query_slices *slices, uint32_t slice,
                                 struct arena *arena);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/query/query_units.h"
 
+#include "engine/query/memo/memo.h"
 #include "engine/query/query_fast.h"
 #include "storage/base/clock.h"
 #include "storage/base/invariant.h"
@@ -447,6 +448,9 @@ enum corong_status query_units_task(struct query_units *units, uint32_t task,
     int64_t read_before_us = units->reading.read_us;
     TRY(query_cursor_seek(&units->cursor, task, error));
     query_block_reset(units->block);
+    if (units->hand != NULL) {
+        query_memo_task(units->hand, task);
+    }
     for (;;) {
         if (units->block != NULL) {
             TRY(query_block_run(units->block, error));
@@ -454,6 +458,7 @@ enum corong_status query_units_task(struct query_units *units, uint32_t task,
         if (!query_cursor_next(&units->cursor)) {
             break;
         }
+        query_memo_pass(units->hand, query_memo_key(units->cursor.key.high));
         TRY(do_user(units, error));
     }
     units->reading.match_us +=
@@ -468,6 +473,7 @@ void query_units_add_work(const struct query_units *units, struct query_work *wo
     work->events_matched += units->events_matched;
     work->events_outside += units->hold.outside + units->group.outside;
     work->users_read += units->users_read;
+    work->users_remembered += query_memo_users(units->hand);
     work->users_skipped += units->users_skipped;
     work->users_in_blocks += query_block_users(units->block);
     for (uint32_t i = 0; i < QUERY_BLOCK_REASON_COUNT; i++) {

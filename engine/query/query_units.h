@@ -65,13 +65,15 @@ struct query_units {
     query_report_function *report;
     void *context;
     struct match_rule rule;
-    bool in_sessions;            ///< attempts stay inside sessions
-    bool per_session;            ///< and each session is a unit
-    bool clipped;                ///< some rows of the store lie outside the question's ranges
-    bool bare;                   ///< rows are gathered by query_gather_rows()
-    bool fast;                   ///< the rule is one that query_fast_match() has
-    struct query_block *block;   ///< goes through users on its own; NULL: not for this question
-    query_brief_function *brief; ///< takes its users where only counts are asked for; else NULL
+    bool in_sessions;             ///< attempts stay inside sessions
+    bool per_session;             ///< and each session is a unit
+    bool clipped;                 ///< some rows of the store lie outside the question's ranges
+    bool bare;                    ///< rows are gathered by query_gather_rows()
+    bool fast;                    ///< the rule is one that query_fast_match() has
+    struct query_block *block;    ///< goes through users on its own; NULL: not for this question
+    query_brief_function *brief;  ///< takes its users where only counts are asked for; else NULL
+    struct query_memo_hand *hand; ///< what is kept of users; NULL: nothing
+    const struct query_memo_note *notes; ///< while `brief` is called: of its users; NULL: none
     struct dialect_needs dialect;
     int64_t end_us;  ///< what is matched lies before this (`range: inside`); INT64_MAX: no end
     bool rows_after; ///< rows after as-of exist and are to be counted

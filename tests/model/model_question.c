@@ -13,6 +13,7 @@
 
 uint64_t model_question_histories;
 uint64_t model_question_comparisons;
+uint64_t model_question_remembered;
 
 #define DAY_US (24 * 3600 * INT64_C(1000000))
 
@@ -556,5 +557,35 @@ void model_question_digest(struct store_snapshot *snapshot, struct model_digest 
     }
     memcpy(digest_out->store, result.provenance.store_digest, sizeof(digest_out->store));
     memcpy(digest_out->result, result.provenance.result_digest, sizeof(digest_out->result));
+    arena_deinit(&arena);
+}
+
+void model_question_again(struct store_snapshot *snapshot, const struct model_data *data,
+                          struct query_memo *memo, uint32_t which)
+{
+    struct arena arena = {0};
+    struct corong_error error;
+    struct query_funnel query;
+    struct query_funnel_result results[2];
+    struct oracle_question question = {.step_count = 2,
+                                       .window = (int64_t)which * data->span / 8,
+                                       .from = which % 2 == 0 ? data->span / 4 : ORACLE_NONE,
+                                       .to = ORACLE_NONE,
+                                       .session_timeout = 1000000};
+    question.steps[0] = (struct oracle_condition){1, ORACLE_NONE, -1};
+    question.steps[1] = (struct oracle_condition){2, ORACLE_NONE, -1};
+    query_from(&question, &arena, &query);
+    query.left_out = QUERY_OUTPUT_TIMES | QUERY_OUTPUT_MONEY | QUERY_OUTPUT_DAYS;
+    for (uint32_t i = 0; i < 2; i++) {
+        query.limits.memo = i == 0 ? memo : NULL;
+        if (query_funnel_run(snapshot, &query, &arena, &results[i], &error) != CORONG_OK) {
+            test_fail(test_random_seed(), "%s", error.message);
+        }
+    }
+    if (strcmp(results[0].provenance.result_digest, results[1].provenance.result_digest) != 0) {
+        test_fail(test_random_seed(), "question %u: what was kept of users changes the answer",
+                  which);
+    }
+    model_question_remembered += results[0].provenance.users_remembered;
     arena_deinit(&arena);
 }

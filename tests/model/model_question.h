@@ -44,6 +44,12 @@ struct model_digest {
 /// Of one fixed question.
 void model_question_digest(struct store_snapshot *snapshot, struct model_digest *digest_out);
 
+/// Asks for counts with what was kept of users, and without: the answers are the same. Equal
+/// numbers are the same question about the same data set.
+void model_question_again(struct store_snapshot *snapshot, const struct model_data *data,
+                          struct query_memo *memo, uint32_t which);
+
 /// What was compared so far.
 extern uint64_t model_question_histories;
 extern uint64_t model_question_comparisons;
+extern uint64_t model_question_remembered; ///< users of whom an answer was kept

@@ -45,6 +45,7 @@ struct rig {
     uint32_t node_count;
     struct hash_secret secret;
     uint64_t seed;
+    struct query_memo *memo; ///< of who asks
     atomic_bool done;
 };
 
@@ -208,6 +209,7 @@ static void ask_views(struct rig *rig, struct test_random *random)
         }
         if (count > 0) {
             model_question_ask(snapshot, rig->data, seen, count, random);
+            model_question_again(snapshot, rig->data, rig->memo, 1 + test_random_below(random, 4));
         }
         store_snapshot_close(snapshot);
     }
@@ -285,6 +287,7 @@ static void run(uint64_t seed, struct model_data *data, struct test_random *rand
     memset(&rig, 0, sizeof(rig));
     rig.data = data;
     rig.seed = seed;
+    rig.memo = query_memo_create(UINT64_C(16) << 20);
     rig.node_count = 1 + test_random_below(random, STORE_COUNT_MAX);
     hash_random_bytes(&rig.secret, sizeof(rig.secret));
     for (uint32_t i = 0; i < rig.node_count; i++) {
@@ -300,6 +303,7 @@ static void run(uint64_t seed, struct model_data *data, struct test_random *rand
     for (uint32_t i = 0; i < rig.node_count; i++) {
         node_close(&rig.nodes[i]);
     }
+    query_memo_destroy(rig.memo);
 }
 
 int main(void)
@@ -314,10 +318,12 @@ int main(void)
     }
     memory_free(data);
     printf("view model: %llu data sets, %llu views (%llu with chunks, at most %llu), %llu asked "
-           "again, %llu histories, %llu numbers compared, 0 differences, seed %llu\n",
+           "again, %llu histories, %llu numbers compared, %llu users remembered, 0 differences, "
+           "seed %llu\n",
            (unsigned long long)set_count, (unsigned long long)view_count,
            (unsigned long long)chunk_view_count, (unsigned long long)most_chunks,
            (unsigned long long)busy_count, (unsigned long long)model_question_histories,
-           (unsigned long long)model_question_comparisons, (unsigned long long)seed);
+           (unsigned long long)model_question_comparisons,
+           (unsigned long long)model_question_remembered, (unsigned long long)seed);
     return 0;
 }

@@ -435,6 +435,12 @@ void event_builder_deal(struct event_builder *builder, uint32_t segment_count, u
     builder->count = 0;
 }
 
+void event_builder_compact(struct event_builder *builder)
+{
+    struct corong_error error;
+    must(store_compact(builder->store, &(struct store_compact_options){0}, NULL, &error), &error);
+}
+
 struct store_snapshot *event_builder_snapshot(struct event_builder *builder)
 {
     if (builder->snapshot != NULL) {

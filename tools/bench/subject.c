@@ -336,6 +336,8 @@ void subject_close(struct subject *subject)
     produce_broker_stop(subject->broker);
     subject->produce = NULL;
     subject->broker = NULL;
+    query_memo_destroy(subject->memo);
+    subject->memo = NULL;
     cache_destroy(subject->blocks);
     subject->blocks = NULL;
     if (subject->options.directory == NULL) {

@@ -49,6 +49,7 @@ struct subject {
     struct produce *produce;
     struct service *service;
     struct service_job *job;
+    struct query_memo *memo; ///< the same, of users
     struct cache *blocks; ///< of who asks again and again; NULL: each question decodes anew
     int pipe_in;          ///< what the job reads
     int pipe_out;         ///< what the load writes

@@ -6,6 +6,7 @@
 #include "tools/bench/subject.h"
 
 #define VIEW_AGE_US (INT64_C(500) * 1000)
+#define MEMO_PART 8u ///< of the memory limit, for what is kept of users
 #define TRIES 20u
 #define PAUSE_US 10000
 #define NOT_COUNTS (QUERY_OUTPUT_TIMES | QUERY_OUTPUT_MONEY | QUERY_OUTPUT_DAYS)
@@ -42,9 +43,11 @@ static enum corong_status answer(struct subject *subject, enum subject_question 
     enum corong_status status;
     struct query_range all = {QUERY_TIME_NONE, QUERY_TIME_NONE};
     uint64_t memory = subject->options.memory_limit_bytes;
-    struct query_limits limits = {.thread_count = thread_count,
-                                  .memory_limit_bytes =
-                                      subject->blocks == NULL ? memory : memory - memory / 2};
+    struct query_limits limits = {
+        .thread_count = thread_count,
+        .memory_limit_bytes =
+            subject->blocks == NULL ? memory : memory - memory / 2 - memory / MEMO_PART,
+        .memo = subject->memo};
     if (question == SUBJECT_FUNNEL || question == SUBJECT_WEEK) {
         struct query_funnel_result result;
         struct query_funnel query = {.funnel = subject->funnel,
@@ -113,6 +116,7 @@ void subject_keep_blocks(struct subject *subject)
 {
     if (subject->blocks == NULL) {
         subject->blocks = cache_create(subject->options.memory_limit_bytes / 2);
+        subject->memo = query_memo_create(subject->options.memory_limit_bytes / MEMO_PART);
     }
 }
 

@@ -165,6 +165,7 @@ struct options {
     struct arena *arena;        ///< for whatever a verb needs until the end
     const uint8_t *allowed;     ///< the verb's options, ends with OPTION_COUNT
     struct query_object *query; ///< what --query named; NULL: nothing
+    struct query_memo *memo;    ///< of --every; NULL: nothing is kept
 };
 
 /// Parses `arguments[1..]`, `arguments[0]` being the verb. `allowed` ends with OPTION_COUNT. Errors

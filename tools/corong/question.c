@@ -13,6 +13,9 @@
 
 #define LISTED_NAME_COUNT 12u
 
+/// Of the memory limit, for what --every keeps of users.
+#define MEMO_PART 8u
+
 static bool is_store(const char *directory)
 {
     struct text_buffer path = {0};
@@ -79,11 +82,13 @@ static enum exit_code ask_every(const struct options *options, const struct conf
     }
     int64_t interval_us = options_number(options, OPTION_EVERY, 0);
     struct cache *cache = cache_create(config->memory_limit_bytes / 2);
+    struct query_memo *memo = query_memo_create(config->memory_limit_bytes / MEMO_PART);
     int64_t due_us = clock_monotonic_us();
     do {
         struct arena arena = {0};
         struct options round = *options;
         round.arena = &arena;
+        round.memo = memo;
         code = ask_store(&round, config, ask, cache);
         arena_deinit(&arena);
         due_us += interval_us;
@@ -91,6 +96,7 @@ static enum exit_code ask_every(const struct options *options, const struct conf
         due_us -= left_us < 0 ? left_us : 0; // what took too long is not caught up with
         clock_sleep_us(left_us < 0 ? 0 : left_us);
     } while (code == EXIT_DONE);
+    query_memo_destroy(memo);
     cache_destroy(cache);
     return code;
 }
@@ -266,7 +272,10 @@ struct query_limits question_limits(const struct options *options, const struct 
     uint64_t memory = config->memory_limit_bytes;
     return (struct query_limits){
         .thread_count = (uint32_t)options_number(options, OPTION_THREADS, 0),
-        .memory_limit_bytes = options_given(options, OPTION_EVERY) ? memory - memory / 2 : memory,
+        .memory_limit_bytes = options_given(options, OPTION_EVERY)
+                                  ? memory - memory / 2 - memory / MEMO_PART
+                                  : memory,
+        .memo = options->memo,
     };
 }
 

@@ -338,6 +338,7 @@ static void write_work(struct json_writer *writer, const struct query_provenance
     json_writer_unsigned(writer, "events_read", provenance->events_read);
     json_writer_unsigned(writer, "events_matched", provenance->events_matched);
     json_writer_unsigned(writer, "users_read", provenance->users_read);
+    json_writer_unsigned(writer, "users_remembered", provenance->users_remembered);
     json_writer_unsigned(writer, "users_skipped", provenance->users_skipped);
     json_writer_unsigned(writer, "users_in_blocks", provenance->users_in_blocks);
     report_json_counts(writer, "users_left", provenance->users_left, QUERY_BLOCK_REASON_COUNT);

@@ -1,39 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/query/block/block.h"
 
+#include "engine/query/block/block_active.h"
 #include "engine/query/block/block_bits.h"
 #include "engine/query/block/block_pair.h"
 #include "engine/query/block/block_walk.h"
+#include "engine/query/memo/memo.h"
 #include "engine/query/query_units.h"
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 
 #define WIDE_REST 64u
-// Active lanes stand in stalls of so many: where few lanes have most of the users and many have
-// few, one that is gone on with costs a look at its stall and one at each other stall.
-#define STALL_SIZE 8u
-#define STALL_COUNT (QUERY_BLOCK_LANE_COUNT_MAX / STALL_SIZE)
 #define BATCH_MIN 4u
 #define PAIR_REST 64u
-
-struct query_block {
-    struct query_units *units;
-    struct block_lane *lanes; ///< by source
-    struct block_ranges ranges;
-    int64_t open_from_us; ///< an attempt that begins here or later may still be won
-    uint32_t step_count;
-    bool brief;
-    bool any;                                              ///< steps in any order
-    struct block_lane *active[QUERY_BLOCK_LANE_COUNT_MAX]; ///< lanes that stand at a user, by time
-    uint32_t active_count;
-    uint64_t highs[QUERY_BLOCK_LANE_COUNT_MAX]; ///< of the users at whom the active lanes stand
-    uint64_t least[STALL_COUNT];                ///< of the highs of each stall
-    uint32_t batch;     ///< users that block_pair_walk() takes at once: fewer after one with a tie
-    uint32_t pair_rest; ///< so many users are not asked block_pair_walk() about
-    uint32_t rest;      ///< so many users go the general way before it looks again
-    uint64_t users;
-    uint64_t left[QUERY_BLOCK_REASON_COUNT];
-};
 
 /// A question that query_fast_match() can answer, of people.
 static bool is_asked(const struct query_units *units)
@@ -85,6 +64,7 @@ struct query_block *query_block_create(struct query_units *units)
 void query_block_destroy(struct query_block *block)
 {
     if (block != NULL) {
+        memory_free(block->notes);
         memory_free(block->lanes);
         memory_free(block);
     }
@@ -100,8 +80,23 @@ uint64_t query_block_left(const struct query_block *block, enum query_block_reas
     return block == NULL ? 0 : block->left[reason];
 }
 
+void query_block_remember(struct query_block *block, struct query_memo_hand *hand)
+{
+    uint32_t count = block->units->plan->segment_count;
+    block->hand = hand;
+    block->notes =
+        memory_allocate_zeroed((size_t)count * BLOCK_BATCH_SIZE + 1, sizeof(*block->notes));
+    for (uint32_t i = 0; i < count; i++) {
+        block->lanes[i].notes = block->notes + (size_t)i * BLOCK_BATCH_SIZE;
+        block->lanes[i].hand = query_memo_passes(hand, i) ? hand : NULL;
+    }
+}
+
 void query_block_reset(struct query_block *block)
 {
+    if (block != NULL) {
+        block->target = QUERY_MEMO_NO_KEY;
+    }
     for (uint32_t i = 0; block != NULL && i < block->units->plan->segment_count; i++) {
         block->lanes[i].group = BLOCK_NO_GROUP;
     }
@@ -113,54 +108,11 @@ static enum corong_status flush(struct query_block *block, struct block_lane *la
 {
     uint32_t count = lane->batch_count;
     lane->batch_count = 0;
+    block->units->notes = lane->notes;
     return count == 0
                ? CORONG_OK
                : block->units->brief(block->units->context, block->units, lane->source->index,
                                      lane->group, lane->batch, count, error);
-}
-
-static void insert_lane(struct query_block *block, struct block_lane *lane)
-{
-    uint32_t at = block->active_count++;
-    while (at > 0 && block->active[at - 1]->min_us > lane->min_us) {
-        block->active[at] = block->active[at - 1];
-        at--;
-    }
-    block->active[at] = lane;
-}
-
-static void remove_lane(struct query_block *block, uint32_t at)
-{
-    block->active_count--;
-    for (; at < block->active_count; at++) {
-        block->active[at] = block->active[at + 1];
-    }
-}
-
-static inline uint32_t stall_end(const struct query_block *block, uint32_t stall)
-{
-    uint32_t end = (stall + 1) * STALL_SIZE;
-    return end < block->active_count ? end : block->active_count;
-}
-
-static inline void look_at_stall(struct query_block *block, uint32_t stall)
-{
-    uint64_t least = UINT64_MAX;
-    for (uint32_t i = stall * STALL_SIZE; i < stall_end(block, stall); i++) {
-        least = block->highs[i] < least ? block->highs[i] : least;
-    }
-    block->least[stall] = least;
-}
-
-/// Other lanes are active, or in another order.
-static void look_at_lanes(struct query_block *block)
-{
-    for (uint32_t i = 0; i < block->active_count; i++) {
-        block->highs[i] = block->active[i]->high;
-    }
-    for (uint32_t stall = 0; stall * STALL_SIZE < block->active_count; stall++) {
-        look_at_stall(block, stall);
-    }
 }
 
 /// Takes over from the cursor; false where too many segments have users left.
@@ -194,40 +146,6 @@ static enum corong_status leave(struct query_block *block, struct corong_error *
     }
     query_cursor_resume(&block->units->cursor);
     return CORONG_OK;
-}
-
-/// The same of one stall's lanes: looked at one by one, nothing is kept beside them.
-static inline uint64_t least_of_few(const struct query_block *block)
-{
-    uint64_t least = UINT64_MAX;
-    uint32_t lanes = 0;
-    for (uint32_t i = 0; i < block->active_count; i++) {
-        uint64_t high = block->active[i]->high;
-        least = high < least ? high : least;
-    }
-    for (uint32_t i = 0; i < block->active_count; i++) {
-        lanes |= (uint32_t)(block->active[i]->high == least) << i;
-    }
-    return lanes;
-}
-
-/// The active lanes that stand at the least key, by its high half.
-static inline uint64_t least_lanes(const struct query_block *block)
-{
-    uint64_t least = block->least[0];
-    uint64_t lanes = 0;
-    for (uint32_t stall = 1; stall * STALL_SIZE < block->active_count; stall++) {
-        least = block->least[stall] < least ? block->least[stall] : least;
-    }
-    for (uint32_t stall = 0; stall * STALL_SIZE < block->active_count; stall++) {
-        if (block->least[stall] != least) {
-            continue;
-        }
-        for (uint32_t i = stall * STALL_SIZE; i < stall_end(block, stall); i++) {
-            lanes |= (uint64_t)(block->highs[i] == least) << i;
-        }
-    }
-    return lanes;
 }
 
 /// Narrows a run to the rows that can matter; rows after as-of are counted.
@@ -395,6 +313,12 @@ static inline enum corong_status count(struct query_block *block, uint64_t lanes
         return report(block, lanes, user, open, error);
     }
     struct block_lane *lane = (struct block_lane *)(uintptr_t)user->runs[user->entry_run].lane;
+    if (lane->notes != NULL) {
+        const struct block_run *run = &user->runs[0];
+        uint64_t high = block->active[__builtin_ctzll(lanes)]->high;
+        lane->notes[lane->batch_count] = (struct query_memo_note){
+            query_memo_key(high), block_lane_time(run->lane, run->begin), user->last_us};
+    }
     lane->batch[lane->batch_count++] =
         (struct query_brief){user->entry_row, (uint8_t)user->level, open};
     return lane->batch_count < BLOCK_BATCH_SIZE ? CORONG_OK : flush(block, lane, error);
@@ -528,18 +452,94 @@ static enum corong_status go_as_pair(struct query_block *block, const struct blo
     return CORONG_OK;
 }
 
+static void ask_user(const struct query_block *block, struct block_user *user)
+{
+    user->step_count = block->step_count;
+    user->open_from_us = block->open_from_us;
+    user->whole = !block->brief;
+    user->exact = block->hand != NULL;
+    user->window_us = block->units->rule.window_us;
+    user->first_only = block->units->rule.attempts == FUNNEL_ATTEMPTS_FIRST;
+}
+
+/// Goes on to users of a key; there may be none.
+static enum corong_status go_to(struct query_block *block, uint32_t key, struct corong_error *error)
+{
+    struct block_lane *lanes[QUERY_BLOCK_LANE_COUNT_MAX];
+    uint32_t count = 0;
+    for (uint32_t i = block->active_count; i-- > 0;) {
+        struct block_lane *lane = block->active[i];
+        if (query_memo_key(lane->high) < key && !block_lane_pass(lane, key)) {
+            lanes[count++] = lane;
+            remove_lane(block, i);
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        bool more;
+        TRY(flush(block, lanes[i], error));
+        TRY(block_lane_load(lanes[i], &block->ranges, key, &more, error));
+        if (more) {
+            insert_lane(block, lanes[i]);
+        }
+    }
+    return CORONG_OK;
+}
+
+/// No further user of the task has to be gone through.
+static enum corong_status go_to_end(struct query_block *block, struct corong_error *error)
+{
+    for (uint32_t i = 0; i < block->active_count; i++) {
+        TRY(flush(block, block->active[i], error));
+        block->active[i]->source->done = true;
+    }
+    block->active_count = 0;
+    return CORONG_OK;
+}
+
+/// Goes through the users that the hand asks for.
+static enum corong_status go_by_hand(struct query_block *block, struct block_user *user,
+                                     struct corong_error *error)
+{
+    while (block->active_count > 0) {
+        if (block->target == QUERY_MEMO_NO_KEY) {
+            uint64_t fresh = least_high(block, true);
+            block->target = query_memo_next(
+                block->hand, fresh == UINT64_MAX ? QUERY_MEMO_NO_KEY : query_memo_key(fresh));
+            if (block->target == QUERY_MEMO_NO_KEY) {
+                return go_to_end(block, error);
+            }
+            TRY(go_to(block, (uint32_t)block->target, error));
+        }
+        uint64_t high = least_high(block, false);
+        if (query_memo_key(high) != block->target) {
+            block->target = QUERY_MEMO_NO_KEY;
+            continue;
+        }
+        uint64_t lanes = lanes_at(block, high);
+        if (!do_user(block, lanes, user)) {
+            return CORONG_OK;
+        }
+        block->users++;
+        block->units->users_read++;
+        if (user->level > 0) {
+            TRY(count(block, lanes, user, error));
+        }
+        TRY(consume(block, lanes, true, error));
+    }
+    return CORONG_OK;
+}
+
 static enum corong_status go(struct query_block *block, struct corong_error *error)
 {
     // They do not grow more. One loop for both, so that what does a user is here once, inlined.
     const bool few = block->active_count <= STALL_SIZE;
     struct block_user user;
-    user.step_count = block->step_count;
-    user.open_from_us = block->open_from_us;
-    user.whole = !block->brief;
-    user.window_us = block->units->rule.window_us;
-    user.first_only = block->units->rule.attempts == FUNNEL_ATTEMPTS_FIRST;
+    ask_user(block, &user);
+    if (block->hand != NULL && query_memo_knows(block->hand)) {
+        return go_by_hand(block, &user, error);
+    }
     const struct block_pair_ask ask = {user.window_us, user.open_from_us, user.step_count,
-                                       user.first_only};
+                                       user.first_only, block->hand != NULL};
     while (block->active_count > 0) {
         bool left = true;
         if (few && block->brief && !block->any) {

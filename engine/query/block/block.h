@@ -9,6 +9,7 @@
 #include "storage/base/error.h"
 
 struct query_block;
+struct query_memo_hand;
 struct query_units;
 
 /// What is counted of a user who has an entry, where nothing but counts is asked for.
@@ -16,6 +17,16 @@ struct query_brief {
     uint32_t row; ///< of the entry, in the group that the batch names
     uint8_t level;
     bool open;
+};
+
+/// Users of one call.
+#define QUERY_BRIEF_COUNT_MAX 256u
+
+/// What is kept of such a user from question to question (engine/query/memo), beside that.
+struct query_memo_note {
+    uint32_t key;     ///< its first 32 bits
+    int64_t first_us; ///< of its rows in the range, or before
+    int64_t last_us;  ///< the last moment at which an attempt begins, where it is not won
 };
 
 /// Takes the users of one row group: `group` is a position in query_segment.groups.
@@ -28,6 +39,9 @@ typedef enum corong_status query_brief_function(void *context, struct query_unit
 struct query_block *query_block_create(struct query_units *units);
 /// NULL-safe.
 void query_block_destroy(struct query_block *block);
+/// From now on users are gone through that the hand asks for, and it is told of all that are
+/// counted.
+void query_block_remember(struct query_block *block, struct query_memo_hand *hand);
 /// Another key range begins: nothing loaded is believed any more. NULL-safe.
 void query_block_reset(struct query_block *block);
 /// Goes through users until the key range is done, or stands before one that is left to the general

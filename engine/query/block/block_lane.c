@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/query/block/block_lane.h"
 
+#include "engine/query/memo/memo.h"
 #include "storage/base/invariant.h"
 
 void block_lane_init(struct block_lane *lane, struct query_source *source, uint32_t step_count)
@@ -71,6 +72,9 @@ static void take_group(struct block_lane *lane, const struct block_ranges *range
                   lane->times.units != NULL;
     find_ends(lane, &zone);
     lane->group = source->group;
+    for (uint32_t user = source->user; lane->hand != NULL && user < lane->end; user++) {
+        query_memo_pass(lane->hand, query_memo_key(lane->keys[user].high));
+    }
 }
 
 void block_lane_enter(struct block_lane *lane, const struct block_ranges *ranges)
@@ -111,6 +115,37 @@ enum corong_status block_lane_refill(struct block_lane *lane, const struct block
         lane->user = source->user;
         lane->row = source->row;
         lane->high = source->key.high;
+    }
+    return CORONG_OK;
+}
+
+bool block_lane_pass(struct block_lane *lane, uint32_t key)
+{
+    const uint64_t high = (uint64_t)key << 32;
+    uint32_t user = lane->user;
+    uint32_t row = lane->row;
+    while (user < lane->end && lane->keys[user].high < high) {
+        row += lane->row_counts[user++];
+    }
+    lane->user = user;
+    lane->row = row;
+    lane->high = user < lane->end ? lane->keys[user].high : UINT64_MAX;
+    return user < lane->end;
+}
+
+enum corong_status block_lane_load(struct block_lane *lane, const struct block_ranges *ranges,
+                                   uint32_t key, bool *more_out, struct corong_error *error)
+{
+    struct query_source *source = lane->source;
+    source->reading->rows += lane->row - source->row_end;
+    source->user = lane->user - 1;
+    source->key = lane->keys[lane->user - 1];
+    source->row_end = lane->row;
+    lane->group = BLOCK_NO_GROUP;
+    TRY(query_source_advance(source, (struct hash128){(uint64_t)key << 32, 0}, error));
+    *more_out = !source->done;
+    if (*more_out) {
+        block_lane_enter(lane, ranges);
     }
     return CORONG_OK;
 }

@@ -8,7 +8,7 @@
 
 #define QUERY_BLOCK_LANE_COUNT_MAX 64u ///< segments whose users are merged at once
 #define BLOCK_NAME_COUNT 256u
-#define BLOCK_BATCH_SIZE 256u
+#define BLOCK_BATCH_SIZE QUERY_BRIEF_COUNT_MAX
 #define BLOCK_NO_GROUP UINT32_MAX
 #define BLOCK_AHEAD 64u ///< rows whose times are fetched ahead
 #define BLOCK_USERS_AHEAD 12u
@@ -39,6 +39,8 @@ struct block_lane {
     uint32_t possible[BLOCK_NAME_COUNT];
     struct query_brief batch[BLOCK_BATCH_SIZE];
     uint32_t batch_count;
+    struct query_memo_note *notes; ///< of the batch; NULL: not wanted
+    struct query_memo_hand *hand;  ///< is told of all users, as of users to be gone through again
 };
 
 /// What of the question a lane is cut by.
@@ -58,6 +60,15 @@ void block_lane_leave(struct block_lane *lane);
 CORONG_MUST_CHECK enum corong_status block_lane_refill(struct block_lane *lane,
                                                        const struct block_ranges *ranges,
                                                        bool *more_out, struct corong_error *error);
+
+/// Passes over users with a smaller key, by its first 32 bits, of which there is one. False: no
+/// other of the task's users is in the group, and block_lane_load() goes on.
+bool block_lane_pass(struct block_lane *lane, uint32_t key);
+/// Stands at the first user with that key or a larger one. False: there is none.
+CORONG_MUST_CHECK enum corong_status block_lane_load(struct block_lane *lane,
+                                                     const struct block_ranges *ranges,
+                                                     uint32_t key, bool *more_out,
+                                                     struct corong_error *error);
 
 /// Whether a row next to this one, of whichever user, is at the same instant.
 static inline bool block_lane_crowded(const struct block_lane *lane, uint32_t row)

@@ -60,6 +60,7 @@ struct pair {
     uint8_t singles[BLOCK_PAIR_USER_COUNT_MAX + 1];  ///< ordinals of those who only reach level 1
     uint8_t climbers[BLOCK_PAIR_USER_COUNT_MAX + 1]; ///< and of those who may get further
     struct long_user longs[BLOCK_PAIR_USER_COUNT_MAX];
+    uint32_t keys[BLOCK_PAIR_USER_COUNT_MAX]; ///< the first 32 bits, by ordinal, where noted
 };
 
 static inline uint32_t run_of(const struct merged *user, uint32_t bit)
@@ -188,6 +189,7 @@ static inline void merge(struct pair *pair, uint32_t limit)
 {
     struct side a = pair->sides[0];
     struct side b = pair->sides[1];
+    const bool noted = pair->ask->noted;
     uint32_t count = 0;
     for (; count < limit && a.user < a.limit && b.user < b.limit; count++) {
         uint64_t high_a = a.keys[a.user].high;
@@ -197,6 +199,9 @@ static inline void merge(struct pair *pair, uint32_t limit)
         uint32_t rows_a = a.row_counts[a.user] & -in_a;
         uint32_t rows_b = b.row_counts[b.user] & -in_b;
         bool same = a.keys[a.user].low == b.keys[b.user].low;
+        if (noted) {
+            pair->keys[count] = (uint32_t)((high_a < high_b ? high_a : high_b) >> 32);
+        }
         bool mixed = (in_a & in_b & (!same | !pair->apart)) != 0;
         if (mixed && !is_in_order(pair, &a, &b)) {
             break;
@@ -233,6 +238,10 @@ static inline void report(struct pair *pair, const struct merged *user, uint32_t
     bool open = (level < ask->step_count) & (time_at(pair, user, last) >= ask->open_from_us);
     uint32_t run = run_of(user, entry);
     struct block_lane *lane = pair->lanes[run];
+    if (ask->noted) {
+        lane->notes[lane->batch_count] = (struct query_memo_note){
+            pair->keys[user - pair->users], time_at(pair, user, 0), time_at(pair, user, last)};
+    }
     lane->batch[lane->batch_count++] =
         (struct query_brief){user->rows[run] + entry, (uint8_t)level, open};
 }
@@ -315,6 +324,7 @@ static bool walk_long(struct pair *pair, const struct long_user *far)
     user.window_us = pair->ask->window_us;
     user.first_only = pair->ask->first_only;
     user.whole = false;
+    user.exact = pair->ask->noted;
     for (uint32_t i = 0; i < 2; i++) {
         uint32_t end = far->rows[i] + far->counts[i];
         if (far->counts[i] > 0) {
@@ -329,6 +339,11 @@ static bool walk_long(struct pair *pair, const struct long_user *far)
     if (user.level > 0) {
         bool open = user.level < user.step_count && user.last_us >= pair->ask->open_from_us;
         struct block_lane *lane = pair->lanes[far->counts[0] == 0 ? 1 : user.entry_run];
+        if (pair->ask->noted) {
+            lane->notes[lane->batch_count] = (struct query_memo_note){
+                pair->keys[far->ordinal], block_lane_time(user.runs[0].lane, user.runs[0].begin),
+                user.last_us};
+        }
         lane->batch[lane->batch_count++] =
             (struct query_brief){user.entry_row, (uint8_t)user.level, open};
     }

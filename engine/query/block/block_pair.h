@@ -14,6 +14,7 @@ struct block_pair_ask {
     int64_t open_from_us; ///< an attempt that begins here or later may still be won
     uint32_t step_count;
     bool first_only;
+    bool noted; ///< lanes have notes, which are wanted
 };
 
 /// What a call did, beside the lanes' batches.

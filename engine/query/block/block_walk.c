@@ -118,7 +118,7 @@ static inline int64_t time_near(const struct block_user *user, const struct word
 {
     const struct block_lane *lane = word->lanes[bit >= word->split];
     bool one_side = lane->max_us < user->open_from_us || lane->min_us >= user->open_from_us;
-    return one_side ? lane->min_us : time_at(word, bit);
+    return one_side && !user->exact ? lane->min_us : time_at(word, bit);
 }
 
 static inline void take_word(const struct block_user *user, struct word *word)

@@ -26,6 +26,7 @@ struct block_user {
     int64_t window_us;
     int64_t open_from_us; ///< an attempt that begins here or later may still be won
     bool first_only;
+    bool exact; ///< `last_us` is the moment itself
     bool cut;   ///< some rows may lie outside the question's ranges
     bool whole; ///< what lies behind the entry is looked at, too: level 1 is not enough to know
     // What is found:

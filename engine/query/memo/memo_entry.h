@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+/// What is kept of one question. Private to this folder. Thread: one at a time.
+#pragma once
+
+#include "engine/query/query_plan.h"
+#include "engine/query/query_table.h"
+
+/// Times are kept in units of 4.096 ms.
+#define MEMO_UNIT_SHIFT 12u
+#define MEMO_SLICE_COUNT_MAX (UINT32_C(1) << 16)
+
+/// A user: nothing about it is known where its level is 0.
+struct memo_record {
+    uint32_t key;
+    uint32_t first; ///< in units from the entry's base
+    uint32_t last;  ///< the same; of users who have not won
+    uint32_t what;  ///< slice << 8 | level
+};
+
+struct memo_records {
+    struct memo_record *records;
+    size_t count;
+    size_t capacity;
+};
+
+void memo_records_add(struct memo_records *records, struct memo_record record);
+/// Sorts by key; records of one key become one of which nothing is known.
+void memo_records_sort(struct memo_records *records);
+void memo_records_deinit(struct memo_records *records);
+
+struct memo_entry {
+    struct hash128 question;
+    struct hash128 digest; ///< of all rows that it knows
+    uint64_t rows;
+    uint8_t (*uuids)[SEGMENT_UUID_SIZE]; ///< of the segments that these rows were in
+    uint32_t uuid_count;
+    int64_t from_us; ///< of the range
+    int64_t base_us; ///< of the records' times
+    struct memo_records users;
+    struct query_table slices; ///< query_slices_key() by number
+    uint64_t turn;             ///< when it was last asked for
+};
+
+/// NULL-safe.
+void memo_entry_destroy(struct memo_entry *entry);
+uint64_t memo_entry_bytes(const struct memo_entry *entry);
+/// Finds segments of the plan that hold exactly the rows of the entry: those that are still there,
+/// and what merges put in the place of others. False: there are none.
+bool memo_entry_find(const struct memo_entry *entry, const struct query_plan *plan, bool *known);
+
+/// Takes the question's entry out of the memo, or NULL.
+struct memo_entry *query_memo_take(struct query_memo *memo, struct hash128 question);
+/// Puts it (back) in, and lets others go where there is no room.
+void query_memo_put(struct query_memo *memo, struct memo_entry *entry);
+/// No entry may have more records.
+size_t query_memo_room(const struct query_memo *memo);
