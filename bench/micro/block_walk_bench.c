@@ -1,22 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 /// engine/query/block over one row group of the standard shape: bitmaps of step rows, then each
 /// user's level, per row. block_walk_bench [ROUNDS]. "long" takes the way of users of many rows for
-/// everybody: both must show the same hash.
+/// everybody, "unmasked" knows nothing of the names that a user has: all must show the same hash.
+/// Then the sessions of the same rows: their hash is how many there are.
 #include "bench/micro/micro.h"
 #include "engine/query/block/block_walk.h"
 #include "engine/query/query_bitmaps.h"
+#include "engine/session/session_rule.h"
 #include "storage/base/hash.h"
 #include "storage/base/memory.h"
 
 #define ROW_COUNT 65536u
 #define STEP_COUNT 4u
 #define DAY_S 86400u
+#define TIMEOUT_US (INT64_C(30) * 60 * 1000000)
 
 struct bench {
     uint8_t *names; ///< 0 view, 1 click, 2 add to cart, 3 checkout, 4 order
     uint32_t *seconds;
     uint32_t *row_counts;
     uint32_t *reach;
+    uint32_t *reach_unmasked; ///< all steps, for everybody
     uint32_t user_count;
     uint64_t *entries;
     uint64_t *later;
@@ -51,6 +55,7 @@ static void add_user(struct bench *bench, uint32_t row, uint32_t count, uint64_t
         bench->names[i] = draw_name(state);
     }
     bench->reach[bench->user_count] = reach_of(bench->names + row, count);
+    bench->reach_unmasked[bench->user_count] = STEP_COUNT;
     bench->row_counts[bench->user_count++] = count;
 }
 
@@ -61,6 +66,7 @@ static void generate(struct bench *bench)
     bench->seconds = memory_allocate(ROW_COUNT * sizeof(uint32_t));
     bench->row_counts = memory_allocate(ROW_COUNT * sizeof(uint32_t));
     bench->reach = memory_allocate(ROW_COUNT * sizeof(uint32_t));
+    bench->reach_unmasked = memory_allocate(ROW_COUNT * sizeof(uint32_t));
     bench->found = memory_allocate_zeroed(ROW_COUNT, sizeof(uint64_t));
     bench->entries = memory_allocate_zeroed(ROW_COUNT / 64 + 2, sizeof(uint64_t));
     bench->later = memory_allocate_zeroed(ROW_COUNT / 64 + 2, sizeof(uint64_t));
@@ -82,7 +88,8 @@ static void generate(struct bench *bench)
     }
 }
 
-static uint64_t walk_all(struct bench *bench, bool (*walk)(struct block_user *user))
+static uint64_t walk_all(struct bench *bench, const uint32_t *reach,
+                         bool (*walk)(struct block_user *user))
 {
     static const uint8_t KINDS[QUERY_KIND_COUNT] = {QUERY_KIND_ENTRY, 0, QUERY_KIND_LATER,
                                                     QUERY_KIND_LATER, QUERY_KIND_LATER};
@@ -94,7 +101,7 @@ static uint64_t walk_all(struct bench *bench, bool (*walk)(struct block_user *us
         uint32_t end = row + bench->row_counts[i];
         user.runs[0] = (struct block_run){&bench->lane, row, end, end};
         user.row_count = end - row;
-        user.reach = bench->reach[i];
+        user.reach = reach[i];
         user.level = 0;
         bool known = user.reach == 0 || walk(&user);
         bench->found[i] = !known            ? UINT64_MAX
@@ -108,12 +115,35 @@ static uint64_t walk_all(struct bench *bench, bool (*walk)(struct block_user *us
 
 static uint64_t run_words(void *context)
 {
-    return walk_all(context, block_walk);
+    struct bench *bench = context;
+    return walk_all(bench, bench->reach, block_walk);
+}
+
+static uint64_t run_unmasked(void *context)
+{
+    struct bench *bench = context;
+    return walk_all(bench, bench->reach_unmasked, block_walk);
 }
 
 static uint64_t run_long(void *context)
 {
-    return walk_all(context, block_walk_long);
+    struct bench *bench = context;
+    return walk_all(bench, bench->reach, block_walk_long);
+}
+
+static uint64_t run_sessions(void *context)
+{
+    const struct bench *bench = context;
+    uint64_t sessions = bench->user_count;
+    uint32_t row = 0;
+    for (uint32_t i = 0; i < bench->user_count; i++) {
+        uint32_t end = row + bench->row_counts[i];
+        struct session_state state = session_begin((int64_t)bench->seconds[row] * 1000000);
+        for (row++; row < end; row++) {
+            sessions += session_step(&state, (int64_t)bench->seconds[row] * 1000000, TIMEOUT_US);
+        }
+    }
+    return sessions;
 }
 
 int main(int argument_count, char **arguments)
@@ -123,10 +153,13 @@ int main(int argument_count, char **arguments)
     generate(bench);
     micro_run(&micro, "block walk", ROW_COUNT, run_words, bench);
     micro_run(&micro, "block walk, long", ROW_COUNT, run_long, bench);
+    micro_run(&micro, "block walk, unmasked", ROW_COUNT, run_unmasked, bench);
+    micro_run(&micro, "session cuts", ROW_COUNT, run_sessions, bench);
     memory_free(bench->names);
     memory_free(bench->seconds);
     memory_free(bench->row_counts);
     memory_free(bench->reach);
+    memory_free(bench->reach_unmasked);
     memory_free(bench->found);
     memory_free(bench->entries);
     memory_free(bench->later);

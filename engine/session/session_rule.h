@@ -24,13 +24,9 @@ static inline struct session_state session_begin(int64_t time_us)
     return (struct session_state){time_us, time_us, false};
 }
 
-/// Takes an event that is not before the last one; true where it starts a new session.
-static inline bool session_step(struct session_state *state, int64_t time_us, int64_t timeout_us)
+/// session_step() of an event within the timeout, where a midnight may have to cut.
+static inline bool session_cut_at_midnight(struct session_state *state, int64_t time_us)
 {
-    if (time_us - state->last_us > timeout_us) {
-        *state = session_begin(time_us);
-        return true;
-    }
     int64_t midnight_us = time_us - time_us % MICROSECONDS_PER_DAY;
     bool crosses = state->last_us < midnight_us;
     bool run_is_old = state->continued || midnight_us - state->start_us >= MICROSECONDS_PER_DAY;
@@ -41,4 +37,17 @@ static inline bool session_step(struct session_state *state, int64_t time_us, in
     state->start_us = time_us;
     state->continued = true;
     return true;
+}
+
+/// Takes an event that is not before the last one; true where it starts a new session.
+static inline bool session_step(struct session_state *state, int64_t time_us, int64_t timeout_us)
+{
+    bool gap = time_us - state->last_us > timeout_us;
+    // Seldom, so that neither a division nor a jump that is hard to guess stands in the way.
+    bool may_be_old = state->continued || time_us - state->start_us >= MICROSECONDS_PER_DAY;
+    if (__builtin_expect(may_be_old && !gap, false)) {
+        return session_cut_at_midnight(state, time_us);
+    }
+    *state = (struct session_state){gap ? time_us : state->start_us, time_us, false};
+    return gap;
 }
