@@ -45,8 +45,8 @@ class Corong:
 
     def ask(self, question, runs):
         """Cold: whole processes. Warm: the same question again and again in one process."""
-        words = [self.program, questions.corong_verb(question), "--store", self.work / "events.store", *questions.corong_words(question),
-                 "--threads", "2", "--timing", "--format", "json"]
+        words = [self.program, questions.corong_verb(question), "--store", self.work / "events.store",
+                 *questions.corong_words(question), "--threads", "2", "--timing", "--format", "json"]
         query = questions.corong_query(question)
         if query:
             document = self.work / f"{question.name}.json"
@@ -66,7 +66,8 @@ class Corong:
         answer = questions.corong_answer(question, result)
         cold = {**process.spread(samples), "cpu_seconds": statistics.median(spent), "peak_mib": cost["peak_mib"],
                 "answer": answer}
-        warm = {**process.spread(inside), "cpu_seconds": statistics.median(inside_cpu), "peak_mib": warm_cost["peak_mib"], "answer": answer}
+        warm = {**process.spread(inside), "cpu_seconds": statistics.median(inside_cpu),
+                "peak_mib": warm_cost["peak_mib"], "answer": answer}
         return cold, warm
 
     def version(self):

@@ -34,7 +34,8 @@ def load(work, source, table):
         connection.execute(
             f"create table {table} as select strptime(stamp, '[%d/%b/%Y:%H:%M:%S') as time, ip, "
             "split_part(request, ' ', 1) as method, split_part(request, ' ', 2) as path, status, bytes, referrer, agent "
-            f"from read_csv('{source}', columns = {{{types}}}, delim = ' ', quote = '\"', escape = '\"', header = false, auto_detect = false)")
+            f"from read_csv('{source}', columns = {{{types}}}, delim = ' ', quote = '\"', escape = '\"', header = false, "
+            "auto_detect = false)")
     else:
         columns = "{" + ", ".join(f"'{name}': '{kind}'" for name, kind in COLUMNS.items()) + "}"
         reader = "read_json" if source.suffix == ".jsonl" else "read_csv"
