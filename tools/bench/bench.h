@@ -39,6 +39,7 @@ struct bench_options {
     bool quiet;                    ///< no progress
     uint64_t growth_events;        ///< only the growth up to so many; 0: everything
     uint64_t prefill_events;       ///< only a load over a store of so many; 0: everything
+    uint64_t hold_rate;            ///< of a prefill: events/s to hold; 0: 80 % of what it takes
     /// Of a growth: a document whose sizes need not be measured again, or NULL.
     json_t *resumed;
     const char *resumed_path; ///< of it, for messages

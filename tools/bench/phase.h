@@ -88,6 +88,8 @@ uint64_t phase_resident_bytes(void);
 json_t *phase_json(const struct phase_result *result, bool with_series);
 /// Processor nanoseconds of the system per event.
 double phase_cpu_per_event(const struct phase_result *result);
+/// Processor nanoseconds of the questions that were answered, each; 0: none was.
+double phase_cpu_per_question(const struct phase_result *result);
 /// Cores that the system keeps busy at the rate of the load: what its events cost, over the time in
 /// which they came. What is worked off afterwards belongs to them too; merging, which comes in
 /// bursts for what came long before, does not.

@@ -16,6 +16,16 @@ double phase_cpu_per_event(const struct phase_result *result)
     return result->events == 0 ? 0 : sum / (double)result->events;
 }
 
+double phase_cpu_per_question(const struct phase_result *result)
+{
+    uint64_t count = 0;
+    for (uint32_t question = 0; question < SUBJECT_QUESTION_COUNT; question++) {
+        count += result->questions[question].count;
+    }
+    count -= result->questions_unasked;
+    return count == 0 ? 0 : (double)result->stage_ns[STAGE_QUESTIONS] / (double)count;
+}
+
 double phase_cores(const struct phase_result *result)
 {
     double all_ns = phase_cpu_per_event(result) * (double)result->events;
@@ -100,6 +110,7 @@ json_t *phase_json(const struct phase_result *result, bool with_series)
     double events = result->events > 0 ? (double)result->events : 1;
     json_object_set_new(step, "process_cpu_ns_per_event",
                         json_real((double)result->process_ns / events));
+    json_object_set_new(step, "question_cpu_ns", json_real(phase_cpu_per_question(result)));
     json_object_set_new(step, "questions_unasked",
                         json_integer((json_int_t)result->questions_unasked));
     json_object_set_new(step, "resident_peak_bytes",

@@ -236,7 +236,8 @@ static enum corong_status prefill_parts(struct run *run, struct corong_error *er
     TRY(prefill(run, error));
     struct subject_options options = run_subject_options(run, run->options->through);
     TRY(subject_open(&run->subject, &options, error));
-    TRY(run_search(run, error));
+    TRY(run->options->hold_rate > 0 ? run_warm_up(run, (double)run->options->hold_rate, error)
+                                    : run_search(run, error));
     return run_hold(run, error);
 }
 

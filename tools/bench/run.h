@@ -112,6 +112,8 @@ CORONG_MUST_CHECK enum corong_status run_check_resumed(struct run *run, struct c
 /// The parts. Each adds its own members to the document.
 CORONG_MUST_CHECK enum corong_status run_machine(struct run *run, struct corong_error *error);
 CORONG_MUST_CHECK enum corong_status run_ceiling(struct run *run, struct corong_error *error);
+CORONG_MUST_CHECK enum corong_status run_warm_up(struct run *run, double rate,
+                                                 struct corong_error *error);
 CORONG_MUST_CHECK enum corong_status run_search(struct run *run, struct corong_error *error);
 CORONG_MUST_CHECK enum corong_status run_hold(struct run *run, struct corong_error *error);
 CORONG_MUST_CHECK enum corong_status run_held_out_load(struct run *run, struct corong_error *error);

@@ -191,7 +191,7 @@ static double next_rate(const struct run *run, double tried)
 }
 
 /// Connections, first fetches, first files: nothing of it is measured.
-static enum corong_status warm_up(struct run *run, double rate, struct corong_error *error)
+enum corong_status run_warm_up(struct run *run, double rate, struct corong_error *error)
 {
     struct phase_result result;
     struct phase_options options = run_phase_options(run, rate, "warming up");
@@ -213,7 +213,7 @@ enum corong_status run_search(struct run *run, struct corong_error *error)
     int64_t until_us = clock_monotonic_us() + run_share_us(run, SEARCH_SHARE);
     double rate = run->ceiling / START_DIVISOR;
     rate = rate < RATE_LEAST ? RATE_LEAST : rate;
-    TRY(warm_up(run, rate / 4, error));
+    TRY(run_warm_up(run, rate / 4, error));
     bool again = false;
     for (uint32_t tries = 1; rate > 0; tries++) {
         struct phase_result result;
@@ -319,11 +319,28 @@ void run_add_phase(struct run *run, const struct phase_result *result)
     json_object_set_new(run->document, "merge", merge_json(result));
 }
 
+/// What questions beside the load took, from when they were due, and their own processor time.
+static void say_questions(struct run *run, const struct phase_result *result)
+{
+    for (int question = 0; question < SUBJECT_QUESTION_COUNT; question++) {
+        const struct histogram *times = &result->questions[question];
+        if (times->count > 0) {
+            run_say(run, "%s: answered after %.0f ms (99 %%: %.0f)",
+                    subject_question_name((enum subject_question)question),
+                    (double)histogram_percentile(times, 0.5) / 1e3,
+                    (double)histogram_percentile(times, 0.99) / 1e3);
+        }
+    }
+    run_say(run, "%.0f ms of CPU a question", phase_cpu_per_question(result) / 1e6);
+}
+
 /// A rate that leaves room, for longer: what people will see.
 enum corong_status run_hold(struct run *run, struct corong_error *error)
 {
     bool full = run->options->prefill_events > 0;
-    double rate = run->sustainable * (full ? HOLD_LOAD_FULL : HOLD_LOAD);
+    double rate = run->options->hold_rate > 0
+                      ? (double)run->options->hold_rate
+                      : run->sustainable * (full ? HOLD_LOAD_FULL : HOLD_LOAD);
     if (rate <= 0) {
         return CORONG_OK;
     }
@@ -353,6 +370,7 @@ enum corong_status run_hold(struct run *run, struct corong_error *error)
                 rate, (double)histogram_percentile(&result->freshness, 0.5) / 1e3,
                 (double)histogram_percentile(&result->freshness, 0.99) / 1e3,
                 phase_cpu_per_event(result));
+        say_questions(run, result);
     }
     phase_deinit(result);
     return status;

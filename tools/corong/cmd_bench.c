@@ -146,6 +146,9 @@ static enum corong_status check_load(const struct options *options, struct coron
                          "--growth measures all that it is told to, as fast as it goes: it goes "
                          "without --replay, --prefill and --budget");
     }
+    if (options_given(options, OPTION_RATE) && !options_given(options, OPTION_PREFILL)) {
+        return error_set(error, CORONG_INVALID, "--rate is of --prefill");
+    }
     if (options_given(options, OPTION_PREFILL) && replay) {
         return error_set(error, CORONG_INVALID, "--prefill and --replay exclude each other");
     }
@@ -225,6 +228,7 @@ static enum corong_status gather(const struct options *options, struct bench_opt
     }
     TRY(count_of(options, OPTION_GROWTH, &bench->growth_events, error));
     TRY(count_of(options, OPTION_PREFILL, &bench->prefill_events, error));
+    bench->hold_rate = (uint64_t)options_number(options, OPTION_RATE, 0);
     bench->seed = (uint64_t)options_number(options, OPTION_SEED, 0);
     bench->budget_us = options_number(options, OPTION_BUDGET, 0);
     bench->quick = options_given(options, OPTION_QUICK);

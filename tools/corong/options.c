@@ -69,8 +69,9 @@ const struct option_spec OPTION_SPECS[OPTION_COUNT] = {
                     "what a message's key is: the mapped user (default) or another field"},
     [OPTION_PACK] = {"pack", "N", OPTION_KIND_COUNT, 1, 1000000, NULL,
                      "lines in one message, one event each (default 1)"},
-    [OPTION_RATE] = {"rate", "N", OPTION_KIND_COUNT, 1, 1000000000, NULL,
-                     "lines per second at most (default: as fast as they go; demo: 20000)"},
+    [OPTION_RATE] =
+        {"rate", "N", OPTION_KIND_COUNT, 1, 1000000000, NULL,
+         "lines per second (default: as fast as they go; demo: 20000; bench: what it finds)"},
     [OPTION_TIMESTAMP] = {"timestamp", "WORD", OPTION_KIND_WORD, 0, 0, TIMESTAMPS,
                           "Kafka's timestamp: the event's (default), or the moment of sending"},
     [OPTION_SECONDS] = {"seconds", "N", OPTION_KIND_COUNT, 1, 1000000, NULL,

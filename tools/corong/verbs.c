@@ -219,8 +219,8 @@ static const uint8_t BENCH_OPTIONS[] = {
     OPTION_SHARDS,      OPTION_MEMORY_LIMIT,   OPTION_COMMIT_INTERVAL, OPTION_OUTPUT,
     OPTION_RUN,         OPTION_EVENTS_PER_DAY, OPTION_USERS,           OPTION_USERS_PER_DAY,
     OPTION_DAYS,        OPTION_PEAK,           OPTION_EVENTS,          OPTION_RUNS,
-    OPTION_CONFIG,      OPTION_FORMAT,         OPTION_QUIET,           OPTION_HELP,
-    OPTION_COUNT};
+    OPTION_CONFIG,      OPTION_FORMAT,         OPTION_QUIET,           OPTION_RATE,
+    OPTION_HELP,        OPTION_COUNT};
 static const uint8_t SERVE_OPTIONS[] = {OPTION_STORE,
                                         OPTION_STORE_GROUP,
                                         OPTION_CONFIG,
