@@ -7,7 +7,13 @@
 #include <string.h>
 
 #define TIER_BITS 3u
+#define LONG_TIER_BITS 2u
 _Static_assert(1u << TIER_BITS == MERGE_TIER_RUN_COUNT, "a full tier makes a run of the next");
+_Static_assert(1u << LONG_TIER_BITS == MERGE_LONG_TIER_RUN_COUNT, "of long runs as well");
+/// The first tier of long runs, and the bits of its least number of rows.
+#define LONG_TIER 7u
+#define LONG_ROW_BITS (LONG_TIER * TIER_BITS)
+_Static_assert(MERGE_LONG_ROW_COUNT == (uint64_t)1 << LONG_ROW_BITS, "tiers meet there");
 /// A run of so many small segments counts as another run: files cost too.
 #define SEGMENTS_PER_RUN 16u
 #define SMALL_SEGMENT_ROW_COUNT ((uint64_t)1 << 20)
@@ -30,7 +36,13 @@ struct candidate {
 static uint32_t tier_of(uint64_t rows)
 {
     uint32_t bits = rows == 0 ? 0 : 63u - (uint32_t)__builtin_clzll(rows);
-    return bits / TIER_BITS;
+    return bits < LONG_ROW_BITS ? bits / TIER_BITS
+                                : LONG_TIER + (bits - LONG_ROW_BITS) / LONG_TIER_BITS;
+}
+
+static uint32_t runs_of_full_tier(uint32_t tier)
+{
+    return tier < LONG_TIER ? MERGE_TIER_RUN_COUNT : MERGE_LONG_TIER_RUN_COUNT;
 }
 
 /// By period, then large segments first, then where the key range begins: segments that one merge
@@ -132,7 +144,7 @@ static uint32_t end_of_full_tier(const struct run_list *list)
         while (end < list->count && tier_of(list->runs[end].row_count) == tier) {
             weight += weight_of(&list->runs[end++]);
         }
-        if (weight >= MERGE_TIER_RUN_COUNT) {
+        if (weight >= runs_of_full_tier(tier)) {
             return end - first <= COMPACT_FAN_IN_MAX ? end : first + COMPACT_FAN_IN_MAX;
         }
         first = end;

@@ -12,6 +12,10 @@
 
 /// Runs of one tier that are merged into one of the next: tier n holds runs of 8^n rows and more.
 #define MERGE_TIER_RUN_COUNT 8u
+/// From this many rows on tiers are narrower: a question looks at each of a run's users, and such
+/// runs have most of them in common.
+#define MERGE_LONG_ROW_COUNT ((uint64_t)1 << 21)
+#define MERGE_LONG_TIER_RUN_COUNT 4u
 /// With more runs than this in a period the merges no longer wait for idle time.
 #define MERGE_RUN_COUNT_AIM 48u
 /// Inputs of one merge: each is an open file.

@@ -186,6 +186,7 @@ def what_cannot_work_says_why(place):
         (2, "--shape", "user=1", "did you mean 'users'"),
         (2, "--budget", "1s", "budget"),
         (2, "--speed", "10", "--speed is of --replay"),
+        (2, "--rate", "10000", "--rate is of --prefill"),
         (2, "--growth", "many", "such as 100M or 1e8"),
         (2, "--growth", "1M", "--budget", "1m", "--growth measures all that it is told to"),
         (2, "--brokers", "localhost:1", "--kafka-topic go together"),
@@ -332,12 +333,20 @@ def a_full_store_is_asked_while_it_grows(place):
     require(counts["funnel"] > 0 and counts["week"] > 0 and counts["stages"] == 0, f"questions {counts}")
     held = document["hold"]["asked"] / document["sustainable"]["events_per_second"]
     require(abs(held - 0.8) < 0.001, f"held {held} of what is sustainable")
+    require(document["hold"]["question_cpu_ns"] > 0, "questions took no time")
+
+
+def a_named_rate_is_held_over_a_full_store(place):
+    _, said = place.run("--prefill", "50k", "--quick", "--rate", "20000", "--questions", "5", "--output", "rate.json")
+    require("ms of CPU a question" in said, said)
+    document = place.document("rate.json")
+    require(document["hold"]["asked"] == 20000 and "sustainable" not in document, "it was looked for a rate")
 
 
 # Two lanes at a time, as much of each is waiting for what is due; the first one looks for rates that last, and
 # what waits longest stands beside it.
 LANES = [[a_run_has_every_part, through_files_from_a_sample, a_full_store_is_asked_while_it_grows,
-          an_interrupt_leaves_nothing_behind],
+          a_named_rate_is_held_over_a_full_store, an_interrupt_leaves_nothing_behind],
          [what_cannot_work_says_why, a_broker_by_address, a_recording_is_replayed,
           a_growth_goes_on_where_it_was_stopped, repeated_runs_are_noise_and_a_slow_one_is_not,
           a_full_disk_ends_the_run]]

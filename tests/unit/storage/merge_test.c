@@ -153,6 +153,28 @@ Test(merge, test_shards_do_not_multiply_the_runs)
     memory_free(simulation.segments);
 }
 
+Test(merge, test_long_runs_are_fewer)
+{
+    struct simulation simulation = {.refused_rows = UINT64_MAX};
+    for (uint32_t commit = 0; commit < 21; commit++) { // 50 M rows as a fast load leaves them
+        add_range(&simulation, 0, 2400000, 0, UINT64_MAX);
+        settle(&simulation);
+    }
+    cr_expect_leq(simulation.count, 3);
+    simulation.run_count_max = 0;
+    for (uint32_t commit = 0; commit < 12; commit++) {
+        add_range(&simulation, 0, 1000000, 0, UINT64_MAX);
+        settle(&simulation);
+    }
+    double rows = 21 * 2400000.0 + 12 * 1000000.0;
+    double amplification = (double)simulation.rows_written / rows + 1;
+    printf("21 long commits and 12 shorter ones: amplification %.2f, at most %u runs\n",
+           amplification, simulation.run_count_max);
+    cr_expect_leq(simulation.run_count_max, 10);
+    cr_expect_leq(amplification, 2.6);
+    memory_free(simulation.segments);
+}
+
 Test(merge, test_many_tiny_segments_beside_one_another_are_merged_too)
 {
     struct simulation simulation = {.refused_rows = UINT64_MAX};
