@@ -100,6 +100,28 @@ static void feed_one_by_one(struct decoder *decoder, struct text lines, struct s
     }
 }
 
+/// By the scanner alone, which knows of no shapes and no lanes; every column is asked what it is.
+static void feed_plainly(struct decoder *decoder, struct text lines, struct sums *sums)
+{
+    struct json_shapes *shapes = decoder->capture.shapes;
+    decoder->simple = false;
+    decoder->capture.shapes = NULL;
+    feed_one_by_one(decoder, lines, sums);
+    decoder->capture.shapes = shapes;
+}
+
+/// The lines that come at once: reads end somewhere.
+static struct text some_lines(const char *at, const char *end)
+{
+    size_t size = (size_t)(end - at);
+    if (draw(3) == 0) {
+        size_t wanted = 1 + draw((uint32_t)size);
+        const char *last = memchr(at + wanted - 1, '\n', size - wanted + 1);
+        size = (size_t)(last + 1 - at);
+    }
+    return (struct text){at, size};
+}
+
 /// Returns how many lines were taken together with others.
 static uint64_t feed_together(struct decoder *decoder, struct text lines, struct sums *sums)
 {
@@ -112,12 +134,16 @@ static uint64_t feed_together(struct decoder *decoder, struct text lines, struct
         struct decode_tally tally = {0};
         bool takes = decoder_takes_lines(decoder);
         if (takes) {
-            at += decode_known_lines(decoder, (struct text){at, (size_t)(end - at)}, &known_sink,
-                                     &tally);
+            struct text chunk = some_lines(at, end);
+            size_t taken = decode_known_lines(decoder, chunk, &known_sink, &tally);
+            at += taken;
             known += tally.messages;
             sums->messages += tally.messages;
             sums->blank += tally.blank;
             sums->events += tally.events;
+            if (taken == chunk.size) {
+                continue;
+            }
         }
         if (at < end) {
             const char *next = (const char *)memchr(at, '\n', (size_t)(end - at)) + 1;
@@ -203,8 +229,7 @@ static uint64_t expect_same(const char *yaml, struct text lines)
         harness_of = &harness;
         struct text text = {copy, lines.size};
         if (way == 0) {
-            harness.decoder->simple = false; // every column is asked what it is
-            feed_one_by_one(harness.decoder, text, &sums[way]);
+            feed_plainly(harness.decoder, text, &sums[way]);
         } else if (way == 1) {
             known = feed_together(harness.decoder, text, &sums[way]);
             if (harness.decoder->lanes != NULL) {
@@ -325,6 +350,59 @@ static void put_shuffled(struct text_buffer *out)
     text_buffer_append_string(out, draw(200) == 0 ? " }\n" : draw(200) == 0 ? "\n" : "}\n");
 }
 
+static char unusual_byte(void)
+{
+    static const char bytes[] = "\"\\,:{}[]0-.eEtn u\t\r\n\0\x01\x1f\x7f\x80\xc3\xa4\xed\xf0\xff";
+    return bytes[draw((uint32_t)sizeof(bytes) - 1)];
+}
+
+/// Some bytes from `begin` on are other ones, lack, or are there twice.
+static void mutate(struct text_buffer *out, size_t begin)
+{
+    size_t at = begin + draw((uint32_t)(out->size - begin));
+    size_t span = 1 + draw(draw(4) == 0 ? 40 : 3);
+    span = span < out->size - at ? span : out->size - at;
+    switch (draw(5)) {
+    case 0:
+        out->bytes[at] = unusual_byte();
+        return;
+    case 1:
+        out->bytes[at] = (char)(out->bytes[at] ^ (1 << draw(8)));
+        return;
+    case 2:
+        memmove(out->bytes + at, out->bytes + at + span, out->size - at - span);
+        out->size -= span;
+        return;
+    default:
+        (void)text_buffer_reserve(out, span);
+        memmove(out->bytes + at + span, out->bytes + at, out->size - at);
+        out->size += span;
+        if (draw(2) == 0) {
+            out->bytes[at] = unusual_byte();
+        }
+    }
+}
+
+/// Lines of one of some kinds, now and then with wrong bytes. What is made may be several lines.
+static void put_mutated(struct text_buffer *out)
+{
+    static uint32_t kind;
+    static uint32_t rarity;
+    static void (*const kinds[])(struct text_buffer * out) = {put_alike, put_shuffled, put_json};
+    size_t begin = out->size;
+    if (draw(100) == 0) {
+        kind = draw(3);
+        rarity = 2 + draw(60);
+    }
+    kinds[kind % 3](out);
+    while (draw(rarity + 2) == 0 && out->size > begin) {
+        mutate(out, begin);
+    }
+    if (out->size == begin || out->bytes[out->size - 1] != '\n') {
+        text_buffer_append_string(out, "\n");
+    }
+}
+
 static void put_csv(struct text_buffer *out)
 {
     static const char *const cells[] = {
@@ -353,6 +431,43 @@ static void put_combined(struct text_buffer *out)
                        draw(10) == 0 ? draw(25) : 3, draw(60),
                        draw(10) == 0 ? requests[draw(9)] : request, draw(999), agents[draw(5)],
                        draw(10) == 0 ? ends[draw(6)] : "\n");
+}
+
+static void put_row(struct text_buffer *out, void (*put)(struct text_buffer *out))
+{
+    size_t begin = out->size;
+    put(out);
+    while (draw(12) == 0 && out->size > begin) {
+        mutate(out, begin);
+    }
+    if (out->size == begin || out->bytes[out->size - 1] != '\n') {
+        text_buffer_append_string(out, "\n");
+    }
+}
+
+static void put_csv_mutated(struct text_buffer *out)
+{
+    put_row(out, put_csv);
+}
+
+static void put_tsv_mutated(struct text_buffer *out)
+{
+    size_t begin = out->size;
+    put_csv(out);
+    for (size_t at = begin; at < out->size; at++) {
+        out->bytes[at] = out->bytes[at] == ',' ? '\t' : out->bytes[at];
+    }
+    if (draw(12) == 0) {
+        mutate(out, begin);
+    }
+    if (out->size == begin || out->bytes[out->size - 1] != '\n') {
+        text_buffer_append_string(out, "\n");
+    }
+}
+
+static void put_combined_mutated(struct text_buffer *out)
+{
+    put_row(out, put_combined);
 }
 
 static void expect_same_always(const char *yaml, const char *header, uint32_t rounds,
@@ -395,8 +510,21 @@ Test(decode_lines, test_lines_taken_side_by_side_are_as_one_by_one)
     cr_expect_geq(mixed_hits, 200, "%" PRIu64, mixed_hits);
 }
 
+Test(decode_lines, test_lines_with_wrong_bytes_are_as_the_scanner_has_them)
+{
+    expect_same_always(PLAIN, "", 40, put_mutated);
+    expect_same_always(FIELDS "attributes: { page: c.p, agent: g }\n", "", 40, put_mutated);
+    expect_same_always(FIELDS "attributes: { page: [p, c.p], other: c.g, size: { path: m, type: "
+                              "number } }\nskip_where_missing: [p, g]\n",
+                       "", 40, put_mutated);
+}
+
 Test(decode_lines, test_rows_taken_together_are_as_one_by_one)
 {
+    expect_same_always("format: tsv\nuser: u\ntime: t\nname: n\nattributes: { page: p }\n",
+                       "t\tn\tu\tp\tg\n", 20, put_tsv_mutated);
+    expect_same_always("format: csv\nuser: u\ntime: t\nname: n\nattributes: { page: p }\n",
+                       "t,n,u,p,g\n", 60, put_csv_mutated);
     expect_same_always(
         "format: csv\nuser: u\ntime: t\nname: n\nattributes: { page: p, agent: g }\n",
         "t,n,u,p,g\n", 60, put_csv);
@@ -407,6 +535,9 @@ Test(decode_lines, test_access_logs_taken_together_are_as_one_by_one)
     expect_same_always("format: combined\nuser: ip\ntime: time\nname: method\n"
                        "attributes: { path: path, agent: agent }\n",
                        "", 60, put_combined);
+    expect_same_always("format: combined\nuser: ip\ntime: time\nname: method\n"
+                       "attributes: { query: query, status: status, protocol: protocol }\n",
+                       "", 60, put_combined_mutated);
 }
 
 Test(decode_lines, test_null_is_no_text)
