@@ -14,6 +14,7 @@
 #define BATCH_CAPACITY_MIN (16u << 10)
 #define BATCH_CAPACITY_MAX (128u << 10)
 #define TAIL_BUDGET_MIN (UINT64_C(2) << 20)
+#define OVERSIZE_BATCH_SIZE (UINT64_C(16) << 20) // one a ring, of one event larger than a batch
 
 // A question reads all chunks side by side, and they are descriptors: no more than this in a view,
 // files aside, and no more than that of one shard.
@@ -25,11 +26,22 @@ static uint32_t tail_eighths(const struct engine_options *options)
     return ENGINE_TAIL_EIGHTHS - (options->merge_in_background ? ENGINE_MERGE_EIGHTHS : 0);
 }
 
-/// Of the live users' part a sixth goes to reading the store, where they are settled from it.
-static uint64_t live_bytes(const struct engine_options *options)
+/// What the rings cannot take of their part, with the largest message under way in each.
+static uint64_t ring_rest(const struct engine *engine)
 {
-    uint64_t bytes = options->memory_limit_bytes / 8 * ENGINE_LIVE_EIGHTHS;
-    return options->live_settles ? bytes / 6 * 5 : bytes;
+    const struct route_options *route = &engine->route.options;
+    uint64_t part = engine->options.memory_limit_bytes / 8 * ENGINE_RING_EIGHTHS;
+    uint64_t most = route_memory(route) +
+                    (uint64_t)route->producer_count * route->shard_count * OVERSIZE_BATCH_SIZE;
+    return part > most ? part - most : 0;
+}
+
+/// Of the live users' part a sixth goes to reading the store, where they are settled from it. They
+/// have what the rings leave, too.
+static uint64_t live_bytes(const struct engine *engine)
+{
+    uint64_t bytes = engine->options.memory_limit_bytes / 8 * ENGINE_LIVE_EIGHTHS;
+    return (engine->options.live_settles ? bytes / 6 * 5 : bytes) + ring_rest(engine);
 }
 
 /// A live view that nobody reads keeps the least; the rest of its part goes to the tails.
@@ -37,7 +49,7 @@ static uint64_t shard_live_bytes(const struct engine *engine)
 {
     const struct engine_options *options = &engine->options;
     return options->live_unread ? live_budget_min(&engine->plan)
-                                : live_bytes(options) / options->shard_count;
+                                : live_bytes(engine) / options->shard_count;
 }
 
 static uint64_t shard_tail_bytes(const struct engine *engine)

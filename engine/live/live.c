@@ -5,7 +5,7 @@
 #include "storage/base/memory.h"
 
 // The budget in 32nds: four for recent events and as many for their bytes, four for the slices, one
-// for the lists of users to look at, the rest for users.
+// for the lists of users to look at, the rest for users, and what the others cannot take.
 #define RECENT_PARTS 4u
 #define SLICE_PARTS 4u
 #define LIST_PARTS 1u
@@ -20,6 +20,17 @@ uint64_t live_budget_min(const struct live_plan *plan)
     uint64_t for_recent = recent / RECENT_PARTS + 1;
     uint64_t for_users = SESSION_BUDGET_MIN / USER_PARTS + 1;
     return 32 * (for_recent > for_users ? for_recent : for_users);
+}
+
+static uint64_t user_budget(const struct live_options *options, uint32_t state_size)
+{
+    uint64_t part = options->budget_bytes / 32;
+    uint32_t count = options->plan->followed_count;
+    uint64_t others = part * LIST_PARTS;
+    if (count > 0) {
+        others += part * SLICE_PARTS + live_recent_share(count, state_size, part * RECENT_PARTS);
+    }
+    return options->budget_bytes - others;
 }
 
 static void create_funnels(struct live *live)
@@ -50,7 +61,7 @@ struct live *live_create(const struct live_options *options)
     live->state_size = live_plan_state_size(plan);
     uint32_t extra_size = plan->followed_count == 0 ? 0 : LIVE_REFERENCE_SIZE + live->state_size;
     uint64_t part = options->budget_bytes / 32;
-    session_table_init(&live->users, extra_size, part * USER_PARTS + USER_PARTS);
+    session_table_init(&live->users, extra_size, user_budget(options, live->state_size));
     live->users.dropped = user_dropped;
     live->users.context = live;
     live_pending_init(&live->pending, part * LIST_PARTS / 2);

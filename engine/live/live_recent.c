@@ -12,14 +12,31 @@ uint64_t live_recent_record_size(uint32_t followed_count, uint32_t state_size)
     return (size + 15) & ~(size_t)15;
 }
 
-void live_recent_init(struct live_recent *recent, uint32_t followed_count, uint32_t state_size,
-                      uint64_t budget_bytes)
+static uint32_t capacity_of(uint64_t record_size, uint64_t budget_bytes)
 {
-    uint64_t record_size = live_recent_record_size(followed_count, state_size);
     uint32_t capacity = LIVE_RECENT_COUNT_MIN;
     while (capacity < LIVE_RECENT_COUNT_MAX && capacity * 2 * record_size <= budget_bytes) {
         capacity *= 2;
     }
+    return capacity;
+}
+
+static uint64_t bytes_of(uint64_t budget_bytes)
+{
+    return budget_bytes < LIVE_RECENT_BYTES_MAX ? budget_bytes : LIVE_RECENT_BYTES_MAX;
+}
+
+uint64_t live_recent_share(uint32_t followed_count, uint32_t state_size, uint64_t budget_bytes)
+{
+    uint64_t record_size = live_recent_record_size(followed_count, state_size);
+    return capacity_of(record_size, budget_bytes) * record_size + bytes_of(budget_bytes);
+}
+
+void live_recent_init(struct live_recent *recent, uint32_t followed_count, uint32_t state_size,
+                      uint64_t budget_bytes)
+{
+    uint64_t record_size = live_recent_record_size(followed_count, state_size);
+    uint32_t capacity = capacity_of(record_size, budget_bytes);
     *recent = (struct live_recent){
         .followed_count = followed_count,
         .state_size = state_size,
@@ -27,7 +44,7 @@ void live_recent_init(struct live_recent *recent, uint32_t followed_count, uint3
         .capacity = capacity,
         .head = 1,
         .generation = 1,
-        .bytes_max = budget_bytes,
+        .bytes_max = bytes_of(budget_bytes),
     };
     recent->records = memory_allocate_zeroed(capacity, record_size);
 }

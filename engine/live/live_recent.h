@@ -16,6 +16,7 @@
 #define LIVE_RECENT_NONE 0u ///< references count from 1
 #define LIVE_RECENT_COUNT_MIN 256u
 #define LIVE_RECENT_COUNT_MAX 32768u
+#define LIVE_RECENT_BYTES_MAX (32u << 20) ///< of canonical bytes kept over a flush
 
 /// Reads canonical bytes of a row that is still in the tail.
 struct live_rows {
@@ -52,9 +53,11 @@ struct live_recent {
 /// Bytes of one record.
 uint64_t live_recent_record_size(uint32_t followed_count, uint32_t state_size);
 /// As many records as fit into `budget_bytes`, within the limits above; as much again for canonical
-/// bytes.
+/// bytes, within theirs.
 void live_recent_init(struct live_recent *recent, uint32_t followed_count, uint32_t state_size,
                       uint64_t budget_bytes);
+/// What all that takes at most: of a large budget not all.
+uint64_t live_recent_share(uint32_t followed_count, uint32_t state_size, uint64_t budget_bytes);
 void live_recent_deinit(struct live_recent *recent);
 uint64_t live_recent_memory(const struct live_recent *recent);
 /// Overwrites the oldest record; the caller fills it.

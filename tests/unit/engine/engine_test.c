@@ -245,6 +245,35 @@ Test(engine, a_tail_that_reaches_its_share_is_written_early_and_has_more_where_n
     cr_expect_gt(followed, unread, "%u segments, not more than %u", followed, unread);
 }
 
+// Without funnels only the lists beside them take of the live users' part.
+Test(engine, live_users_have_what_nothing_else_takes_of_their_part)
+{
+    struct engine_rig rig;
+    struct engine_options options = {
+        .shard_count = 1, .producer_count = 1, .memory_limit_bytes = UINT64_C(16) << 20};
+    engine_rig_open(&rig, &options);
+    struct engine_producer *producer = engine_producer_open(rig.engine);
+    union canonical_value values[RIG_COLUMN_COUNT];
+    for (uint32_t i = 0; i < 100000; i++) {
+        char user[16];
+        snprintf(user, sizeof(user), "%u", i);
+        struct event event = engine_rig_event(values, user, i, "view");
+        engine_push(producer, &event);
+    }
+    engine_producer_close(producer, &NO_CUT);
+    struct corong_error error = {0};
+    cr_assert_eq(engine_drain(rig.engine, &error), CORONG_OK, "%s", error.message);
+    struct arena arena = {0};
+    struct engine_live_view view;
+    engine_live_read(rig.engine, &arena, &view);
+    uint64_t live_bytes = options.memory_limit_bytes / 8 * 3;
+    cr_expect_eq(view.users, 100000);
+    cr_expect_eq(view.users_evicted, 0);
+    cr_expect_leq(engine_memory_read(rig.engine).live, live_bytes);
+    arena_deinit(&arena);
+    engine_rig_close(&rig);
+}
+
 // Users in the live view after 3000 events of 70 users were stored.
 static uint64_t live_users_of(bool unread)
 {
