@@ -65,6 +65,8 @@ mutants=(
     'encoding_choice_kept_for_ever|storage/encoding/encoding_choose.c|s/if (!has_grown(choice, out->size - from, count)) {/if (!has_grown(choice, 0, 0)) {/|encoding_choice_test'
     'segment_numbers_in_any_order|storage/segment/segment_numbers.c|s/if (numbers\[index\] <= numbers\[index - 1\]) {/if (numbers[index] == numbers[index - 1]) {/|segment_numbers_test'
     'segment_foreign_keys_left_out|storage/segment/segment_numbers.c|s/same = hash128_equal(key, group->user_keys\[user\]);/same = hash128_equal(key, group->user_keys[user]) || true;/|segment_test'
+    'short_text_without_its_size|engine/event/packed_text.h|s/uint64_t high = (uint64_t)size << 56;/uint64_t high = 0;/|packed_text_test'
+    'user_key_of_another_size|storage/base/hash_user.c|s/load(id.bytes + id.size - 8), id.size + 1);/load(id.bytes + id.size - 8), id.size);/|hash_user_test'
     'tail_column_keeps_old_values|engine/shard/tail.c|s/memset(values->codes, 0xff, tail->row_count \* sizeof(uint32_t));//|tail_test'
     'tail_asks_by_what_is_held|engine/shard/tail.c|s/uint64_t sum = tail->row_count \* /uint64_t sum = tail->row_capacity * /|tail_test'
     'parts_columns_not_moved|storage/segment/segment_columns.h|s/return columns->places == NULL ? own : columns->places\[own\];/return columns->places == NULL ? own : own;/|view_model_test'
