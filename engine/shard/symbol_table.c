@@ -6,7 +6,6 @@
 #include "storage/base/memory.h"
 #include "storage/base/pages.h"
 
-#include <stdlib.h>
 #include <string.h>
 #define XXH_INLINE_ALL // short keys are hashed in a few nanoseconds only when inlined
 #include <xxhash.h>
@@ -14,6 +13,7 @@
 #define SLOT_COUNT_MIN 64u
 #define SLOT_COUNT_KEPT 4096u
 #define ENTRY_COUNT_NEAR 1024u
+#define RANKED_INSERTION_COUNT_MAX 12u
 
 struct symbol_slot {
     uint32_t tag;           // the high half of the hash, whose low half chose the slot
@@ -233,27 +233,67 @@ static struct ranked ranked_of(const struct symbol_table *table, uint32_t code)
                            code};
 }
 
-static int compare_ranked(const void *left_pointer, const void *right_pointer, void *context)
+static bool is_before(const struct symbol_table *table, const struct ranked *left,
+                      const struct ranked *right)
 {
-    const struct ranked *left = left_pointer;
-    const struct ranked *right = right_pointer;
-    if (left->head != right->head) {
-        return left->head < right->head ? -1 : 1;
+    unsigned __int128 a = (unsigned __int128)left->head << 64 | left->rest;
+    unsigned __int128 b = (unsigned __int128)right->head << 64 | right->rest;
+    if (a != b) {
+        return a < b;
     }
-    if (left->rest != right->rest) {
-        return left->rest < right->rest ? -1 : 1;
+    return text_compare(symbol_table_text(table, left->code),
+                        symbol_table_text(table, right->code)) < 0;
+}
+
+static void insert_sorted(const struct symbol_table *table, struct ranked *ranked, uint32_t count)
+{
+    for (uint32_t i = 1; i < count; i++) {
+        struct ranked moved = ranked[i];
+        uint32_t at = i;
+        while (at > 0 && is_before(table, &moved, &ranked[at - 1])) {
+            ranked[at] = ranked[at - 1];
+            at--;
+        }
+        ranked[at] = moved;
     }
-    return text_compare(symbol_table_text(context, left->code),
-                        symbol_table_text(context, right->code));
+}
+
+// No two are equal. Which side goes on cannot be guessed, so the loop does not branch on it.
+// `buffer` has room for half of them.
+static void sort_ranked(const struct symbol_table *table, struct ranked *ranked, uint32_t count,
+                        struct ranked *buffer)
+{
+    if (count <= RANKED_INSERTION_COUNT_MAX) {
+        insert_sorted(table, ranked, count);
+        return;
+    }
+    uint32_t middle = count / 2;
+    sort_ranked(table, ranked, middle, buffer);
+    sort_ranked(table, ranked + middle, count - middle, buffer);
+    memcpy(buffer, ranked, middle * sizeof(*ranked));
+    const struct ranked *left = buffer;
+    const struct ranked *left_end = buffer + middle;
+    const struct ranked *right = ranked + middle;
+    const struct ranked *right_end = ranked + count;
+    struct ranked *out = ranked;
+    while (left < left_end && right < right_end) {
+        bool takes_right = is_before(table, right, left);
+        *out++ = takes_right ? *right : *left;
+        right += takes_right;
+        left += !takes_right;
+    }
+    memcpy(out, left, (size_t)(left_end - left) * sizeof(*ranked));
 }
 
 void symbol_table_rank(const struct symbol_table *table, uint32_t *order_out, uint32_t *ranks_out)
 {
-    struct ranked *sorted = memory_allocate(table->count * sizeof(*sorted));
+    // The same again, half of it, is the buffer.
+    size_t room = (size_t)table->count + table->count / 2;
+    struct ranked *sorted = memory_allocate(room * sizeof(*sorted));
     for (uint32_t code = 0; code < table->count; code++) {
         sorted[code] = ranked_of(table, code);
     }
-    qsort_r(sorted, table->count, sizeof(*sorted), compare_ranked, (void *)(uintptr_t)table);
+    sort_ranked(table, sorted, table->count, sorted + table->count);
     for (uint32_t rank = 0; rank < table->count; rank++) {
         order_out[rank] = sorted[rank].code;
         ranks_out[sorted[rank].code] = rank;
