@@ -68,6 +68,7 @@ mutants=(
     'short_text_without_its_size|engine/event/packed_text.h|s/uint64_t high = (uint64_t)size << 56;/uint64_t high = 0;/|packed_text_test'
     'user_key_of_another_size|storage/base/hash_user.c|s/load(id.bytes + id.size - 8), id.size + 1);/load(id.bytes + id.size - 8), id.size);/|hash_user_test'
     'tail_column_keeps_old_values|engine/shard/tail.c|s/memset(values->codes, 0xff, tail->row_count \* sizeof(uint32_t));//|tail_test'
+    'tail_forgets_its_dictionaries|engine/shard/tail.c|s/sum += symbols->size + symbols->count \* FLUSH_STRING_BYTES;/sum += 0 * symbols->size;/|tail_test'
     'tail_asks_by_what_is_held|engine/shard/tail.c|s/uint64_t sum = tail->row_count \* /uint64_t sum = tail->row_capacity * /|tail_test'
     'parts_columns_not_moved|storage/segment/segment_columns.h|s/return columns->places == NULL ? own : columns->places\[own\];/return columns->places == NULL ? own : own;/|view_model_test'
     'parts_copies_kept|engine/query/query_plan.c|s/plan->duplicates = with_ids > 1;/plan->duplicates = false;/|view_model_test store_model_test'

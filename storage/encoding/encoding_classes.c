@@ -162,6 +162,26 @@ static void drop_empty_end(struct encoding_classes *classes)
     }
 }
 
+// Equal values one after the other would wait for each other's count, so every second one is
+// counted apart.
+static void count_narrow(const uint64_t *values, uint32_t count, uint64_t reference,
+                         uint32_t *counts)
+{
+    uint32_t others[1u << EXACT_BITS];
+    uint32_t pairs_end = count & ~1u;
+    memset(others, 0, sizeof(others));
+    for (uint32_t index = 0; index < pairs_end; index += 2) {
+        counts[values[index] - reference]++;
+        others[values[index + 1] - reference]++;
+    }
+    for (uint32_t index = pairs_end; index < count; index++) {
+        counts[values[index] - reference]++;
+    }
+    for (uint32_t bin = 0; bin < 1u << EXACT_BITS; bin++) {
+        counts[bin] += others[bin];
+    }
+}
+
 static unsigned count_values(const uint64_t *values, uint32_t count, uint64_t reference,
                              uint64_t maximum, struct encoding_class_bins *bins)
 {
@@ -174,8 +194,12 @@ static unsigned count_values(const uint64_t *values, uint32_t count, uint64_t re
     uint32_t bin_count = last.first + (1u << last.height);
     uint32_t *counts = bins->sums + 1;
     memset(bins->sums, 0, (bin_count + 1) * sizeof(*bins->sums));
-    for (uint32_t index = 0; index < count; index++) {
-        counts[encoding_class_bin(values[index] - reference)]++;
+    if (top_bits == EXACT_BITS) {
+        count_narrow(values, count, reference, counts);
+    } else {
+        for (uint32_t index = 0; index < count; index++) {
+            counts[encoding_class_bin(values[index] - reference)]++;
+        }
     }
     for (uint32_t bin = 1; bin < bin_count; bin++) {
         counts[bin] += counts[bin - 1];
