@@ -96,6 +96,7 @@ mutants=(
     'strict_sees_only_steps|engine/query/query_units.c|s/funnel->scope == FUNNEL_SCOPE_ALL \&\&/funnel->scope > FUNNEL_SCOPE_FUNNEL \&\&/|store_model_test'
     'kafka_anchor_not_compared|ingest/kafka/kafka_offsets.c|s/return same ? KAFKA_PROOF_SAME : KAFKA_PROOF_ANOTHER/return (void)same, KAFKA_PROOF_SAME/|kafka_store_test kafka_test'
     'kafka_revoked_partition_goes_on|ingest/kafka/kafka_rebalance.c|s/partition->state = KAFKA_AWAY;/partition->settled_offset = partition->next_offset += 7;/|kafka_handover_test'
+    'kafka_lot_of_another_partition|ingest/kafka/kafka_lot.c|s/partitions\[kafka->lot_index\]/partitions[kafka->last_index]/|kafka_watch_test'
     'kafka_mark_not_compared|ingest/kafka/kafka_prover.c|s/: KAFKA_MARK_ANOTHER;/: KAFKA_MARK_STANDS;/|kafka_watch_test'
     'clickhouse_pass_goes_on|engine/dialect/clickhouse.c|s/if (steps == 0 \&\& walk->order/if (steps == 1u << 31 \&\& walk->order/|dialect_test'
     'clickhouse_once_uses_a_row_twice|engine/dialect/clickhouse_once.c|s/used = used .. chain->events/used = used \&\& chain->events/|dialect_test'
