@@ -223,6 +223,24 @@ static void same_answers(const struct query_funnel_result *left,
     }
 }
 
+/// Users one by one and in pairs of lanes: what the answer says was gone through is the same.
+static void same_work(const struct query_funnel_result *left,
+                      const struct query_funnel_result *right)
+{
+    const struct query_provenance *a = &left->provenance;
+    const struct query_provenance *b = &right->provenance;
+    if (a->events_matched != b->events_matched || a->after_as_of != b->after_as_of ||
+        a->users_read != b->users_read || a->users_skipped != b->users_skipped) {
+        test_fail(0,
+                  "%llu and %llu events match, %llu and %llu come after as-of, %llu and %llu users "
+                  "of %llu and %llu are skipped",
+                  (unsigned long long)a->events_matched, (unsigned long long)b->events_matched,
+                  (unsigned long long)a->after_as_of, (unsigned long long)b->after_as_of,
+                  (unsigned long long)a->users_skipped, (unsigned long long)b->users_skipped,
+                  (unsigned long long)a->users_read, (unsigned long long)b->users_read);
+    }
+}
+
 /// The full answer, counts alone, and both of the general matcher.
 static void compare_ways(struct store_snapshot *snapshot, const struct query_funnel *asked)
 {
@@ -238,6 +256,7 @@ static void compare_ways(struct store_snapshot *snapshot, const struct query_fun
     query.left_out = QUERY_OUTPUT_TIMES | QUERY_OUTPUT_MONEY | QUERY_OUTPUT_DAYS;
     ask(snapshot, &query, &arena, &counts);
     same_answers(&full, &counts, query.funnel.step_count);
+    same_work(&full, &counts);
     for (uint32_t k = 0; k < FUNNEL_STEP_COUNT_MAX; k++) {
         no_gaps[k] = (struct funnel_gap){0, FUNNEL_WINDOW_NONE};
     }
@@ -249,6 +268,11 @@ static void compare_ways(struct store_snapshot *snapshot, const struct query_fun
         test_fail(0, "gaps were matched by the kernel");
     }
     same_answers(&full, &general, query.funnel.step_count);
+    if (full.provenance.after_as_of != general.provenance.after_as_of) {
+        test_fail(0, "%llu and %llu events come after as-of",
+                  (unsigned long long)full.provenance.after_as_of,
+                  (unsigned long long)general.provenance.after_as_of);
+    }
     for (uint32_t k = 1; k < query.funnel.step_count; k++) {
         const struct query_durations *a = &full.total.steps[k].from_entry;
         const struct query_durations *b = &general.total.steps[k].from_entry;
