@@ -73,7 +73,8 @@ static inline uint64_t hash_string(const struct symbol_table *table,
     }
     uint64_t inner = fold_product(string->words[0] ^ bytes_load_u64(secret),
                                   string->words[1] ^ bytes_load_u64(secret + 8));
-    return fold_product(inner ^ bytes_load_u64(secret + 16), bytes_load_u64(secret + 24));
+    return fold_product(inner ^ bytes_load_u64(secret + 16),
+                        packed_text_mark(string) ^ bytes_load_u64(secret + 24));
 }
 
 static void fill_slot(struct symbol_table *table, uint64_t hash, uint32_t code)
