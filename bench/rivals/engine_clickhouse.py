@@ -24,6 +24,7 @@ LOG = ("ip String, ident String, authuser String, at String, zone String, reques
        "bytes UInt32, referrer String, agent String")
 
 
+CACHE_BYTES = 6_000_000_000
 LAYOUT = ""  # of the table of the questions; a kept one of another layout is made anew
 
 
@@ -74,8 +75,19 @@ def count(opened, table):
     return int(str(opened.query(f"select count() from bench.{table}", "CSV")).strip())
 
 
+def open_with_cache(work):
+    """Keeps uncompressed blocks, as Corong's warm questions keep decoded ones; not ClickHouse's default."""
+    from chdb import session
+    config = work / "clickhouse.xml"
+    config.write_text(f"<clickhouse><uncompressed_cache_size>{CACHE_BYTES}</uncompressed_cache_size></clickhouse>")
+    opened = session.Session(f"{work / 'chdb'}?config-file={config.resolve()}")
+    opened.query(f"set use_uncompressed_cache = 1, merge_tree_max_rows_to_use_cache = {10**12}, "
+                 f"merge_tree_max_bytes_to_use_cache = {10**13}")
+    return opened
+
+
 def ask(work, name, runs, most_seconds):
-    opened = open_work(work)
+    opened = open_with_cache(work)
     question = next(question for question in questions.QUESTIONS if question.name == name)
 
     def run(text):
