@@ -302,18 +302,31 @@ static enum corong_status report(void *context, struct query_units *units,
     return due ? charge(worker, units, error) : CORONG_OK;
 }
 
-/// Users of whom only counts are asked.
-static enum corong_status report_briefs(void *context, struct query_units *units, uint32_t source,
-                                        uint32_t group, const struct query_brief *briefs,
-                                        uint32_t count, struct corong_error *error)
+static enum corong_status add_briefs(struct answer_state *worker, struct query_units *units,
+                                     uint32_t source, uint32_t group,
+                                     const struct query_brief *briefs, uint32_t count,
+                                     struct corong_error *error)
 {
-    struct answer_state *worker = context;
     uint32_t slices[QUERY_BRIEF_COUNT_MAX];
     ASSERT(count <= QUERY_BRIEF_COUNT_MAX);
     TRY(query_brief_add(&worker->briefs, &worker->part.slices, &units->cursor.sources[source],
                         group, briefs, count, units->notes == NULL ? NULL : slices, error));
     if (units->notes != NULL) {
         query_memo_keep(units->hand, units->notes, briefs, slices, count);
+    }
+    return CORONG_OK;
+}
+
+/// Users of whom only counts are asked.
+static enum corong_status report_briefs(void *context, struct query_units *units, uint32_t source,
+                                        uint32_t group, const struct query_brief *briefs,
+                                        uint32_t count, struct corong_error *error)
+{
+    struct answer_state *worker = context;
+    if (worker->way->trend) {
+        query_brief_add_buckets(&worker->briefs, briefs, count);
+    } else {
+        TRY(add_briefs(worker, units, source, group, briefs, count, error));
     }
     uint64_t value_bytes = worker->part.slices.values.arena.used_bytes;
     worker->since_charge += count;
@@ -514,8 +527,11 @@ enum corong_status query_answer_trend(const struct query_answer *answer,
                                       struct query_trend *trend, struct corong_error *error)
 {
     struct answer_way way = {.answer = answer, .trend = true};
-    const struct query_pass_options options = {
-        .buckets = buckets, .context = &way, .no_texts = answer->frugal};
+    const struct query_pass_options options = {.buckets = buckets,
+                                               .context = &way,
+                                               .no_texts = answer->frugal,
+                                               .brief = answer->query->by_count == 0 &&
+                                                        brief_is_enough(answer)};
     struct query_pass pass;
     TRY(query_pass_open(&pass, answer->snapshot, answer->query, &answer_calls, &options, error));
     enum corong_status status = run_trend(&pass, &way, buckets, trend, error);

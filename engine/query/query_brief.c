@@ -124,6 +124,15 @@ void query_brief_add_cells(struct query_brief_sums *sums, uint32_t slice, const 
     }
 }
 
+void query_brief_add_buckets(struct query_brief_sums *sums, const struct query_brief *briefs,
+                             uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        reserve(sums, briefs[i].row);
+        add(sums, briefs[i].row, &briefs[i]);
+    }
+}
+
 void query_brief_settle(struct query_brief_sums *sums, struct query_tally *tally)
 {
     for (uint32_t slice = 0; slice < sums->slice_capacity; slice++) {

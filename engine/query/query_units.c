@@ -87,8 +87,10 @@ void query_units_by_bucket(struct query_units *units, const struct query_buckets
            (units->per_session || !units->in_sessions));
     units->buckets = buckets;
     units->fast = false;
-    query_block_destroy(units->block);
-    units->block = NULL;
+    if (units->brief == NULL || !query_block_by_bucket(units->block, buckets)) {
+        query_block_destroy(units->block);
+        units->block = NULL;
+    }
 }
 
 void query_units_follow(struct query_units *units, struct query_trail *trail)

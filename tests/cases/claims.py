@@ -984,6 +984,13 @@ def each_and_all_attempts_exclude_each_other():
 
 
 @claim
+def a_bucket_of_the_trend_asks_for_its_own_entries_even_within_a_tolerance():
+    events = events_of(f"A@{DAY - 1} A@{DAY} B@{2 * DAY}")
+    trend = ask(events, "A B", "--trend", "day", window="1h", tie_tolerance="1s")["trend"]
+    same([bucket["total"]["steps"][0]["reached"] for bucket in trend], [1, 1, 0])
+
+
+@claim
 def eight_slice_attributes_are_answered_and_nine_refused():
     shop = Shop(events_of("A@0"), attributes={name: name for name in "abcdefghi"})
     same(len(shop.funnel("A", "--by", ",".join("abcdefgh"))["slices"]), 1)

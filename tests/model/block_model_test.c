@@ -5,9 +5,9 @@
 // (one segment, small row groups, segments that follow each other in time, two or three dealt at
 // random, many); the slow oracle says what each person did. Histories of hundreds of
 // events are compared with the general matcher, which the same question reaches through gaps that
-// bound nothing. Counts asked for alone must equal those of the full answer, and with order any,
-// where only counts are found here, those of the matcher. Every reason to leave a person must have
-// occurred.
+// bound nothing. Counts asked for alone must equal those of the full answer, and with order any and
+// in the buckets of a trend, where only counts are found here, those of the matcher. Every reason
+// to leave a person must have occurred.
 #include "storage/base/memory.h"
 #include "tests/model/oracle.h"
 #include "tests/support/shop.h"
@@ -24,6 +24,7 @@
 #define LONG_EVENT_COUNT 9000
 #define ODD_COUNT 100
 #define WINDOW 4
+#define PERIOD_COUNT 90
 #define SECOND EVENT_BUILDER_SECOND
 
 static const char *const NAMES[NAME_COUNT] = {"view", "cart", "order", "help"};
@@ -41,6 +42,7 @@ static uint64_t users_in_any_order;
 static uint64_t users_left[QUERY_BLOCK_REASON_COUNT];
 static uint64_t persons_compared;
 static uint64_t numbers_compared;
+static uint64_t bucket_entries;
 
 static void add_histories(struct history history)
 {
@@ -310,6 +312,42 @@ static void compare_any(struct store_snapshot *snapshot, const struct query_funn
     arena_deinit(&arena);
 }
 
+/// Buckets of a few seconds: a zone whose clocks change by half an hour so often.
+static const struct zone *hasty_zone(int64_t seconds)
+{
+    static int64_t begins[PERIOD_COUNT];
+    static int32_t offsets[PERIOD_COUNT];
+    static struct zone zone = {{"Hasty", 5}, begins, offsets, PERIOD_COUNT};
+    for (int i = 0; i < PERIOD_COUNT; i++) {
+        begins[i] = i == 0 ? INT64_MIN : SHOP_BASE_US / SECOND + i * seconds;
+        offsets[i] = i % 2 * 1800;
+    }
+    return &zone;
+}
+
+/// A trend: counts alone, which the kernel finds, and the full answer, which the matcher does.
+static void compare_trend(struct store_snapshot *snapshot, const struct query_funnel *asked,
+                          int64_t bucket_seconds)
+{
+    struct arena arena = {0};
+    struct query_funnel query = *asked;
+    struct query_funnel_result general;
+    struct query_funnel_result counts;
+    query.trend = QUERY_BUCKET_HOUR;
+    query.zone = hasty_zone(bucket_seconds);
+    ask(snapshot, &query, &arena, &general);
+    query.left_out = QUERY_OUTPUT_TIMES | QUERY_OUTPUT_MONEY | QUERY_OUTPUT_DAYS;
+    ask(snapshot, &query, &arena, &counts);
+    if (general.trend_count != counts.trend_count) {
+        test_fail(0, "%u and %u buckets", general.trend_count, counts.trend_count);
+    }
+    for (uint32_t b = 0; b < general.trend_count; b++) {
+        same_counts(&general.trend[b].total, &counts.trend[b].total, query.funnel.step_count);
+        bucket_entries += general.trend[b].total.steps[0].reached;
+    }
+    arena_deinit(&arena);
+}
+
 static void compare_question(struct store_snapshot *snapshot, bool first, int64_t from, int64_t to,
                              int64_t as_of)
 {
@@ -338,6 +376,7 @@ static void compare_question(struct store_snapshot *snapshot, bool first, int64_
         compare_person(&asked, h);
     }
     compare_ways(snapshot, &query);
+    compare_trend(snapshot, &query, 1 + as_of % 3);
     if (!first) {
         compare_any(snapshot, &query);
     }
@@ -398,6 +437,9 @@ static void compare_long_histories(struct test_random *random)
             query.limits.thread_count = 2;
             compare_ways(event_builder_snapshot(builder), &query);
             compare_any(event_builder_snapshot(builder), &query);
+            compare_trend(event_builder_snapshot(builder), &query, 100);
+            query.funnel.attempts = FUNNEL_ATTEMPTS_FIRST;
+            compare_trend(event_builder_snapshot(builder), &query, 7);
         }
         event_builder_destroy(builder);
     }
@@ -413,9 +455,10 @@ int main(void)
         compare_long_histories(&random);
     }
     printf("block model: %llu persons and %llu numbers compared, 0 differences; %llu users in "
-           "blocks, %llu of them in any order, left:",
+           "blocks, %llu of them in any order, %llu entries in buckets, left:",
            (unsigned long long)persons_compared, (unsigned long long)numbers_compared,
-           (unsigned long long)users_in_blocks, (unsigned long long)users_in_any_order);
+           (unsigned long long)users_in_blocks, (unsigned long long)users_in_any_order,
+           (unsigned long long)bucket_entries);
     for (uint32_t i = 0; i < QUERY_BLOCK_REASON_COUNT; i++) {
         printf(" %s %llu", REASONS[i], (unsigned long long)users_left[i]);
         // Two keys that begin with the same 64 bits are not to be had.

@@ -2,6 +2,7 @@
 #include "engine/query/block/block.h"
 
 #include "engine/query/block/block_active.h"
+#include "engine/query/block/block_attempt.h"
 #include "engine/query/block/block_bits.h"
 #include "engine/query/block/block_pair.h"
 #include "engine/query/block/block_walk.h"
@@ -61,10 +62,17 @@ struct query_block *query_block_create(struct query_units *units)
     return block;
 }
 
+bool query_block_by_bucket(struct query_block *block, const struct query_buckets *buckets)
+{
+    return block != NULL && !block->any &&
+           block_trend_init(&block->trend, buckets, BLOCK_BATCH_SIZE);
+}
+
 void query_block_destroy(struct query_block *block)
 {
     if (block != NULL) {
         memory_free(block->notes);
+        block_trend_deinit(&block->trend);
         memory_free(block->lanes);
         memory_free(block);
     }
@@ -138,8 +146,19 @@ static bool enter(struct query_block *block)
     return true;
 }
 
+/// Hands over what was counted by bucket.
+static enum corong_status flush_trend(struct query_block *block, struct corong_error *error)
+{
+    uint32_t count = block->trend.count;
+    block->trend.count = 0;
+    return count == 0 ? CORONG_OK
+                      : block->units->brief(block->units->context, block->units, 0, 0,
+                                            block->trend.found, count, error);
+}
+
 static enum corong_status leave(struct query_block *block, struct corong_error *error)
 {
+    TRY(flush_trend(block, error));
     for (uint32_t i = 0; i < block->active_count; i++) {
         TRY(flush(block, block->active[i], error));
         block_lane_leave(block->active[i]);
@@ -238,47 +257,6 @@ static inline bool is_cut(const struct block_user *user)
     return some;
 }
 
-static inline void place(const struct block_run *run, uint32_t step, uint32_t row,
-                         struct query_attempt *attempt)
-{
-    const struct block_lane *lane = run->lane;
-    attempt->matched_us[step] = block_lane_time(lane, row);
-    attempt->places[step] = (struct query_place){lane->source->index, lane->group, row};
-}
-
-/// First row of a later step in [row, run->end), or BLOCK_NO_ROW.
-static uint32_t next_later(const struct block_run *run, uint32_t row)
-{
-    for (; row < run->end; row += BLOCK_WORD_SIZE) {
-        uint32_t count = run->end - row < BLOCK_WORD_SIZE ? run->end - row : BLOCK_WORD_SIZE;
-        uint64_t bits = block_bits_at(run->lane->later, row, count);
-        if (bits != 0) {
-            return row + block_bits_lowest(bits);
-        }
-    }
-    return BLOCK_NO_ROW;
-}
-
-/// From the entry, the earliest row of each step in turn.
-static void fill_attempt(const struct block_user *user, struct query_attempt *attempt)
-{
-    const struct block_run *run = &user->runs[user->entry_run];
-    uint32_t row = user->entry_row;
-    place(run, 0, row, attempt);
-    for (uint32_t step = 1; step < user->level; step++) {
-        do {
-            uint32_t next = next_later(run, row + 1);
-            for (; next == BLOCK_NO_ROW; next = next_later(run, run->begin)) {
-                run++;
-                ASSERT(run < user->runs + user->run_count);
-            }
-            row = next;
-        } while ((block_lane_steps(run->lane, row) >> step & 1) == 0);
-        place(run, step, row, attempt);
-    }
-    query_attempt_fill(attempt, user->level, user->step_count);
-}
-
 /// Lets the cursor stand at the user, for whoever looks at it, and reports.
 static enum corong_status report(struct query_block *block, uint64_t lanes,
                                  const struct block_user *user, bool open,
@@ -286,7 +264,7 @@ static enum corong_status report(struct query_block *block, uint64_t lanes,
 {
     struct query_units *units = block->units;
     struct query_attempt attempt;
-    fill_attempt(user, &attempt);
+    block_attempt_fill(user, &attempt);
     attempt.open = open;
     units->cursor.part_count = 0;
     for (uint64_t rest = lanes; rest != 0; rest &= rest - 1) {
@@ -374,6 +352,14 @@ static inline enum corong_status consume(struct query_block *block, uint64_t lan
     return CORONG_OK;
 }
 
+static inline bool walk(struct query_block *block, struct block_user *user)
+{
+    if (block->trend.buckets != NULL) {
+        return block_walk_trend(user, &block->trend);
+    }
+    return block->any ? block_walk_any(user) : block_walk(user);
+}
+
 /// Does the user at whom `lanes` stand, but for going on. False: a user for the general way.
 static inline bool do_user(struct query_block *block, uint64_t lanes, struct block_user *user)
 {
@@ -394,7 +380,7 @@ static inline bool do_user(struct query_block *block, uint64_t lanes, struct blo
     user->reach = block->any ? (uint32_t)__builtin_popcount(possible)
                              : (uint32_t)__builtin_ctzll(~(uint64_t)possible);
     user->reach = user->reach < user->step_count ? user->reach : user->step_count;
-    if (!(block->any ? block_walk_any(user) : block_walk(user))) {
+    if (!walk(block, user)) {
         block->left[QUERY_BLOCK_TIE]++;
         block->units->after_as_of = after_as_of;
         return false;
@@ -542,7 +528,7 @@ static enum corong_status go(struct query_block *block, struct corong_error *err
                                        user.first_only, block->hand != NULL};
     while (block->active_count > 0) {
         bool left = true;
-        if (few && block->brief && !block->any) {
+        if (few && block->brief && !block->any && block->trend.buckets == NULL) {
             TRY(go_as_pair(block, &ask, &left, error));
         }
         if (!left) {
@@ -556,6 +542,9 @@ static enum corong_status go(struct query_block *block, struct corong_error *err
         block->units->users_read++;
         if (user.level > 0) {
             TRY(count(block, lanes, &user, error));
+        }
+        if (block->trend.count >= BLOCK_BATCH_SIZE) {
+            TRY(flush_trend(block, error));
         }
         TRY(consume(block, lanes, few, error));
     }

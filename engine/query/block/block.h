@@ -10,11 +10,12 @@
 
 struct query_block;
 struct query_memo_hand;
+struct query_buckets;
 struct query_units;
 
 /// What is counted of a user who has an entry, where nothing but counts is asked for.
 struct query_brief {
-    uint32_t row; ///< of the entry, in the group that the batch names
+    uint32_t row; ///< of the entry, in the group that the batch names; of a trend: the bucket
     uint8_t level;
     bool open;
 };
@@ -37,6 +38,9 @@ typedef enum corong_status query_brief_function(void *context, struct query_unit
 
 /// NULL where the question is not one for it. `units` outlives it.
 struct query_block *query_block_create(struct query_units *units);
+/// From now on each user is asked for the entries of each bucket by themselves; `buckets` outlive
+/// the block. False where it cannot do that. NULL-safe.
+bool query_block_by_bucket(struct query_block *block, const struct query_buckets *buckets);
 /// NULL-safe.
 void query_block_destroy(struct query_block *block);
 /// From now on users are gone through that the hand asks for, and it is told of all that are

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "engine/query/block/block_lane.h"
+#include "engine/query/block/block_walk.h"
 #include "engine/query/memo/memo.h"
 
 // Active lanes stand in stalls of so many: where few lanes have most of the users and many have
@@ -29,6 +30,7 @@ struct query_block {
     uint32_t batch;     ///< users that block_pair_walk() takes at once: fewer after one with a tie
     uint32_t pair_rest; ///< so many users are not asked block_pair_walk() about
     uint32_t rest;      ///< so many users go the general way before it looks again
+    struct block_trend trend; ///< where users are asked by bucket
     uint64_t users;
     uint64_t left[QUERY_BLOCK_REASON_COUNT];
 };
