@@ -96,7 +96,7 @@ void query_units_by_bucket(struct query_units *units, const struct query_buckets
 void query_units_follow(struct query_units *units, struct query_trail *trail)
 {
     units->trail = trail;
-    units->fast = false;
+    units->fast = units->fast && units->plan->identity == NULL; // else a source may hold copies
     query_block_destroy(units->block);
     units->block = NULL;
 }

@@ -130,7 +130,9 @@ void query_units_keep_id(struct query_units *units);
 /// From now on each unit is asked for the entries of each bucket by themselves, in one go. Not
 /// where sessions are pieces of units, with `range: inside`, or with a dialect.
 void query_units_by_bucket(struct query_units *units, const struct query_buckets *buckets);
-/// From now on each user's events are noted in `trail` (borrowed). The plan reads every row.
+/// From now on each user's events are noted in `trail` (borrowed), but of users who are reported
+/// `at_rows`: their rows are still loaded, and each source's come one after the other in time. The
+/// plan reads every row.
 void query_units_follow(struct query_units *units, struct query_trail *trail);
 /// Does one key range.
 CORONG_MUST_CHECK enum corong_status query_units_task(struct query_units *units, uint32_t task,

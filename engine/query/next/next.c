@@ -99,6 +99,57 @@ static int64_t until_of(const struct query_units *units, const struct query_atte
     return until_us < units->end_us ? until_us : query_time_add(units->end_us, -1);
 }
 
+static enum corong_status label(struct next_state *state, const struct query_source *source,
+                                const struct row_group *looked, uint32_t row, uint32_t *label_out,
+                                struct corong_error *error)
+{
+    struct query_raw value = query_history_raw(source, looked, state->way->column, row);
+    TRY(query_slices_of(&state->labels, &value, label_out, error));
+    ++*label_out;
+    return CORONG_OK;
+}
+
+/// The user's source whose rows come first behind those of another, by time; NULL: there is none.
+static const struct query_source *source_behind(const struct query_units *units,
+                                                const struct query_source *source)
+{
+    const struct query_cursor *cursor = &units->cursor;
+    int64_t from_us = query_source_time(source, source->row_end - 1);
+    const struct query_source *next = NULL;
+    for (uint32_t i = 0; i < cursor->part_count; i++) {
+        const struct query_source *part = &cursor->sources[cursor->parts[i]];
+        int64_t begin_us = query_source_time(part, part->row);
+        if (begin_us > from_us && (next == NULL || begin_us < query_source_time(next, next->row))) {
+            next = part;
+        }
+    }
+    return next;
+}
+
+/// The same of the events behind a place, where the user's rows are still loaded.
+static enum corong_status follow_rows(struct next_state *state, struct query_units *units,
+                                      const struct query_attempt *attempt, struct query_place place,
+                                      uint32_t *path, struct corong_error *error)
+{
+    int64_t until_us = until_of(units, attempt);
+    const struct query_source *source = &units->cursor.sources[place.source];
+    uint32_t row = place.row;
+    for (uint32_t i = 0; i < state->way->depth; i++) {
+        const struct row_group *looked;
+        if (++row == source->row_end) {
+            source = source_behind(units, source);
+            row = source == NULL ? 0 : source->row;
+        }
+        if (source == NULL || query_source_time(source, row) > until_us) {
+            break;
+        }
+        struct query_place next = {source->index, source->group, row};
+        TRY(query_units_look(units, next, &looked, error));
+        TRY(label(state, source, looked, row, &path[i], error));
+    }
+    return CORONG_OK;
+}
+
 /// The labels of the events behind row `at` of the trail, as far as the window goes.
 static enum corong_status follow(struct next_state *state, struct query_units *units,
                                  const struct query_attempt *attempt, uint32_t at, uint32_t *path,
@@ -116,9 +167,7 @@ static enum corong_status follow(struct next_state *state, struct query_units *u
         const struct query_source *source = &units->cursor.sources[place.source];
         const struct row_group *looked;
         TRY(query_units_look(units, place, &looked, error));
-        struct query_raw value = query_history_raw(source, looked, state->way->column, place.row);
-        TRY(query_slices_of(&state->labels, &value, &path[i], error));
-        path[i]++;
+        TRY(label(state, source, looked, place.row, &path[i], error));
     }
     return CORONG_OK;
 }
@@ -146,10 +195,14 @@ static enum corong_status report(void *context, struct query_units *units,
     }
     uint32_t path[NEXT_DEPTH_MAX] = {NO_EVENT};
     uint32_t index = last_place(state->way->question, attempt);
-    uint32_t at = query_trail_find(&state->trail, attempt->matched_us[index],
-                                   query_gather_packed(&attempt->places[index]));
-    ASSERT(at < state->trail.count);
-    TRY(follow(state, units, attempt, at, path, error));
+    if (units->at_rows) {
+        TRY(follow_rows(state, units, attempt, attempt->places[index], path, error));
+    } else {
+        uint32_t at = query_trail_find(&state->trail, attempt->matched_us[index],
+                                       query_gather_packed(&attempt->places[index]));
+        ASSERT(at < state->trail.count);
+        TRY(follow(state, units, attempt, at, path, error));
+    }
     count_path(state, path);
     state->attempts++;
     return ++state->since_charge < CHARGE_EVERY ? CORONG_OK : charge(state, units, error);
