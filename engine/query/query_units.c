@@ -315,12 +315,34 @@ static enum corong_status match_held(struct query_units *units, struct corong_er
     return CORONG_OK;
 }
 
+/// Counts a unit of entries alone, the first of which is the reported one, where only counts are
+/// asked for.
+static enum corong_status report_entry(struct query_units *units, uint32_t first, int64_t last_us,
+                                       struct corong_error *error)
+{
+    const struct query_place place = query_gather_unpack(units->group.places[first]);
+    bool open = units->rule.step_count > 1 && query_units_may_convert(units, last_us);
+    const struct query_brief brief = {place.row, 1, open};
+    return units->brief(units->context, units, place.source, place.group, &brief, 1, error);
+}
+
+/// Whether counts alone are asked for, and a unit of events that fill no later step can be counted
+/// by the first and the last of its entries.
+static bool counts_entries(const struct query_units *units, uint32_t steps)
+{
+    return units->brief != NULL && units->buckets == NULL && (steps & ~UINT32_C(1)) == 0 &&
+           units->rule.attempts != FUNNEL_ATTEMPTS_LAST;
+}
+
 /// Reports the unit of one event, which is an entry.
 static enum corong_status report_single(struct query_units *units, uint32_t index,
                                         struct corong_error *error)
 {
     const struct match_event *event = &units->group.events[index];
     struct query_attempt attempt;
+    if (units->brief != NULL) {
+        return report_entry(units, index, event->time_us, error);
+    }
     attempt.matched_us[0] = event->time_us;
     attempt.places[0] = query_gather_unpack(units->group.places[index]);
     query_attempt_fill(&attempt, 1, units->rule.step_count);
@@ -335,12 +357,22 @@ static enum corong_status match_group(struct query_units *units, uint32_t begin,
                                       struct corong_error *error)
 {
     const struct query_group *group = &units->group;
-    bool any = false;
+    uint32_t first = UINT32_MAX;
+    uint32_t last = 0;
+    uint32_t steps = 0;
     for (uint32_t i = begin; i < end; i++) {
-        any = any || group->events[query_group_index(group->rows[i])].entry_allowed;
+        uint32_t index = query_group_index(group->rows[i]);
+        bool entry = group->events[index].entry_allowed;
+        first = entry && first == UINT32_MAX ? index : first;
+        last = entry ? index : last;
+        steps |= group->events[index].steps;
     }
-    if (!any) {
+    if (first == UINT32_MAX) {
         return CORONG_OK;
+    }
+    if (counts_entries(units, steps)) {
+        bool first_only = units->rule.attempts == FUNNEL_ATTEMPTS_FIRST;
+        return report_entry(units, first, group->events[first_only ? first : last].time_us, error);
     }
     if (end - begin == 1 && units->buckets == NULL) {
         return report_single(units, query_group_index(group->rows[begin]), error);
