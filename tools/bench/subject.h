@@ -50,9 +50,9 @@ struct subject {
     struct service *service;
     struct service_job *job;
     struct query_memo *memo; ///< the same, of users
-    struct cache *blocks; ///< of who asks again and again; NULL: each question decodes anew
-    int pipe_in;          ///< what the job reads
-    int pipe_out;         ///< what the load writes
+    struct cache *blocks;    ///< of who asks again and again; NULL: each question decodes anew
+    int pipe_in;             ///< what the job reads
+    int pipe_out;            ///< what the load writes
     uint32_t partition_count;
     struct definitions definitions;
     struct funnel funnel;
