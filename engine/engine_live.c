@@ -112,7 +112,7 @@ static void read_funnel(const struct live_followed *followed, struct arena *aren
                         struct partials *partials, struct engine_live_funnel *funnel)
 {
     *funnel = (struct engine_live_funnel){
-        .name = followed->funnel->name,
+        .name = arena_copy_text(arena, followed->funnel->name),
         .step_count = followed->rule.step_count,
         .steps = arena_allocate(arena, followed->rule.step_count * sizeof(struct text)),
     };
@@ -227,7 +227,7 @@ void engine_live_read(struct engine *engine, struct arena *arena, struct engine_
     read_funnels(engine, arena, view_out);
     if (engine->live_range.day) {
         const struct zone *zone = engine->live_range.zone;
-        view_out->zone = zone == NULL ? TEXT_LITERAL("UTC") : zone->name;
+        view_out->zone = zone == NULL ? TEXT_LITERAL("UTC") : arena_copy_text(arena, zone->name);
     }
     pthread_mutex_lock(&engine->lock);
     view_out->commits = engine->commit_count;

@@ -341,6 +341,22 @@ Test(live, a_late_event_that_matches_a_step_makes_its_user_pending_once)
     arena_deinit(&arena);
 }
 
+// A reload may take the engine and its definitions away while what was read is still written out.
+Test(live, what_was_read_is_its_own)
+{
+    struct row rows[] = {{10, 0, COLUMN_INTEGER_MISSING, 0, 0, 0}};
+    static struct world world;
+    struct engine_rig rig;
+    struct arena arena = {0};
+    struct engine_live_view view = push_and_read(&rig, &world, rows, 1, &arena);
+    engine_rig_close(&rig);
+    for (uint32_t i = 0; i < view.funnel_count; i++) {
+        cr_assert(text_equal(view.funnels[i].name, world.funnels[i].name));
+        cr_assert_neq(view.funnels[i].name.bytes, world.funnels[i].name.bytes);
+    }
+    arena_deinit(&arena);
+}
+
 Test(live, counts_sessions_and_bytes)
 {
     struct row rows[] = {{0, 0, COLUMN_INTEGER_MISSING, 0, 0, 0},
