@@ -307,7 +307,7 @@ static enum corong_status add_briefs(struct answer_state *worker, struct query_u
                                      const struct query_brief *briefs, uint32_t count,
                                      struct corong_error *error)
 {
-    uint32_t slices[QUERY_BRIEF_COUNT_MAX];
+    uint32_t slices[QUERY_BRIEF_COUNT_MAX] = {0};
     ASSERT(count <= QUERY_BRIEF_COUNT_MAX);
     TRY(query_brief_add(&worker->briefs, &worker->part.slices, &units->cursor.sources[source],
                         group, briefs, count, units->notes == NULL ? NULL : slices, error));
