@@ -98,8 +98,10 @@ static uint64_t run_symbols(void *context)
     symbol_table_init(&table, &secret);
     for (uint32_t index = 0; index < EVENT_COUNT; index += SYMBOL_BATCH_COUNT_MAX) {
         uint32_t codes[SYMBOL_BATCH_COUNT_MAX];
-        struct symbol_batch batch = {bench->packed + index, sizeof(struct packed_text),
-                                     SYMBOL_BATCH_COUNT_MAX, NULL};
+        struct symbol_batch batch = {
+            bench->packed + index, sizeof(struct packed_text), SYMBOL_BATCH_COUNT_MAX, NULL, {0}};
+        symbol_table_hash(&table, &batch);
+        symbol_table_fetch(&table, &batch);
         symbol_table_resolve(&table, &batch, codes);
         for (uint32_t code = 0; code < SYMBOL_BATCH_COUNT_MAX; code++) {
             hash = hash * 31 + codes[code];

@@ -447,5 +447,8 @@ void *shard_run(void *argument)
             rest(shard);
         }
     }
+    // Most of what an engine has: all shards give it back at once, not one after the other.
+    tail_destroy(shard->tail);
+    shard->tail = NULL;
     return NULL;
 }

@@ -62,7 +62,8 @@ struct shard_options {
 struct shard;
 
 struct shard *shard_create(const struct shard_options *options);
-/// Runs until route_stopped(). The argument of pthread_create() is the shard.
+/// Runs until route_stopped(), then gives its rows and tables back. The argument of
+/// pthread_create() is the shard.
 void *shard_run(void *shard);
 /// The thread must have ended.
 void shard_destroy(struct shard *shard);

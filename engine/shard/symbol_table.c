@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/shard/symbol_table.h"
 
+#include "engine/shard/table_slot.h"
 #include "storage/base/bytes.h"
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
@@ -15,14 +16,9 @@
 #define ENTRY_COUNT_NEAR 1024u
 #define RANKED_INSERTION_COUNT_MAX 12u
 
-struct symbol_slot {
-    uint32_t tag;           // the high half of the hash, whose low half chose the slot
-    uint32_t code_plus_one; // 0: empty
-};
-
 static void allocate_slots(struct symbol_table *table, uint32_t slot_count)
 {
-    table->slots = pages_allocate_zeroed(slot_count * sizeof(struct symbol_slot));
+    table->slots = pages_allocate_zeroed(slot_count * sizeof(uint32_t));
     table->slot_count = slot_count;
 }
 
@@ -34,7 +30,7 @@ void symbol_table_init(struct symbol_table *table, const struct hash_secret *sec
 
 void symbol_table_deinit(struct symbol_table *table)
 {
-    pages_free(table->slots, table->slot_count * sizeof(struct symbol_slot));
+    pages_free(table->slots, table->slot_count * sizeof(uint32_t));
     pages_free(table->entries, table->entry_capacity * sizeof(struct packed_text));
     pages_free(table->far, table->far_capacity);
     *table = (struct symbol_table){0};
@@ -49,7 +45,7 @@ void symbol_table_reset(struct symbol_table *table)
         symbol_table_init(table, secret);
         return;
     }
-    memset(table->slots, 0, table->slot_count * sizeof(struct symbol_slot));
+    memset(table->slots, 0, table->slot_count * sizeof(uint32_t));
     table->count = 0;
     table->far_size = 0;
     table->size = 0;
@@ -62,12 +58,12 @@ static inline uint64_t fold_product(uint64_t left, uint64_t right)
 }
 
 // Short strings are hashed as the two words that are compared as well, by folded products with the
-// secret (as in wyhash, Wang Yi 2019), the others by XXH3.
+// secret (as in wyhash, Wang Yi 2019), the others by XXH3. Of a missing one nobody asks.
 static inline uint64_t hash_string(const struct symbol_table *table,
                                    const struct packed_text *string, const char *far)
 {
     const uint8_t *secret = table->secret->bytes;
-    if (!packed_text_is_short(string)) {
+    if (__builtin_expect(packed_text_mark(string) == PACKED_TEXT_FAR, 0)) {
         struct text text = packed_text_get(string, far);
         return XXH3_64bits_withSecret(text.bytes, text.size, secret, HASH_SECRET_SIZE);
     }
@@ -77,19 +73,25 @@ static inline uint64_t hash_string(const struct symbol_table *table,
                         packed_text_mark(string) ^ bytes_load_u64(secret + 24));
 }
 
+// The low half of a hash chooses the slot.
+static uint32_t tag_of(uint64_t hash)
+{
+    return (uint32_t)(hash >> 32);
+}
+
 static void fill_slot(struct symbol_table *table, uint64_t hash, uint32_t code)
 {
     uint32_t mask = table->slot_count - 1;
     uint32_t at = (uint32_t)hash & mask;
-    while (table->slots[at].code_plus_one != 0) {
+    while (table->slots[at] != 0) {
         at = (at + 1) & mask;
     }
-    table->slots[at] = (struct symbol_slot){(uint32_t)(hash >> 32), code + 1};
+    table->slots[at] = table_slot_of(tag_of(hash), code, mask);
 }
 
 static void grow_slots(struct symbol_table *table)
 {
-    pages_free(table->slots, table->slot_count * sizeof(struct symbol_slot));
+    pages_free(table->slots, table->slot_count * sizeof(uint32_t));
     allocate_slots(table, table->slot_count * 2);
     for (uint32_t code = 0; code < table->count; code++) {
         fill_slot(table, hash_string(table, &table->entries[code], table->far), code);
@@ -161,12 +163,13 @@ static uint32_t add(struct symbol_table *table, const struct packed_text *string
 static inline uint32_t resolve_one(struct symbol_table *table, const struct packed_text *string,
                                    const char *far, uint64_t hash)
 {
-    const struct symbol_slot *slots = table->slots;
+    const uint32_t *slots = table->slots;
     uint32_t mask = table->slot_count - 1;
-    uint32_t tag = (uint32_t)(hash >> 32);
-    for (uint32_t at = (uint32_t)hash & mask; slots[at].code_plus_one != 0; at = (at + 1) & mask) {
-        if (slots[at].tag == tag && entry_holds(table, slots[at].code_plus_one - 1, string, far)) {
-            return slots[at].code_plus_one - 1;
+    for (uint32_t at = (uint32_t)hash & mask; slots[at] != 0; at = (at + 1) & mask) {
+        uint32_t code = table_slot_number_plus_one(slots[at], mask) - 1;
+        if (table_slot_may_be(slots[at], tag_of(hash), mask) &&
+            entry_holds(table, code, string, far)) {
+            return code;
         }
     }
     return add(table, string, far, hash);
@@ -179,37 +182,81 @@ static inline const struct packed_text *batch_string(const struct symbol_batch *
     return (const struct packed_text *)(const void *)(first + (size_t)index * batch->stride);
 }
 
-// Once the slots are there, what they say is fetched as well, where it does not lie near anyway.
-static void fetch_entries(const struct symbol_table *table, const uint64_t *hashes, uint32_t count)
+// Where it does not lie near anyway.
+void symbol_table_fetch(const struct symbol_table *table, const struct symbol_batch *batch)
 {
     if (table->count < ENTRY_COUNT_NEAR) {
         return;
     }
     uint32_t mask = table->slot_count - 1;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t code_plus_one = table->slots[(uint32_t)hashes[i] & mask].code_plus_one;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        uint32_t slot = table->slots[(uint32_t)batch->hashes[i] & mask];
+        uint32_t code_plus_one = table_slot_number_plus_one(slot, mask);
         if (code_plus_one != 0) {
             __builtin_prefetch(&table->entries[code_plus_one - 1]);
         }
     }
 }
 
+// Nearly all strings are short or missing, and what their first slots say. Neither can be guessed
+// where both occur, so nothing here branches on it: the others are noted in `late_out`, in order.
+// What an empty slot stands for is compared as well: it is the string or it is not.
+static uint32_t resolve_near(const struct symbol_table *table, const struct symbol_batch *batch,
+                             uint32_t *codes_out, uint16_t *late_out)
+{
+    const uint32_t *slots = table->slots;
+    const struct packed_text *entries = table->entries;
+    uint32_t mask = table->slot_count - 1;
+    uint32_t late_count = 0;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        const struct packed_text *string = batch_string(batch, i);
+        uint32_t slot = slots[(uint32_t)batch->hashes[i] & mask];
+        uint32_t code_plus_one = table_slot_number_plus_one(slot, mask);
+        uint32_t code = code_plus_one - (code_plus_one != 0);
+        uint64_t other = (entries[code].words[0] ^ string->words[0]) |
+                         (entries[code].words[1] ^ string->words[1]) |
+                         (uint64_t)!packed_text_is_short(string);
+        uint32_t missing = packed_text_is_missing(string);
+        codes_out[i] = code | (0 - missing);
+        late_out[late_count] = (uint16_t)i;
+        late_count += (other != 0) & !missing;
+    }
+    return late_count;
+}
+
+static uint32_t all_late(const struct symbol_batch *batch, uint32_t *codes_out, uint16_t *late_out)
+{
+    uint32_t late_count = 0;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        bool missing = packed_text_is_missing(batch_string(batch, i));
+        codes_out[i] = COLUMN_CODE_MISSING;
+        late_out[late_count] = (uint16_t)i;
+        late_count += !missing;
+    }
+    return late_count;
+}
+
+void symbol_table_hash(const struct symbol_table *table, struct symbol_batch *batch)
+{
+    DCHECK(batch->count <= SYMBOL_BATCH_COUNT_MAX);
+    const uint32_t *slots = table->slots;
+    uint32_t mask = table->slot_count - 1;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        uint64_t hash = hash_string(table, batch_string(batch, i), batch->far);
+        batch->hashes[i] = hash;
+        __builtin_prefetch(&slots[(uint32_t)hash & mask]);
+    }
+}
+
 void symbol_table_resolve(struct symbol_table *table, const struct symbol_batch *batch,
                           uint32_t *codes_out)
 {
-    uint64_t hashes[SYMBOL_BATCH_COUNT_MAX];
-    DCHECK(batch->count <= SYMBOL_BATCH_COUNT_MAX);
-    for (uint32_t i = 0; i < batch->count; i++) {
-        const struct packed_text *string = batch_string(batch, i);
-        hashes[i] = packed_text_is_missing(string) ? 0 : hash_string(table, string, batch->far);
-        __builtin_prefetch(&table->slots[(uint32_t)hashes[i] & (table->slot_count - 1)]);
-    }
-    fetch_entries(table, hashes, batch->count);
-    for (uint32_t i = 0; i < batch->count; i++) {
-        const struct packed_text *string = batch_string(batch, i);
-        codes_out[i] = packed_text_is_missing(string)
-                           ? COLUMN_CODE_MISSING
-                           : resolve_one(table, string, batch->far, hashes[i]);
+    uint16_t late[SYMBOL_BATCH_COUNT_MAX];
+    uint32_t late_count = table->count == 0 ? all_late(batch, codes_out, late)
+                                            : resolve_near(table, batch, codes_out, late);
+    for (uint32_t i = 0; i < late_count; i++) {
+        uint32_t at = late[i];
+        codes_out[at] = resolve_one(table, batch_string(batch, at), batch->far, batch->hashes[at]);
     }
 }
 
@@ -304,12 +351,11 @@ void symbol_table_rank(const struct symbol_table *table, uint32_t *order_out, ui
 
 uint64_t symbol_table_memory(const struct symbol_table *table)
 {
-    return (uint64_t)table->slot_count * sizeof(struct symbol_slot) +
+    return (uint64_t)table->slot_count * sizeof(uint32_t) +
            (uint64_t)table->entry_capacity * sizeof(struct packed_text) + table->far_capacity;
 }
 
 uint64_t symbol_table_fill(const struct symbol_table *table)
 {
-    return table->count * (2 * sizeof(struct symbol_slot) + sizeof(struct packed_text)) +
-           table->far_size;
+    return table->count * (2 * sizeof(uint32_t) + sizeof(struct packed_text)) + table->far_size;
 }

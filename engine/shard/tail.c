@@ -11,6 +11,7 @@
 #define ROW_CAPACITY_STEP (1u << 19) // of large ones, so that a column is whole huge pages
 #define ROW_CAPACITY_MAX (1u << 30)
 #define CACHE_LINE 64u
+#define STRING_COLUMN_COUNT 8u // of which strings are resolved together
 #define CHUNK 64u // rows and strings of a chunk stay in the nearest cache from column to column
 // Arrays that a flush needs beside the columns: places, which become the rows in order, and a place
 // to move the first column of each kind to. They are kept from flush to flush.
@@ -333,19 +334,42 @@ static bool has_strings(const struct tail *tail, const struct chunk *chunk, uint
     return present;
 }
 
-static void append_strings(struct tail *tail, const struct chunk *chunk, uint32_t column)
+static bool takes_strings(struct tail *tail, const struct chunk *chunk, uint32_t column)
 {
-    const struct event_format *format = tail->options.format;
-    if (tail->columns[column].codes == NULL) {
-        if (!has_strings(tail, chunk, column)) {
-            return;
-        }
+    if (tail->columns[column].codes == NULL && has_strings(tail, chunk, column)) {
         tail_add_column(tail, column);
     }
-    struct symbol_batch strings = {event_row_string(chunk_row(tail, chunk, 0), format, column),
-                                   format->row_size, chunk->count, chunk->batch->bytes};
-    symbol_table_resolve(&tail->symbols[column], &strings,
-                         tail->columns[column].codes + tail->row_count);
+    return tail->columns[column].codes != NULL;
+}
+
+// Step by step for some columns at a time: what one of them fetches comes while the others are
+// worked on.
+static void append_strings(struct tail *tail, const struct chunk *chunk)
+{
+    const struct event_format *format = tail->options.format;
+    struct symbol_batch strings[STRING_COLUMN_COUNT];
+    uint32_t columns[STRING_COLUMN_COUNT];
+    for (uint32_t at = 0; at < format->string_count;) {
+        uint32_t count = 0;
+        for (; at < format->string_count && count < STRING_COLUMN_COUNT; at++) {
+            uint32_t column = format->string_columns[at];
+            if (takes_strings(tail, chunk, column)) {
+                columns[count] = column;
+                strings[count].first = event_row_string(chunk_row(tail, chunk, 0), format, column);
+                strings[count].stride = format->row_size;
+                strings[count].count = chunk->count;
+                strings[count].far = chunk->batch->bytes;
+                symbol_table_hash(&tail->symbols[column], &strings[count++]);
+            }
+        }
+        for (uint32_t i = 0; i < count; i++) {
+            symbol_table_fetch(&tail->symbols[columns[i]], &strings[i]);
+        }
+        for (uint32_t i = 0; i < count; i++) {
+            symbol_table_resolve(&tail->symbols[columns[i]], &strings[i],
+                                 tail->columns[columns[i]].codes + tail->row_count);
+        }
+    }
 }
 
 static void append_integers(struct tail *tail, const struct chunk *chunk, uint32_t column)
@@ -397,12 +421,9 @@ static void append_chunk(struct tail *tail, const struct chunk *chunk)
 {
     fetch_rows(tail, chunk->batch, chunk->first + 2 * CHUNK);
     fetch_users(tail, chunk);
-    for (uint32_t column = COLUMN_NAME; column < tail->schema->column_count; column++) {
-        if (tail->options.format->is_string[column]) {
-            append_strings(tail, chunk, column);
-        } else {
-            append_integers(tail, chunk, column);
-        }
+    append_strings(tail, chunk);
+    for (uint32_t i = 0; i < tail->options.format->integer_count; i++) {
+        append_integers(tail, chunk, tail->options.format->integer_columns[i]);
     }
     append_users(tail, chunk);
     tail->row_count += chunk->count;

@@ -13,6 +13,7 @@
 // values of a column the nearest cache holds.
 #define GATHER_ROW_COUNT 2048u
 #define USER_FETCH_DISTANCE 8u
+#define MARK_ROW_COUNT 4096u // rows between two looks at whether all entries are marked
 
 static const uint32_t no_offset = 0; // of a dictionary without entries
 
@@ -43,21 +44,38 @@ static bool lie_together(const struct period_write *write, uint32_t *first)
     return flush->part_ends[period] - *first == write->row_count;
 }
 
+// Marks ranks that have no mark. A missing one, the number before 0, has the first place. Returns
+// how many were marked.
+static uint32_t mark_ranks(const uint32_t *codes, const uint32_t *rows, uint32_t count,
+                           uint8_t *used)
+{
+    uint32_t marked = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t place = codes[rows == NULL ? i : rows[i]] + 1;
+        marked += used[place] == 0;
+        used[place] = 1;
+    }
+    return marked;
+}
+
 // Marks the ranks that rows of this segment have, read in the order in which they lie where that is
-// possible. A missing one, the number before 0, has the first place.
-static void mark_used(const struct period_write *write, uint32_t column, uint8_t *used)
+// possible; few rows have all of a small dictionary. Returns how many they are.
+static uint32_t mark_used(const struct period_write *write, uint32_t column, uint8_t *used)
 {
     const uint32_t *codes = write->tail->columns[column].codes;
-    uint32_t first = 0;
-    if (lie_together(write, &first)) {
-        for (uint32_t i = 0; i < write->row_count; i++) {
-            used[(uint32_t)(codes[first + i] + 1)] = 1;
-        }
-        return;
+    uint32_t entry_count = write->tail->symbols[column].count;
+    uint32_t start = 0;
+    bool together = lie_together(write, &start);
+    uint32_t marked = 0;
+    used[0] = 1;
+    for (uint32_t first = 0; first < write->row_count && marked < entry_count;) {
+        uint32_t left = write->row_count - first;
+        uint32_t count = left < MARK_ROW_COUNT ? left : MARK_ROW_COUNT;
+        marked += together ? mark_ranks(codes + start + first, NULL, count, used)
+                           : mark_ranks(codes, write->rows + first, count, used);
+        first += count;
     }
-    for (uint32_t i = 0; i < write->row_count; i++) {
-        used[(uint32_t)(codes[write->rows[i]] + 1)] = 1;
-    }
+    return marked;
 }
 
 // Entries that no row of this segment has must not be in its dictionary.
@@ -65,11 +83,7 @@ static uint32_t renumber_used(struct period_write *write, uint32_t column)
 {
     uint32_t entry_count = write->tail->symbols[column].count;
     uint8_t *used = memory_allocate_zeroed(entry_count + (size_t)1, 1);
-    mark_used(write, column, used);
-    uint32_t count = 0;
-    for (uint32_t rank = 0; rank < entry_count; rank++) {
-        count += used[rank + 1];
-    }
+    uint32_t count = mark_used(write, column, used);
     if (count < entry_count) {
         uint32_t *renumber = memory_allocate(entry_count * sizeof(uint32_t));
         uint32_t next = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/shard/user_table.h"
 
+#include "engine/shard/table_slot.h"
 #include "storage/base/memory.h"
 #include "storage/base/pages.h"
 
@@ -12,15 +13,9 @@
 #define RADIX_SIZE (1u << RADIX_BITS)
 #define RADIX_PASSES 3u
 
-// Small, so that the slots of many users lie in the near caches; who it is, `keys` says.
-struct user_slot {
-    uint32_t tag;             // of the key's low half, whose other bits chose the slot
-    uint32_t number_plus_one; // 0: empty
-};
-
 static void allocate_slots(struct user_table *table, uint32_t slot_count)
 {
-    table->slots = pages_allocate_zeroed(slot_count * sizeof(struct user_slot));
+    table->slots = pages_allocate_zeroed(slot_count * sizeof(uint32_t));
     table->slot_count = slot_count;
 }
 
@@ -32,7 +27,7 @@ void user_table_init(struct user_table *table)
 
 void user_table_deinit(struct user_table *table)
 {
-    pages_free(table->slots, table->slot_count * sizeof(struct user_slot));
+    pages_free(table->slots, table->slot_count * sizeof(uint32_t));
     pages_free(table->keys, table->capacity * sizeof(struct hash128));
     pages_free(table->ids, table->capacity * sizeof(struct user_id));
     pages_free(table->far, table->far_capacity);
@@ -46,7 +41,7 @@ void user_table_reset(struct user_table *table)
         user_table_init(table);
         return;
     }
-    memset(table->slots, 0, table->slot_count * sizeof(struct user_slot));
+    memset(table->slots, 0, table->slot_count * sizeof(uint32_t));
     table->count = 0;
     table->far_size = 0;
     table->id_size = 0;
@@ -65,7 +60,8 @@ void user_table_prefetch(const struct user_table *table, struct hash128 key)
 
 void user_table_prefetch_key(const struct user_table *table, struct hash128 key)
 {
-    uint32_t number_plus_one = table->slots[slot_of(table, key)].number_plus_one;
+    uint32_t number_plus_one =
+        table_slot_number_plus_one(table->slots[slot_of(table, key)], table->slot_count - 1);
     if (number_plus_one != 0) {
         __builtin_prefetch(&table->keys[number_plus_one - 1]);
     }
@@ -80,15 +76,15 @@ static void fill_slot(struct user_table *table, uint32_t user)
 {
     struct hash128 key = table->keys[user];
     uint32_t at = slot_of(table, key);
-    while (table->slots[at].number_plus_one != 0) {
+    while (table->slots[at] != 0) {
         at = (at + 1) & (table->slot_count - 1);
     }
-    table->slots[at] = (struct user_slot){tag_of(key), user + 1};
+    table->slots[at] = table_slot_of(tag_of(key), user, table->slot_count - 1);
 }
 
 static void grow_slots(struct user_table *table)
 {
-    pages_free(table->slots, table->slot_count * sizeof(struct user_slot));
+    pages_free(table->slots, table->slot_count * sizeof(uint32_t));
     allocate_slots(table, table->slot_count * 2);
     for (uint32_t user = 0; user < table->count; user++) {
         fill_slot(table, user);
@@ -140,13 +136,13 @@ uint32_t user_table_append(struct user_table *table, struct hash128 key, const s
 // The place of the key's slot, or of the empty one where it would be.
 static inline uint32_t find_slot(const struct user_table *table, struct hash128 key)
 {
-    const struct user_slot *slots = table->slots;
-    uint32_t tag = tag_of(key);
+    const uint32_t *slots = table->slots;
+    uint32_t mask = table->slot_count - 1;
     uint32_t at = slot_of(table, key);
-    while (
-        slots[at].number_plus_one != 0 &&
-        (slots[at].tag != tag || !hash128_equal(table->keys[slots[at].number_plus_one - 1], key))) {
-        at = (at + 1) & (table->slot_count - 1);
+    while (slots[at] != 0 &&
+           (!table_slot_may_be(slots[at], tag_of(key), mask) ||
+            !hash128_equal(table->keys[table_slot_number_plus_one(slots[at], mask) - 1], key))) {
+        at = (at + 1) & mask;
     }
     return at;
 }
@@ -155,11 +151,12 @@ uint32_t user_table_resolve(struct user_table *table, struct hash128 key, const 
                             const char *far)
 {
     uint32_t at = find_slot(table, key);
-    if (table->slots[at].number_plus_one != 0) {
-        return table->slots[at].number_plus_one - 1;
+    uint32_t mask = table->slot_count - 1;
+    if (table->slots[at] != 0) {
+        return table_slot_number_plus_one(table->slots[at], mask) - 1;
     }
     uint32_t user = user_table_append(table, key, id, far);
-    table->slots[at] = (struct user_slot){tag_of(key), table->count};
+    table->slots[at] = table_slot_of(tag_of(key), user, mask);
     if (table->count > table->slot_count / 2) {
         grow_slots(table);
     }
@@ -169,8 +166,8 @@ uint32_t user_table_resolve(struct user_table *table, struct hash128 key, const 
 bool user_table_find(const struct user_table *table, struct hash128 key, uint32_t *user_out)
 {
     uint32_t at = find_slot(table, key);
-    *user_out = table->slots[at].number_plus_one - 1;
-    return table->slots[at].number_plus_one != 0;
+    *user_out = table_slot_number_plus_one(table->slots[at], table->slot_count - 1) - 1;
+    return table->slots[at] != 0;
 }
 
 struct ranked_user {
@@ -235,14 +232,13 @@ void user_table_rank(const struct user_table *table, uint32_t *order_out, uint32
 
 uint64_t user_table_memory(const struct user_table *table)
 {
-    return (uint64_t)table->slot_count * sizeof(struct user_slot) +
+    return (uint64_t)table->slot_count * sizeof(uint32_t) +
            (uint64_t)table->capacity * (sizeof(struct hash128) + sizeof(struct user_id)) +
            table->far_capacity;
 }
 
 uint64_t user_table_fill(const struct user_table *table)
 {
-    return table->count *
-               (2 * sizeof(struct user_slot) + sizeof(struct hash128) + sizeof(struct user_id)) +
+    return table->count * (2 * sizeof(uint32_t) + sizeof(struct hash128) + sizeof(struct user_id)) +
            table->far_size;
 }

@@ -12,15 +12,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct user_slot;
-
 struct user_id {
     struct packed_text text;
     uint8_t user_namespace;
 };
 
 struct user_table {
-    struct user_slot *slots;
+    uint32_t *slots;     ///< see table_slot.h
     uint32_t slot_count; ///< a power of two
     uint32_t count;
     uint32_t capacity;

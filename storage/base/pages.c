@@ -100,8 +100,10 @@ void *pages_allocate_zeroed(size_t size)
         return memory_allocate_zeroed(1, size);
     }
     char *pages = map_aligned(size);
-    // Refused where the system has none: then they are small ones.
-    (void)madvise(pages, round_up(size), MADV_HUGEPAGE);
+    if (size >= HUGE_PAGE_SIZE) {
+        // Refused where the system has none: then they are small ones.
+        (void)madvise(pages, round_up(size), MADV_HUGEPAGE);
+    }
     return pages;
 }
 

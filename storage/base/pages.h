@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PAGES_SIZE_MIN ((size_t)2 << 20)
+#define PAGES_SIZE_MIN ((size_t)256 << 10)
 
 /// As realloc: `size` bytes that begin with what the `from` bytes at `memory` held (NULL where
 /// `from` is 0). Resident is what was touched.

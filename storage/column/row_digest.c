@@ -7,6 +7,7 @@
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
 #include "storage/column/canonical_row.h"
+#include "storage/column/row_digest_kernels.h"
 
 #include <string.h>
 #define XXH_INLINE_ALL // rows are short: a call costs a good part of what hashing them does
@@ -236,29 +237,15 @@ static void put_texts(const struct row_digester *digester, const struct row_dige
     }
 }
 
-// `size` is a constant where it is called. A missing code is the number before 0.
-static inline void put_places(const struct row_digest_column *column, struct block *block,
-                              uint32_t size)
-{
-    const uint32_t *codes = block->columns[column->column].codes + block->first;
-    const char *places = column->places;
-    for (uint32_t i = 0; i < block->count; i++) {
-        const char *place = places + (size_t)(uint32_t)(codes[i] + 1) * size;
-        memcpy(block->ends[i], place, size);
-        block->ends[i] += (uint8_t)place[size - 1];
-    }
-}
-
 static void put_strings(const struct row_digester *digester, const struct row_digest_column *column,
                         struct block *block)
 {
     if (column->places == NULL) {
         put_texts(digester, column, block);
-    } else if (column->place_size == PLACE_SMALL) {
-        put_places(column, block, PLACE_SMALL);
-    } else {
-        put_places(column, block, PLACE_LARGE);
+        return;
     }
+    const uint32_t *codes = block->columns[column->column].codes + block->first;
+    row_digest_put_places(column->places, column->place_size, codes, block->ends, block->count);
 }
 
 // Missing ones are written and then written over: values that are there now and then would cost a

@@ -105,8 +105,6 @@ void encoding_encoder_destroy(struct encoding_encoder *encoder)
 struct encoding_decoder *encoding_decoder_create(void)
 {
     struct encoding_decoder *decoder = memory_allocate_zeroed(1, sizeof(*decoder));
-    decoder->zstd = ZSTD_createDCtx();
-    ASSERT(decoder->zstd != NULL);
     return decoder;
 }
 
@@ -183,6 +181,10 @@ bool encoding_decompress(struct encoding_decoder *decoder, const void *frame, si
                          void *bytes, size_t size)
 {
     decoder->used |= ENCODING_USED_ZSTD;
+    if (decoder->zstd == NULL) { // 160 KiB, which a reader of cached blocks never needs
+        decoder->zstd = ZSTD_createDCtx();
+        ASSERT(decoder->zstd != NULL);
+    }
     return ZSTD_getFrameContentSize(frame, frame_size) == size &&
            ZSTD_decompressDCtx(decoder->zstd, bytes, size, frame, frame_size) == size;
 }

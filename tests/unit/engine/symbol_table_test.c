@@ -14,7 +14,9 @@ static uint32_t resolve(struct symbol_table *table, struct text text)
 {
     uint32_t code;
     struct packed_text packed = packed_text_over(text);
-    struct symbol_batch batch = {&packed, sizeof(packed), 1, text.bytes};
+    struct symbol_batch batch = {&packed, sizeof(packed), 1, text.bytes, {0}};
+    symbol_table_hash(table, &batch);
+    symbol_table_fetch(table, &batch);
     symbol_table_resolve(table, &batch, &code);
     return code;
 }
@@ -103,4 +105,55 @@ Test(symbol_table, ranks_texts_of_which_one_begins_all_others)
         }
         symbol_table_deinit(&table);
     }
+}
+
+enum { MODEL_TEXT_COUNT = 3000, MODEL_BATCH_COUNT = 400, MODEL_TEXT_SIZE = 40 };
+
+/// Text number n: some short, some long, none like another.
+static struct text model_text(uint32_t number, char *bytes)
+{
+    int size = snprintf(bytes, MODEL_TEXT_SIZE,
+                        number % 5 == 0 ? "a long text with number %u" : "%u", number);
+    return (struct text){bytes, (size_t)size};
+}
+
+Test(symbol_table, a_batch_gives_codes_in_order_of_appearance)
+{
+    static char bytes[SYMBOL_BATCH_COUNT_MAX][MODEL_TEXT_SIZE];
+    static uint32_t expected[MODEL_TEXT_COUNT]; // plus one
+    struct symbol_table table;
+    struct test_random random = test_random_start(3);
+    uint32_t next = 0;
+    symbol_table_init(&table, &secret);
+    for (uint32_t round = 0; round < MODEL_BATCH_COUNT; round++) {
+        struct packed_text packed[SYMBOL_BATCH_COUNT_MAX];
+        uint32_t numbers[SYMBOL_BATCH_COUNT_MAX];
+        uint32_t codes[SYMBOL_BATCH_COUNT_MAX];
+        uint32_t count = test_random_below(&random, SYMBOL_BATCH_COUNT_MAX + 1);
+        for (uint32_t i = 0; i < count; i++) {
+            numbers[i] = test_random_below(&random, MODEL_TEXT_COUNT + 100);
+            struct text text = model_text(numbers[i], bytes[i]);
+            packed[i] =
+                numbers[i] >= MODEL_TEXT_COUNT ? packed_text_missing() : packed_text_over(text);
+            if (packed_text_mark(&packed[i]) == PACKED_TEXT_FAR) {
+                packed[i] = packed_text_far(i * MODEL_TEXT_SIZE, (uint32_t)text.size);
+            }
+        }
+        struct symbol_batch batch = {packed, sizeof(*packed), count, bytes[0], {0}};
+        symbol_table_hash(&table, &batch);
+        symbol_table_fetch(&table, &batch);
+        symbol_table_resolve(&table, &batch, codes);
+        for (uint32_t i = 0; i < count; i++) {
+            if (numbers[i] >= MODEL_TEXT_COUNT) {
+                cr_assert_eq(codes[i], COLUMN_CODE_MISSING);
+                continue;
+            }
+            uint32_t *model = &expected[numbers[i]];
+            next += *model == 0;
+            *model = *model == 0 ? next : *model;
+            cr_assert_eq(codes[i], *model - 1, "round %u, string %u", round, i);
+        }
+    }
+    cr_assert_eq(table.count, next);
+    symbol_table_deinit(&table);
 }
