@@ -6,11 +6,12 @@
 
 #include <string.h>
 
-#define CREDIT_MAX 32    ///< what a long run of taken lines is worth
-#define MISSES_KEPT 2    ///< tries one after the other until other steps are expected
-#define MISS_COST 6      ///< in tries that took their lines
-#define PAUSE_FIRST 64u  ///< lines
-#define PAUSE_MAX 16384u ///< lines
+#define CREDIT_MAX 32 ///< what a long run of taken lines is worth
+#define MISSES_KEPT 2 ///< tries one after the other until other steps are expected
+#define MISS_COST 6   ///< in tries that took their lines
+#define MISSED_MAX (JSON_LANE_COUNT * 4u) ///< wrong guesses of a group where guessing pays
+#define PAUSE_FIRST 64u                   ///< lines
+#define PAUSE_MAX 16384u                  ///< lines
 
 struct json_lanes *json_lanes_create(const struct json_plan *plan)
 {
@@ -23,7 +24,7 @@ struct json_lanes *json_lanes_create(const struct json_plan *plan)
         lanes->fields[lane] = fields + lane * field_count;
     }
     lanes->field_count = (uint32_t)field_count;
-    lanes->alike_trust = lanes->mixed_trust =
+    lanes->alike_trust = lanes->mixed_trust = lanes->guess_trust =
         (struct json_lanes_trust){.credit = CREDIT_MAX, .pause_next = PAUSE_FIRST};
     return lanes;
 }
@@ -165,6 +166,17 @@ static bool settle(struct json_lanes_trust *trust, bool taken)
     return false;
 }
 
+/// After lines that went each its own way.
+static void settle_guesses(struct json_lanes *lanes, bool taken)
+{
+    struct json_lanes_trust *trust = &lanes->guess_trust;
+    if (trust->pause > 0) {
+        trust->pause -= trust->pause < JSON_LANE_COUNT ? trust->pause : JSON_LANE_COUNT;
+    } else if (taken) {
+        settle(trust, lanes->missed_count <= MISSED_MAX);
+    }
+}
+
 static inline bool alike(struct json_capture *capture, struct json_lanes *lanes,
                          const struct json_lanes_group *group)
 {
@@ -212,7 +224,9 @@ bool json_lanes_take(const struct json_plan *plan, struct json_capture *capture,
         lanes->mixed_trust.pause--;
         return false;
     }
+    lanes->missed_count = 0;
     bool taken = settle(&lanes->mixed_trust, mixed(capture, lanes, &group));
+    settle_guesses(lanes, taken);
     uint32_t passed = taken ? JSON_LANE_COUNT : 1;
     trust->pause -= trust->pause < passed ? trust->pause : passed;
     return taken;

@@ -48,6 +48,8 @@ struct json_lanes {
     bool mixed;                                   ///< the fields are of lines of other steps
     struct json_lanes_trust alike_trust;
     struct json_lanes_trust mixed_trust;
+    struct json_lanes_trust guess_trust; ///< that a step follows the one it followed last time
+    uint32_t missed_count;               ///< guesses that were wrong, of the lines in hand
 };
 
 /// Line feeds of some lines, as far as they were looked for.

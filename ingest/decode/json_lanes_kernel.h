@@ -147,27 +147,47 @@ static inline bool take_alike(struct json_capture *capture, struct json_lanes *l
 /// A line on its own way.
 struct lane_walk {
     const char *at;
-    const struct json_step *last;
+    struct json_step *last;
     struct decode_field *fields;
 };
 
-/// The step at `at`, without a guess: the one before says nothing where keys have no order.
-static inline const struct json_step *find_mixed(const struct json_shapes *shapes, uint16_t context,
-                                                 const char *at, const char *end)
+static inline bool fits_mixed(const struct json_step *step, uint16_t context, const char *at)
 {
-    uint16_t index = shapes->buckets[json_shape_bucket(context, load_word(at))];
-    const struct json_step *step = &shapes->steps[index];
-    if (__builtin_expect(step->before == context && !step->unusual && literal_equal(step, at), 1)) {
-        return step;
+    return step->before == context && !step->unusual && literal_equal(step, at);
+}
+
+/// The step at `at` behind `last`. Where it is guessed that it is the one that came last time, what
+/// is scanned next does not wait for a look-up; where keys have no order a guess is in the way.
+static inline __attribute__((always_inline)) struct json_step *
+find_mixed(struct json_shapes *shapes, struct json_lanes *lanes, struct json_step *last,
+           const char *at, const char *end, bool guesses)
+{
+    if (guesses) {
+        struct json_step *guess = &shapes->steps[last->follows];
+        if (__builtin_expect(fits_mixed(guess, last->after, at), 1)) {
+            return guess;
+        }
+        lanes->missed_count++;
     }
-    return &shapes->steps[find_step(shapes, context, at, end, true)];
+    uint16_t index = shapes->buckets[json_shape_bucket(last->after, load_word(at))];
+    if (__builtin_expect(!fits_mixed(&shapes->steps[index], last->after, at), 0)) {
+        index = find_step(shapes, last->after, at, end, true);
+    }
+    struct json_step *step = &shapes->steps[index];
+    // Any key may be the last one of a line.
+    if (guesses && step->value != JSON_STEP_END) {
+        last->follows = index;
+    }
+    return step;
 }
 
 /// One step of a line. False: it is not known.
-static inline __attribute__((always_inline)) bool
-walk_step(const struct json_shapes *shapes, struct json_scanner *scanner, struct lane_walk *walk)
+static inline __attribute__((always_inline)) bool walk_step(struct json_shapes *shapes,
+                                                            struct json_lanes *lanes,
+                                                            struct json_scanner *scanner,
+                                                            struct lane_walk *walk, bool guesses)
 {
-    const struct json_step *step = find_mixed(shapes, walk->last->after, walk->at, scanner->end);
+    struct json_step *step = find_mixed(shapes, lanes, walk->last, walk->at, scanner->end, guesses);
     const char *at = walk->at + step->size;
     struct decode_field *value = &walk->fields[step->field];
     walk->last = step;
@@ -181,7 +201,7 @@ walk_step(const struct json_shapes *shapes, struct json_scanner *scanner, struct
     return __builtin_expect(walk->at != NULL && step->entered_count == 0, 1);
 }
 
-static inline struct lane_walk walk_begin(const struct json_shapes *shapes,
+static inline struct lane_walk walk_begin(struct json_shapes *shapes,
                                           const struct json_lanes *lanes,
                                           const struct json_lanes_group *group, uint32_t lane)
 {
@@ -202,8 +222,10 @@ static inline void note_step(struct json_shapes *shapes, const struct lane_walk 
     shapes->path_count += shapes->path_count + 1 < JSON_SHAPE_PATH_COUNT;
 }
 
-static inline bool take_mixed(struct json_capture *capture, const struct json_lanes *lanes,
-                              const struct json_lanes_group *group)
+static inline __attribute__((always_inline)) bool take_mixed(struct json_capture *capture,
+                                                             struct json_lanes *lanes,
+                                                             const struct json_lanes_group *group,
+                                                             bool guesses)
 {
     struct json_shapes *shapes = capture->shapes;
     struct json_scanner scanner;
@@ -214,10 +236,11 @@ static inline bool take_mixed(struct json_capture *capture, const struct json_la
     struct lane_walk d = walk_begin(shapes, lanes, group, 3);
     shapes->path_count = 0;
     while (is_open(&a) || is_open(&b) || is_open(&c) || is_open(&d)) {
-        if ((is_open(&a) && !walk_step(shapes, &scanner, &a)) ||
-            (is_open(&b) && !walk_step(shapes, &scanner, &b)) ||
-            (is_open(&c) && !walk_step(shapes, &scanner, &c)) ||
-            (is_open(&d) && (!walk_step(shapes, &scanner, &d) || (note_step(shapes, &d), false)))) {
+        if ((is_open(&a) && !walk_step(shapes, lanes, &scanner, &a, guesses)) ||
+            (is_open(&b) && !walk_step(shapes, lanes, &scanner, &b, guesses)) ||
+            (is_open(&c) && !walk_step(shapes, lanes, &scanner, &c, guesses)) ||
+            (is_open(&d) && (!walk_step(shapes, lanes, &scanner, &d, guesses) ||
+                             (note_step(shapes, &d), false)))) {
             shapes->path_count = 0;
             return false;
         }

@@ -105,7 +105,8 @@ bool json_lanes_alike_avx2(struct json_capture *capture, struct json_lanes *lane
 bool json_lanes_mixed_avx2(struct json_capture *capture, struct json_lanes *lanes,
                            const struct json_lanes_group *group)
 {
-    return take_mixed(capture, lanes, group);
+    return lanes->guess_trust.pause == 0 ? take_mixed(capture, lanes, group, true)
+                                         : take_mixed(capture, lanes, group, false);
 }
 
 static inline uint64_t feeds_at(const char *at)

@@ -57,7 +57,8 @@ bool json_lanes_alike_plain(struct json_capture *capture, struct json_lanes *lan
 bool json_lanes_mixed_plain(struct json_capture *capture, struct json_lanes *lanes,
                             const struct json_lanes_group *group)
 {
-    return take_mixed(capture, lanes, group);
+    return lanes->guess_trust.pause == 0 ? take_mixed(capture, lanes, group, true)
+                                         : take_mixed(capture, lanes, group, false);
 }
 
 bool json_shape_scan_plain(const struct json_plan *plan, struct text text,

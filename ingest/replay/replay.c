@@ -105,7 +105,7 @@ static void replay_position(struct source *source, uint32_t partition_index,
 static void replay_progress(struct source *source, uint64_t *done_out, uint64_t *total_out)
 {
     struct replay_source *replay = replay_of(source);
-    *done_out = replay_stream_bytes_done(replay->window.stream);
+    *done_out = replay_window_bytes_done(&replay->window);
     *total_out = replay_stream_bytes_total(replay->window.stream);
 }
 

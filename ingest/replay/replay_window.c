@@ -7,20 +7,23 @@
 
 /// What was read stays in the cache of the core until it is scanned.
 #define WINDOW_SIZE ((1u << 18) + (1u << 17))
-#define READ_SIZE_MIN (1u << 17) ///< room below which the bytes are moved down
+#define READ_SIZE_MIN (1u << 17)  ///< room below which the bytes are moved down
+#define AHEAD_SIZE_MIN (1u << 20) ///< bytes left on disk for which a thread is worth its start
 
 void replay_window_init(struct replay_window *window, struct replay_stream *stream,
                         const char *path)
 {
     *window = (struct replay_window){.stream = stream, .path = path, .anchor_offset = -1};
     window->capacity = WINDOW_SIZE;
-    window->bytes = memory_allocate(window->capacity + REPLAY_PADDING);
+    window->buffer = memory_allocate(window->capacity + REPLAY_PADDING);
+    window->bytes = window->buffer;
 }
 
 void replay_window_deinit(struct replay_window *window)
 {
+    replay_ahead_stop(window->ahead);
     replay_stream_close(window->stream);
-    memory_free(window->bytes);
+    memory_free(window->buffer);
     replay_fields_deinit(&window->fields);
     *window = (struct replay_window){0};
 }
@@ -53,39 +56,134 @@ void replay_window_anchor(struct replay_window *window, int64_t *anchor_offset_o
     *anchor_hash_out = window->anchor_hash;
 }
 
-/// Moves what is needed to the front: the bytes not consumed and, before them, an anchor's worth.
-static void make_room(struct replay_window *window)
+/// The first byte that is still needed: those not consumed and, before them, an anchor's worth.
+static size_t needed_from(struct replay_window *window)
 {
-    if (window->capacity - window->end >= READ_SIZE_MIN) {
-        return;
-    }
     // While an overlong line is skipped, `at` runs ahead of the delivered offset: its anchor is
     // computed now, before the bytes go.
     int64_t ignored_offset;
     uint64_t ignored_hash;
     replay_window_anchor(window, &ignored_offset, &ignored_hash);
-    size_t from = window->at > REPLAY_ANCHOR_SIZE ? window->at - REPLAY_ANCHOR_SIZE : 0;
-    memmove(window->bytes, window->bytes + from, window->end - from);
+    return window->at > REPLAY_ANCHOR_SIZE ? window->at - REPLAY_ANCHOR_SIZE : 0;
+}
+
+/// The bytes from `from` on now begin at `bytes`.
+static void move_to(struct replay_window *window, char *bytes, size_t from)
+{
+    window->bytes = bytes;
     window->base_offset += (int64_t)from;
     window->at -= from;
     window->end -= from;
-    if (window->capacity - window->end < READ_SIZE_MIN) {
-        window->capacity *= 2;
-        window->bytes = memory_resize(window->bytes, window->capacity + REPLAY_PADDING);
-    }
 }
 
-enum replay_read replay_window_fill(struct replay_window *window, struct corong_error *error)
+static void grow_buffer(struct replay_window *window, size_t capacity)
 {
-    make_room(window);
+    bool inside = window->bytes == window->buffer;
+    window->buffer = memory_resize(window->buffer, capacity + REPLAY_PADDING);
+    window->bytes = inside ? window->buffer : window->bytes;
+    window->capacity = capacity;
+}
+
+/// Moves what is needed to the front of the buffer, so that `size` bytes fit behind it.
+static void make_room(struct replay_window *window, size_t size)
+{
+    if (window->bytes == window->buffer && window->capacity - window->end >= size) {
+        return;
+    }
+    size_t from = needed_from(window);
+    size_t capacity = window->capacity;
+    while (capacity < window->end - from + size) {
+        capacity *= 2;
+    }
+    if (capacity > window->capacity) {
+        grow_buffer(window, capacity);
+    }
+    memmove(window->buffer, window->bytes + from, window->end - from);
+    move_to(window, window->buffer, from);
+}
+
+static enum replay_read fill_here(struct replay_window *window, struct corong_error *error)
+{
+    make_room(window, READ_SIZE_MIN);
     size_t size = 0;
     enum replay_read result = replay_stream_read(window->stream, window->bytes + window->end,
                                                  window->capacity - window->end, &size, error);
     if (result == REPLAY_READ_BYTES) {
         window->end += size;
     }
+    window->bytes_done = replay_stream_bytes_done(window->stream);
+    return result;
+}
+
+static void return_block(struct replay_window *window)
+{
+    if (window->holds_block) {
+        replay_ahead_return(window->ahead);
+    }
+    window->holds_block = false;
+}
+
+/// What is needed goes before the block; where that is a long line, the block goes behind it.
+static void take_block(struct replay_window *window, const struct replay_block *block)
+{
+    size_t from = needed_from(window);
+    size_t kept = window->end - from;
+    if (kept <= REPLAY_BLOCK_HEAD) {
+        memcpy(block->bytes - kept, window->bytes + from, kept);
+        move_to(window, block->bytes - kept, from);
+        window->end += block->size;
+        return_block(window);
+        window->holds_block = true;
+    } else {
+        make_room(window, block->size);
+        memcpy(window->bytes + window->end, block->bytes, block->size);
+        window->end += block->size;
+        return_block(window);
+        replay_ahead_return(window->ahead);
+    }
+}
+
+static enum replay_read fill_ahead(struct replay_window *window, struct corong_error *error)
+{
+    struct replay_block *block;
+    enum replay_read result = replay_ahead_next(window->ahead, &block);
+    if (result == REPLAY_READ_IDLE) {
+        return result;
+    }
+    window->bytes_done = block->bytes_done;
+    if (result == REPLAY_READ_BYTES) {
+        take_block(window, block);
+    } else if (result == REPLAY_READ_FAILED && error != NULL) {
+        *error = block->error;
+    }
+    return result;
+}
+
+/// Not before the first block was read here: some files are no longer than that.
+static void start_ahead(struct replay_window *window)
+{
+    const struct replay_stream *stream = window->stream;
+    window->reads_ahead = replay_stream_is_regular(stream) &&
+                          replay_stream_bytes_total(stream) >= window->bytes_done + AHEAD_SIZE_MIN;
+    if (window->reads_ahead) {
+        window->ahead = replay_ahead_start(window->stream, REPLAY_PADDING);
+    }
+}
+
+enum replay_read replay_window_fill(struct replay_window *window, struct corong_error *error)
+{
+    if (!window->reads_ahead && window->bytes_done > 0) {
+        start_ahead(window);
+    }
+    enum replay_read result =
+        window->ahead != NULL ? fill_ahead(window, error) : fill_here(window, error);
     window->ended = window->ended || result == REPLAY_READ_END;
     return result;
+}
+
+uint64_t replay_window_bytes_done(const struct replay_window *window)
+{
+    return window->bytes_done;
 }
 
 /// The anchor of `position` against the bytes at hand, which reach from it to the position.

@@ -4,6 +4,7 @@
 /// bytes. Thread: a window belongs to one thread at a time.
 #pragma once
 
+#include "ingest/replay/replay_ahead.h"
 #include "ingest/replay/replay_fields.h"
 #include "ingest/replay/replay_stream.h"
 #include "storage/base/error.h"
@@ -19,13 +20,18 @@
 struct replay_window {
     struct replay_stream *stream; ///< owned
     const char *path;             ///< for messages; the caller's
-    char *bytes;
-    size_t capacity;
-    size_t at;                ///< first byte not consumed
-    size_t end;               ///< end of what was read
-    int64_t base_offset;      ///< of bytes[0]
-    int64_t delivered_offset; ///< end of the last message delivered: the position
-    int64_t anchor_offset;    ///< anchor of delivered_offset, where `anchor_known`
+    char *bytes;                  ///< in `buffer`, or in the block in hand and before it
+    char *buffer;                 ///< of blocks read here, and of lines that are long
+    size_t capacity;              ///< of the buffer
+    struct replay_ahead *ahead;   ///< who reads the stream; NULL: this thread
+    bool holds_block;             ///< of those read ahead
+    bool reads_ahead;             ///< the rest of the file is long enough, or there is no thread
+    uint64_t bytes_done;          ///< of the file, up to `end`
+    size_t at;                    ///< first byte not consumed
+    size_t end;                   ///< end of what was read
+    int64_t base_offset;          ///< of bytes[0]
+    int64_t delivered_offset;     ///< end of the last message delivered: the position
+    int64_t anchor_offset;        ///< anchor of delivered_offset, where `anchor_known`
     uint64_t anchor_hash;
     bool anchor_known;
     bool ended;
@@ -42,6 +48,8 @@ void replay_window_deinit(struct replay_window *window);
 /// Reads one block behind `end`; may move the bytes, and grows only when what is not consumed fills
 /// the buffer. Callers bound that.
 enum replay_read replay_window_fill(struct replay_window *window, struct corong_error *error);
+/// Bytes of the file as it lies on disk that were read up to `end`.
+uint64_t replay_window_bytes_done(const struct replay_window *window);
 /// Declares everything before `at` delivered.
 void replay_window_deliver(struct replay_window *window);
 /// Offset of the first byte not consumed.

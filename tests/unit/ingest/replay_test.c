@@ -277,6 +277,107 @@ Test(replay, test_position_inside_an_overlong_line_is_the_end_of_the_line_before
     input_files_remove(directory);
 }
 
+/// Line `index` of a file that is long even where it is packed; some are longer than a block.
+static size_t long_file_line(uint32_t index, char *to)
+{
+    static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+/";
+    size_t size = index % 1500 == 700 ? 50000 + (size_t)index * 31 : index * 7 % 300;
+    uint64_t state = index * UINT64_C(0x9e3779b97f4a7c15) + 1;
+    for (size_t at = 0; at < size; at++) {
+        state = state * UINT64_C(6364136223846793005) + 1442695040888963407;
+        to[at] = digits[state >> 58];
+    }
+    return size;
+}
+#define LONG_FILE_LINES 9000u
+#define LONG_FILE_LINE_MAX (1u << 20)
+
+static struct text_buffer long_file(void)
+{
+    struct text_buffer text = {0};
+    for (uint32_t index = 0; index < LONG_FILE_LINES; index++) {
+        text.size += long_file_line(index, text_buffer_reserve(&text, LONG_FILE_LINE_MAX));
+        text_buffer_append_string(&text, "\n");
+    }
+    return text;
+}
+
+/// Reads from line `first` on up to `end`, or to where the stream fails. Returns the next line's
+/// number.
+static uint32_t check_long_file(struct replay_plan *plan, const struct store_position *start,
+                                uint32_t first, uint32_t end, struct store_position *last_out)
+{
+    static char expected[LONG_FILE_LINE_MAX];
+    struct corong_error error = {0};
+    struct source *source;
+    struct source_message message;
+    enum source_poll result = SOURCE_IDLE;
+    cr_assert_eq(replay_open(&source, plan, &plan->files[0], start, &error), CORONG_OK);
+    while (first < end && result != SOURCE_END && result != SOURCE_FAILED) {
+        result = source->operations->poll(source, &message, &error);
+        if (result == SOURCE_MESSAGE) {
+            size_t size = long_file_line(first, expected);
+            cr_assert(message.bytes.size == size &&
+                          memcmp(message.bytes.bytes, expected, size) == 0,
+                      "line %u: %zu bytes for %zu", first, message.bytes.size, size);
+            first++;
+        }
+    }
+    source->operations->position(source, 0, last_out);
+    source->operations->close(source);
+    return first;
+}
+
+Test(replay, test_blocks_read_ahead_give_every_line_also_those_longer_than_a_block)
+{
+    static const uint32_t stops[] = {0, 702, 7000};
+    struct text_buffer text = long_file();
+    for (enum packing packing = PLAIN; packing < PACKING_COUNT; packing++) {
+        struct text_buffer packed = pack(packing, text.bytes, text.size);
+        cr_assert_gt(packed.size, 3u << 19);
+        char *directory = input_files_create();
+        char *path = input_files_write(directory, "in", packed.bytes, packed.size);
+        struct corong_error error = {0};
+        struct replay_plan *plan =
+            plan_of((const char *const *)&path, 1, NULL, LONG_FILE_LINE_MAX, &error);
+        for (size_t at = 0; at < sizeof(stops) / sizeof(stops[0]); at++) {
+            struct store_position last = {0};
+            struct store_position *start = stops[at] == 0 ? NULL : &last;
+            uint32_t read = stops[at] == 0 ? 0 : check_long_file(plan, NULL, 0, stops[at], &last);
+            read = check_long_file(plan, start, read, UINT32_MAX, &last);
+            cr_assert_eq(read, LONG_FILE_LINES);
+            cr_assert_eq(last.next_offset, (int64_t)text.size);
+        }
+        replay_plan_destroy(plan);
+        text_buffer_deinit(&packed);
+        free(path);
+        input_files_remove(directory);
+    }
+    text_buffer_deinit(&text);
+}
+
+Test(replay, test_damage_is_told_by_whoever_reads_ahead)
+{
+    struct text_buffer text = long_file();
+    // The frames here have no checksum: what zstd makes of damage may look sound.
+    for (enum packing packing = GZIP; packing <= GZIP_MEMBERS; packing++) {
+        struct text_buffer packed = pack(packing, text.bytes, text.size);
+        memset(packed.bytes + packed.size * 3 / 4, 0xa5, 64);
+        char *directory = input_files_create();
+        char *path = input_files_write(directory, "broken", packed.bytes, packed.size);
+        struct replay_plan *plan = plan_ok(path, NULL);
+        struct heard heard = hear(plan, 0, NULL, UINT32_MAX);
+        cr_assert(heard.failed && heard.messages > LONG_FILE_LINES / 2, "%u", heard.messages);
+        cr_assert_not_null(strstr(heard.error.message, "broken"));
+        hear_done(&heard);
+        replay_plan_destroy(plan);
+        text_buffer_deinit(&packed);
+        free(path);
+        input_files_remove(directory);
+    }
+    text_buffer_deinit(&text);
+}
+
 Test(replay, test_cut_stream_gives_what_it_has_and_says_so)
 {
     size_t size;
