@@ -312,7 +312,7 @@ static enum corong_status add_briefs(struct answer_state *worker, struct query_u
     TRY(query_brief_add(&worker->briefs, &worker->part.slices, &units->cursor.sources[source],
                         group, briefs, count, units->notes == NULL ? NULL : slices, error));
     if (units->notes != NULL) {
-        query_memo_keep(units->hand, units->notes, briefs, slices, count);
+        query_memo_keep(units->hand, &worker->part.slices, units->notes, briefs, slices, count);
     }
     return CORONG_OK;
 }
@@ -323,11 +323,7 @@ static enum corong_status report_briefs(void *context, struct query_units *units
                                         uint32_t count, struct corong_error *error)
 {
     struct answer_state *worker = context;
-    if (worker->way->trend) {
-        query_brief_add_buckets(&worker->briefs, briefs, count);
-    } else {
-        TRY(add_briefs(worker, units, source, group, briefs, count, error));
-    }
+    TRY(add_briefs(worker, units, source, group, briefs, count, error));
     uint64_t value_bytes = worker->part.slices.values.arena.used_bytes;
     worker->since_charge += count;
     bool due =
@@ -339,7 +335,16 @@ static enum corong_status report_briefs(void *context, struct query_units *units
 static enum corong_status settle(void *state, struct query_units *units, struct corong_error *error)
 {
     struct answer_state *worker = state;
+    uint32_t bucket_count;
+    uint64_t *cells = query_block_cells(units->block, &bucket_count);
+    query_brief_take_buckets(&worker->briefs, cells, bucket_count);
+    uint64_t entered[2 * FUNNEL_STEP_COUNT_MAX] = {units->entered[0], units->entered[1]};
     query_memo_settle(units->hand, &worker->briefs, &worker->part.slices);
+    if (entered[0] + entered[1] > 0) {
+        query_brief_add_cells(&worker->briefs, 0, entered);
+        units->entered[0] = 0;
+        units->entered[1] = 0;
+    }
     query_brief_settle(&worker->briefs, &worker->part.tally);
     return charge(state, units, error);
 }
@@ -481,17 +486,23 @@ bool query_answer_trends(const struct query_funnel *query)
     return !pieces && !funnel->range_inside && funnel->dialect == DIALECT_NONE;
 }
 
-/// Rows of the trend from the outputs of all buckets.
+bool query_answer_trends_whole(const struct query_answer *answer)
+{
+    return query_answer_trends(answer->query) && answer->query->by_count == 0 &&
+           brief_is_enough(answer);
+}
+
+/// Rows of the trend from the outputs of all buckets, behind which the whole may come.
 static enum corong_status fill_trend(struct query_pass *pass, const struct query_answer *answer,
                                      const struct query_buckets *buckets, struct query_trend *trend,
-                                     struct corong_error *error)
+                                     struct query_funnel_result *whole, struct corong_error *error)
 {
     struct query_part *parts[QUERY_THREAD_COUNT_MAX];
     struct query_outcome outcome = outcome_of(pass, answer, parts);
     outcome.overlap = true;
     uint32_t outputs = query_answer_output_count(answer);
     struct query_slice *slices;
-    TRY(query_outcome_series(&outcome, buckets->count * outputs, &slices, error));
+    TRY(query_outcome_series(&outcome, buckets->count * outputs + pass->brief, &slices, error));
     for (uint32_t b = 0; b < buckets->count; b++) {
         struct query_slice *first = slices + (size_t)b * outputs;
         trend[b] = (struct query_trend){.begin_us = buckets->begins[b],
@@ -500,12 +511,16 @@ static enum corong_status fill_trend(struct query_pass *pass, const struct query
                                         .slices = first,
                                         .other = outputs > 1 ? first[outputs - 2] : first[0]};
     }
+    if (whole != NULL) {
+        whole->total = slices[(size_t)buckets->count * outputs];
+        whole->other = whole->total;
+    }
     return CORONG_OK;
 }
 
 static enum corong_status run_trend(struct query_pass *pass, struct answer_way *way,
                                     const struct query_buckets *buckets, struct query_trend *trend,
-                                    struct corong_error *error)
+                                    struct query_funnel_result *whole, struct corong_error *error)
 {
     const struct query_answer *answer = way->answer;
     if (answer->listing != NULL) {
@@ -514,7 +529,10 @@ static enum corong_status run_trend(struct query_pass *pass, struct answer_way *
     }
     enum corong_status status = query_pass_run(pass, error);
     if (status == CORONG_OK) {
-        status = fill_trend(pass, answer, buckets, trend, error);
+        status = fill_trend(pass, answer, buckets, trend, whole, error);
+    }
+    if (status == CORONG_OK && whole != NULL) {
+        note_provenance(pass, answer, &whole->provenance);
     }
     if (answer->listing != NULL) {
         query_listing_unbind(&way->map);
@@ -524,7 +542,9 @@ static enum corong_status run_trend(struct query_pass *pass, struct answer_way *
 
 enum corong_status query_answer_trend(const struct query_answer *answer,
                                       const struct query_buckets *buckets,
-                                      struct query_trend *trend, struct corong_error *error)
+                                      struct query_trend *trend,
+                                      struct query_funnel_result *result_out,
+                                      struct corong_error *error)
 {
     struct answer_way way = {.answer = answer, .trend = true};
     const struct query_pass_options options = {.buckets = buckets,
@@ -533,8 +553,9 @@ enum corong_status query_answer_trend(const struct query_answer *answer,
                                                .brief = answer->query->by_count == 0 &&
                                                         brief_is_enough(answer)};
     struct query_pass pass;
+    ASSERT(result_out == NULL || query_answer_trends_whole(answer));
     TRY(query_pass_open(&pass, answer->snapshot, answer->query, &answer_calls, &options, error));
-    enum corong_status status = run_trend(&pass, &way, buckets, trend, error);
+    enum corong_status status = run_trend(&pass, &way, buckets, trend, result_out, error);
     query_pass_close(&pass);
     return status;
 }

@@ -31,10 +31,13 @@ CORONG_MUST_CHECK enum corong_status query_answer_pass(const struct query_answer
                                                        struct corong_error *error);
 
 /// The same question for the entries of each bucket by themselves, in one pass, over the listed
-/// slices: fills `trend`, one row per bucket. CORONG_NO_MEMORY where that is too much at once.
+/// slices: fills `trend`, one row per bucket; where `result_out` is not NULL, also what
+/// query_answer_pass() does. CORONG_NO_MEMORY where that is too much at once.
 CORONG_MUST_CHECK enum corong_status query_answer_trend(const struct query_answer *answer,
                                                         const struct query_buckets *buckets,
                                                         struct query_trend *trend,
+                                                        struct query_funnel_result *result_out,
                                                         struct corong_error *error);
-/// Whether query_answer_trend() can answer a question.
+/// Whether query_answer_trend() can answer a question, and whether with the whole result.
 bool query_answer_trends(const struct query_funnel *query);
+bool query_answer_trends_whole(const struct query_answer *answer);

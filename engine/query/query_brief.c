@@ -124,12 +124,14 @@ void query_brief_add_cells(struct query_brief_sums *sums, uint32_t slice, const 
     }
 }
 
-void query_brief_add_buckets(struct query_brief_sums *sums, const struct query_brief *briefs,
-                             uint32_t count)
+void query_brief_take_buckets(struct query_brief_sums *sums, uint64_t *cells, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        reserve(sums, briefs[i].row);
-        add(sums, briefs[i].row, &briefs[i]);
+    const size_t each = (size_t)sums->step_count * 2;
+    for (uint32_t bucket = 0; bucket < count; bucket++) {
+        query_brief_add_cells(sums, bucket, cells + bucket * each);
+    }
+    if (count > 0) {
+        memset(cells, 0, count * each * sizeof(*cells));
     }
 }
 

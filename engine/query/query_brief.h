@@ -32,9 +32,8 @@ query_brief_add(struct query_brief_sums *sums, struct query_slices *slices,
                 uint32_t count, uint32_t *slices_out, struct corong_error *error);
 /// Counts so many users of a slice by level from 1, and not open or open.
 void query_brief_add_cells(struct query_brief_sums *sums, uint32_t slice, const uint64_t *cells);
-/// Counts users of a trend by their buckets, where nothing is sliced.
-void query_brief_add_buckets(struct query_brief_sums *sums, const struct query_brief *briefs,
-                             uint32_t count);
+/// Counts users of a trend by `count` buckets of such sums, which are zeroes afterwards.
+void query_brief_take_buckets(struct query_brief_sums *sums, uint64_t *cells, uint32_t count);
 /// Moves what was counted into a tally.
 void query_brief_settle(struct query_brief_sums *sums, struct query_tally *tally);
 uint64_t query_brief_bytes(const struct query_brief_sums *sums);

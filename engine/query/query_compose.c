@@ -224,7 +224,8 @@ static enum corong_status ask_trend(const struct composition *composition,
     };
     if (query_answer_trends(composition->query) && !composition->frugal) {
         struct corong_error inner = {0};
-        enum corong_status status = query_answer_trend(&answer, &buckets, result->trend, &inner);
+        enum corong_status status =
+            query_answer_trend(&answer, &buckets, result->trend, NULL, &inner);
         if (status != CORONG_NO_MEMORY) {
             if (status != CORONG_OK && error != NULL) {
                 *error = inner;
@@ -233,6 +234,40 @@ static enum corong_status ask_trend(const struct composition *composition,
         }
     }
     return ask_each_bucket(composition, &buckets, result->trend, error);
+}
+
+/// The answer and its trend in one pass, where counts alone are asked for. `done_out` is false
+/// where that takes too much memory, or where more is asked.
+static enum corong_status ask_together(const struct composition *composition,
+                                       struct query_funnel_result *result, bool *done_out,
+                                       struct corong_error *error)
+{
+    const struct query_funnel *query = composition->query;
+    const struct query_answer answer = {.snapshot = composition->snapshot,
+                                        .query = query,
+                                        .arena = composition->arena,
+                                        .start_us = composition->start_us};
+    struct query_buckets buckets;
+    struct corong_error inner = {0};
+    *done_out = false;
+    if (query->trend == QUERY_BUCKET_NONE || query->throughput != QUERY_BUCKET_NONE ||
+        !query_answer_trends_whole(&answer)) {
+        return CORONG_OK;
+    }
+    TRY_IN(make_buckets(composition, query->trend, true, &buckets, error), error, "trend");
+    result->trend = arena_allocate_zeroed(composition->arena, (size_t)buckets.count + 1,
+                                          sizeof(*result->trend));
+    result->trend_count = buckets.count;
+    enum corong_status status =
+        query_answer_trend(&answer, &buckets, result->trend, result, &inner);
+    *done_out = status == CORONG_OK;
+    if (status == CORONG_OK || status == CORONG_NO_MEMORY) {
+        return CORONG_OK;
+    }
+    if (error != NULL) {
+        *error = inner;
+    }
+    return status;
 }
 
 static void seal(const struct composition *composition, struct query_funnel_result *result)
@@ -256,12 +291,16 @@ enum corong_status query_funnel_run(struct store_snapshot *snapshot,
     struct composition composition = {
         .snapshot = snapshot, .query = query, .arena = arena, .start_us = clock_monotonic_us()};
     *result_out = (struct query_funnel_result){0};
-    TRY(ask_main(&composition, result_out, error));
+    bool together;
+    TRY(ask_together(&composition, result_out, &together, error));
+    if (!together) {
+        TRY(ask_main(&composition, result_out, error));
+    }
     query_certainty_test(result_out);
     if (query->compared) {
         TRY_IN(ask_comparison(&composition, result_out, error), error, "compare");
     }
-    if (query->trend != QUERY_BUCKET_NONE) {
+    if (query->trend != QUERY_BUCKET_NONE && !together) {
         TRY_IN(ask_trend(&composition, result_out, error), error, "trend");
     }
     if (query->survival) {

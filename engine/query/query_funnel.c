@@ -177,6 +177,15 @@ static enum corong_status slice_column(const struct query_funnel *query,
     return CORONG_OK;
 }
 
+/// 0 where sessions do not matter.
+static int64_t session_timeout_of(const struct query_funnel *query)
+{
+    if (query->funnel.unit != FUNNEL_UNIT_SESSION && !query->funnel.window_session) {
+        return 0;
+    }
+    return query->session_timeout_us == 0 ? SESSION_TIMEOUT_DEFAULT_US : query->session_timeout_us;
+}
+
 enum corong_status query_funnel_ask(struct store_snapshot *snapshot,
                                     const struct query_funnel *query,
                                     struct query_funnel_asked *asked, struct query_ask *ask_out,
@@ -217,6 +226,7 @@ enum corong_status query_funnel_ask(struct store_snapshot *snapshot,
         .customer = customer ? query->customer : NULL,
         .unit_columns = asked->unit_columns,
         .unit_column_count = unit_attribute_count(&query->funnel),
+        .session_timeout_us = session_timeout_of(query),
     };
     return CORONG_OK;
 }

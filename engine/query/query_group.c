@@ -54,9 +54,9 @@ static enum corong_status grow(struct query_group *group, struct corong_error *e
     return CORONG_OK;
 }
 
-/// Looks for a text in the segments up to its own.
-static enum corong_status find_key(struct query_group *group, const struct query_source *source,
-                                   uint32_t code, uint64_t *key_out, struct corong_error *error)
+enum corong_status query_group_find_key(struct query_group *group,
+                                        const struct query_source *source, uint32_t code,
+                                        uint64_t *key_out, struct corong_error *error)
 {
     const struct dictionary *own;
     TRY(segment_reader_dictionary(source->segment->reader, group->column, &own, error));
@@ -109,7 +109,7 @@ enum corong_status query_group_add(struct query_group *group, const struct query
     const uint64_t *keys = group->keys_of_code[source->segment->origin];
     uint64_t key = keys == NULL ? 0 : keys[code];
     if (key == 0) {
-        TRY(find_key(group, source, code, &key, error));
+        TRY(query_group_find_key(group, source, code, &key, error));
     } else {
         key--;
     }

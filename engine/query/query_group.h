@@ -31,6 +31,12 @@ bool query_group_takes(const struct query_plan *plan);
 void query_group_init(struct query_group *group, const struct query_plan *plan,
                       struct query_tasks *tasks);
 void query_group_deinit(struct query_group *group);
+/// What a code stands for, in the form of `keys_of_code` without the 1, where that does not know it
+/// yet: looks for its text in the segments up to its own.
+CORONG_MUST_CHECK enum corong_status query_group_find_key(struct query_group *group,
+                                                          const struct query_source *source,
+                                                          uint32_t code, uint64_t *key_out,
+                                                          struct corong_error *error);
 /// Adds a row of the loaded group: its looked-up columns, its event, its packed place.
 CORONG_MUST_CHECK enum corong_status query_group_add(struct query_group *group,
                                                      const struct query_source *source,

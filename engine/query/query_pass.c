@@ -49,7 +49,8 @@ static enum corong_status work_task(void *context, uint32_t worker, uint32_t ind
 /// Lets the workers go on from what was found the last time, and keep what they find.
 static void remember(struct query_pass *pass)
 {
-    if (!pass->brief || pass->buckets != NULL || pass->workers[0].units.block == NULL) {
+    if (!pass->brief || pass->buckets != NULL || pass->workers[0].units.block == NULL ||
+        pass->plan.ask.unit_column_count > 0) {
         return;
     }
     pass->memo = query_memo_begin(&pass->plan, pass->query, pass->worker_count);

@@ -400,8 +400,13 @@ enum corong_status query_piece_match(struct query_units *units, bool last,
     }
     if (gather->has_entry || (units->dialect.any_entry && gather->count > 0)) {
         const struct piece_span all = {0, gather->count};
-        TRY(units->buckets != NULL ? ask_by_bucket(units, last, error)
-                                   : ask(units, &all, last, error));
+        if (units->buckets == NULL || units->whole) {
+            units->bucket = units->buckets == NULL ? 0 : units->buckets->count;
+            TRY(ask(units, &all, last, error));
+        }
+        if (units->buckets != NULL) {
+            TRY(ask_by_bucket(units, last, error));
+        }
     }
     query_gather_reset(&units->gather); // blocks end with their session
     return CORONG_OK;

@@ -47,6 +47,7 @@ struct query_ask {
     struct query_tasks *tasks;    ///< where dictionaries are booked; NULL: nowhere
     const struct stage *customer; ///< what makes a customer, where `$customer` is asked for
     bool apart;                   ///< ids are not brought together: users are those stored
+    int64_t session_timeout_us;   ///< sources find where sessions begin; 0: they do not
     uint32_t telling_count; ///< the first so many of `columns`: groups without a value of them
                             ///< say nothing, unless their copies displace others; 0: all do
 };

@@ -5,7 +5,7 @@
 #include "engine/query/query_digest.h"
 #include "engine/query/query_durations.h"
 #include "engine/query/query_rank.h"
-#include "engine/query/query_session_rule.h"
+#include "engine/query/query_session_run.h"
 #include "storage/base/clock.h"
 #include "storage/base/memory.h"
 
@@ -158,17 +158,20 @@ static enum corong_status add_rows(void *context, struct query_source *source, u
                                    uint32_t end, struct corong_error *error)
 {
     struct sessions_worker *worker = context;
-    for (uint32_t row = begin; row < end; row++) {
-        if (query_source_time(source, row) > worker->run->plan.as_of_us) {
-            worker->after_as_of += end - row;
-            return CORONG_OK;
-        }
+    while (end > begin && query_source_time(source, end - 1) > worker->run->plan.as_of_us) {
+        worker->after_as_of++;
+        end--;
+    }
+    struct query_session_run run = {.row = begin, .end = end};
+    while (run.row < end) {
         struct query_session_rule before = worker->rule;
-        if (query_session_step(&worker->rule, query_source_time(source, row))) {
+        uint32_t first = run.row;
+        query_session_run_next(&run, &worker->rule, source);
+        if (run.begins) {
             TRY(end_session(worker, &before, false, error));
-            TRY(begin_session(worker, source, row, error));
+            TRY(begin_session(worker, source, first, error));
         }
-        worker->events++;
+        worker->events += run.row - first;
     }
     return CORONG_OK;
 }
@@ -292,7 +295,11 @@ static enum corong_status fill_lengths(struct sessions_run *run, const struct qu
         query_durations_of(values + start, ends[o] - start, &outputs[o]->length);
         start = ends[o];
     }
-    query_durations_of(values, count, &total->length);
+    if (rank->listed == 0) {
+        total->length = outputs[0]->length; // nothing is told apart
+    } else {
+        query_durations_of(values, count, &total->length);
+    }
     memory_free(values);
     memory_free(ends);
     return CORONG_OK;
@@ -405,6 +412,7 @@ static enum corong_status prepare(struct sessions_run *run, struct store_snapsho
         .every_row = true,
         .columns = &run->column,
         .column_count = run->column_count,
+        .session_timeout_us = run->timeout_us,
     };
     if (query->range.from_us != QUERY_TIME_NONE) {
         ask.rows.from_us =

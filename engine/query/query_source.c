@@ -3,6 +3,7 @@
 
 #include "engine/query/query_bitmaps.h"
 #include "engine/query/query_classes.h"
+#include "engine/query/query_session_cuts.h"
 #include "storage/base/clock.h"
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
@@ -46,6 +47,7 @@ void query_source_deinit(struct query_source *source)
     memory_free(source->steps);
     memory_free(source->entries);
     memory_free(source->later);
+    memory_free(source->session_bits);
     memory_free(source->matches);
     memory_free(source->class_bytes);
     for (uint32_t i = 0; i < QUERY_FOLD_COUNT_MAX; i++) {
@@ -66,6 +68,9 @@ static void reserve_rows(struct query_source *source, uint32_t row_count)
     source->entries = memory_resize_array(source->entries, words, sizeof(uint64_t));
     source->later = memory_resize_array(source->later, words, sizeof(uint64_t));
     source->matches = memory_resize_array(source->matches, row_count, 1);
+    if (source->plan->ask.session_timeout_us > 0) {
+        source->session_bits = memory_resize_array(source->session_bits, words, sizeof(uint64_t));
+    }
     if (source->segment->folds.count > 0) {
         source->class_bytes = memory_resize_array(source->class_bytes, row_count, 1);
     }
@@ -174,6 +179,26 @@ static void prepare_times(struct query_source *source)
     source->times = (struct query_times){.wide = source->wide_times};
 }
 
+static void prepare_sessions(struct query_source *source)
+{
+    const struct query_times *times = &source->times;
+    int64_t timeout_us = source->plan->ask.session_timeout_us;
+    source->session_starts = NULL;
+    if (timeout_us <= 0 || times->units == NULL || times->power == 0) {
+        return;
+    }
+    const struct query_session_rows rows = {
+        .times = times->units,
+        .base = times->base,
+        .power = times->power,
+        .row_count = source->rows.row_count,
+        .user_row_counts = source->rows.user_row_counts,
+        .user_count = source->rows.user_count,
+    };
+    query_session_cuts_fill(&rows, timeout_us, source->session_bits);
+    source->session_starts = source->session_bits;
+}
+
 static enum corong_status prepare_rows(struct query_source *source, struct corong_error *error)
 {
     struct row_group *rows = &source->rows;
@@ -181,6 +206,7 @@ static enum corong_status prepare_rows(struct query_source *source, struct coron
     reserve_rows(source, rows->row_count);
     memcpy(source->columns, rows->columns, own * sizeof(*source->columns));
     prepare_times(source);
+    prepare_sessions(source);
     source->names = rows->packed[COLUMN_NAME].exists ? &rows->packed[COLUMN_NAME] : NULL;
     source->classes = NULL;
     source->sequences = source->plan->sequences ? rows->columns[COLUMN_SEQUENCE].integers : NULL;

@@ -55,12 +55,16 @@ struct query_source {
     uint8_t *class_of_rank[QUERY_FOLD_COUNT_MAX]; ///< by fold and rank + 1, where codes are ranked
     const int64_t *sequences;                     ///< NULL where they never differ
     struct column_values *columns;                ///< of the plan's schema, for filters
-    uint64_t *steps;     ///< by row; filled only where some filter is asked row by row
-    uint64_t *entries;   ///< bitmap: rows that may fill step 1
-    uint64_t *later;     ///< bitmap: rows that may fill a later step
-    uint8_t *matches;    ///< scratch of filters and of the bitmaps
-    uint8_t *allowed;    ///< by row: may be an entry by where_entry; NULL: all may
-    int64_t *wide_times; ///< memory of times.wide where times are not stored in 32 bits
+    uint64_t *steps;   ///< by row; filled only where some filter is asked row by row
+    uint64_t *entries; ///< bitmap: rows that may fill step 1
+    uint64_t *later;   ///< bitmap: rows that may fill a later step
+    /// Bitmap: rows that begin a session, if the loaded group has all rows of its users; NULL where
+    /// the plan does not ask for sessions or times are not stored in 32 bits.
+    const uint64_t *session_starts;
+    uint64_t *session_bits; ///< memory of it
+    uint8_t *matches;       ///< scratch of filters and of the bitmaps
+    uint8_t *allowed;       ///< by row: may be an entry by where_entry; NULL: all may
+    int64_t *wide_times;    ///< memory of times.wide where times are not stored in 32 bits
     uint32_t row_capacity;
     struct arena filter_scratch;
 
@@ -162,12 +166,17 @@ static inline uint64_t query_source_steps(const struct query_source *source, uin
     return source->segment->filtered ? source->steps[row] : query_source_listed(source, row);
 }
 
-/// Rows of [begin, end) that may fill some step, of the word of 64 rows, as bits.
+/// Rows of [begin, end), of the word of 64 rows, as bits.
+static inline uint64_t query_source_row_bits(uint32_t word, uint32_t begin, uint32_t end)
+{
+    uint32_t first = word * 64;
+    uint64_t bits = begin > first ? UINT64_MAX << (begin - first) : UINT64_MAX;
+    return end - first < 64 ? bits & ((UINT64_C(1) << (end - first)) - 1) : bits;
+}
+
+/// Those of them that may fill some step.
 static inline uint64_t query_source_step_bits(const struct query_source *source, uint32_t word,
                                               uint32_t begin, uint32_t end)
 {
-    uint64_t bits = source->entries[word] | source->later[word];
-    uint32_t first = word * 64;
-    bits &= begin > first ? UINT64_MAX << (begin - first) : UINT64_MAX;
-    return end - first < 64 ? bits & ((UINT64_C(1) << (end - first)) - 1) : bits;
+    return (source->entries[word] | source->later[word]) & query_source_row_bits(word, begin, end);
 }

@@ -3,6 +3,7 @@
 
 #include "engine/query/memo/memo.h"
 #include "engine/query/query_fast.h"
+#include "engine/query/query_session_run.h"
 #include "storage/base/clock.h"
 #include "storage/base/invariant.h"
 #include "storage/base/memory.h"
@@ -87,7 +88,8 @@ void query_units_by_bucket(struct query_units *units, const struct query_buckets
            (units->per_session || !units->in_sessions));
     units->buckets = buckets;
     units->fast = false;
-    if (units->brief == NULL || !query_block_by_bucket(units->block, buckets)) {
+    units->whole = units->brief != NULL;
+    if (!units->whole || !query_block_by_bucket(units->block, buckets)) {
         query_block_destroy(units->block);
         units->block = NULL;
     }
@@ -176,7 +178,9 @@ static enum corong_status take_row(struct query_units *units, struct query_sourc
         return CORONG_OK; // row groups of such rows alone are not read: they count nowhere
     }
     struct query_held held = {.row = gathered, .session = units->session_number};
-    held.session_end_us = units->in_sessions ? query_session_latest_end(&units->session) : 0;
+    struct query_session_rule so_far = units->session;
+    so_far.last_us = gathered.time_us; // the rule is at the end of the session's rows already
+    held.session_end_us = units->in_sessions ? query_session_latest_end(&so_far) : 0;
     const struct row_group *rows;
     TRY(query_source_look(source, source->group, &rows, error));
     return query_hold_add(&units->hold, source, rows, row, &held, error);
@@ -264,7 +268,30 @@ static enum corong_status run_all(void *context, struct query_source *source, ui
     return CORONG_OK;
 }
 
-/// Run of a user whose sessions matter: every row moves the session on.
+/// Takes the rows of one session that fill some step; with strict order all of them.
+static enum corong_status take_session(struct query_units *units, struct query_source *source,
+                                       uint32_t begin, uint32_t end, struct corong_error *error)
+{
+    if (units->bare && !units->every_event) {
+        const struct query_range all = {INT64_MIN, units->end_us - 1};
+        return query_gather_rows(&units->gather, source, begin, end, &all, &units->events_matched,
+                                 error);
+    }
+    for (uint32_t word = begin / 64; word * 64 < end; word++) {
+        uint64_t bits = units->every_event ? query_source_row_bits(word, begin, end)
+                                           : query_source_step_bits(source, word, begin, end);
+        for (; bits != 0; bits &= bits - 1) {
+            uint32_t row = word * 64 + (uint32_t)__builtin_ctzll(bits);
+            if (query_source_time(source, row) >= units->end_us) {
+                return CORONG_OK;
+            }
+            TRY(take_row(units, source, row, query_source_steps(source, row), error));
+        }
+    }
+    return CORONG_OK;
+}
+
+/// Run of a user whose sessions matter.
 static enum corong_status run_sessions(void *context, struct query_source *source, uint32_t begin,
                                        uint32_t end, struct corong_error *error)
 {
@@ -272,9 +299,12 @@ static enum corong_status run_sessions(void *context, struct query_source *sourc
     bool direct = units->hold.column_count == 0;
     end = cut_as_of(units, source, begin, end);
     TRY(query_history_add(&units->history, source, begin, end, error));
-    for (uint32_t row = begin; row < end; row++) {
+    struct query_session_run run = {.row = begin, .end = end};
+    while (run.row < end) {
         struct query_session_rule ended = units->session;
-        if (query_session_step(&units->session, query_source_time(source, row)) && ended.any) {
+        uint32_t first = run.row;
+        query_session_run_next(&run, &units->session, source);
+        if (run.begins && ended.any) {
             units->session_number++;
             if (direct) {
                 units->session_end_us = query_session_latest_end(&ended);
@@ -282,11 +312,8 @@ static enum corong_status run_sessions(void *context, struct query_source *sourc
                 TRY(query_piece_match(units, false, error));
             }
         }
-        TRY(note_trail(units, source, row, row + 1, error));
-        uint64_t stages = query_source_steps(source, row);
-        if ((stages != 0 || units->every_event) && query_source_time(source, row) < units->end_us) {
-            TRY(take_row(units, source, row, stages, error));
-        }
+        TRY(note_trail(units, source, first, run.row, error));
+        TRY(take_session(units, source, first, run.row, error));
     }
     return CORONG_OK;
 }
@@ -387,7 +414,7 @@ static enum corong_status match_group(struct query_units *units, uint32_t begin,
 }
 
 /// The person's rows as units by the values of one attribute.
-static enum corong_status match_groups(struct query_units *units, struct corong_error *error)
+enum corong_status query_units_match_groups(struct query_units *units, struct corong_error *error)
 {
     struct query_group *group = &units->group;
     query_group_sort(group);
@@ -420,7 +447,7 @@ static enum corong_status user_by_gathering(struct query_units *units, struct co
                                                : run_steps,
                           units, error));
     if (units->grouped) {
-        return match_groups(units, error);
+        return query_units_match_groups(units, error);
     }
     if (units->hold.column_count > 0) {
         return match_held(units, error);
@@ -492,7 +519,7 @@ enum corong_status query_units_task(struct query_units *units, uint32_t task,
         if (!query_cursor_next(&units->cursor)) {
             break;
         }
-        query_memo_pass(units->hand, query_memo_key(units->cursor.key.high));
+        query_memo_pass(units->hand, units->cursor.key);
         TRY(do_user(units, error));
     }
     units->reading.match_us +=

@@ -107,13 +107,16 @@ struct query_units {
     uint32_t seen_count;
     uint32_t seen_capacity;
     const struct query_buckets *buckets; ///< each unit is asked for the entries of each; NULL: once
-    uint32_t bucket;                     ///< of the attempt that is reported
+    bool whole;        ///< and for all entries at once, reported in bucket `buckets->count`
+    uint32_t bucket;   ///< of the attempt that is reported
     uint32_t *entries; ///< the entries among the gathered events, where there are buckets
     uint32_t entry_capacity;
     bool at_rows; ///< while an attempt is reported: the user's rows are still loaded
     struct query_further *further; ///< else: further orders of the unit's attempts
     uint32_t further_count;
     uint32_t further_capacity;
+    uint64_t entered[2]; ///< units of one slice at level 1 that `brief` is not told of: those that
+                         ///< are not open, and those that are
     uint64_t users_read;
     uint64_t users_skipped;
     uint64_t events_matched;
@@ -127,7 +130,8 @@ void query_units_init(struct query_units *units, const struct query_plan *plan,
 void query_units_deinit(struct query_units *units);
 /// Keeps the id of the user at whom the cursor stands.
 void query_units_keep_id(struct query_units *units);
-/// From now on each unit is asked for the entries of each bucket by themselves, in one go. Not
+/// From now on each unit is asked for the entries of each bucket by themselves, in one go; where
+/// counts alone are asked for (`brief`), also for all entries at once. Not
 /// where sessions are pieces of units, with `range: inside`, or with a dialect.
 void query_units_by_bucket(struct query_units *units, const struct query_buckets *buckets);
 /// From now on each user's events are noted in `trail` (borrowed), but of users who are reported
@@ -167,5 +171,8 @@ CORONG_MUST_CHECK enum corong_status query_piece_match(struct query_units *units
 CORONG_MUST_CHECK enum corong_status query_piece_finish(struct query_units *units,
                                                         struct corong_error *error);
 
+/// Matches the units of the rows in `group`, of one user, and reports them.
+CORONG_MUST_CHECK enum corong_status query_units_match_groups(struct query_units *units,
+                                                              struct corong_error *error);
 /// Adds what the worker did.
 void query_units_add_work(const struct query_units *units, struct query_work *work);

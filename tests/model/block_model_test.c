@@ -39,6 +39,7 @@ static struct history histories[HISTORY_COUNT_MAX];
 static int history_count;
 static uint64_t users_in_blocks;
 static uint64_t users_in_any_order;
+static uint64_t users_of_units;
 static uint64_t users_left[QUERY_BLOCK_REASON_COUNT];
 static uint64_t persons_compared;
 static uint64_t numbers_compared;
@@ -87,6 +88,15 @@ static void add_odd(struct event_builder *builder, int64_t from)
     }
 }
 
+/// What units are made of: an item, of which one has most events; some have none.
+static void add_item(struct event_builder *builder, uint32_t draw)
+{
+    static const char *const ITEMS[] = {"hat", "coat", "hat", "bag", "hat"};
+    if (draw % 11 != 0) {
+        event_builder_text(builder, "item", ITEMS[draw % 5]);
+    }
+}
+
 static void add_between(struct event_builder *builder, int64_t from, int64_t to)
 {
     static const char *const COUNTRIES[] = {"DE", "FR", "AT"};
@@ -98,6 +108,7 @@ static void add_between(struct event_builder *builder, int64_t from, int64_t to)
             if (time >= from && time < to) {
                 shop_add(builder, user, time * SECOND, NAMES[histories[h].events[e].name],
                          COUNTRIES[(h + e) % 3]);
+                add_item(builder, ((uint32_t)h * UINT32_C(2654435761) + (uint32_t)e * 40503u) >> 7);
             }
         }
     }
@@ -117,6 +128,7 @@ static struct event_builder *build(enum layout layout)
     };
     static const uint32_t DEALS[] = {2, 3, 20, 70};
     struct event_builder *builder = shop_builder();
+    event_builder_attribute(builder, "item", COLUMN_STRING);
     event_builder_group_rows(builder, layout == SMALL_GROUPS ? 7 : 4096);
     for (int i = 0; CUTS[layout][i] != 99; i++) {
         add_odd(builder, CUTS[layout][i]);
@@ -325,7 +337,8 @@ static const struct zone *hasty_zone(int64_t seconds)
     return &zone;
 }
 
-/// A trend: counts alone, which the kernel finds, and the full answer, which the matcher does.
+/// A trend: counts alone, which the kernel finds together with the whole, and the full answer,
+/// which the matcher does in two passes. `bucket_seconds` 0: hours, which are all of one length.
 static void compare_trend(struct store_snapshot *snapshot, const struct query_funnel *asked,
                           int64_t bucket_seconds)
 {
@@ -334,10 +347,12 @@ static void compare_trend(struct store_snapshot *snapshot, const struct query_fu
     struct query_funnel_result general;
     struct query_funnel_result counts;
     query.trend = QUERY_BUCKET_HOUR;
-    query.zone = hasty_zone(bucket_seconds);
+    query.zone = bucket_seconds == 0 ? NULL : hasty_zone(bucket_seconds);
     ask(snapshot, &query, &arena, &general);
     query.left_out = QUERY_OUTPUT_TIMES | QUERY_OUTPUT_MONEY | QUERY_OUTPUT_DAYS;
     ask(snapshot, &query, &arena, &counts);
+    same_answers(&general, &counts, query.funnel.step_count);
+    same_counts(&general.other, &counts.other, query.funnel.step_count);
     if (general.trend_count != counts.trend_count) {
         test_fail(0, "%u and %u buckets", general.trend_count, counts.trend_count);
     }
@@ -346,6 +361,51 @@ static void compare_trend(struct store_snapshot *snapshot, const struct query_fu
         bucket_entries += general.trend[b].total.steps[0].reached;
     }
     arena_deinit(&arena);
+}
+
+static void same_outside(const struct query_funnel_result *left,
+                         const struct query_funnel_result *right)
+{
+    const struct query_provenance *a = &left->provenance;
+    const struct query_provenance *b = &right->provenance;
+    if (a->events_outside != b->events_outside || a->events_matched != b->events_matched ||
+        a->after_as_of != b->after_as_of) {
+        test_fail(0, "%llu and %llu events are outside all units, %llu and %llu match",
+                  (unsigned long long)a->events_outside, (unsigned long long)b->events_outside,
+                  (unsigned long long)a->events_matched, (unsigned long long)b->events_matched);
+    }
+}
+
+/// Units made of an item: counts alone, which the kernel finds, and the full answer, which the
+/// matcher does; with slices, which are of a unit's first entry, and by bucket, too.
+static void compare_held(struct store_snapshot *snapshot, const struct query_funnel *asked,
+                         int64_t bucket_seconds)
+{
+    static struct text items[] = {TEXT_LITERAL("item")};
+    struct arena arena = {0};
+    struct query_funnel query = *asked;
+    query.funnel.unit = FUNNEL_UNIT_ATTRIBUTES;
+    query.funnel.unit_attributes = items;
+    query.funnel.unit_attribute_count = 1;
+    query.by[0] = TEXT_LITERAL("country");
+    for (query.by_count = 0; query.by_count < 2; query.by_count++) {
+        struct query_funnel_result general;
+        struct query_funnel_result counts;
+        uint64_t before = users_in_blocks;
+        query.left_out = 0;
+        ask(snapshot, &query, &arena, &general);
+        if (users_in_blocks != before) {
+            test_fail(0, "events of units were named by the kernel");
+        }
+        query.left_out = QUERY_OUTPUT_TIMES | QUERY_OUTPUT_MONEY | QUERY_OUTPUT_DAYS;
+        ask(snapshot, &query, &arena, &counts);
+        users_of_units += users_in_blocks - before;
+        same_answers(&general, &counts, query.funnel.step_count);
+        same_outside(&general, &counts);
+    }
+    arena_deinit(&arena);
+    query.by_count = 0;
+    compare_trend(snapshot, &query, bucket_seconds);
 }
 
 static void compare_question(struct store_snapshot *snapshot, bool first, int64_t from, int64_t to,
@@ -377,6 +437,7 @@ static void compare_question(struct store_snapshot *snapshot, bool first, int64_
     }
     compare_ways(snapshot, &query);
     compare_trend(snapshot, &query, 1 + as_of % 3);
+    compare_held(snapshot, &query, 1 + as_of % 3);
     if (!first) {
         compare_any(snapshot, &query);
     }
@@ -402,13 +463,15 @@ static void compare_long_histories(struct test_random *random)
     static const uint32_t CUTS[] = {1, 2, 3, 4, 5, 8, 9, 17, 40, 64};
     for (uint32_t at = 0; at < sizeof(CUTS) / sizeof(CUTS[0]); at++) {
         uint32_t cuts = CUTS[at];
+        int64_t pace_us = (at % 3 == 0 ? 300 : 1) * SECOND; // also of many hours
         struct event_builder *builder = shop_builder();
+        event_builder_attribute(builder, "item", COLUMN_STRING);
         event_builder_group_rows(builder, cuts == 3 ? 300 : 65536);
         int64_t time_us = 0;
         for (uint32_t i = 0; i < LONG_EVENT_COUNT; i++) {
             static const char *const COUNTRIES[] = {"DE", "FR", "AT"};
             char user[16];
-            time_us += (test_random_below(random, 40) != 0) * SECOND;
+            time_us += (test_random_below(random, 40) != 0) * pace_us;
             uint32_t who = test_random_below(random, LONG_USER_COUNT);
             who = who * who / LONG_USER_COUNT; // few have most of the events
             // Some come late: they have rows in the last segments alone.
@@ -421,6 +484,12 @@ static void compare_long_histories(struct test_random *random)
                            : draw < 73 ? 2
                                        : 3],
                      COUNTRIES[test_random_below(random, 3)]);
+            if (test_random_below(random, 12) != 0) {
+                char item[16];
+                snprintf(item, sizeof(item), "item%u",
+                         test_random_below(random, at % 2 ? 400 : 50));
+                event_builder_text(builder, "item", item);
+            }
             if (i % 50 == 0) {
                 shop_add(builder, "odd", time_us + 1000, "help", "DE");
             }
@@ -433,13 +502,18 @@ static void compare_long_histories(struct test_random *random)
         }
         for (int64_t window = 1; window < LONG_EVENT_COUNT; window *= 5) {
             struct query_funnel query = shop_query();
-            query.funnel.window_us = window * SECOND;
+            query.funnel.window_us = window * pace_us;
             query.limits.thread_count = 2;
             compare_ways(event_builder_snapshot(builder), &query);
             compare_any(event_builder_snapshot(builder), &query);
-            compare_trend(event_builder_snapshot(builder), &query, 100);
+            if (window == 5 || window == 625) {
+                compare_held(event_builder_snapshot(builder), &query, 100 * pace_us / SECOND);
+            }
+            compare_trend(event_builder_snapshot(builder), &query, 100 * pace_us / SECOND);
+            compare_trend(event_builder_snapshot(builder), &query, 0);
             query.funnel.attempts = FUNNEL_ATTEMPTS_FIRST;
-            compare_trend(event_builder_snapshot(builder), &query, 7);
+            compare_trend(event_builder_snapshot(builder), &query, 7 * pace_us / SECOND);
+            compare_trend(event_builder_snapshot(builder), &query, 0);
         }
         event_builder_destroy(builder);
     }
@@ -455,10 +529,10 @@ int main(void)
         compare_long_histories(&random);
     }
     printf("block model: %llu persons and %llu numbers compared, 0 differences; %llu users in "
-           "blocks, %llu of them in any order, %llu entries in buckets, left:",
+           "blocks, %llu of them in any order, %llu cut into units, %llu entries in buckets, left:",
            (unsigned long long)persons_compared, (unsigned long long)numbers_compared,
            (unsigned long long)users_in_blocks, (unsigned long long)users_in_any_order,
-           (unsigned long long)bucket_entries);
+           (unsigned long long)users_of_units, (unsigned long long)bucket_entries);
     for (uint32_t i = 0; i < QUERY_BLOCK_REASON_COUNT; i++) {
         printf(" %s %llu", REASONS[i], (unsigned long long)users_left[i]);
         // Two keys that begin with the same 64 bits are not to be had.
@@ -467,5 +541,5 @@ int main(void)
         }
     }
     printf(", seed %llu\n", (unsigned long long)seed);
-    return users_in_blocks > 0 && users_in_any_order > 0 ? 0 : 1;
+    return users_in_blocks > 0 && users_in_any_order > 0 && users_of_units > 0 ? 0 : 1;
 }

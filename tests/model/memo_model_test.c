@@ -18,6 +18,8 @@
 #define ROUND_COUNT 14u
 #define USER_COUNT 400u
 #define QUESTION_COUNT 6u
+#define WIDTH 4u
+#define WIDTH_MAX 24u
 #define BUDGET (UINT64_C(1) << 20)
 #define HOUR (EVENT_BUILDER_DAY / 24)
 #define COUNTS (QUERY_OUTPUT_TIMES | QUERY_OUTPUT_MONEY | QUERY_OUTPUT_DAYS)
@@ -45,15 +47,17 @@ static void add_events(struct event_builder *builder, struct test_random *random
     }
 }
 
-/// Writes what waits, and merges sometimes: with it, or before.
-static void write_events(struct event_builder *builder, struct test_random *random)
+/// Writes what waits in segments, of which a question may see more than it can keep users of, and
+/// merges sometimes: with it, or before.
+static void write_events(struct event_builder *builder, struct test_random *random, uint32_t width)
 {
     if (test_random_below(random, 2) == 0) {
         event_builder_segment(builder);
     } else {
-        event_builder_deal(builder, 1 + test_random_below(random, 3), test_random_next(random));
+        uint32_t count = 1 + test_random_below(random, width);
+        event_builder_deal(builder, count, test_random_next(random));
     }
-    if (test_random_below(random, 4) == 0) {
+    if (test_random_below(random, width) == 0) {
         event_builder_compact(builder);
     }
 }
@@ -107,12 +111,17 @@ static void run_store(struct test_random *random)
     struct event_builder *builder = shop_builder();
     struct query_memo *memo = query_memo_create(BUDGET);
     int64_t now_us = 0;
+    uint32_t width = test_random_below(random, 6) == 0 ? WIDTH_MAX : WIDTH;
     event_builder_group_rows(builder, test_random_below(random, 2) == 0 ? 4096 : 64);
     for (uint32_t round = 0; round < ROUND_COUNT; round++) {
         add_events(builder, random, now_us);
-        write_events(builder, random);
+        write_events(builder, random, width);
         for (uint32_t number = 0; number < QUESTION_COUNT; number++) {
             if (test_random_below(random, 4) > 0) { // others miss a round
+                compare(builder, memo, number, now_us, QUERY_TIME_NONE);
+            }
+            if (test_random_below(random, 8) == 0) { // from earlier, then from later again
+                compare(builder, memo, number, now_us - 20 * HOUR, QUERY_TIME_NONE);
                 compare(builder, memo, number, now_us, QUERY_TIME_NONE);
             }
             if (test_random_below(random, 6) == 0) { // nothing new, or seen from earlier

@@ -6,7 +6,7 @@
 #include "tools/bench/subject.h"
 
 #define VIEW_AGE_US (INT64_C(500) * 1000)
-#define MEMO_PART 8u ///< of the memory limit, for what is kept of users
+#define MEMO_PART 4u ///< of the memory limit, for what is kept of users
 #define TRIES 20u
 #define PAUSE_US 10000
 #define NOT_COUNTS (QUERY_OUTPUT_TIMES | QUERY_OUTPUT_MONEY | QUERY_OUTPUT_DAYS)

@@ -63,7 +63,7 @@ static enum thread_stage stage_of(const struct thread_table *table, pid_t id)
         {"corong-commit", STAGE_COMMIT}, {"corong-merge", STAGE_MERGE},
         {"corong-settle", STAGE_SETTLE}, {"corong-query", STAGE_QUESTIONS},
         {"bench-ask", STAGE_QUESTIONS},  {"bench-load", STAGE_LOAD},
-        {"rdk:mock", STAGE_LOAD},
+        {"rdk:mock", STAGE_LOAD},        {"corong-read", STAGE_PUMP},
     };
     char name[NAME_SIZE];
     read_name(id, name);

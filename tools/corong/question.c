@@ -14,7 +14,7 @@
 #define LISTED_NAME_COUNT 12u
 
 /// Of the memory limit, for what --every keeps of users.
-#define MEMO_PART 8u
+#define MEMO_PART 4u
 
 static bool is_store(const char *directory)
 {

@@ -4,7 +4,10 @@
 #include "engine/query/block/block_active.h"
 #include "engine/query/block/block_attempt.h"
 #include "engine/query/block/block_bits.h"
+#include "engine/query/block/block_hand.h"
+#include "engine/query/block/block_hold.h"
 #include "engine/query/block/block_pair.h"
+#include "engine/query/block/block_runs.h"
 #include "engine/query/block/block_walk.h"
 #include "engine/query/memo/memo.h"
 #include "engine/query/query_units.h"
@@ -41,13 +44,15 @@ static bool is_asked_any(const struct query_units *units)
 struct query_block *query_block_create(struct query_units *units)
 {
     bool any = is_asked_any(units);
-    if (!any && !is_asked(units)) {
+    struct block_hold *hold = block_hold_create(units);
+    if (!any && hold == NULL && !is_asked(units)) {
         return NULL;
     }
     const struct query_plan *plan = units->plan;
     struct query_block *block = memory_allocate_zeroed(1, sizeof(*block));
     block->units = units;
     block->any = any;
+    block->hold = hold;
     block->batch = BLOCK_PAIR_USER_COUNT_MAX;
     block->lanes = memory_allocate_zeroed((size_t)plan->segment_count + 1, sizeof(*block->lanes));
     for (uint32_t i = 0; i < plan->segment_count; i++) {
@@ -64,14 +69,34 @@ struct query_block *query_block_create(struct query_units *units)
 
 bool query_block_by_bucket(struct query_block *block, const struct query_buckets *buckets)
 {
-    return block != NULL && !block->any &&
-           block_trend_init(&block->trend, buckets, BLOCK_BATCH_SIZE);
+    if (block == NULL || block->any || block->hold != NULL ||
+        !block_trend_init(&block->trend, buckets, block->step_count, block->open_from_us)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < block->units->plan->segment_count; i++) {
+        block->lanes[i].trend = &block->trend;
+    }
+    return true;
+}
+
+uint64_t *query_block_cells(struct query_block *block, uint32_t *count_out)
+{
+    if (block == NULL || block->trend.buckets == NULL) {
+        *count_out = 0;
+        return NULL;
+    }
+    *count_out = block->trend.buckets->count + 1;
+    return block_trend_cells(&block->trend, 1);
 }
 
 void query_block_destroy(struct query_block *block)
 {
     if (block != NULL) {
+        for (uint32_t i = 0; i < block->units->plan->segment_count; i++) {
+            block_lane_deinit(&block->lanes[i]);
+        }
         memory_free(block->notes);
+        block_hold_destroy(block->hold);
         block_trend_deinit(&block->trend);
         memory_free(block->lanes);
         memory_free(block);
@@ -92,11 +117,13 @@ void query_block_remember(struct query_block *block, struct query_memo_hand *han
 {
     uint32_t count = block->units->plan->segment_count;
     block->hand = hand;
+    block->place = QUERY_MEMO_NEW;
     block->notes =
         memory_allocate_zeroed((size_t)count * BLOCK_BATCH_SIZE + 1, sizeof(*block->notes));
     for (uint32_t i = 0; i < count; i++) {
         block->lanes[i].notes = block->notes + (size_t)i * BLOCK_BATCH_SIZE;
-        block->lanes[i].hand = query_memo_passes(hand, i) ? hand : NULL;
+        block->lanes[i].hand = query_memo_passes(hand, i) && !query_memo_knows(hand) ? hand : NULL;
+        block->lanes[i].known = query_memo_knows(hand) && query_memo_has(hand, i);
     }
 }
 
@@ -111,8 +138,8 @@ void query_block_reset(struct query_block *block)
 }
 
 /// Hands over what was counted of the lane's group.
-static enum corong_status flush(struct query_block *block, struct block_lane *lane,
-                                struct corong_error *error)
+enum corong_status block_flush(struct query_block *block, struct block_lane *lane,
+                               struct corong_error *error)
 {
     uint32_t count = lane->batch_count;
     lane->batch_count = 0;
@@ -143,118 +170,18 @@ static bool enter(struct query_block *block)
         }
     }
     look_at_lanes(block);
+    block_hold_forget(block->hold);
     return true;
-}
-
-/// Hands over what was counted by bucket.
-static enum corong_status flush_trend(struct query_block *block, struct corong_error *error)
-{
-    uint32_t count = block->trend.count;
-    block->trend.count = 0;
-    return count == 0 ? CORONG_OK
-                      : block->units->brief(block->units->context, block->units, 0, 0,
-                                            block->trend.found, count, error);
 }
 
 static enum corong_status leave(struct query_block *block, struct corong_error *error)
 {
-    TRY(flush_trend(block, error));
     for (uint32_t i = 0; i < block->active_count; i++) {
-        TRY(flush(block, block->active[i], error));
+        TRY(block_flush(block, block->active[i], error));
         block_lane_leave(block->active[i]);
     }
     query_cursor_resume(&block->units->cursor);
     return CORONG_OK;
-}
-
-/// Narrows a run to the rows that can matter; rows after as-of are counted.
-static void cut_run(struct query_block *block, struct block_run *run)
-{
-    const struct block_lane *lane = run->lane;
-    const struct block_ranges *ranges = &block->ranges;
-    while (run->end > run->begin && block_lane_time(lane, run->end - 1) > ranges->as_of_us) {
-        block->units->after_as_of++;
-        run->end--;
-    }
-    while (run->begin < run->end && block_lane_time(lane, run->begin) < ranges->rows.from_us) {
-        run->begin++;
-    }
-    while (run->end > run->begin && block_lane_time(lane, run->end - 1) > ranges->rows.to_us) {
-        run->end--;
-    }
-    run->entry_end = run->end;
-    while (run->entry_end > run->begin &&
-           block_lane_time(lane, run->entry_end - 1) >= ranges->entries_to_us) {
-        run->entry_end--;
-    }
-}
-
-/// Whether the lane's rows are over before those of the next run begin.
-static bool is_before(const struct block_run *earlier, const struct block_run *later)
-{
-    return earlier->lane->max_us < later->lane->min_us ||
-           block_lane_time(earlier->lane, earlier->end - 1) <
-               block_lane_time(later->lane, later->begin);
-}
-
-/// Collects the runs of the user at whom `lanes` stand. False: a user for the general way.
-static inline bool collect(struct query_block *block, uint64_t lanes, struct block_user *user,
-                           uint32_t *possible_out)
-{
-    const struct block_lane *first = block->active[__builtin_ctzll(lanes)];
-    uint32_t possible = 0;
-    user->run_count = 0;
-    user->row_count = 0;
-    for (uint64_t rest = lanes; rest != 0; rest &= rest - 1) {
-        const struct block_lane *lane = block->active[__builtin_ctzll(rest)];
-        struct block_run *run = &user->runs[user->run_count];
-        uint32_t end = lane->row + lane->row_counts[lane->user];
-        *run = (struct block_run){lane, lane->row, end, end};
-        if (lane->user >= lane->stop) {
-            block->left[QUERY_BLOCK_CONTINUES]++;
-            return false;
-        }
-        if (lane != first && lane->keys[lane->user].low != first->keys[first->user].low) {
-            block->left[QUERY_BLOCK_KEY]++;
-            return false;
-        }
-        if (user->run_count > 0 && !is_before(run - 1, run)) {
-            block->left[QUERY_BLOCK_ORDER]++;
-            return false;
-        }
-        possible |= block_lane_possible(lane, block->step_count);
-        user->row_count += end - run->begin;
-        user->run_count++;
-    }
-    *possible_out = possible;
-    return true;
-}
-
-/// Cuts the runs by the question's ranges; those without rows are left out.
-static void cut(struct query_block *block, struct block_user *user)
-{
-    uint32_t kept = 0;
-    user->row_count = 0;
-    for (uint32_t i = 0; i < user->run_count; i++) {
-        struct block_run run = user->runs[i];
-        if (run.lane->cut) {
-            cut_run(block, &run);
-        }
-        if (run.begin < run.end) {
-            user->runs[kept++] = run;
-            user->row_count += run.end - run.begin;
-        }
-    }
-    user->run_count = kept;
-}
-
-static inline bool is_cut(const struct block_user *user)
-{
-    bool some = false;
-    for (uint32_t i = 0; i < user->run_count; i++) {
-        some |= user->runs[i].lane->cut;
-    }
-    return some;
 }
 
 /// Lets the cursor stand at the user, for whoever looks at it, and reports.
@@ -292,14 +219,14 @@ static inline enum corong_status count(struct query_block *block, uint64_t lanes
     }
     struct block_lane *lane = (struct block_lane *)(uintptr_t)user->runs[user->entry_run].lane;
     if (lane->notes != NULL) {
-        const struct block_run *run = &user->runs[0];
-        uint64_t high = block->active[__builtin_ctzll(lanes)]->high;
-        lane->notes[lane->batch_count] = (struct query_memo_note){
-            query_memo_key(high), block_lane_time(run->lane, run->begin), user->last_us};
+        const struct block_lane *first = block->active[__builtin_ctzll(lanes)];
+        lane->notes[lane->batch_count] =
+            (struct query_memo_note){first->keys[first->user], block->place,
+                                     block_lane_time(lane, user->entry_row), user->last_us};
     }
     lane->batch[lane->batch_count++] =
         (struct query_brief){user->entry_row, (uint8_t)user->level, open};
-    return lane->batch_count < BLOCK_BATCH_SIZE ? CORONG_OK : flush(block, lane, error);
+    return lane->batch_count < BLOCK_BATCH_SIZE ? CORONG_OK : block_flush(block, lane, error);
 }
 
 /// Loads the next groups of lanes whose users are all done.
@@ -316,7 +243,7 @@ static enum corong_status refill(struct query_block *block, uint64_t finished,
     }
     for (uint32_t i = 0; i < count; i++) {
         bool more;
-        TRY(flush(block, lanes[i], error));
+        TRY(block_flush(block, lanes[i], error));
         TRY(block_lane_refill(lanes[i], &block->ranges, &more, error));
         if (more) {
             insert_lane(block, lanes[i]);
@@ -337,7 +264,7 @@ static inline enum corong_status consume(struct query_block *block, uint64_t lan
         block_lane_next(lane);
         if (!few) {
             block_lane_ahead(lane);
-            block->highs[at] = lane->high;
+            block->highs[at] = active_high(lane);
         }
         finished |= (uint64_t)(lane->user >= lane->end) << at;
     }
@@ -364,14 +291,14 @@ static inline bool walk(struct query_block *block, struct block_user *user)
 static inline bool do_user(struct query_block *block, uint64_t lanes, struct block_user *user)
 {
     uint32_t possible;
-    if (!collect(block, lanes, user, &possible)) {
+    if (!block_runs_collect(block, lanes, user, &possible)) {
         return false;
     }
     user->level = 0;
     uint64_t after_as_of = block->units->after_as_of;
-    user->cut = is_cut(user);
+    user->cut = block_runs_are_cut(user);
     if (user->cut) {
-        cut(block, user);
+        block_runs_cut(block, user);
     }
     if ((possible & block->units->entry_steps) == 0) {
         block->units->users_skipped++;
@@ -388,6 +315,25 @@ static inline bool do_user(struct query_block *block, uint64_t lanes, struct blo
     block->units->events_matched +=
         user->step_rows == BLOCK_NO_COUNT ? block_step_rows(user) : user->step_rows;
     return true;
+}
+
+bool block_match(struct query_block *block, uint64_t lanes, struct block_user *user)
+{
+    return do_user(block, lanes, user);
+}
+
+enum corong_status block_take(struct query_block *block, uint64_t lanes,
+                              const struct block_user *user, struct corong_error *error)
+{
+    block->users++;
+    block->units->users_read++;
+    return user->level > 0 ? count(block, lanes, user, error) : CORONG_OK;
+}
+
+enum corong_status block_go_on(struct query_block *block, uint64_t lanes,
+                               struct corong_error *error)
+{
+    return consume(block, lanes, false, error);
 }
 
 /// Fewer users at once where one of them has a tie, which undoes the others.
@@ -418,7 +364,7 @@ static enum corong_status go_as_pair(struct query_block *block, const struct blo
     for (uint32_t i = 0; i < count; i++) {
         lanes[i] = block->active[chosen[i]];
         if (lanes[i]->batch_count > BLOCK_BATCH_SIZE - BLOCK_PAIR_USER_COUNT_MAX) {
-            TRY(flush(block, lanes[i], error));
+            TRY(block_flush(block, lanes[i], error));
         }
     }
     bool tie = block_pair_walk(ask, lanes, count, block->batch, &done);
@@ -448,69 +394,58 @@ static void ask_user(const struct query_block *block, struct block_user *user)
     user->first_only = block->units->rule.attempts == FUNNEL_ATTEMPTS_FIRST;
 }
 
-/// Goes on to users of a key; there may be none.
-static enum corong_status go_to(struct query_block *block, uint32_t key, struct corong_error *error)
+/// Counts the units of the user at whom `lanes` stand. `left_out`: a user for the general way.
+static enum corong_status do_held(struct query_block *block, uint64_t lanes,
+                                  struct block_user *user, bool *left_out,
+                                  struct corong_error *error)
 {
-    struct block_lane *lanes[QUERY_BLOCK_LANE_COUNT_MAX];
-    uint32_t count = 0;
-    for (uint32_t i = block->active_count; i-- > 0;) {
-        struct block_lane *lane = block->active[i];
-        if (query_memo_key(lane->high) < key && !block_lane_pass(lane, key)) {
-            lanes[count++] = lane;
-            remove_lane(block, i);
-        }
+    uint32_t possible;
+    uint64_t after_as_of = block->units->after_as_of;
+    const struct block_held *found;
+    uint32_t count;
+    *left_out = !block_runs_collect(block, lanes, user, &possible);
+    if (*left_out) {
+        return CORONG_OK;
     }
+    if (block_runs_are_cut(user)) {
+        block_runs_cut(block, user);
+    }
+    TRY(block_hold_user(block->hold, user, &found, &count, left_out, error));
+    if (*left_out) {
+        block->left[QUERY_BLOCK_WIDE]++;
+        block->units->after_as_of = after_as_of;
+        return CORONG_OK;
+    }
+    block->units->events_matched += block_step_rows(user);
     for (uint32_t i = 0; i < count; i++) {
-        bool more;
-        TRY(flush(block, lanes[i], error));
-        TRY(block_lane_load(lanes[i], &block->ranges, key, &more, error));
-        if (more) {
-            insert_lane(block, lanes[i]);
-        }
-    }
-    return CORONG_OK;
-}
-
-/// No further user of the task has to be gone through.
-static enum corong_status go_to_end(struct query_block *block, struct corong_error *error)
-{
-    for (uint32_t i = 0; i < block->active_count; i++) {
-        TRY(flush(block, block->active[i], error));
-        block->active[i]->source->done = true;
-    }
-    block->active_count = 0;
-    return CORONG_OK;
-}
-
-/// Goes through the users that the hand asks for.
-static enum corong_status go_by_hand(struct query_block *block, struct block_user *user,
-                                     struct corong_error *error)
-{
-    while (block->active_count > 0) {
-        if (block->target == QUERY_MEMO_NO_KEY) {
-            uint64_t fresh = least_high(block, true);
-            block->target = query_memo_next(
-                block->hand, fresh == UINT64_MAX ? QUERY_MEMO_NO_KEY : query_memo_key(fresh));
-            if (block->target == QUERY_MEMO_NO_KEY) {
-                return go_to_end(block, error);
-            }
-            TRY(go_to(block, (uint32_t)block->target, error));
-        }
-        uint64_t high = least_high(block, false);
-        if (query_memo_key(high) != block->target) {
-            block->target = QUERY_MEMO_NO_KEY;
+        const struct block_run *run = &user->runs[found[i].run];
+        struct block_lane *lane = (struct block_lane *)(uintptr_t)run->lane;
+        if (found[i].crossed) {
             continue;
         }
-        uint64_t lanes = lanes_at(block, high);
-        if (!do_user(block, lanes, user)) {
+        lane->batch[lane->batch_count++] = (struct query_brief){found[i].row, 1, found[i].open};
+        if (lane->batch_count == BLOCK_BATCH_SIZE) {
+            TRY(block_flush(block, lane, error));
+        }
+    }
+    return CORONG_OK;
+}
+
+/// Goes through users whose units are made of an attribute.
+static enum corong_status go_held(struct query_block *block, struct block_user *user,
+                                  struct corong_error *error)
+{
+    const bool few = block->active_count <= STALL_SIZE;
+    while (block->active_count > 0) {
+        bool left_out;
+        uint64_t lanes = few ? least_of_few(block) : least_lanes(block);
+        TRY(do_held(block, lanes, user, &left_out, error));
+        if (left_out) {
             return CORONG_OK;
         }
         block->users++;
         block->units->users_read++;
-        if (user->level > 0) {
-            TRY(count(block, lanes, user, error));
-        }
-        TRY(consume(block, lanes, true, error));
+        TRY(consume(block, lanes, few, error));
     }
     return CORONG_OK;
 }
@@ -521,8 +456,11 @@ static enum corong_status go(struct query_block *block, struct corong_error *err
     const bool few = block->active_count <= STALL_SIZE;
     struct block_user user;
     ask_user(block, &user);
+    if (block->hold != NULL) {
+        return go_held(block, &user, error);
+    }
     if (block->hand != NULL && query_memo_knows(block->hand)) {
-        return go_by_hand(block, &user, error);
+        return block_hand_go(block, &user, error);
     }
     const struct block_pair_ask ask = {user.window_us, user.open_from_us, user.step_count,
                                        user.first_only, block->hand != NULL};
@@ -543,9 +481,6 @@ static enum corong_status go(struct query_block *block, struct corong_error *err
         if (user.level > 0) {
             TRY(count(block, lanes, &user, error));
         }
-        if (block->trend.count >= BLOCK_BATCH_SIZE) {
-            TRY(flush_trend(block, error));
-        }
         TRY(consume(block, lanes, few, error));
     }
     return CORONG_OK;
@@ -554,7 +489,7 @@ static enum corong_status go(struct query_block *block, struct corong_error *err
 enum corong_status query_block_run(struct query_block *block, struct corong_error *error)
 {
     block->brief = block->units->brief != NULL;
-    if (block->any && !block->brief) {
+    if ((block->any || block->hold != NULL) && !block->brief) {
         return CORONG_OK; // which event fills which step is the matcher's
     }
     if (block->rest > 0) {

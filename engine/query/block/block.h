@@ -15,7 +15,7 @@ struct query_units;
 
 /// What is counted of a user who has an entry, where nothing but counts is asked for.
 struct query_brief {
-    uint32_t row; ///< of the entry, in the group that the batch names; of a trend: the bucket
+    uint32_t row; ///< of the entry, in the group that the batch names
     uint8_t level;
     bool open;
 };
@@ -25,8 +25,9 @@ struct query_brief {
 
 /// What is kept of such a user from question to question (engine/query/memo), beside that.
 struct query_memo_note {
-    uint32_t key;     ///< its first 32 bits
-    int64_t first_us; ///< of its rows in the range, or before
+    struct hash128 key;
+    uint32_t at;      ///< where it is kept: query_memo_place()
+    int64_t entry_us; ///< of the reported attempt: the answer holds while the range has it
     int64_t last_us;  ///< the last moment at which an attempt begins, where it is not won
 };
 
@@ -38,9 +39,13 @@ typedef enum corong_status query_brief_function(void *context, struct query_unit
 
 /// NULL where the question is not one for it. `units` outlives it.
 struct query_block *query_block_create(struct query_units *units);
-/// From now on each user is asked for the entries of each bucket by themselves; `buckets` outlive
-/// the block. False where it cannot do that. NULL-safe.
+/// From now on each user is asked for the entries of each bucket by themselves, and for all at
+/// once; `buckets` outlive the block. False where it cannot do that. NULL-safe.
 bool query_block_by_bucket(struct query_block *block, const struct query_buckets *buckets);
+/// What was counted of users by bucket and, behind the last bucket, by all of their entries: by
+/// level from 1, and not open or open. The caller takes it and leaves zeroes. NULL, and none, where
+/// users are asked for once. NULL-safe.
+uint64_t *query_block_cells(struct query_block *block, uint32_t *count_out);
 /// NULL-safe.
 void query_block_destroy(struct query_block *block);
 /// From now on users are gone through that the hand asks for, and it is told of all that are

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "engine/query/block/block_lane.h"
+#include "engine/query/block/block_trend.h"
 #include "engine/query/block/block_walk.h"
 #include "engine/query/memo/memo.h"
 
@@ -20,9 +21,12 @@ struct query_block {
     uint32_t step_count;
     bool brief;
     bool any;                     ///< steps in any order
+    struct block_hold *hold;      ///< units are made of an attribute; NULL: they are users
     struct query_memo_hand *hand; ///< NULL: nothing is remembered
     struct query_memo_note *notes;
-    uint64_t target; ///< the key of users to go through again; QUERY_MEMO_NO_KEY: none yet
+    uint32_t place;  ///< where the present user's note is kept: query_memo_place()
+    uint64_t target; ///< the half key of users to go through again, before whom no lane stands;
+                     ///< QUERY_MEMO_NO_KEY: none
     struct block_lane *active[QUERY_BLOCK_LANE_COUNT_MAX]; ///< lanes that stand at a user, by time
     uint32_t active_count;
     uint64_t highs[QUERY_BLOCK_LANE_COUNT_MAX]; ///< of the users at whom the active lanes stand
@@ -68,11 +72,17 @@ static inline void look_at_stall(struct query_block *block, uint32_t stall)
     block->least[stall] = least;
 }
 
+/// Where the next user is looked for: not in lanes whose rows are known.
+static inline uint64_t active_high(const struct block_lane *lane)
+{
+    return lane->known ? UINT64_MAX : lane->high;
+}
+
 /// Other lanes are active, or in another order.
 static inline void look_at_lanes(struct query_block *block)
 {
     for (uint32_t i = 0; i < block->active_count; i++) {
-        block->highs[i] = block->active[i]->high;
+        block->highs[i] = active_high(block->active[i]);
     }
     for (uint32_t stall = 0; stall * STALL_SIZE < block->active_count; stall++) {
         look_at_stall(block, stall);
@@ -113,18 +123,17 @@ static inline uint64_t least_lanes(const struct query_block *block)
     return lanes;
 }
 
-/// The least key at which a lane stands; `fresh_only`: one whose rows are not known already.
-static inline uint64_t least_high(const struct query_block *block, bool fresh_only)
+/// The least half key at which a lane stands whose rows are not known; UINT64_MAX: none.
+static inline uint64_t least_fresh(const struct query_block *block)
 {
     uint64_t least = UINT64_MAX;
-    for (uint32_t i = 0; i < block->active_count; i++) {
-        const struct block_lane *lane = block->active[i];
-        bool passed = fresh_only && query_memo_has(block->hand, lane->source->index);
-        least = !passed && lane->high < least ? lane->high : least;
+    for (uint32_t stall = 0; stall * STALL_SIZE < block->active_count; stall++) {
+        least = block->least[stall] < least ? block->least[stall] : least;
     }
     return least;
 }
 
+/// The lanes that stand at a half key.
 static inline uint64_t lanes_at(const struct query_block *block, uint64_t high)
 {
     uint64_t lanes = 0;

@@ -6,6 +6,13 @@
 
 #define BLOCK_WORD_SIZE 64u
 
+/// The lowest `count` bits, at most 64. A word cannot be shifted by 64 at once, and a compiler
+/// makes a branch of asking for that.
+static inline uint64_t block_bits_first(uint32_t count)
+{
+    return ~(UINT64_MAX << count / 2 << (count - count / 2));
+}
+
 /// Bits of at most 64 rows from `begin` on; the bit of row `begin` is the lowest. The word behind
 /// the one that holds it is read, too. Without branches: where a user begins in a word is random.
 static inline uint64_t block_bits_at(const uint64_t *bitmap, uint32_t begin, uint32_t count)
@@ -13,7 +20,7 @@ static inline uint64_t block_bits_at(const uint64_t *bitmap, uint32_t begin, uin
     uint32_t shift = begin % BLOCK_WORD_SIZE;
     const uint64_t *word = bitmap + begin / BLOCK_WORD_SIZE;
     uint64_t bits = word[0] >> shift | word[1] << 1 << (BLOCK_WORD_SIZE - 1 - shift);
-    return count == 0 ? 0 : bits & UINT64_MAX >> (BLOCK_WORD_SIZE - count);
+    return bits & block_bits_first(count);
 }
 
 static inline uint64_t block_bits_below(uint32_t bit)

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/query/block/block_lane.h"
 
+#include "engine/query/block/block_trend.h"
 #include "engine/query/memo/memo.h"
 #include "storage/base/invariant.h"
+#include "storage/base/memory.h"
 
 void block_lane_init(struct block_lane *lane, struct query_source *source, uint32_t step_count)
 {
@@ -16,6 +18,12 @@ void block_lane_init(struct block_lane *lane, struct query_source *source, uint3
     for (uint32_t mask = 0; lane->small_masks && mask < BLOCK_NAME_COUNT; mask++) {
         lane->possible[mask] = block_lane_steps_of_mask(lane, mask, step_count);
     }
+}
+
+void block_lane_deinit(struct block_lane *lane)
+{
+    memory_free(lane->places);
+    memory_free(lane->turns);
 }
 
 /// Steps by class, where classes say it all.
@@ -72,8 +80,11 @@ static void take_group(struct block_lane *lane, const struct block_ranges *range
                   lane->times.units != NULL;
     find_ends(lane, &zone);
     lane->group = source->group;
+    if (lane->trend != NULL) {
+        block_trend_mark(lane->trend, lane);
+    }
     for (uint32_t user = source->user; lane->hand != NULL && user < lane->end; user++) {
-        query_memo_pass(lane->hand, query_memo_key(lane->keys[user].high));
+        query_memo_pass(lane->hand, lane->keys[user]);
     }
 }
 
@@ -119,13 +130,34 @@ enum corong_status block_lane_refill(struct block_lane *lane, const struct block
     return CORONG_OK;
 }
 
-bool block_lane_pass(struct block_lane *lane, uint32_t key)
+/// The first user behind `user`, whose half key is smaller, with that half key or a larger one.
+static uint32_t find_user(const struct block_lane *lane, uint32_t user, uint64_t high)
 {
-    const uint64_t high = (uint64_t)key << 32;
-    uint32_t user = lane->user;
+    const struct hash128 *keys = lane->keys;
+    uint32_t step = 1;
+    while (step < lane->end - user && keys[user + step].high < high) {
+        user += step;
+        step *= 2;
+    }
+    uint32_t end = step < lane->end - user ? user + step : lane->end;
+    user++;
+    while (user < end) {
+        uint32_t middle = user + (end - user) / 2;
+        if (keys[middle].high < high) {
+            user = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    return user;
+}
+
+bool block_lane_pass(struct block_lane *lane, uint64_t high)
+{
+    const uint32_t user = find_user(lane, lane->user, high);
     uint32_t row = lane->row;
-    while (user < lane->end && lane->keys[user].high < high) {
-        row += lane->row_counts[user++];
+    for (uint32_t i = lane->user; i < user; i++) {
+        row += lane->row_counts[i];
     }
     lane->user = user;
     lane->row = row;
@@ -134,7 +166,7 @@ bool block_lane_pass(struct block_lane *lane, uint32_t key)
 }
 
 enum corong_status block_lane_load(struct block_lane *lane, const struct block_ranges *ranges,
-                                   uint32_t key, bool *more_out, struct corong_error *error)
+                                   uint64_t high, bool *more_out, struct corong_error *error)
 {
     struct query_source *source = lane->source;
     source->reading->rows += lane->row - source->row_end;
@@ -142,7 +174,7 @@ enum corong_status block_lane_load(struct block_lane *lane, const struct block_r
     source->key = lane->keys[lane->user - 1];
     source->row_end = lane->row;
     lane->group = BLOCK_NO_GROUP;
-    TRY(query_source_advance(source, (struct hash128){(uint64_t)key << 32, 0}, error));
+    TRY(query_source_advance(source, (struct hash128){high, 0}, error));
     *more_out = !source->done;
     if (*more_out) {
         block_lane_enter(lane, ranges);

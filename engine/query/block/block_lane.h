@@ -13,6 +13,8 @@
 #define BLOCK_AHEAD 64u ///< rows whose times are fetched ahead
 #define BLOCK_USERS_AHEAD 12u
 
+struct block_trend;
+
 struct block_lane {
     struct query_source *source;
     const struct hash128 *keys;
@@ -39,8 +41,13 @@ struct block_lane {
     uint32_t possible[BLOCK_NAME_COUNT];
     struct query_brief batch[BLOCK_BATCH_SIZE];
     uint32_t batch_count;
-    struct query_memo_note *notes; ///< of the batch; NULL: not wanted
-    struct query_memo_hand *hand;  ///< is told of all users, as of users to be gone through again
+    struct query_memo_note *notes;   ///< of the batch; NULL: not wanted
+    struct query_memo_hand *hand;    ///< is told of all users, as of users to be gone through again
+    const struct block_trend *trend; ///< NULL: users are not asked for by bucket
+    uint16_t *places;                ///< by row: where it lies among the buckets (block_trend.h)
+    uint64_t *turns;                 ///< bitmap: rows that lie elsewhere than the row before
+    uint32_t place_capacity;
+    bool known; ///< its rows are part of what is known of users: looked at where that is not enough
 };
 
 /// What of the question a lane is cut by.
@@ -52,6 +59,7 @@ struct block_ranges {
 
 /// Before the first group: what belongs to the segment.
 void block_lane_init(struct block_lane *lane, struct query_source *source, uint32_t step_count);
+void block_lane_deinit(struct block_lane *lane);
 /// Stands where the source stands, which has a user.
 void block_lane_enter(struct block_lane *lane, const struct block_ranges *ranges);
 /// Puts the source where the lane stands; its user is one of the task's.
@@ -61,13 +69,13 @@ CORONG_MUST_CHECK enum corong_status block_lane_refill(struct block_lane *lane,
                                                        const struct block_ranges *ranges,
                                                        bool *more_out, struct corong_error *error);
 
-/// Passes over users with a smaller key, by its first 32 bits, of which there is one. False: no
-/// other of the task's users is in the group, and block_lane_load() goes on.
-bool block_lane_pass(struct block_lane *lane, uint32_t key);
+/// Passes over users with a smaller half key, of which there is one. False: no other of the task's
+/// users is in the group, and block_lane_load() goes on.
+bool block_lane_pass(struct block_lane *lane, uint64_t high);
 /// Stands at the first user with that key or a larger one. False: there is none.
 CORONG_MUST_CHECK enum corong_status block_lane_load(struct block_lane *lane,
                                                      const struct block_ranges *ranges,
-                                                     uint32_t key, bool *more_out,
+                                                     uint64_t high, bool *more_out,
                                                      struct corong_error *error);
 
 /// Whether a row next to this one, of whichever user, is at the same instant.

@@ -3,6 +3,7 @@
 
 #include "engine/query/block/block_bits.h"
 #include "engine/query/block/block_walk.h"
+#include "engine/query/memo/memo.h"
 #include "storage/base/invariant.h"
 
 /// A lane of which no user is left, beside a lane alone.
@@ -60,7 +61,7 @@ struct pair {
     uint8_t singles[BLOCK_PAIR_USER_COUNT_MAX + 1];  ///< ordinals of those who only reach level 1
     uint8_t climbers[BLOCK_PAIR_USER_COUNT_MAX + 1]; ///< and of those who may get further
     struct long_user longs[BLOCK_PAIR_USER_COUNT_MAX];
-    uint32_t keys[BLOCK_PAIR_USER_COUNT_MAX]; ///< the first 32 bits, by ordinal, where noted
+    struct hash128 keys[BLOCK_PAIR_USER_COUNT_MAX]; ///< by ordinal, where noted
 };
 
 static inline uint32_t run_of(const struct merged *user, uint32_t bit)
@@ -190,6 +191,7 @@ static inline void merge(struct pair *pair, uint32_t limit)
     struct side a = pair->sides[0];
     struct side b = pair->sides[1];
     const bool noted = pair->ask->noted;
+    const uint64_t together = pair->apart ? 0 : UINT64_MAX;
     uint32_t count = 0;
     for (; count < limit && a.user < a.limit && b.user < b.limit; count++) {
         uint64_t high_a = a.keys[a.user].high;
@@ -198,12 +200,14 @@ static inline void merge(struct pair *pair, uint32_t limit)
         uint32_t in_b = high_b <= high_a;
         uint32_t rows_a = a.row_counts[a.user] & -in_a;
         uint32_t rows_b = b.row_counts[b.user] & -in_b;
-        bool same = a.keys[a.user].low == b.keys[b.user].low;
+        uint64_t other = a.keys[a.user].low ^ b.keys[b.user].low;
         if (noted) {
-            pair->keys[count] = (uint32_t)((high_a < high_b ? high_a : high_b) >> 32);
+            pair->keys[count] = high_a < high_b ? a.keys[a.user] : b.keys[b.user];
         }
-        bool mixed = (in_a & in_b & (!same | !pair->apart)) != 0;
-        if (mixed && !is_in_order(pair, &a, &b)) {
+        // One word, so that a compiler makes one branch of it: which of its parts says it cannot be
+        // guessed, but that is_in_order() says yes nearly always can.
+        uint64_t mixed = (other | together) & -(uint64_t)(in_a & in_b);
+        if (mixed != 0 && !is_in_order(pair, &a, &b)) {
             break;
         }
         uint32_t possible = (a.possible[a.masks[a.user] % BLOCK_NAME_COUNT] & -in_a) |
@@ -239,8 +243,9 @@ static inline void report(struct pair *pair, const struct merged *user, uint32_t
     uint32_t run = run_of(user, entry);
     struct block_lane *lane = pair->lanes[run];
     if (ask->noted) {
-        lane->notes[lane->batch_count] = (struct query_memo_note){
-            pair->keys[user - pair->users], time_at(pair, user, 0), time_at(pair, user, last)};
+        lane->notes[lane->batch_count] =
+            (struct query_memo_note){pair->keys[user - pair->users], QUERY_MEMO_NEW,
+                                     time_at(pair, user, entry), time_at(pair, user, last)};
     }
     lane->batch[lane->batch_count++] =
         (struct query_brief){user->rows[run] + entry, (uint8_t)level, open};
@@ -340,9 +345,9 @@ static bool walk_long(struct pair *pair, const struct long_user *far)
         bool open = user.level < user.step_count && user.last_us >= pair->ask->open_from_us;
         struct block_lane *lane = pair->lanes[far->counts[0] == 0 ? 1 : user.entry_run];
         if (pair->ask->noted) {
-            lane->notes[lane->batch_count] = (struct query_memo_note){
-                pair->keys[far->ordinal], block_lane_time(user.runs[0].lane, user.runs[0].begin),
-                user.last_us};
+            lane->notes[lane->batch_count] =
+                (struct query_memo_note){pair->keys[far->ordinal], QUERY_MEMO_NEW,
+                                         block_lane_time(lane, user.entry_row), user.last_us};
         }
         lane->batch[lane->batch_count++] =
             (struct query_brief){user.entry_row, (uint8_t)user.level, open};

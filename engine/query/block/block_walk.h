@@ -4,7 +4,6 @@
 #pragma once
 
 #include "engine/query/block/block_lane.h"
-#include "engine/query/query_buckets.h"
 
 #define BLOCK_NO_ROW UINT32_MAX
 #define BLOCK_NO_COUNT UINT64_MAX
@@ -39,22 +38,6 @@ struct block_user {
     uint64_t step_rows; ///< rows that match some step; BLOCK_NO_COUNT: not counted on the way
 };
 
-/// What is found of users by bucket of their entries.
-struct block_trend {
-    const struct query_buckets *buckets;
-    int64_t begin_us; ///< of all buckets
-    uint64_t span_us;
-    uint32_t shift;            ///< a slot of time is 2^shift microseconds
-    uint32_t *slots;           ///< by slot: the bucket in which it begins
-    struct query_brief *found; ///< room for one of each bucket behind `count`; `row` is the bucket
-    uint32_t count;
-};
-
-/// `found` has room for one of each bucket and `room` more; `buckets` outlive it. False, and
-/// nothing made, where the buckets differ too much in length.
-bool block_trend_init(struct block_trend *trend, const struct query_buckets *buckets,
-                      uint32_t room);
-void block_trend_deinit(struct block_trend *trend);
 /// Fills in what is found. False where step rows at one instant may matter: nothing is then found.
 bool block_walk(struct block_user *user);
 /// The same for users of any size; block_walk() is this where a user's rows fit one word.
@@ -64,7 +47,7 @@ uint64_t block_step_rows(const struct block_user *user);
 /// The same for order any, of rows that fill one step each; `reach` is how many steps the names of
 /// the user allow. False also where a row fills two.
 bool block_walk_any(struct block_user *user);
-/// The same as block_walk() for the entries of each bucket by themselves: adds to `trend`, and
-/// fills in `step_rows` alone. False where step rows at one instant may matter: nothing is then
-/// added.
+/// The same as block_walk() for the entries of each bucket by themselves: adds to the sums of
+/// `trend`, by which the lanes are marked, and fills in `step_rows` alone. False where step rows at
+/// one instant may matter: nothing is then added.
 bool block_walk_trend(struct block_user *user, struct block_trend *trend);

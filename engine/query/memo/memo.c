@@ -6,8 +6,8 @@
 #include <pthread.h>
 
 #define ENTRY_COUNT_MAX 8u
-/// Beside an entry, its successor is made in two pieces.
-#define ENTRY_PART 3u
+/// An entry is made in two pieces, by tasks and then as a whole.
+#define ENTRY_PART 2u
 
 struct query_memo {
     pthread_mutex_t lock;
