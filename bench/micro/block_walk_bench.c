@@ -2,10 +2,12 @@
 /// engine/query/block over one row group of the standard shape: bitmaps of step rows, then each
 /// user's level, per row. block_walk_bench [ROUNDS]. "long" takes the way of users of many rows for
 /// everybody, "unmasked" knows nothing of the names that a user has: all must show the same hash.
-/// Then the sessions of the same rows: their hash is how many there are.
+/// Then the sessions of the same rows, a row group at once as questions find them and event by
+/// event as the live view does: their hash is how many there are.
 #include "bench/micro/micro.h"
 #include "engine/query/block/block_walk.h"
 #include "engine/query/query_bitmaps.h"
+#include "engine/query/query_session_cuts.h"
 #include "engine/session/session_rule.h"
 #include "storage/base/hash.h"
 #include "storage/base/memory.h"
@@ -134,11 +136,30 @@ static uint64_t run_long(void *context)
 static uint64_t run_sessions(void *context)
 {
     const struct bench *bench = context;
-    uint64_t sessions = bench->user_count;
+    const struct query_session_rows rows = {
+        .times = bench->seconds,
+        .power = 1000000,
+        .row_count = ROW_COUNT,
+        .user_row_counts = bench->row_counts,
+        .user_count = bench->user_count,
+    };
+    query_session_cuts_fill(&rows, TIMEOUT_US, bench->later);
+    uint64_t sessions = 0;
+    for (uint32_t word = 0; word <= ROW_COUNT / 64; word++) {
+        sessions += (uint64_t)__builtin_popcountll(bench->later[word]);
+    }
+    return sessions;
+}
+
+static uint64_t run_steps(void *context)
+{
+    const struct bench *bench = context;
+    uint64_t sessions = 0;
     uint32_t row = 0;
     for (uint32_t i = 0; i < bench->user_count; i++) {
         uint32_t end = row + bench->row_counts[i];
         struct session_state state = session_begin((int64_t)bench->seconds[row] * 1000000);
+        sessions++;
         for (row++; row < end; row++) {
             sessions += session_step(&state, (int64_t)bench->seconds[row] * 1000000, TIMEOUT_US);
         }
@@ -155,6 +176,7 @@ int main(int argument_count, char **arguments)
     micro_run(&micro, "block walk, long", ROW_COUNT, run_long, bench);
     micro_run(&micro, "block walk, unmasked", ROW_COUNT, run_unmasked, bench);
     micro_run(&micro, "session cuts", ROW_COUNT, run_sessions, bench);
+    micro_run(&micro, "session steps", ROW_COUNT, run_steps, bench);
     memory_free(bench->names);
     memory_free(bench->seconds);
     memory_free(bench->row_counts);
