@@ -138,6 +138,7 @@ mutants=(
     'identity_views_pile_up|engine/query/identity/identity.c|s/idle > IDENTITY_VIEW_COUNT_IDLE_MAX/idle > 4 * IDENTITY_VIEW_COUNT_IDLE_MAX/|identity_test'
     'next_ties_by_bits|engine/query/next/next.c|s/return negative ? ~bits : bits ^ sign/return negative ? bits : bits/|next_test'
     'mixpanel_devices_are_known|ingest/decode/decode_event.c|s/bool anonymous = take_prefix(mapping, &id) ||/bool anonymous = (take_prefix(mapping, \&id) \&\& index > 1) ||/|decode_test mapping_preset_test'
+    'replay_progress_stands_while_read_ahead|ingest/replay/replay_window.c|s/^    window->bytes_done = block->bytes_done;$//|replay_test'
     'replay_leaps_over_fields|ingest/replay/replay_window.c|s/anchor_offset > 0 \&\& !window->names_fields/anchor_offset > 0/|replay_test'
     'derived_of_other_segments|storage/store_derived.c|s/memcmp(body.bytes, segments.bytes, segments.size) == 0/segments.size > 0/|identity_test'
     'derived_not_checked|storage/store_derived.c|s/bool ours = hash.low == low \&\& hash.high == high \&\&/bool ours = (hash.low == low || low > 0) \&\& high > 0 \&\&/|identity_test'

@@ -324,6 +324,13 @@ static uint32_t check_long_file(struct replay_plan *plan, const struct store_pos
         }
     }
     source->operations->position(source, 0, last_out);
+    if (result == SOURCE_END) {
+        uint64_t done;
+        uint64_t total;
+        source->operations->progress(source, &done, &total);
+        cr_assert(done == total && total > 0, "%llu of %llu bytes", (unsigned long long)done,
+                  (unsigned long long)total);
+    }
     source->operations->close(source);
     return first;
 }
