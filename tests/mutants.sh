@@ -31,6 +31,7 @@ mutants=(
     'people_customer_of_the_instant|engine/query/query_customer.c|s/customer->first_us < entry_us/customer->first_us <= entry_us/|people_model_test'
     'lane_end_not_looked_at|ingest/decode/json_lanes_kernel.h|s/return ends_line(at) \&\& at + 1.*;/return at != next;/|decode_lines_test'
     'lane_guess_not_looked_at|ingest/decode/json_lanes_kernel.h|s/fits_mixed(guess, last->after, at), 1)/guess->before == last->after \&\& guess->size > 0, 1)/|decode_lines_test'
+    'memo_never_cuts|engine/query/memo/memo_cut.c|s/if (cut == end) {/if (cut == end || end > 0) {/|memo_model_test'
     'block_behind_a_long_line_is_lost|ingest/replay/replay_window.c|s/^        window->end += block->size;$/        if (window->holds_block) { window->end += block->size; }/|replay_test'
     'lane_keeps_fields_of_others|ingest/decode/json_lanes.c|s/^    lanes->mixed = true;$//|decode_lines_test'
     'minute_takes_any_second|ingest/decode/timestamp_cache.h|s/tens <= 5 \&\& ones <= 9/ones <= 9/|timestamp_cache_test'

@@ -412,12 +412,9 @@ static uint64_t next_random(uint64_t *state)
     return *state >> 33;
 }
 
-void event_builder_deal(struct event_builder *builder, uint32_t segment_count, uint64_t seed)
+/// Writes each pending event to the segment that is its owner's.
+static void deal(struct event_builder *builder, const uint32_t *owners, uint32_t segment_count)
 {
-    uint32_t *owners = memory_allocate((builder->count + 1) * sizeof(*owners));
-    for (uint32_t i = 0; i < builder->count; i++) {
-        owners[i] = (uint32_t)(next_random(&seed) % segment_count);
-    }
     struct built_event *batch = memory_allocate((builder->count + 1) * sizeof(*batch));
     for (uint32_t s = 0; s < segment_count; s++) {
         uint32_t count = 0;
@@ -431,8 +428,27 @@ void event_builder_deal(struct event_builder *builder, uint32_t segment_count, u
         }
     }
     memory_free(batch);
-    memory_free(owners);
     builder->count = 0;
+}
+
+void event_builder_deal(struct event_builder *builder, uint32_t segment_count, uint64_t seed)
+{
+    uint32_t *owners = memory_allocate((builder->count + 1) * sizeof(*owners));
+    for (uint32_t i = 0; i < builder->count; i++) {
+        owners[i] = (uint32_t)(next_random(&seed) % segment_count);
+    }
+    deal(builder, owners, segment_count);
+    memory_free(owners);
+}
+
+void event_builder_deal_keys(struct event_builder *builder, uint32_t segment_count)
+{
+    uint32_t *owners = memory_allocate((builder->count + 1) * sizeof(*owners));
+    for (uint32_t i = 0; i < builder->count; i++) {
+        owners[i] = (uint32_t)(((builder->events[i].key.high >> 32) * segment_count) >> 32);
+    }
+    deal(builder, owners, segment_count);
+    memory_free(owners);
 }
 
 void event_builder_compact(struct event_builder *builder)

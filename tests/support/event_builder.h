@@ -42,6 +42,9 @@ uint32_t event_builder_pending(const struct event_builder *builder);
 void event_builder_segment(struct event_builder *builder);
 /// Deals the pending events out at random over `segment_count` segments and commits each.
 void event_builder_deal(struct event_builder *builder, uint32_t segment_count, uint64_t seed);
+/// Writes the pending events as segments with a range of users' keys each, as shards do; commits
+/// each.
+void event_builder_deal_keys(struct event_builder *builder, uint32_t segment_count);
 /// Merges all segments.
 void event_builder_compact(struct event_builder *builder);
 /// A snapshot of what was committed; closed by the builder's destroy or the next call.

@@ -54,9 +54,9 @@ bool memo_cut_tasks(struct query_plan *plan)
         &plan->arena, (size_t)plan->task_count + plan->segment_count + 1, sizeof(*bounds));
     uint32_t count = 0;
     bool narrow = true;
-    for (uint32_t task = 0; task < plan->task_count; task++) {
+    for (uint32_t task = 0; narrow && task < plan->task_count; task++) {
         uint64_t end = task + 1 < plan->task_count ? plan->bounds[task + 1].high : UINT64_MAX;
-        narrow &= cut_range(plan, plan->bounds[task].high, end, bounds, &count);
+        narrow = cut_range(plan, plan->bounds[task].high, end, bounds, &count);
     }
     if (narrow) {
         plan->bounds = bounds;
