@@ -66,6 +66,8 @@ static enum corong_status add_by_bytes(struct query_brief_sums *sums, struct que
 {
     struct query_brief_slices *stored = &sums->stored[source->index];
     const uint8_t *bytes = rows->packed[slices->columns[0]].values;
+    source->slice_bytes = bytes;
+    source->slice_group = group;
     if (stored->group != group) {
         memset(stored, 0, sizeof(*stored));
         stored->group = group;

@@ -50,6 +50,10 @@ struct query_source {
     /// By row a class, which says by `steps_of_class` what its name and its folded columns do: the
     /// stored names, or where there are such columns `class_bytes`. NULL: none.
     const uint8_t *classes;
+    /// By row of `slice_group` a byte that names the slice, where there is one: by these a row that
+    /// is to be counted is fetched ahead. Not read, since the group may have gone. NULL: none.
+    const uint8_t *slice_bytes;
+    uint32_t slice_group;
     uint64_t steps_of_class[256];
     uint8_t *class_bytes;
     uint8_t *class_of_rank[QUERY_FOLD_COUNT_MAX]; ///< by fold and rank + 1, where codes are ranked

@@ -50,7 +50,8 @@ struct pair {
     uint64_t bases[2];
     uint64_t powers[2];
     const uint8_t *classes[2];
-    bool apart; ///< all rows of the first lane lie before those of the second
+    uintptr_t slices[2]; ///< bytes that name rows' slices, which are fetched ahead
+    bool apart;          ///< all rows of the first lane lie before those of the second
     uint32_t user_count;
     uint32_t skipped;
     uint64_t step_rows;
@@ -107,6 +108,14 @@ static inline bool has_tie(const struct pair *pair, const struct merged *user, u
     return crowded && find_tie(pair, user, bit);
 }
 
+/// Bytes by row that are read once a row is counted; where they are not known, some that are here.
+static uintptr_t slices_of(const struct block_lane *lane)
+{
+    const struct query_source *source = lane->source;
+    bool known = source->slice_bytes != NULL && source->slice_group == lane->group;
+    return (uintptr_t)(known ? source->slice_bytes : lane->classes);
+}
+
 static void take_side(struct pair *pair, uint32_t which, struct block_lane *lane)
 {
     pair->lanes[which] = lane;
@@ -114,6 +123,7 @@ static void take_side(struct pair *pair, uint32_t which, struct block_lane *lane
     pair->bases[which] = lane->times.base;
     pair->powers[which] = lane->times.power;
     pair->classes[which] = lane->classes;
+    pair->slices[which] = slices_of(lane);
     pair->sides[which] = (struct side){.keys = lane->keys,
                                        .row_counts = lane->row_counts,
                                        .masks = lane->masks,
@@ -133,6 +143,7 @@ static void take_no_side(struct pair *pair)
     pair->bases[1] = pair->bases[0];
     pair->powers[1] = pair->powers[0];
     pair->classes[1] = pair->classes[0];
+    pair->slices[1] = pair->slices[0];
     pair->sides[1] = (struct side){.keys = &NO_KEY,
                                    .row_counts = NO_ROWS,
                                    .masks = NO_BITS,
@@ -185,6 +196,16 @@ static void put_long(struct pair *pair, const struct side *a, const struct side 
     }
 }
 
+/// Fetches times ahead: where users begin and end is too sparse for the machine to guess. Two lines
+/// of 16, which is more than most users' rows of a segment take.
+static inline void fetch_ahead(const struct side *side)
+{
+    uintptr_t from =
+        (uintptr_t)side->units + sizeof(uint32_t) * (side->row + (uint64_t)BLOCK_AHEAD);
+    __builtin_prefetch((const void *)from);
+    __builtin_prefetch((const void *)(from + 64));
+}
+
 /// Brings the next users' rows together.
 static inline void merge(struct pair *pair, uint32_t limit)
 {
@@ -222,14 +243,18 @@ static inline void merge(struct pair *pair, uint32_t limit)
         b.user += in_b;
         a.row += rows_a;
         b.row += rows_b;
-        __builtin_prefetch((const void *)((uintptr_t)a.units +
-                                          sizeof(uint32_t) * (a.row + (uint64_t)BLOCK_AHEAD)));
-        __builtin_prefetch((const void *)((uintptr_t)b.units +
-                                          sizeof(uint32_t) * (b.row + (uint64_t)BLOCK_AHEAD)));
+        fetch_ahead(&a);
+        fetch_ahead(&b);
     }
     pair->sides[0] = a;
     pair->sides[1] = b;
     pair->user_count = count;
+}
+
+/// A row is counted when its batch is full: each user's byte is in a line of its own.
+static inline void fetch_slice(const struct pair *pair, uint32_t which, uint32_t row)
+{
+    __builtin_prefetch((const void *)(pair->slices[which] + row));
 }
 
 /// Counts a user whose reported attempt begins at a row.
@@ -242,6 +267,7 @@ static inline void report(struct pair *pair, const struct merged *user, uint32_t
     bool open = (level < ask->step_count) & (time_at(pair, user, last) >= ask->open_from_us);
     uint32_t run = run_of(user, entry);
     struct block_lane *lane = pair->lanes[run];
+    fetch_slice(pair, run, user->rows[run] + entry);
     if (ask->noted) {
         lane->notes[lane->batch_count] =
             (struct query_memo_note){pair->keys[user - pair->users], QUERY_MEMO_NEW,
@@ -251,16 +277,12 @@ static inline void report(struct pair *pair, const struct merged *user, uint32_t
         (struct query_brief){user->rows[run] + entry, (uint8_t)level, open};
 }
 
-/// The latest entry of an assignment that completed a step.
-struct start {
-    int64_t time_us;
-    uint32_t bit;
-};
-
-/// A user on its way up.
+/// A user on its way up. Moments and bits of starts apart: read as one they would wait for both of
+/// the writes.
 struct climb {
-    struct start starts[FUNNEL_STEP_COUNT_MAX]; ///< of an assignment that completed step k + 1
-    struct start entry;
+    int64_t start_us[FUNNEL_STEP_COUNT_MAX]; ///< the latest entry of an assignment that completed
+    uint32_t starts[FUNNEL_STEP_COUNT_MAX];  ///< step k + 1
+    uint32_t entry;                          ///< of the reported attempt
     uint32_t level;
 };
 
@@ -270,10 +292,12 @@ static inline void advance(struct climb *climb, uint32_t steps, int64_t time_us,
     do {
         uint32_t step = 31 - (uint32_t)__builtin_clz(steps);
         steps ^= UINT32_C(1) << step;
-        const struct start start = climb->starts[step - 1];
-        if (time_us - start.time_us > window_us) {
+        const int64_t start_us = climb->start_us[step - 1];
+        const uint32_t start = climb->starts[step - 1];
+        if (time_us - start_us > window_us) {
             continue;
         }
+        climb->start_us[step] = start_us;
         climb->starts[step] = start;
         if (step == climb->level) {
             climb->level++;
@@ -290,9 +314,12 @@ static inline bool climb_up(struct pair *pair, const struct merged *user)
     if (has_tie(pair, user, first)) {
         return false;
     }
-    climb.starts[0] = (struct start){time_at(pair, user, first), first};
-    climb.entry = climb.starts[0];
+    climb.entry = first;
     climb.level = 1;
+    if (pair->ask->first_only) {
+        climb.start_us[0] = time_at(pair, user, first);
+        climb.starts[0] = first;
+    }
     for (uint64_t later = user->later & (~block_bits_below(first) << 1);
          later != 0 && climb.level < user->reach; later &= later - 1) {
         uint32_t bit = block_bits_lowest(later);
@@ -306,15 +333,16 @@ static inline bool climb_up(struct pair *pair, const struct merged *user)
         }
         if (!pair->ask->first_only) {
             uint32_t entry = block_bits_highest(user->entries & block_bits_below(bit));
-            climb.starts[0] = (struct start){time_at(pair, user, entry), entry};
+            climb.start_us[0] = time_at(pair, user, entry);
+            climb.starts[0] = entry;
         }
         advance(&climb, steps, time_at(pair, user, bit), pair->ask->window_us);
     }
     // Of several entries at one instant the first in canonical order is the reported one.
-    if (climb.level > 1 && climb.entry.bit != first && has_tie(pair, user, climb.entry.bit)) {
+    if (climb.level > 1 && climb.entry != first && has_tie(pair, user, climb.entry)) {
         return false;
     }
-    report(pair, user, climb.entry.bit, climb.level);
+    report(pair, user, climb.entry, climb.level);
     return true;
 }
 
@@ -343,7 +371,9 @@ static bool walk_long(struct pair *pair, const struct long_user *far)
     pair->step_rows += block_step_rows(&user);
     if (user.level > 0) {
         bool open = user.level < user.step_count && user.last_us >= pair->ask->open_from_us;
-        struct block_lane *lane = pair->lanes[far->counts[0] == 0 ? 1 : user.entry_run];
+        uint32_t side = far->counts[0] == 0 ? 1 : user.entry_run;
+        struct block_lane *lane = pair->lanes[side];
+        fetch_slice(pair, side, user.entry_row);
         if (pair->ask->noted) {
             lane->notes[lane->batch_count] =
                 (struct query_memo_note){pair->keys[far->ordinal], QUERY_MEMO_NEW,

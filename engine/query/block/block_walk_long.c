@@ -4,19 +4,17 @@
 #include "engine/query/block/block_tie.h"
 #include "engine/query/block/block_walk.h"
 
-/// A row, with its time.
-struct place {
-    int64_t time_us;
-    uint32_t run;
-    uint32_t row; ///< BLOCK_NO_ROW: none
-};
+#define NO_PLACE UINT64_MAX
 
+/// What is known of a user so far. A place is a run and a row of it, as one number; moments and
+/// places of starts stand apart: read as one they would wait for both of the writes.
 struct walk {
     struct block_user *user;
-    struct place first;
-    struct place last; ///< the latest entry of the words gone through
-    struct place entry;
-    struct place starts[FUNNEL_STEP_COUNT_MAX]; ///< of the assignment that completed step k + 1
+    uint64_t first;
+    uint64_t last; ///< the latest entry of the words gone through
+    uint64_t entry;
+    int64_t start_us[FUNNEL_STEP_COUNT_MAX]; ///< of the assignment that completed step k + 1
+    uint64_t starts[FUNNEL_STEP_COUNT_MAX];
 };
 
 /// Up to 64 rows of a run.
@@ -28,10 +26,19 @@ struct part {
     uint64_t later;
 };
 
-static inline struct place place_at(const struct part *part, uint32_t bit)
+static inline uint64_t place_at(const struct part *part, uint32_t bit)
 {
-    uint32_t row = part->begin + bit;
-    return (struct place){block_lane_time(part->run->lane, row), part->which, row};
+    return (uint64_t)part->which << 32 | (part->begin + bit);
+}
+
+static inline int64_t time_of(const struct walk *walk, uint64_t place)
+{
+    return block_lane_time(walk->user->runs[place >> 32].lane, (uint32_t)place);
+}
+
+static inline bool has_tie(const struct walk *walk, uint64_t place)
+{
+    return block_has_tie(&walk->user->runs[place >> 32], (uint32_t)place);
 }
 
 /// Lets a row complete the steps that it may fill, later steps first, so that it fills only one of
@@ -42,10 +49,12 @@ static inline void advance(struct walk *walk, uint32_t steps, int64_t time_us)
     while (steps != 0) {
         uint32_t step = 31 - (uint32_t)__builtin_clz(steps);
         steps ^= UINT32_C(1) << step;
-        const struct place start = walk->starts[step - 1];
-        if (start.row == BLOCK_NO_ROW || time_us - start.time_us > user->window_us) {
+        const int64_t start_us = walk->start_us[step - 1];
+        const uint64_t start = walk->starts[step - 1];
+        if (time_us - start_us > user->window_us) {
             continue;
         }
+        walk->start_us[step] = start_us;
         walk->starts[step] = start;
         if (step == user->level) {
             user->level++;
@@ -54,7 +63,7 @@ static inline void advance(struct walk *walk, uint32_t steps, int64_t time_us)
     }
 }
 
-/// Visits the rows of later steps, none of which lies before the first entry; false at a tie.
+/// Visits the rows of later steps, all of which lie behind the first entry; false at a tie.
 static inline bool visit(struct walk *walk, const struct part *part, uint64_t later)
 {
     struct block_user *user = walk->user;
@@ -69,37 +78,44 @@ static inline bool visit(struct walk *walk, const struct part *part, uint64_t la
         if (block_has_tie(part->run, row)) {
             return false;
         }
-        uint64_t before = part->entries & block_bits_below(bit);
-        if (user->first_only) {
-            // The first entry itself may fill later steps too: nothing lies before it.
-            walk->starts[0] = walk->first;
-            walk->starts[0].row =
-                before != 0 || walk->last.row != BLOCK_NO_ROW ? walk->first.row : BLOCK_NO_ROW;
-        } else {
+        if (!user->first_only) {
+            uint64_t before = part->entries & block_bits_below(bit);
             walk->starts[0] = before != 0 ? place_at(part, block_bits_highest(before)) : walk->last;
+            walk->start_us[0] = time_of(walk, walk->starts[0]);
         }
         advance(walk, steps, block_lane_time(part->run->lane, row));
     }
     return true;
 }
 
+/// Begins at the first entry; false at a tie.
+static inline bool begin_at(struct walk *walk, const struct part *part, uint32_t bit)
+{
+    struct block_user *user = walk->user;
+    walk->first = place_at(part, bit);
+    walk->entry = walk->first;
+    user->level = 1;
+    if (user->first_only) {
+        walk->starts[0] = walk->first;
+        walk->start_us[0] = time_of(walk, walk->first);
+    }
+    bool looked_at = user->whole || user->reach > 1;
+    return !looked_at || !has_tie(walk, walk->first);
+}
+
 /// Takes the next rows; false at a tie.
 static inline bool take_part(struct walk *walk, const struct part *part)
 {
-    struct block_user *user = walk->user;
     uint64_t later = part->later;
-    if (user->level == 0) {
+    if (walk->user->level == 0) {
         if (part->entries == 0) {
             return true;
         }
         uint32_t bit = block_bits_lowest(part->entries);
-        later &= UINT64_MAX << bit;
-        walk->first = place_at(part, bit);
-        walk->entry = walk->first;
-        user->level = 1;
-        if ((user->reach > 1 || user->whole) && block_has_tie(part->run, walk->first.row)) {
+        if (!begin_at(walk, part, bit)) {
             return false;
         }
+        later &= ~block_bits_below(bit) << 1;
     }
     if (!visit(walk, part, later)) {
         return false;
@@ -110,15 +126,25 @@ static inline bool take_part(struct walk *walk, const struct part *part)
     return true;
 }
 
+/// Entries of up to 64 rows from `row` on.
+static inline uint64_t entries_at(const struct block_run *run, uint32_t row, uint32_t end)
+{
+    uint32_t entry_end = end < run->entry_end ? end : run->entry_end;
+    return row < entry_end ? block_bits_at(run->lane->entries, row, entry_end - row) : 0;
+}
+
+static inline bool is_over(const struct walk *walk)
+{
+    return walk->user->level > 0 && walk->user->level >= walk->user->reach;
+}
+
 static bool take_run(struct walk *walk, uint32_t which)
 {
     const struct block_run *run = &walk->user->runs[which];
-    for (uint32_t row = run->begin; row < run->end; row += BLOCK_WORD_SIZE) {
+    for (uint32_t row = run->begin; row < run->end && !is_over(walk); row += BLOCK_WORD_SIZE) {
         uint32_t end = run->end - row < BLOCK_WORD_SIZE ? run->end : row + BLOCK_WORD_SIZE;
-        uint32_t entry_end = end < run->entry_end ? end : run->entry_end;
         struct part part = {.run = run, .which = which, .begin = row};
-        part.entries =
-            row < entry_end ? block_bits_at(run->lane->entries, row, entry_end - row) : 0;
+        part.entries = entries_at(run, row, end);
         part.later = block_bits_at(run->lane->later, row, end - row);
         if (!take_part(walk, &part)) {
             return false;
@@ -127,13 +153,38 @@ static bool take_run(struct walk *walk, uint32_t which)
     return true;
 }
 
+/// The latest entry of a user who has one, from the end.
+static uint64_t find_last(const struct block_user *user)
+{
+    for (uint32_t i = user->run_count; i-- > 0;) {
+        const struct block_run *run = &user->runs[i];
+        for (uint32_t end = run->entry_end; end > run->begin;) {
+            uint32_t row = end - run->begin < BLOCK_WORD_SIZE ? run->begin : end - BLOCK_WORD_SIZE;
+            uint64_t entries = block_bits_at(run->lane->entries, row, end - row);
+            if (entries != 0) {
+                return (uint64_t)i << 32 | (row + block_bits_highest(entries));
+            }
+            end = row;
+        }
+    }
+    return NO_PLACE;
+}
+
+/// The last moment at which an attempt begins.
+static int64_t find_last_us(const struct walk *walk)
+{
+    const struct block_user *user = walk->user;
+    return time_of(walk, user->first_only ? walk->first : find_last(user));
+}
+
 bool block_walk_long(struct block_user *user)
 {
     struct walk walk;
     walk.user = user;
-    walk.last.row = BLOCK_NO_ROW;
+    walk.last = NO_PLACE;
+    walk.entry = NO_PLACE;
     user->level = 0;
-    for (uint32_t i = 0; i < user->run_count; i++) {
+    for (uint32_t i = 0; i < user->run_count && !is_over(&walk); i++) {
         if (!take_run(&walk, i)) {
             return false;
         }
@@ -142,12 +193,14 @@ bool block_walk_long(struct block_user *user)
         return true;
     }
     // Of several entries at one instant the first in canonical order is the reported one.
-    if (user->level > 1 && block_has_tie(&user->runs[walk.entry.run], walk.entry.row)) {
+    if (user->level > 1 && has_tie(&walk, walk.entry)) {
         return false;
     }
-    user->entry_run = walk.entry.run;
-    user->entry_row = walk.entry.row;
-    user->last_us = user->first_only ? walk.first.time_us : walk.last.time_us;
+    user->entry_run = (uint32_t)(walk.entry >> 32);
+    user->entry_row = (uint32_t)walk.entry;
+    if (user->level < user->step_count || user->exact) {
+        user->last_us = find_last_us(&walk);
+    }
     return true;
 }
 
