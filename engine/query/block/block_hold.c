@@ -2,10 +2,12 @@
 /// A user's entries are gone through from the last to the first and put into a table by value: the
 /// first of a value that is met decides whether the unit is open. Then its rows of later steps are
 /// looked up there: only a unit with both can be more than level 1. Where nothing is sliced, a unit
-/// is a cell counted up.
+/// is a cell counted up; values of a user of few step rows are then compared all with all, and the
+/// table is for those of whom a value has an entry and a later step.
 #include "engine/query/block/block_hold.h"
 
 #include "engine/query/block/block_bits.h"
+#include "engine/query/block/block_few.h"
 #include "engine/query/query_units.h"
 #include "storage/base/memory.h"
 
@@ -33,11 +35,15 @@ struct hold_lane {
     uint32_t missing; ///< stored where there is none
     uint32_t *copied; ///< memory of `values` where they are not stored in 32 bits
     uint32_t copied_capacity;
+    /// What a value is to users of several segments, by stored value + base + 1; 0: not known yet.
+    uint32_t *keys;
+    const uint32_t *keys_ranked; ///< `ranked` when `keys` was begun
 };
 
 struct block_hold {
     struct query_units *units;
     struct hold_lane *lanes; ///< by source
+    struct block_few few;
     uint64_t *slots;
     uint32_t *places; ///< by slot, of `found`; only where units are listed
     uint32_t slot_bits;
@@ -76,6 +82,7 @@ struct block_hold *block_hold_create(struct query_units *units)
     } else if (__builtin_sub_overflow(plan->as_of_us, units->rule.window_us, &hold->open_from_us)) {
         hold->open_from_us = INT64_MIN;
     }
+    block_few_init(&hold->few);
     block_hold_forget(hold);
     return hold;
 }
@@ -87,6 +94,7 @@ void block_hold_destroy(struct block_hold *hold)
     }
     for (uint32_t i = 0; i < hold->units->plan->segment_count; i++) {
         memory_free(hold->lanes[i].copied);
+        memory_free(hold->lanes[i].keys);
     }
     memory_free(hold->lanes);
     memory_free(hold->slots);
@@ -125,6 +133,24 @@ static enum corong_status copy_values(struct block_hold *hold, struct hold_lane 
     return CORONG_OK;
 }
 
+/// Nothing is known yet of what the segment's values are among those of other segments.
+static enum corong_status begin_keys(struct block_hold *hold, struct hold_lane *lane,
+                                     const struct query_source *source, struct corong_error *error)
+{
+    const struct dictionary *own;
+    const uint32_t column = hold->units->group.column;
+    TRY(segment_reader_dictionary(source->segment->reader, column, &own, error));
+    if (lane->keys == NULL) {
+        TRY(query_tasks_charge(hold->units->tasks, ((uint64_t)own->count + 1) * sizeof(*lane->keys),
+                               "the values that units are made of", error));
+    }
+    memory_free(lane->keys);
+    lane->keys = memory_allocate_zeroed((size_t)own->count + 1, sizeof(*lane->keys));
+    lane->keys[0] = UINT32_MAX; // missing: not a key, and nothing to look for
+    lane->keys_ranked = lane->ranked;
+    return CORONG_OK;
+}
+
 /// Looks at the attribute of the row group that the block's lane has loaded.
 static enum corong_status load(struct block_hold *hold, const struct block_lane *of,
                                struct corong_error *error)
@@ -144,6 +170,10 @@ static enum corong_status load(struct block_hold *hold, const struct block_lane 
             lane->values = packed->values;
         } else {
             TRY(copy_values(hold, lane, rows, error));
+        }
+        bool begun = lane->keys != NULL && lane->keys_ranked == lane->ranked;
+        if (!begun && hold->units->plan->segment_count > 1) {
+            TRY(begin_keys(hold, lane, source, error));
         }
     }
     lane->group = of->group;
@@ -190,14 +220,22 @@ static enum corong_status reserve(struct block_hold *hold, const struct block_us
 
 /// A value of which it is not known yet which one of other segments it is.
 static __attribute__((noinline)) uint32_t find_key(struct block_hold *hold,
-                                                   const struct block_run *run, uint32_t code)
+                                                   const struct block_run *run,
+                                                   const struct hold_lane *lane, uint32_t index)
 {
-    uint64_t key = 0;
+    const uint32_t code = lane->ranked == NULL ? index - 1 : lane->ranked[index];
+    uint64_t found = 0;
     if (hold->status == CORONG_OK) {
         hold->status =
-            query_group_find_key(&hold->units->group, run->lane->source, code, &key, hold->error);
+            query_group_find_key(&hold->units->group, run->lane->source, code, &found, hold->error);
     }
-    return (uint32_t)(key >> 32) << CODE_BITS | (uint32_t)key;
+    const uint64_t key = ((found >> 32) << CODE_BITS) + (uint32_t)found + 1;
+    if ((uint32_t)found >> CODE_BITS != 0 || key >= UINT32_MAX) {
+        hold->wide = true;
+        return UINT32_MAX;
+    }
+    lane->keys[index] = (uint32_t)key;
+    return (uint32_t)key;
 }
 
 /// What tells a row's value from the user's others: as stored where they lie in one row group
@@ -208,15 +246,9 @@ static inline uint32_t key_of(struct block_hold *hold, const struct block_run *r
     if (!shared) {
         return value;
     }
-    uint32_t code = value + lane->base;
-    code = lane->ranked == NULL ? code : lane->ranked[code + 1];
-    const uint64_t *keys = hold->units->group.keys_of_code[run->lane->source->segment->origin];
-    hold->wide |= code >> CODE_BITS != 0;
-    if (keys == NULL || keys[code] == 0) {
-        return find_key(hold, run, code);
-    }
-    uint64_t key = keys[code] - 1;
-    return (uint32_t)(key >> 32) << CODE_BITS | (uint32_t)key;
+    const uint32_t index = value + lane->base + 1;
+    const uint32_t key = lane->keys[index];
+    return key != 0 ? key : find_key(hold, run, lane, index);
 }
 
 /// The slot that has the key, or the empty one where it belongs.
@@ -339,6 +371,35 @@ static inline void cross_later(struct block_hold *hold, uint32_t which, bool sha
     }
 }
 
+/// Counts the units of a user of few step rows, none of whose values has both an entry and a later
+/// step. False: any other user, of whom nothing is counted.
+static bool take_few(struct block_hold *hold, bool shared)
+{
+    const struct block_user *user = hold->of;
+    struct block_few *few = &hold->few;
+    block_few_begin(few);
+    for (uint32_t i = 0; i < user->run_count; i++) {
+        const struct block_run *run = &user->runs[i];
+        const struct hold_lane *lane = &hold->lanes[run->lane->source->index];
+        const struct block_few_values of = {lane->values, shared ? lane->keys : NULL,
+                                            lane->base + 1, lane->missing};
+        if (lane->values == NULL) {
+            continue;
+        }
+        uint32_t open = open_row(hold, run);
+        if (!block_few_take(few, &of, run, run->begin, open)) {
+            return false;
+        }
+        few->lost_count = open > run->begin ? few->entry_count : few->lost_count;
+        if (!block_few_take(few, &of, run, open, run->end)) {
+            return false;
+        }
+    }
+    hold->outside = hold->few.outside;
+    return block_few_count(&hold->few, hold->fresh);
+}
+
+/// Puts all of the user's values into the table.
 static void take_runs(struct block_hold *hold, bool shared)
 {
     const struct block_user *user = hold->of;
@@ -417,6 +478,22 @@ static uint64_t step_rows_outside(const struct block_hold *hold, const struct bl
     return outside;
 }
 
+/// Any user. `left_out`: one for the general way.
+static enum corong_status take_all(struct block_hold *hold, bool shared, bool *left_out,
+                                   struct corong_error *error)
+{
+    TRY(reserve(hold, hold->of, error));
+    if (!shared) {
+        take_runs(hold, false);
+        return CORONG_OK;
+    }
+    take_runs(hold, true);
+    TRY(hold->status);
+    *left_out = hold->wide;
+    hold->wide = false;
+    return CORONG_OK;
+}
+
 enum corong_status block_hold_user(struct block_hold *hold, const struct block_user *user,
                                    const struct block_held **found_out, uint32_t *found_count_out,
                                    bool *left_out, struct corong_error *error)
@@ -439,17 +516,12 @@ enum corong_status block_hold_user(struct block_hold *hold, const struct block_u
         }
         absent |= own->values == NULL;
     }
-    TRY(reserve(hold, user, error));
-    if (shared) {
-        take_runs(hold, true);
-        TRY(hold->status);
-        if (hold->wide) {
-            hold->wide = false;
-            *left_out = true;
+    if (hold->listed || !take_few(hold, shared)) {
+        hold->outside = 0;
+        TRY(take_all(hold, shared, left_out, error));
+        if (*left_out) {
             return CORONG_OK;
         }
-    } else {
-        take_runs(hold, false);
     }
     hold->outside += absent ? step_rows_outside(hold, user) : 0;
     hold->units->group.outside += hold->outside;
