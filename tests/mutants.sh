@@ -76,6 +76,7 @@ mutants=(
     'hold_units_never_crossed|engine/query/block/block_hold.c|s/    if (!has || (hold->slots\[at\] \& CROSSED_BIT) != 0) {/    if (at < UINT32_MAX) {/|block_model_test'
     'hold_codes_of_segments_mixed|engine/query/block/block_hold.c|s/const bool shared = user->run_count > 1;/const bool shared = user->run_count > 99;/|block_model_test'
     'hold_first_entry_opens|engine/query/block/block_hold.c|s/FUNNEL_ATTEMPTS_FIRST ? open : found->open/FUNNEL_ATTEMPTS_FIRST ? found->open : open/|block_model_test'
+    'block_mix_twice_as_many_runs|engine/query/block/block_mix.c|s/count == QUERY_BLOCK_LANE_COUNT_MAX ||/count == 2 * QUERY_BLOCK_LANE_COUNT_MAX ||/|block_mix_test'
     'few_units_lost_and_open|engine/query/block/block_few.c|s/units - open_units;/units;/|block_few_test'
     'few_unknown_values_taken|engine/query/block/block_few_avx2.c|s/few->known \&\& unknown == 0/few->known/|block_few_test'
     'repeats_of_later_places|engine/query/block/block_repeats_avx2.c|s/_mm256_andnot_si256(_mm256_srai_epi32(from, 31), same)/same/|block_few_test'
