@@ -290,7 +290,7 @@ struct climb {
 static inline void advance(struct climb *climb, uint32_t steps, int64_t time_us, int64_t window_us)
 {
     do {
-        uint32_t step = 31 - (uint32_t)__builtin_clz(steps);
+        uint32_t step = (uint32_t)__builtin_clz(steps) ^ 31;
         steps ^= UINT32_C(1) << step;
         const int64_t start_us = climb->start_us[step - 1];
         const uint32_t start = climb->starts[step - 1];

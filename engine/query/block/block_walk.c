@@ -92,7 +92,7 @@ static inline bool climb(struct block_user *user, const struct word *word, uint3
         }
         // Later steps first, so that a row fills only one step of an assignment.
         do {
-            uint32_t step = 31 - (uint32_t)__builtin_clz(steps);
+            uint32_t step = (uint32_t)__builtin_clz(steps) ^ 31;
             steps ^= UINT32_C(1) << step;
             const struct start start = starts[step - 1];
             if (time_us - start.time_us > window_us) {

@@ -47,7 +47,7 @@ static inline void advance(struct walk *walk, uint32_t steps, int64_t time_us)
 {
     struct block_user *user = walk->user;
     while (steps != 0) {
-        uint32_t step = 31 - (uint32_t)__builtin_clz(steps);
+        uint32_t step = (uint32_t)__builtin_clz(steps) ^ 31;
         steps ^= UINT32_C(1) << step;
         const int64_t start_us = walk->start_us[step - 1];
         const uint64_t start = walk->starts[step - 1];

@@ -304,7 +304,10 @@ static inline void count(struct walk *walk)
 static inline bool climb_far_enough(struct walk *walk)
 {
     uint32_t reach = walk->user->reach;
-    return reach == 1 || (reach <= REACH_FEW ? climb(walk, REACH_FEW) : climb(walk, reach));
+    if (reach <= 2) {
+        return reach == 1 || climb(walk, 2);
+    }
+    return reach <= REACH_FEW ? climb(walk, REACH_FEW) : climb(walk, reach);
 }
 
 /// The commonest user: all of its rows are in one chunk.
