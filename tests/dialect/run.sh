@@ -6,13 +6,10 @@ set -eu
 bin=$1
 cd "$(dirname "$0")/../.."
 python3 tests/dialect/engines_fuzz.py "$bin" --users $((20000 * ${CORONG_TEST_SCALE:-1})) --seed "${SEED:-1}"
-# The wheels of other systems, in a virtual environment of their own inside the build folder, as bench/run has them.
-if ! build/rivals/bin/python -c 'import chdb' 2>/dev/null; then
-    if ! python3 -m venv build/rivals || ! build/rivals/bin/pip install --quiet chdb duckdb; then
-        echo "SKIP dialect: chdb cannot be installed here"
-        [ "${CI:-}" != true ]
-        exit
-    fi
+if ! bench/rivals/install; then
+    echo "SKIP dialect: chdb cannot be installed here"
+    [ "${CI:-}" != true ]
+    exit
 fi
 exec build/rivals/bin/python tests/dialect/chdb_fuzz.py "$bin" --users $((100000 * ${CORONG_TEST_SCALE:-1})) \
     --seed "${SEED:-1}"
