@@ -129,6 +129,7 @@ mutants=(
     'clickhouse_once_uses_a_row_twice|engine/dialect/clickhouse_once.c|s/used = used .. chain->events/used = used \&\& chain->events/|dialect_test'
     'doris_dedup_not_seen|engine/dialect/doris.c|s/next_row(rows, earlier, after + 1) < before/next_row(rows, earlier, after + 1) < before - 1/|dialect_test'
     'pattern_time_exclusive|engine/pattern/pattern_match.c|s/return elapsed_us <= action->time_us/return elapsed_us < action->time_us/|pattern_test'
+    'pattern_time_at_the_end_needs_an_event|engine/pattern/pattern_match.c|s/action->kind == PATTERN_TIME_AT_MOST || *$/false ||/|pattern_test'
     'compare_interval_too_narrow|tools/bench/compare/compare_statistics.c|s/ratio.low = exp(differences.bound - 1.);/ratio.low = exp(differences[bound]);/|compare_test'
     'compare_chances_not_counted|tools/bench/compare/compare.c|s/if (found.known++. \&\& (row/if ((found[known++] || true) \&\& (row/|compare_test'
     'page_text_as_markup|tools/bench/chart/chart_svg.c|s/"&lt;"/"<"/|chart_test page_test'

@@ -8,12 +8,15 @@ own rules the level of strict_once, and patterns the same sequenceMatch, sequenc
 
 ClickHouse's order among equal times is that of insertion where it matters at all (strict_once with
 strict_deduplication); Corong is given it as the sequence number, except where our own rules are compared.
-sequenceMatch leaves equal times in no order, so for patterns times are distinct."""
+sequenceMatch leaves equal times in no order, so for patterns times are distinct. Where the end of a pattern may
+stand for no event, ClickHouse reads behind the pattern and may miss matches by chance (its issue 120729); there
+Corong must find at least as many, and the same events. tests/unit/engine/pattern_test.c has what is right."""
 import argparse
 import itertools
 import json
 import pathlib
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +30,7 @@ BATCH = 10000
 MODES = ["strict_deduplication", "strict_order", "strict_increase", "strict_once"]
 PARTS = ["(?{})"] * 6 + [".", ".*", ".*", "(?t{}{})", "(?t{}{})"]
 OPERATORS = ["<=", "<", ">=", ">", "=="]
+EMPTY_END = re.compile(r"(\.\*|\(\?t<=?\d+\)|\(\?t>=0\))$")
 
 
 def combinations():
@@ -181,6 +185,11 @@ def random_pattern(draw, step_count):
     return pattern + (f"(?{draw.randint(1, step_count)})" if draw.random() < 0.7 else "")
 
 
+def at_least(expected, found):
+    """What ClickHouse says, or ours where that is more; the events as ClickHouse has them."""
+    return {user: [*map(max, value[:2], found.get(user, value)[:2]), value[2]] for user, value in expected.items()}
+
+
 def check_patterns(users, draw, rounds):
     compared = 0
     for _ in range(rounds):
@@ -193,7 +202,10 @@ def check_patterns(users, draw, rounds):
                            f"({any_event}) AND {where}")
         expected = {user: [row[0], int(row[1]), [int(at) for at in row[2]]] for user, row in rows.items()}
         question = {"steps": steps, "pattern": pattern, "unit_us": 1, **sight}
-        compared += compare(users, "pattern", question, users.ask(question), expected)
+        found = users.ask(question)
+        if EMPTY_END.search(pattern):
+            expected = at_least(expected, found)
+        compared += compare(users, "pattern", question, found, expected)
     return compared
 
 

@@ -83,6 +83,24 @@ Test(pattern, test_a_time_lets_events_pass)
     check("(?1)(?t<=2)(?2)", "1332", false, 0);
 }
 
+// As ClickHouse means it; what it answers here hangs on the memory behind its pattern (its issue
+// 120729).
+Test(pattern, test_an_end_may_stand_for_no_event_where_events_are_over)
+{
+    check("(?1).*", "1", true, 1);
+    check("(?1)(?t<=2)(?2).*", "1-2", true, 1);
+    check("(?1)(?t<2)(?2).*", "1-2", false, 0);
+    check("(?1)(?2)(?t<3)(?3)(?t<5)", "123", true, 1);
+    check("(?1)(?t<2)", "1-2", false, 0);
+    check("(?1)(?t<3)", "1-2", true, 1);
+    check("(?1)(?t<=2)", "1", true, 1);
+    check("(?1)(?t>=0)", "1", true, 1);
+    check("(?1)(?t>=1)", "1", false, 0);
+    check("(?1)(?t>0)", "1", false, 0);
+    check("(?1)(?t==0)", "1", false, 0);
+    check("(?1)(?t<=2).*(?t<1)", "1", true, 1);
+}
+
 Test(pattern, test_nothing_matches_no_event)
 {
     check("(?1)", "", false, 0);
