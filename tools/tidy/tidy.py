@@ -92,6 +92,15 @@ def check_source(path):
     check_functions(path, lines)
 
 
+def check_text(path):
+    """A formatter of C that went over Markdown leaves headings such as '##Files' and '#storage / file'."""
+    fenced = False
+    for number, line in enumerate((ROOT / path).read_text().splitlines(), 1):
+        fenced ^= line.startswith("```")
+        if not fenced and re.match(r"\s*#+[^#\s!]", line):
+            fault(path, number, "a heading without a space, or a text that was formatted as C")
+
+
 def check_names(paths):
     stems = {}
     for path in paths:
@@ -109,6 +118,8 @@ def main():
     for path in paths:
         if path.suffix in {".c", ".h", ".cpp"}:
             check_source(path)
+        elif path.suffix == ".md":
+            check_text(path)
     check_names(paths)
     for line in faults:
         print(line)
