@@ -128,6 +128,7 @@ mutants=(
     'clickhouse_pass_goes_on|engine/dialect/clickhouse.c|s/if (steps == 0 \&\& walk->order/if (steps == 1u << 31 \&\& walk->order/|dialect_test'
     'clickhouse_once_uses_a_row_twice|engine/dialect/clickhouse_once.c|s/used = used .. chain->events/used = used \&\& chain->events/|dialect_test'
     'doris_dedup_not_seen|engine/dialect/doris.c|s/next_row(rows, earlier, after + 1) < before/next_row(rows, earlier, after + 1) < before - 1/|dialect_test'
+    'digits_tens_of_two|storage/segment/segment_digits.h|s/twos \* 103 >> 10/twos * 102 >> 10/|segment_digits_test'
     'pattern_time_exclusive|engine/pattern/pattern_match.c|s/return elapsed_us <= action->time_us/return elapsed_us < action->time_us/|pattern_test'
     'pattern_time_at_the_end_needs_an_event|engine/pattern/pattern_match.c|s/action->kind == PATTERN_TIME_AT_MOST || *$/false ||/|pattern_test'
     'compare_interval_too_narrow|tools/bench/compare/compare_statistics.c|s/ratio.low = exp(differences.bound - 1.);/ratio.low = exp(differences[bound]);/|compare_test'

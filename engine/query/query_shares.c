@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#define TASKS_PER_THREAD 8u
+#define TASKS_PER_THREAD 5u
 /// One row in so many may be decoded twice, because a cut goes through its group.
 #define SHARED_ROWS_PART 4u
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/base/hash.h"
 
+#include "storage/base/cpu.h"
 #include "storage/base/invariant.h"
 
 #include <string.h>
@@ -12,9 +13,19 @@ uint64_t hash_bytes64(const void *bytes, size_t size)
     return XXH3_64bits(bytes, size);
 }
 
-uint64_t hash_bytes64_seeded(const void *bytes, size_t size, uint64_t seed)
+uint64_t hash_bytes64_seeded_library(const void *bytes, size_t size, uint64_t seed)
 {
     return XXH3_64bits_withSeed(bytes, size, seed);
+}
+
+uint64_t hash_bytes64_seeded(const void *bytes, size_t size, uint64_t seed)
+{
+#if defined(__x86_64__)
+    if (cpu_has_avx2()) {
+        return hash_bytes64_seeded_avx2(bytes, size, seed);
+    }
+#endif
+    return hash_bytes64_seeded_library(bytes, size, seed);
 }
 
 struct hash128 hash_bytes128(const void *bytes, size_t size)

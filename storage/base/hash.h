@@ -53,6 +53,9 @@ static inline struct hash128 hash128_subtract(struct hash128 left, struct hash12
 uint64_t hash_bytes64(const void *bytes, size_t size);
 /// XXH3-64 with a seed: a block moved to another place or file cannot pass.
 uint64_t hash_bytes64_seeded(const void *bytes, size_t size, uint64_t seed);
+/// The two ways it takes; the second needs cpu_has_avx2().
+uint64_t hash_bytes64_seeded_library(const void *bytes, size_t size, uint64_t seed);
+uint64_t hash_bytes64_seeded_avx2(const void *bytes, size_t size, uint64_t seed);
 /// XXH3-128, unkeyed.
 struct hash128 hash_bytes128(const void *bytes, size_t size);
 /// The 32-bit hash of a mapped event id: the low half of XXH3-64.

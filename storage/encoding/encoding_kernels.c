@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define STORE_SIZE 16u
+#define STORE_SIZE 64u ///< most users have fewer rows, so that the loop over them ends as guessed
 
 void encoding_expand_bytes_scalar(const uint8_t *codes, uint8_t escape, const uint32_t *large,
                                   uint32_t *values, uint32_t count)

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /// Values that may be read, but not used, behind `large`.
-#define ENCODING_KERNEL_SLACK 8u
+#define ENCODING_KERNEL_SLACK 16u
 
 /// values[i] = codes[i], plus the next of `large` where codes[i] == escape. `large` has as many
 /// values as there are escapes, and ENCODING_KERNEL_SLACK more that may be read.

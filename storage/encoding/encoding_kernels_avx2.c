@@ -7,6 +7,7 @@
 #include <immintrin.h>
 
 #define LANE_COUNT 8u
+#define STRIDE (2 * LANE_COUNT) ///< rows summed up before the next guess whether there are more
 
 // For each set of lanes, which of the next exceptions each lane takes: as many as lanes of the set
 // lie before it.
@@ -58,7 +59,7 @@ static inline __m256i running_sums(__m256i values)
 static uint32_t count_whole_users(const uint32_t *row_counts, uint32_t user_count)
 {
     uint32_t behind = 0;
-    while (user_count > 0 && behind < LANE_COUNT) {
+    while (user_count > 0 && behind < STRIDE) {
         behind += row_counts[--user_count];
     }
     return user_count;
@@ -73,11 +74,15 @@ void encoding_sum_up_users_avx2(const uint32_t *row_counts, uint32_t user_count,
         uint32_t rows = row_counts[user];
         __m256i before = _mm256_set1_epi32((int)firsts[user]);
         values[0] = firsts[user];
-        for (uint32_t row = 1; row < rows; row += LANE_COUNT) {
-            __m256i next = _mm256_loadu_si256((const __m256i *)(deltas + row - 1));
-            __m256i sums = running_sums(next);
-            _mm256_storeu_si256((__m256i *)(values + row), _mm256_add_epi32(sums, before));
-            before = _mm256_add_epi32(before, _mm256_permutevar8x32_epi32(sums, top));
+        for (uint32_t row = 1; row < rows; row += STRIDE) {
+            __m256i low = running_sums(_mm256_loadu_si256((const __m256i *)(deltas + row - 1)));
+            __m256i high =
+                running_sums(_mm256_loadu_si256((const __m256i *)(deltas + row - 1 + LANE_COUNT)));
+            high = _mm256_add_epi32(high, _mm256_permutevar8x32_epi32(low, top));
+            _mm256_storeu_si256((__m256i *)(values + row), _mm256_add_epi32(low, before));
+            _mm256_storeu_si256((__m256i *)(values + row + LANE_COUNT),
+                                _mm256_add_epi32(high, before));
+            before = _mm256_add_epi32(before, _mm256_permutevar8x32_epi32(high, top));
         }
         values += rows;
         deltas += rows - 1;

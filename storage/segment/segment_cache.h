@@ -21,14 +21,15 @@ void segment_cache_put(const struct segment_reader *reader, uint32_t group, uint
 void segment_cache_unpin(struct segment_scratch *scratch);
 
 /// How many rows each user of a group has, and the rest of what is kept by user, into `group_out`;
-/// from the cache where it has them.
+/// from the cache where it has them. `ids`: where the keys follow from the ids and are read, the
+/// ids are left in `group_out` as well.
 CORONG_MUST_CHECK enum corong_status segment_row_counts_read(const struct segment_reader *reader,
                                                              uint32_t group_index,
                                                              struct segment_scratch *scratch,
                                                              struct row_group *group_out,
                                                              struct corong_error *error);
 CORONG_MUST_CHECK enum corong_status segment_users_read(const struct segment_reader *reader,
-                                                        uint32_t group_index,
+                                                        uint32_t group_index, bool ids,
                                                         struct segment_scratch *scratch,
                                                         struct row_group *group_out,
                                                         struct corong_error *error);

@@ -4,6 +4,7 @@
 #include "storage/segment/segment_numbers.h"
 
 #include "storage/base/memory.h"
+#include "storage/segment/segment_digits.h"
 #include "storage/segment/segment_order.h"
 
 #include <string.h>
@@ -82,43 +83,51 @@ bool segment_numbers_find(const struct dictionary *strings, uint64_t *numbers,
     return is_fixed || is_natural;
 }
 
-static uint32_t natural_digits(uint64_t number)
+/// How many digits a number has; `like` is that of one of about its size.
+static uint32_t natural_digits(uint64_t number, uint32_t like)
 {
-    uint32_t digits = 1;
+    uint32_t digits = number < POWERS[like - 1] ? 1 : like;
     while (digits < SEGMENT_DIGITS_MAX && number >= POWERS[digits]) {
         digits++;
     }
     return digits;
 }
 
-static void put_digits(char *to, uint64_t number, uint32_t digits)
+/// Writes prefix and digits. Of the `room` bytes at `to` those behind them may be overwritten.
+/// `prefix_word`: the prefix once more, where it fits.
+static inline void put_id(char *to, uint64_t room, struct text prefix, uint64_t prefix_word,
+                          uint64_t number, uint32_t digits)
 {
-    while (digits > 0) {
-        to[--digits] = (char)('0' + number % 10);
-        number /= 10;
+    if (prefix.size <= sizeof(prefix_word) && room >= prefix.size + digits + SEGMENT_DIGITS_WORD) {
+        memcpy(to, &prefix_word, sizeof(prefix_word));
+        segment_digits_put_over(to + prefix.size, number, digits);
+        return;
     }
+    memcpy(to, prefix.bytes, prefix.size);
+    segment_digits_put(to + prefix.size, number, digits);
 }
 
 static enum corong_status write_ids(const struct segment_reader *reader,
                                     const struct segment_strings *strings, const uint64_t *numbers,
                                     uint32_t *offsets, char *bytes, struct corong_error *error)
 {
+    struct text prefix = strings->prefix;
+    uint64_t prefix_word = 0;
+    memcpy(&prefix_word, prefix.bytes, prefix.size < 8 ? prefix.size : 8);
     bool is_natural = strings->digits == SEGMENT_DIGITS_NATURAL;
+    uint32_t digits = is_natural ? 1 : strings->digits;
     uint64_t limit = POWERS[is_natural ? SEGMENT_DIGITS_MAX : strings->digits];
     uint64_t at = 0;
     offsets[0] = 0;
     for (uint32_t index = 0; index < strings->count; index++) {
         uint64_t number = numbers[index];
-        uint32_t digits = is_natural ? natural_digits(number) : strings->digits;
-        uint64_t end = at + strings->prefix.size + digits;
+        digits = is_natural ? natural_digits(number, digits) : digits;
+        uint64_t end = at + prefix.size + digits;
         if (number >= limit || end > strings->size_bytes) {
             return segment_block_error(reader, strings->first_block, "numbers of ids are too large",
                                        error);
         }
-        if (strings->prefix.size > 0) {
-            memcpy(bytes + at, strings->prefix.bytes, strings->prefix.size);
-        }
-        put_digits(bytes + at + strings->prefix.size, number, digits);
+        put_id(bytes + at, strings->size_bytes - at, prefix, prefix_word, number, digits);
         at = end;
         offsets[index + 1] = (uint32_t)at;
     }
@@ -202,6 +211,26 @@ static enum corong_status read_standing(const struct segment_reader *reader,
     return segment_numbers_read(reader, ids, scratch, offsets, bytes, error);
 }
 
+// The order of the ids as they stand by their keys.
+static struct segment_ordered *order_ids(const struct segment_reader *reader,
+                                         const struct segment_group *group,
+                                         const struct dictionary *standing,
+                                         struct segment_scratch *scratch)
+{
+    uint32_t count = standing->count;
+    size_t entries_size = count * sizeof(struct segment_ordered);
+    struct segment_ordered *entries =
+        segment_buffer_reserve(&scratch->id_order, entries_size + segment_order_work_size(count));
+    uint8_t id_namespace = (uint8_t)group->parts[SEGMENT_FLAGS].minimum & USER_NAMESPACE_MASK;
+    for (uint32_t index = 0; index < count; index++) {
+        entries[index].key =
+            hash_user(&reader->footer.secret, id_namespace, dictionary_text(standing, index));
+        entries[index].index = index;
+    }
+    segment_order(entries, count, (char *)entries + entries_size);
+    return entries;
+}
+
 enum corong_status segment_numbers_read_ordered(const struct segment_reader *reader,
                                                 const struct segment_group *group,
                                                 struct segment_scratch *scratch, uint32_t *offsets,
@@ -209,28 +238,20 @@ enum corong_status segment_numbers_read_ordered(const struct segment_reader *rea
                                                 struct corong_error *error)
 {
     struct dictionary standing;
-    uint32_t count = group->ids.count;
     TRY(read_standing(reader, group, scratch, &standing, error));
-    size_t entries_size = count * sizeof(struct segment_ordered);
-    struct segment_ordered *entries =
-        segment_buffer_reserve(&scratch->id_order, entries_size + segment_order_work_size(count));
-    uint8_t id_namespace = (uint8_t)group->parts[SEGMENT_FLAGS].minimum & USER_NAMESPACE_MASK;
-    for (uint32_t index = 0; index < count; index++) {
-        entries[index].key =
-            hash_user(&reader->footer.secret, id_namespace, dictionary_text(&standing, index));
-        entries[index].index = index;
-    }
-    segment_order(entries, count, (char *)entries + entries_size);
+    const struct segment_ordered *entries = order_ids(reader, group, &standing, scratch);
     uint32_t at = 0;
-    offsets[0] = 0;
-    for (uint32_t user = 0; user < count; user++) {
+    for (uint32_t user = 0; user < standing.count && keys_out != NULL; user++) {
+        keys_out[user] = entries[user].key;
+    }
+    for (uint32_t user = 0; user < standing.count && offsets != NULL; user++) {
         struct text id = dictionary_text(&standing, entries[user].index);
         memcpy(bytes + at, id.bytes, id.size);
+        offsets[user] = at;
         at += (uint32_t)id.size;
-        offsets[user + 1] = at;
-        if (keys_out != NULL) {
-            keys_out[user] = entries[user].key;
-        }
+    }
+    if (offsets != NULL) {
+        offsets[standing.count] = at;
     }
     return CORONG_OK;
 }

@@ -17,7 +17,7 @@ CORONG_MUST_CHECK enum corong_status segment_numbers_read(const struct segment_r
                                                           uint32_t *offsets, char *bytes,
                                                           struct corong_error *error);
 /// Ids of a group whose numbers stand in ascending order: brought into the order of their keys,
-/// which `keys_out` (NULL: nobody asks) is filled with.
+/// which `keys_out` is filled with. Offsets and bytes, or keys, are NULL where nobody asks.
 CORONG_MUST_CHECK enum corong_status
 segment_numbers_read_ordered(const struct segment_reader *reader, const struct segment_group *group,
                              struct segment_scratch *scratch, uint32_t *offsets, char *bytes,

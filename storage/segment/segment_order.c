@@ -29,15 +29,17 @@ static int compare_entries(const void *left, const void *right)
     return hash128_compare(a->key, b->key);
 }
 
-static void sort_by_insertion(struct segment_ordered *entries, uint32_t count)
+/// Brings entries that are each near their place into order, in memory of its own.
+static void sort_by_insertion(const struct segment_ordered *from, uint32_t count,
+                              struct segment_ordered *sorted)
 {
-    for (uint32_t at = 1; at < count; at++) {
-        struct segment_ordered entry = entries[at];
+    for (uint32_t at = 0; at < count; at++) {
+        struct segment_ordered entry = from[at];
         uint32_t to = at;
-        for (; to > 0 && hash128_compare(entries[to - 1].key, entry.key) > 0; to--) {
-            entries[to] = entries[to - 1];
+        for (; to > 0 && hash128_compare(sorted[to - 1].key, entry.key) > 0; to--) {
+            sorted[to] = sorted[to - 1];
         }
-        entries[to] = entry;
+        sorted[to] = entry;
     }
 }
 
@@ -65,8 +67,8 @@ static struct buckets buckets_over(const struct segment_ordered *entries, uint32
 void segment_order(struct segment_ordered *entries, uint32_t count, void *work)
 {
     uint32_t bucket_count = bucket_count_of(count);
-    struct segment_ordered *sorted = work;
-    uint32_t *ends = (uint32_t *)(sorted + count);
+    struct segment_ordered *near = work;
+    uint32_t *ends = (uint32_t *)(near + count);
     struct buckets buckets = buckets_over(entries, count, ends);
     memset(ends, 0, ((size_t)bucket_count + 1) * sizeof(*ends));
     uint32_t most = 0;
@@ -82,8 +84,7 @@ void segment_order(struct segment_ordered *entries, uint32_t count, void *work)
         ends[bucket] += ends[bucket - 1];
     }
     for (uint32_t at = 0; at < count; at++) {
-        sorted[ends[(entries[at].key.high - buckets.least) >> buckets.shift]++] = entries[at];
+        near[ends[(entries[at].key.high - buckets.least) >> buckets.shift]++] = entries[at];
     }
-    sort_by_insertion(sorted, count); // each is already near its place
-    memcpy(entries, sorted, count * sizeof(*entries));
+    sort_by_insertion(near, count, entries);
 }

@@ -513,7 +513,7 @@ enum corong_status segment_reader_read(struct segment_reader *reader, uint32_t g
                                     .packed = scratch->packed};
     TRY(segment_row_counts_read(reader, group_index, scratch, group_out, error));
     if (!selection->rows_only) {
-        TRY(segment_users_read(reader, group_index, scratch, group_out, error));
+        TRY(segment_users_read(reader, group_index, selection->ids, scratch, group_out, error));
     }
     for (uint32_t column = 0; column < reader->footer.schema.column_count; column++) {
         uint32_t place = segment_columns_place(&reader->columns, column);
@@ -523,7 +523,7 @@ enum corong_status segment_reader_read(struct segment_reader *reader, uint32_t g
             TRY(take_column(reader, group_index, column, scratch, group_out, error));
         }
     }
-    // Keys that follow from the ids have left them there.
+    // Keys that were made of ids may have left them there.
     if (!selection->ids) {
         group_out->id_offsets = NULL;
         group_out->id_bytes = NULL;

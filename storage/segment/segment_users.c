@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The users of a row group: how many rows each has, keys, flags and name masks.
 #include "storage/segment/segment_cache.h"
+#include "storage/segment/segment_numbers.h"
 
 static enum corong_status read_part64(const struct segment_reader *reader,
                                       const struct segment_group *group, enum segment_part part,
@@ -64,11 +65,15 @@ static enum corong_status read_stored_keys(const struct segment_reader *reader,
     return CORONG_OK;
 }
 
+// Leaves the ids in `group_out` where they are wanted or had to be written out.
 static enum corong_status derive_keys(const struct segment_reader *reader,
-                                      const struct segment_group *group,
+                                      const struct segment_group *group, bool ids,
                                       struct segment_scratch *scratch, struct row_group *group_out,
                                       struct hash128 *keys, struct corong_error *error)
 {
+    if (group->ids.ascending && !ids) {
+        return segment_numbers_read_ordered(reader, group, scratch, NULL, NULL, keys, error);
+    }
     TRY(segment_ids_read(reader, group, scratch, group_out, keys, error));
     for (uint32_t user = 0; user < group->zone.user_count && !group->ids.ascending; user++) {
         uint32_t from = group_out->id_offsets[user];
@@ -81,14 +86,15 @@ static enum corong_status derive_keys(const struct segment_reader *reader,
 
 // The flags were read before.
 static enum corong_status read_keys(const struct segment_reader *reader,
-                                    const struct segment_group *group,
+                                    const struct segment_group *group, bool ids,
                                     struct segment_scratch *scratch, struct row_group *group_out,
                                     struct corong_error *error)
 {
     uint32_t count = group->zone.user_count;
     struct hash128 *keys = segment_buffer_reserve(&scratch->keys, count * sizeof(*keys));
-    TRY(segment_keys_derive(group) ? derive_keys(reader, group, scratch, group_out, keys, error)
-                                   : read_stored_keys(reader, group, scratch, keys, error));
+    TRY(segment_keys_derive(group)
+            ? derive_keys(reader, group, ids, scratch, group_out, keys, error)
+            : read_stored_keys(reader, group, scratch, keys, error));
     bool ascending = true;
     for (uint32_t user = 0; user < count; user++) {
         ascending &= user == 0 || hash128_compare(keys[user - 1], keys[user]) < 0;
@@ -126,7 +132,7 @@ static enum corong_status read_row_counts(const struct segment_reader *reader,
 }
 
 static enum corong_status read_users(const struct segment_reader *reader,
-                                     const struct segment_group *group,
+                                     const struct segment_group *group, bool ids,
                                      struct segment_scratch *scratch, struct row_group *group_out,
                                      struct corong_error *error)
 {
@@ -141,7 +147,7 @@ static enum corong_status read_users(const struct segment_reader *reader,
     TRY(read_part64(reader, group, SEGMENT_MASKS, scratch, masks, error));
     group_out->user_flags = flags;
     group_out->user_name_masks = masks;
-    return read_keys(reader, group, scratch, group_out, error);
+    return read_keys(reader, group, ids, scratch, group_out, error);
 }
 
 enum corong_status segment_row_counts_read(const struct segment_reader *reader,
@@ -162,8 +168,8 @@ enum corong_status segment_row_counts_read(const struct segment_reader *reader,
 }
 
 enum corong_status segment_users_read(const struct segment_reader *reader, uint32_t group_index,
-                                      struct segment_scratch *scratch, struct row_group *group_out,
-                                      struct corong_error *error)
+                                      bool ids, struct segment_scratch *scratch,
+                                      struct row_group *group_out, struct corong_error *error)
 {
     const uint32_t part = SEGMENT_CACHED_USERS;
     size_t count = group_out->user_count;
@@ -177,7 +183,7 @@ enum corong_status segment_users_read(const struct segment_reader *reader, uint3
         group_out->user_flags = found + cache_aligned(masks_size);
         return CORONG_OK;
     }
-    TRY(read_users(reader, &reader->footer.groups[group_index], scratch, group_out, error));
+    TRY(read_users(reader, &reader->footer.groups[group_index], ids, scratch, group_out, error));
     const struct cache_bytes parts[] = {{group_out->user_keys, keys_size},
                                         {group_out->user_name_masks, masks_size},
                                         {group_out->user_flags, count}};

@@ -92,6 +92,12 @@ static void make_id(enum sample_ids ids, uint32_t number, char *id, size_t size)
     case SAMPLE_IDS_NATURAL:
         snprintf(id, size, "%u", number);
         break;
+    case SAMPLE_IDS_WIDE:
+        snprintf(id, size, "id%012llu", number * 99991ULL);
+        break;
+    case SAMPLE_IDS_NAMED:
+        snprintf(id, size, "customer/%u", number);
+        break;
     case SAMPLE_IDS_LONG:
         snprintf(id, size, "%020llu", number * 99999999999999ULL);
         break;

@@ -25,6 +25,8 @@ enum sample_ids {
     SAMPLE_IDS_ADDRESSES,   ///< "user-7919@example.org"
     SAMPLE_IDS_PADDED,      ///< "user-00007919"
     SAMPLE_IDS_NATURAL,     ///< "7919"
+    SAMPLE_IDS_WIDE,        ///< "id000000007919", more digits than a word holds
+    SAMPLE_IDS_NAMED,       ///< "customer/7919", a longer prefix than a word holds
     SAMPLE_IDS_LONG,        ///< numbers of 20 digits, more than 64 bits hold
     SAMPLE_IDS_MIXED,       ///< numbers but for a few
     SAMPLE_IDS_COUNT,
