@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Checks the rules of STYLE.md that a program can check. Prints one line per fault, exits 1 if any."""
+import fnmatch
+import os
 import pathlib
 import re
 import subprocess
@@ -21,6 +23,9 @@ ATOMIC_FILES = {
     "engine/query/query.h", "engine/query/query_tasks.c",
     "storage/merge/merge.c", "tools/corong/cmd_replay.c", "ingest/pump_shared.h", "storage/base/cpu.c",
 }
+SHELVES = LAYERS + ["bench"]  # whose every folder says on a page what lies in it
+PROGRAMS = {".c", ".h", ".py", ".sh", ".js", ".mjs", ".ts"}
+VARIANT = re.compile(r"_(avx2|sse2|kernels?)$")  # of a file that is named
 faults = []
 
 
@@ -110,6 +115,24 @@ def check_names(paths):
             stems[path.name] = path
 
 
+def is_program(path):
+    return path.suffix in PROGRAMS or (not path.suffix and os.access(ROOT / path, os.X_OK))
+
+
+def check_shelf(folder, paths):
+    """A README that names each source: its stem as a word, or a pattern such as `json_*` at a code span's start."""
+    if not (ROOT / folder / "README.md").exists():
+        fault(folder, 1, "a folder with sources and no README.md")
+        return
+    text = (ROOT / folder / "README.md").read_text()
+    named, patterns = set(re.findall(r"\w+", text)), re.findall(r"`([a-z]\w*\*)[`.]", text)
+    stems = {path.stem for path in paths if path.suffix in {".c", ".h"}}
+    missing = [stem for stem in sorted(stems) if not {stem, VARIANT.sub("", stem)} & named and
+               not any(fnmatch.fnmatch(stem, pattern) for pattern in patterns)]
+    if missing:
+        fault(folder / "README.md", 1, f"does not name {', '.join(missing)}")
+
+
 def main():
     paths = tracked()
     for top in sorted({path.parts[0] for path in paths}):
@@ -121,6 +144,9 @@ def main():
         elif path.suffix == ".md":
             check_text(path)
     check_names(paths)
+    programs = [path for path in paths if path.parts[0] in SHELVES and is_program(path)]
+    for folder in sorted({path.parent for path in programs}):
+        check_shelf(folder, [path for path in programs if path.parent == folder])
     for line in faults:
         print(line)
     print(f"tidy: {len(paths)} files, {len(faults)} faults", file=sys.stderr)
