@@ -192,7 +192,7 @@ static bool zone_name_is_safe(struct text name)
     for (size_t index = 0; index < name.size; index++) {
         char byte = name.bytes[index];
         bool letter = (unsigned char)((byte | 0x20) - 'a') <= 25;
-        if (!letter && (unsigned char)(byte - '0') > 9 && strchr("/_+-", byte) == NULL) {
+        if (!letter && (unsigned char)(byte - '0') > 9 && memchr("/_+-", byte, 4) == NULL) {
             return false;
         }
     }

@@ -69,6 +69,14 @@ Test(zone, test_names_outside_the_folder_are_refused)
     }
 }
 
+Test(zone, test_a_name_with_a_zero_byte_is_refused)
+{
+    struct zone zone;
+    struct corong_error error = {0};
+    struct text name = {"Europe/Berlin\0x", 15};
+    cr_assert_neq(zone_load(&zone, &arena, name, &error), CORONG_OK);
+}
+
 Test(zone, test_every_cut_and_flip_of_a_file_is_survived)
 {
     char *bytes = NULL;
