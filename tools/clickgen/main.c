@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define WRITE_SIZE ((size_t)1 << 20)
@@ -30,6 +31,7 @@ struct arguments {
     enum click_format format;
     struct crowd_shape shape;
     bool shaped;
+    bool plain; ///< an option was given that holds without --shape only
 };
 
 static const struct option long_options[] = {
@@ -79,6 +81,7 @@ static bool parse_shape(const char *word, struct arguments *arguments)
 static bool parse_option(int option, struct arguments *arguments)
 {
     uint64_t count = 0;
+    arguments->plain |= strchr("fmikud", option) != NULL;
     switch (option) {
     case 'e':
         return parse_count(optarg, UINT64_C(1) << 40, &arguments->options.event_count);
@@ -162,6 +165,22 @@ static int generate_shaped(struct arguments *arguments)
     return fflush(stdout) == 0 ? status : EXIT_FAILURE;
 }
 
+/// `word`: the first that is no option, or NULL.
+static bool fit_together(const struct arguments *arguments, const char *word)
+{
+    if (word != NULL) {
+        fprintf(stderr, "clickgen: '%s' is not an option; the log goes to standard output\n", word);
+        return false;
+    }
+    if (arguments->shaped && arguments->plain) {
+        fputs("clickgen: with --shape only --events and --seed hold; users and days are shapes, "
+              "too\n",
+              stderr);
+        return false;
+    }
+    return true;
+}
+
 int main(int argument_count, char **argument_values)
 {
     struct arguments arguments = {.format = CLICK_FORMAT_JSON};
@@ -179,6 +198,9 @@ int main(int argument_count, char **argument_values)
             fputs(usage, stderr);
             return EXIT_MISUSED;
         }
+    }
+    if (!fit_together(&arguments, argument_values[optind])) {
+        return EXIT_MISUSED;
     }
     int status = arguments.shaped ? generate_shaped(&arguments) : generate(&arguments);
     if (status != EXIT_SUCCESS) {
