@@ -70,6 +70,14 @@ if(NOT CORONG_FUZZ)
       set_tests_properties(${name} PROPERTIES COST 1000)
     endif()
   endforeach()
+  # Kernels are compared one by one by their own tests; these go all the way without AVX2.
+  foreach(name block_model_test slices_model_test memo_model_test segment_test decode_lines_test replay_test
+               query_funnel_test)
+    if(TEST ${name} AND NOT CORONG_SANITIZE)
+      add_test(NAME ${name}_scalar COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+      set_tests_properties(${name}_scalar PROPERTIES ENVIRONMENT CORONG_CPU=scalar TIMEOUT 300)
+    endif()
+  endforeach()
   if(TARGET store_crash_test)
     # One of its mutants takes a torn manifest record for a whole one.
     target_link_options(store_crash_test PRIVATE -Wl,--wrap=manifest_record_decode)
