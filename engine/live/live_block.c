@@ -50,13 +50,6 @@ void live_block_add(struct live_block *block, const struct live_block_user *user
     }
 }
 
-uint64_t live_block_bytes(const struct live_block *block)
-{
-    return (uint64_t)block->user_capacity * (sizeof(*block->users) + block->state_size) +
-           block->values.arena.used_bytes +
-           block->values.slot_count * (sizeof(uint32_t) + sizeof(struct text));
-}
-
 static uint32_t slot_of(const struct live_values *values, struct text value)
 {
     uint64_t hash = hash_bytes64_seeded(value.bytes, value.size, values->seed);

@@ -58,8 +58,6 @@ void live_block_reset(struct live_block *block);
 /// One more user; `states` has one per followed funnel, in terms of block->values.
 void live_block_add(struct live_block *block, const struct live_block_user *user,
                     const struct live_state *states);
-/// Bytes held.
-uint64_t live_block_bytes(const struct live_block *block);
 
 /// Number of a value; LIVE_SLICE_NONE for a missing one. False where there is no number left.
 bool live_values_number(struct live_values *values, struct text value, uint16_t *number_out);

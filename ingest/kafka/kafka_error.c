@@ -113,14 +113,3 @@ enum kafka_action kafka_error_action(rd_kafka_resp_err_t code, bool of_partition
     }
     return of_partition ? KAFKA_ACTION_HALT : KAFKA_ACTION_ALARM;
 }
-
-const char *kafka_action_name(enum kafka_action action)
-{
-    static const char *const names[] = {
-        [KAFKA_ACTION_END] = "end",           [KAFKA_ACTION_RETRY] = "retry",
-        [KAFKA_ACTION_ALARM] = "alarm",       [KAFKA_ACTION_RESOLVE] = "resolve",
-        [KAFKA_ACTION_REREAD] = "reread",     [KAFKA_ACTION_HALT] = "halt",
-        [KAFKA_ACTION_RECREATE] = "recreate", [KAFKA_ACTION_FAIL] = "fail",
-    };
-    return names[action];
-}

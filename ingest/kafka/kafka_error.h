@@ -20,4 +20,3 @@ enum kafka_action {
 /// `of_partition`: the error came with a partition. What the table does not list halts the
 /// partition, or is an alarm where it concerns none.
 enum kafka_action kafka_error_action(rd_kafka_resp_err_t code, bool of_partition);
-const char *kafka_action_name(enum kafka_action action);

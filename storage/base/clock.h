@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/// Wall and monotonic time, for progress and intervals only: the clock never enters a result.
+/// Monotonic time, for progress and intervals only: the clock never enters a result.
 /// Thread: any.
 #pragma once
 

@@ -46,7 +46,7 @@ enum corong_status error_set_errno(struct corong_error *error, const char *forma
     CORONG_PRINTF(2, 3);
 
 /// Puts "<formatted>: " before the message already there; the final line reads from outside in.
-/// Returns error->status, or CORONG_INVALID for a NULL error.
+/// NULL-safe.
 void error_prepend(struct corong_error *error, const char *format, ...) CORONG_PRINTF(2, 3);
 
 /// The status as a word, for logs and JSON ("invalid", "not_found", ...). Static storage.

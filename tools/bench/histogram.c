@@ -34,19 +34,6 @@ void histogram_add(struct histogram *histogram, int64_t value_us, uint64_t count
     histogram->sum_us += (double)value_us * (double)count;
 }
 
-void histogram_merge(struct histogram *histogram, const struct histogram *other)
-{
-    for (uint32_t slot = 0; slot < HISTOGRAM_SLOT_COUNT; slot++) {
-        histogram->counts[slot] += other->counts[slot];
-    }
-    if (other->count > 0 && (histogram->count == 0 || other->min_us < histogram->min_us)) {
-        histogram->min_us = other->min_us;
-    }
-    histogram->max_us = other->max_us > histogram->max_us ? other->max_us : histogram->max_us;
-    histogram->count += other->count;
-    histogram->sum_us += other->sum_us;
-}
-
 int64_t histogram_percentile(const struct histogram *histogram, double share)
 {
     uint64_t wanted = (uint64_t)(share * (double)histogram->count + 0.999999);

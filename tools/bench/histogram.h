@@ -18,7 +18,6 @@ struct histogram {
 };
 
 void histogram_add(struct histogram *histogram, int64_t value_us, uint64_t count);
-void histogram_merge(struct histogram *histogram, const struct histogram *other);
 /// The smallest edge below which this share (0 to 1) of the values lies; never above the maximum. 0
 /// where there are none.
 int64_t histogram_percentile(const struct histogram *histogram, double share);

@@ -28,7 +28,7 @@ static void on_signal(int number)
     bench_stop();
 }
 
-/// The first ends in order and leaves nothing behind, a second one at once.
+/// The first ends in order and leaves nothing behind, a second of its kind at once.
 static void catch_signals(void)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};

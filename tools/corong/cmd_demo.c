@@ -50,7 +50,7 @@ static void on_signal(int number)
     pump_stop_ask(signal_target);
 }
 
-/// The first SIGINT or SIGTERM ends in order, a second one at once.
+/// The first SIGINT or SIGTERM ends in order, a second of its kind at once.
 static void catch_signals(struct demo *demo)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};

@@ -83,11 +83,6 @@ const struct dictionary *walk_plan_names(const struct walk_plan *plan, uint32_t 
     return plan->plan.segments[segment].names;
 }
 
-int64_t walk_plan_as_of(const struct walk_plan *plan)
-{
-    return plan->plan.as_of_us;
-}
-
 enum corong_status walk_plan_charge(struct walk_plan *plan, uint64_t bytes, const char *what,
                                     struct corong_error *error)
 {
@@ -161,11 +156,6 @@ enum corong_status walk_rows(struct walk *walk, walk_visit *visit, void *context
     walk->visit = visit;
     walk->context = context;
     return query_cursor_rows(&walk->cursor, visit_rows, walk, error);
-}
-
-enum corong_status walk_skip(struct walk *walk, struct corong_error *error)
-{
-    return query_cursor_skip(&walk->cursor, error);
 }
 
 enum corong_status walk_look(struct walk *walk, const struct walk_run *run, uint32_t index,

@@ -34,8 +34,6 @@ void walk_plan_close(struct walk_plan *plan);
 uint32_t walk_plan_segment_count(const struct walk_plan *plan);
 /// Event names of a segment, by code.
 const struct dictionary *walk_plan_names(const struct walk_plan *plan, uint32_t segment);
-/// As-of of the snapshot: QUERY_TIME_NONE for an empty one.
-int64_t walk_plan_as_of(const struct walk_plan *plan);
 /// Books memory of the caller under the plan's limit.
 CORONG_MUST_CHECK enum corong_status walk_plan_charge(struct walk_plan *plan, uint64_t bytes,
                                                       const char *what, struct corong_error *error);
@@ -51,7 +49,7 @@ CORONG_MUST_CHECK enum corong_status walk_seek(struct walk *walk, struct hash128
 /// Goes on, before the first user with a key of `from` or more. Cheaper than a seek.
 CORONG_MUST_CHECK enum corong_status walk_advance(struct walk *walk, struct hash128 from,
                                                   struct corong_error *error);
-/// Stands at the next user; false at the end. walk_rows() or walk_skip() comes before the next.
+/// Stands at the next user; false at the end. walk_rows() comes before the next.
 bool walk_next(struct walk *walk, struct hash128 *key_out);
 
 /// Some rows of one user in one segment.
@@ -70,7 +68,6 @@ typedef enum corong_status walk_visit(void *context, struct walk *walk, const st
                                       struct corong_error *error);
 CORONG_MUST_CHECK enum corong_status walk_rows(struct walk *walk, walk_visit *visit, void *context,
                                                struct corong_error *error);
-CORONG_MUST_CHECK enum corong_status walk_skip(struct walk *walk, struct corong_error *error);
 
 /// Value of one of the plan's columns in row `index` of the run in hand; missing as in a decoded
 /// event. A text lives as long as the snapshot.

@@ -150,9 +150,9 @@ static void draw_prefill(struct page *page)
         chart_words(page->out, CHART_COUNT, events);
         text_buffer_append_string(page->out, " events of ");
         chart_words(page->out, CHART_COUNT, page_number_or(page->root, "prefill.users", 0));
-        text_buffer_append_string(page->out,
-                                  " users; freshness and answers are at 80 % of what it then "
-                                  "took.</p>\n");
+        text_buffer_append_string(page->out, " users; freshness and answers are with ");
+        chart_words(page->out, CHART_COUNT, page_number_or(page->root, "hold.asked", 0));
+        text_buffer_append_string(page->out, " events a second beside them.</p>\n");
     }
 }
 
