@@ -70,7 +70,13 @@ struct query_block *query_block_create(struct query_units *units)
 bool query_block_by_bucket(struct query_block *block, const struct query_buckets *buckets)
 {
     if (block == NULL || block->any || block->hold != NULL ||
-        !block_trend_init(&block->trend, buckets, block->step_count, block->open_from_us)) {
+        !block_trend_init(&block->trend, buckets, block->step_count, block->open_from_us,
+                          query_tasks_room(block->units->tasks))) {
+        return false;
+    }
+    struct query_tasks *tasks = block->units->tasks;
+    if (query_tasks_charge(tasks, block->trend.bytes, "buckets", NULL) != CORONG_OK) {
+        query_tasks_return(tasks, block->trend.bytes); // another worker took the room meanwhile
         return false;
     }
     for (uint32_t i = 0; i < block->units->plan->segment_count; i++) {

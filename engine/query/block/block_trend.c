@@ -52,8 +52,16 @@ static void fill_open(struct block_trend *trend, int64_t open_from_us)
     }
 }
 
+static uint64_t bytes_of(const struct block_trend *trend, uint64_t slot_count)
+{
+    size_t places = (size_t)trend->buckets->count + 2;
+    return slot_count * sizeof(*trend->slots) +
+           places * (sizeof(*trend->open) + trend->step_count * 2 * sizeof(*trend->cells) +
+                     sizeof(*trend->raises));
+}
+
 bool block_trend_init(struct block_trend *trend, const struct query_buckets *buckets,
-                      uint32_t step_count, int64_t open_from_us)
+                      uint32_t step_count, int64_t open_from_us, uint64_t room_bytes)
 {
     const int64_t *begins = buckets->begins;
     bool even;
@@ -67,8 +75,13 @@ bool block_trend_init(struct block_trend *trend, const struct query_buckets *buc
         return false; // or clocks that were changed by seconds once
     }
     size_t places = (size_t)buckets->count + 2;
-    *trend = (struct block_trend){
+    struct block_trend made = {
         .buckets = buckets, .span_us = span_us, .shift = shift, .step_count = step_count};
+    made.bytes = bytes_of(&made, slot_count);
+    if (made.bytes > room_bytes) {
+        return false;
+    }
+    *trend = made;
     trend->begin_us = buckets->count == 0 ? 0 : begins[0];
     trend->width_us = even ? least_us : 0;
     fill_slots(trend, slot_count);

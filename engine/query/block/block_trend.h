@@ -48,6 +48,7 @@ struct block_trend {
     uint32_t step_count;
     uint8_t *open;   ///< by place
     uint64_t *cells; ///< by place, level from 1, and not open or open
+    uint64_t bytes;  ///< of what there is room for by place
     // Of the present user:
     struct block_raise *raises; ///< the last bucket first; room for every place
     uint32_t raise_count;
@@ -57,9 +58,10 @@ struct block_trend {
 };
 
 /// `buckets` outlive it; attempts that begin at `open_from_us` or later may still be won. False,
-/// and nothing made, where there are too many or they differ too much in length.
+/// and nothing made, where there are too many, they differ too much in length or take more than
+/// `room_bytes`.
 bool block_trend_init(struct block_trend *trend, const struct query_buckets *buckets,
-                      uint32_t step_count, int64_t open_from_us);
+                      uint32_t step_count, int64_t open_from_us, uint64_t room_bytes);
 void block_trend_deinit(struct block_trend *trend);
 /// Fills in the places of all rows of the group that the lane has taken, and where they turn.
 void block_trend_mark(const struct block_trend *trend, struct block_lane *lane);
